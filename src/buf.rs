@@ -1,0 +1,213 @@
+//! The receive buffer: one contiguous run of bytes with a cursor.
+//!
+//! It knows how to take bytes at its end, drop them from its front, and leave readable zeros behind
+//! what it holds. It knows nothing of HTTP, of limits or of who reads into it: how far it may grow
+//! is decided by `http/response.rs`.
+//!
+//! ```text
+//!  0 ............ filled ............ capacity ...... capacity + TAIL
+//!  | contents     | spare            | never offered to a reader     |
+//! ```
+
+use std::fmt;
+
+/// Zero bytes that stay readable behind a sealed body, so that a SIMD parser (simdjson wants 64)
+/// may read past the end without a copy.
+pub const TAIL: usize = 64;
+
+/// Bytes received so far, and room for more.
+///
+/// The vector stays initialised over its whole length, so a reader gets plain `&mut [u8]` and no
+/// memory is cleared for a new response.
+pub struct Buf {
+    /// INVARIANT: at least `TAIL` bytes longer than `filled`.
+    bytes: Vec<u8>,
+    filled: usize,
+}
+
+/// Shows sizes, never content: responses hold account data.
+impl fmt::Debug for Buf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (filled, capacity) = (self.len(), self.capacity());
+        f.debug_struct("Buf").field("filled", &filled).field("capacity", &capacity).finish()
+    }
+}
+
+impl Buf {
+    /// An empty buffer with room for `capacity` bytes, [`TAIL`] not counted.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { bytes: vec![0; capacity + TAIL], filled: 0 }
+    }
+
+    /// What was received and not dropped.
+    pub fn filled(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+
+    /// The same, to be rewritten in place.
+    pub fn filled_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.filled]
+    }
+
+    /// The number of bytes held.
+    pub fn len(&self) -> usize {
+        self.filled
+    }
+
+    /// Whether no byte is held.
+    pub fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// The number of bytes that fit without growing, [`TAIL`] not counted.
+    pub fn capacity(&self) -> usize {
+        self.bytes.len() - TAIL
+    }
+
+    /// The room behind the contents. A reader fills its front, then calls [`Buf::commit`].
+    pub fn spare(&mut self) -> &mut [u8] {
+        let capacity = self.capacity();
+        &mut self.bytes[self.filled..capacity]
+    }
+
+    /// Takes over `n` bytes that were written to the front of [`Buf::spare`].
+    ///
+    /// # Panics
+    /// When `n` is more than the spare room: the reader has lied, and nothing here can be trusted.
+    pub fn commit(&mut self, n: usize) {
+        assert!(n <= self.capacity() - self.filled, "more bytes committed than there was room for");
+        self.filled += n;
+    }
+
+    /// Makes room for `capacity` bytes in all; the contents stay. Never shrinks.
+    pub fn grow_to(&mut self, capacity: usize) {
+        let len = capacity + TAIL;
+        if len > self.bytes.len() {
+            // Exact: whoever asks has already decided how much more than needed is good.
+            self.bytes.reserve_exact(len - self.bytes.len());
+            self.bytes.resize(len, 0);
+        }
+    }
+
+    /// Gives memory back, down to `capacity` or to what is held, whichever is more.
+    pub fn shrink_to(&mut self, capacity: usize) {
+        if capacity < self.capacity() {
+            self.bytes.truncate(capacity.max(self.filled) + TAIL);
+            self.bytes.shrink_to_fit();
+        }
+    }
+
+    /// Drops all contents and keeps the memory.
+    pub fn clear(&mut self) {
+        self.filled = 0;
+    }
+
+    /// Drops what is held from `len` on; does nothing when less is held.
+    pub fn truncate(&mut self, len: usize) {
+        self.filled = self.filled.min(len);
+    }
+
+    /// Drops the first `n` bytes and moves the rest to the front.
+    pub fn drop_front(&mut self, n: usize) {
+        if n > 0 {
+            #[cfg(test)]
+            cost::add(self.filled - n);
+            self.bytes.copy_within(n..self.filled, 0);
+            self.filled -= n;
+        }
+    }
+
+    /// Ends the contents at `end` and zeroes the [`TAIL`] bytes behind.
+    pub fn seal(&mut self, end: usize) {
+        self.truncate(end);
+        self.bytes[end..end + TAIL].fill(0);
+    }
+
+    /// The contents from `start` on together with the [`TAIL`] bytes behind them, which are zero
+    /// once the buffer is sealed.
+    pub fn padded_from(&self, start: usize) -> &[u8] {
+        &self.bytes[start..self.filled + TAIL]
+    }
+}
+
+/// Bytes looked at or moved on this thread: lets a test prove by counting that the cost is linear.
+#[cfg(test)]
+pub(crate) mod cost {
+    use std::cell::Cell;
+
+    thread_local!(static BYTES: Cell<usize> = const { Cell::new(0) });
+
+    pub(crate) fn add(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes);
+    }
+
+    pub(crate) fn take() -> usize {
+        BYTES.replace(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(buf: &mut Buf, bytes: &[u8]) {
+        buf.spare()[..bytes.len()].copy_from_slice(bytes);
+        buf.commit(bytes.len());
+    }
+
+    #[test]
+    fn the_tail_is_never_offered_to_a_reader() {
+        let mut buf = Buf::with_capacity(8);
+        assert_eq!((buf.capacity(), buf.spare().len()), (8, 8));
+        put(&mut buf, b"12345678");
+        assert!(buf.spare().is_empty());
+        buf.seal(8);
+        assert_eq!(buf.padded_from(4).len(), 4 + TAIL);
+    }
+
+    #[test]
+    fn seal_zeroes_what_lay_behind_the_end() {
+        let mut buf = Buf::with_capacity(200);
+        put(&mut buf, &[7; 200]);
+        buf.seal(10);
+        assert_eq!(buf.filled(), [7; 10]);
+        assert_eq!(buf.padded_from(10), [0; TAIL]);
+    }
+
+    #[test]
+    fn grow_and_shrink_keep_the_contents() {
+        let mut buf = Buf::with_capacity(4);
+        put(&mut buf, b"abcd");
+        buf.grow_to(100);
+        buf.grow_to(50);
+        assert_eq!((buf.filled(), buf.capacity()), (&b"abcd"[..], 100));
+        buf.shrink_to(2);
+        assert_eq!((buf.filled(), buf.capacity()), (&b"abcd"[..], 4));
+        buf.clear();
+        assert!(buf.is_empty());
+        buf.shrink_to(0);
+        assert_eq!(buf.capacity(), 0);
+        buf.shrink_to(10);
+        assert_eq!(buf.capacity(), 0);
+    }
+
+    #[test]
+    fn drop_front_moves_the_rest() {
+        let mut buf = Buf::with_capacity(8);
+        put(&mut buf, b"abcdef");
+        buf.drop_front(0);
+        buf.drop_front(4);
+        assert_eq!((buf.filled(), buf.len()), (&b"ef"[..], 2));
+        assert_eq!(buf.spare().len(), 6);
+        buf.truncate(5);
+        buf.truncate(1);
+        buf.filled_mut()[0] = b'x';
+        assert_eq!(buf.filled(), b"x");
+    }
+
+    #[test]
+    #[should_panic(expected = "more bytes committed")]
+    fn commit_beyond_the_room_panics() {
+        Buf::with_capacity(1).commit(2);
+    }
+}

@@ -1,0 +1,347 @@
+//! Completions: what is told about an ended request, and how it reaches the engine.
+//!
+//! A completion goes to the request's callback, or else to the pool's completion queue. The queue
+//! never overflows, because a place in it is reserved before a request is accepted, and it wakes
+//! sleepers once per turn of the driving thread ([`CompletionQueue::ring`]), not once per push.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::error::{Outcome, WireState};
+use crate::recycle::Recycled;
+
+/// When things happened, in nanoseconds of CLOCK_MONOTONIC; 0 for what never happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The submit call began.
+    pub submit_ns: u64,
+    /// The kernel had taken the last byte of the request.
+    pub write_ns: u64,
+    /// The first byte of the response was read.
+    pub first_byte_ns: u64,
+    /// The exchange was over.
+    pub done_ns: u64,
+}
+
+/// How one accepted request ended. There is exactly one for each.
+#[derive(Debug)]
+pub struct Completion {
+    /// The id that submit gave.
+    pub id: u64,
+    /// The caller's own number.
+    pub user_data: u64,
+    /// OK, or why there is no full response.
+    pub outcome: Outcome,
+    /// Whether the request may have been executed.
+    pub wire_state: WireState,
+    /// The slot it was sent on; `None` when it never got one.
+    pub slot: Option<u32>,
+    /// When things happened.
+    pub times: Times,
+    /// Bytes of the request that the kernel took, as on the wire.
+    pub bytes_sent: u64,
+    /// The response, when the outcome is OK.
+    pub response: Option<Arc<Recycled>>,
+}
+
+/// Where the completion of one request goes instead of the queue.
+pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;
+
+/// Completions on their way to whoever polls.
+pub struct CompletionQueue {
+    sender: Sender<Completion>,
+    receiver: Receiver<Completion>,
+    capacity: usize,
+    /// Accepted and not yet polled: what is in flight and what is in the queue.
+    outstanding: AtomicUsize,
+    /// Pushed since the last ring.
+    unrung: AtomicBool,
+    /// No completion comes any more.
+    ended: AtomicBool,
+    sleepers: AtomicUsize,
+    gate: Mutex<()>,
+    bell: Condvar,
+    event: OnceLock<EventFd>,
+    event_set: AtomicBool,
+}
+
+impl CompletionQueue {
+    /// A queue for `capacity` outstanding completions. All memory is taken here.
+    pub fn new(capacity: usize) -> Self {
+        let (sender, receiver) = bounded(capacity);
+        Self {
+            sender,
+            receiver,
+            capacity,
+            outstanding: AtomicUsize::new(0),
+            unrung: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+            gate: Mutex::new(()),
+            bell: Condvar::new(),
+            event: OnceLock::new(),
+            event_set: AtomicBool::new(false),
+        }
+    }
+
+    /// Reserves the place for one completion. `false`: the queue could overflow, refuse the request.
+    pub fn reserve(&self) -> bool {
+        if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.capacity {
+            return true;
+        }
+        self.unreserve();
+        false
+    }
+
+    /// Gives a reserved place back: the request was refused after all.
+    pub fn unreserve(&self) {
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Puts a completion into its reserved place. Sleepers learn of it at the next ring.
+    pub fn push(&self, completion: Completion) {
+        let pushed = self.sender.try_send(completion);
+        debug_assert!(pushed.is_ok(), "a place was reserved");
+        self.unrung.store(true, Ordering::Release);
+    }
+
+    /// Wakes whoever sleeps, if something was pushed since the last ring.
+    pub fn ring(&self) {
+        if self.unrung.swap(false, Ordering::AcqRel) {
+            self.wake();
+        }
+    }
+
+    /// No completion comes any more: sleepers need not wait.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Whether nothing is in the queue, and nothing comes any more.
+    pub fn is_drained(&self) -> bool {
+        self.ended.load(Ordering::SeqCst) && self.receiver.is_empty()
+    }
+
+    /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty
+    /// and stays so.
+    pub fn poll(&self, limit: usize, mut take: impl FnMut(Completion)) -> Option<usize> {
+        // Before the look at the queue: what was pushed before the end is then seen.
+        let ended = self.ended.load(Ordering::SeqCst);
+        let mut count = 0;
+        while count < limit {
+            let Ok(completion) = self.receiver.try_recv() else { break };
+            self.outstanding.fetch_sub(1, Ordering::Relaxed);
+            take(completion);
+            count += 1;
+        }
+        self.lower_event();
+        if count == 0 && limit > 0 && ended { None } else { Some(count) }
+    }
+
+    /// As [`CompletionQueue::poll`], but sleeps until there is something, at most for `patience`.
+    pub fn wait(
+        &self,
+        limit: usize,
+        patience: Duration,
+        mut take: impl FnMut(Completion),
+    ) -> Option<usize> {
+        let count = self.poll(limit, &mut take);
+        if count != Some(0) || limit == 0 || patience.is_zero() {
+            return count;
+        }
+        // A deadline too far to represent is no deadline.
+        let deadline = Instant::now().checked_add(patience);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let count = loop {
+            if !self.sleep_until(deadline) {
+                break self.poll(limit, &mut take);
+            }
+            match self.poll(limit, &mut take) {
+                Some(0) => {}
+                count => break count,
+            }
+        };
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        count
+    }
+
+    /// A descriptor that is readable while completions are in the queue; made at the first call.
+    pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
+        if let Some(event) = self.event.get() {
+            return Ok(event.as_fd());
+        }
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let event = EventFd::from_value_and_flags(0, flags)?;
+        let event = self.event.get_or_init(|| event);
+        self.raise_event_if_needed();
+        Ok(event.as_fd())
+    }
+
+    /// Sleeps until woken; `false` when the deadline has passed.
+    fn sleep_until(&self, deadline: Option<Instant>) -> bool {
+        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the gate, and after `sleepers` was raised: a push from now on finds us asleep.
+        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
+            return true;
+        }
+        let Some(deadline) = deadline else {
+            drop(self.bell.wait(gate));
+            return true;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        drop(self.bell.wait_timeout(gate, left));
+        true
+    }
+
+    fn wake(&self) {
+        std::sync::atomic::fence(Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            self.bell.notify_all();
+        }
+        self.raise_event_if_needed();
+    }
+
+    fn raise_event_if_needed(&self) {
+        let Some(event) = self.event.get() else { return };
+        let news = !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst);
+        if news && !self.event_set.swap(true, Ordering::SeqCst) {
+            // An eventfd is only full after 2^64 - 2 raises without a look.
+            let _ = event.write(1);
+        }
+    }
+
+    /// Makes the descriptor unreadable once the queue is empty. After the end it stays readable.
+    fn lower_event(&self) {
+        let Some(event) = self.event.get() else { return };
+        if !self.receiver.is_empty() || !self.event_set.load(Ordering::SeqCst) {
+            return;
+        }
+        let _ = event.read();
+        self.event_set.store(false, Ordering::SeqCst);
+        // What was pushed while the flag was still up raised nothing.
+        self.raise_event_if_needed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    fn completion(id: u64) -> Completion {
+        Completion {
+            id,
+            user_data: 0,
+            outcome: Outcome::Ok,
+            wire_state: WireState::Answered,
+            slot: None,
+            times: Times::default(),
+            bytes_sent: 0,
+            response: None,
+        }
+    }
+
+    fn drain(queue: &CompletionQueue) -> Vec<u64> {
+        let mut ids = Vec::new();
+        queue.poll(usize::MAX, |completion| ids.push(completion.id));
+        ids
+    }
+
+    #[test]
+    fn a_place_is_reserved_until_polled() {
+        let queue = CompletionQueue::new(2);
+        assert!(queue.reserve() && queue.reserve());
+        assert!(!queue.reserve());
+        queue.push(completion(1));
+        queue.push(completion(2));
+        assert!(!queue.reserve());
+        assert_eq!(queue.poll(1, |_| ()), Some(1));
+        assert!(queue.reserve());
+        assert_eq!(drain(&queue), [2]);
+    }
+
+    #[test]
+    fn the_end_is_told_after_the_last_completion() {
+        let queue = CompletionQueue::new(2);
+        assert!(queue.reserve());
+        queue.push(completion(1));
+        queue.end();
+        assert_eq!(queue.poll(8, |_| ()), Some(1));
+        assert_eq!(queue.poll(8, |_| ()), None);
+        assert_eq!(queue.wait(8, Duration::MAX, |_| ()), None);
+    }
+
+    #[test]
+    fn a_wait_ends_by_time_or_by_a_ring() {
+        let queue = CompletionQueue::new(64);
+        assert_eq!(queue.wait(1, Duration::from_millis(1), |_| ()), Some(0));
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| queue.wait(1, Duration::MAX, |_| ()));
+            while queue.sleepers.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            assert!(queue.reserve());
+            queue.push(completion(7));
+            queue.ring();
+            assert_eq!(sleeper.join().unwrap(), Some(1));
+        });
+    }
+
+    #[test]
+    fn no_completion_is_lost_between_a_pusher_and_a_sleeper() {
+        let queue = CompletionQueue::new(16);
+        let mut seen = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for id in 0..20_000 {
+                    while !queue.reserve() {
+                        std::thread::yield_now();
+                    }
+                    queue.push(completion(id));
+                    queue.ring();
+                }
+            });
+            while seen < 20_000 {
+                let wait = queue.wait(16, Duration::MAX, |completion| {
+                    assert_eq!(completion.id, seen);
+                    seen += 1;
+                });
+                assert!(wait.is_some());
+            }
+        });
+    }
+
+    fn readable(fd: BorrowedFd<'_>) -> bool {
+        poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
+    }
+
+    #[test]
+    fn the_descriptor_is_readable_exactly_while_there_is_something() {
+        let queue = CompletionQueue::new(8);
+        assert!(queue.reserve() && queue.reserve());
+        queue.push(completion(1));
+        queue.ring();
+        let fd = queue.event_fd().unwrap();
+        assert!(readable(fd), "made late, but true at once");
+        queue.push(completion(2));
+        queue.ring();
+        queue.poll(1, |_| ());
+        assert!(readable(fd));
+        queue.poll(1, |_| ());
+        assert!(!readable(fd));
+        queue.end();
+        assert!(readable(fd));
+        assert_eq!(queue.poll(1, |_| ()), None);
+    }
+}

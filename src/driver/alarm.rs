@@ -1,0 +1,79 @@
+//! Deadlines: one timer for all slots and for the waiting line.
+//!
+//! The pool thread sleeps until the earliest deadline that it knows, or for one request timeout when
+//! it knows none. A submit therefore wakes it only if its deadline is earlier than that: with one
+//! timeout for all requests, never.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Pool;
+use super::clock::now_ns;
+use super::slot::NEVER;
+use crate::error::Outcome;
+
+/// When the pool thread looks at the deadlines next.
+#[derive(Debug, Default)]
+pub struct Alarm {
+    /// In nanoseconds. 0 before the first look: everything is later, which is right, because the
+    /// first look is yet to come.
+    armed_ns: AtomicU64,
+    /// Asks for a look at once.
+    pub rearm: Notify,
+}
+
+impl Alarm {
+    /// A new deadline is known (and stored where [`keep_time`] looks).
+    pub fn note(&self, deadline_ns: u64) {
+        if deadline_ns < self.armed_ns.load(Ordering::SeqCst) {
+            self.rearm.notify_one();
+        }
+    }
+}
+
+/// The task that watches the deadlines until it is dropped.
+pub async fn keep_time(pool: Arc<Pool>) {
+    loop {
+        pool.deliver_handed_over();
+        pool.expire(now_ns());
+        let latest = now_ns().saturating_add(pool.request_timeout_ns);
+        let armed = pool.next_deadline().min(latest);
+        pool.alarm.armed_ns.store(armed, Ordering::SeqCst);
+        // A deadline that was stored before it could see the new alarm is seen by this second look.
+        let armed = pool.next_deadline().min(armed);
+        let sleep = Duration::from_nanos(armed.saturating_sub(now_ns()));
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = pool.alarm.rearm.notified() => {}
+        }
+    }
+}
+
+impl Pool {
+    /// The earliest deadline of all exchanges in flight and of the waiting line.
+    fn next_deadline(&self) -> u64 {
+        let grace = self.grace_ns.load(Ordering::SeqCst);
+        let in_flight = self.slots.iter().map(|slot| slot.deadline_ns().min(grace)).min();
+        let waiting = self.roster().next_deadline();
+        in_flight.unwrap_or(NEVER).min(waiting.unwrap_or(NEVER))
+    }
+
+    /// Ends what is past its deadline: tells the slots' tasks, and ends the waiting.
+    fn expire(&self, now: u64) {
+        let grace = self.grace_ns.load(Ordering::SeqCst);
+        for slot in &self.slots {
+            if slot.deadline_ns().min(grace) <= now {
+                slot.news.notify_one();
+            }
+        }
+        loop {
+            // The lock must be gone before a callback runs.
+            let expired = self.roster().expire(now);
+            let Some(waiter) = expired else { return };
+            waiter.dismiss(Outcome::Timeout, |ended| self.deliver(ended));
+        }
+    }
+}

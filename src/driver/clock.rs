@@ -1,0 +1,12 @@
+//! The one clock: CLOCK_MONOTONIC in nanoseconds, as C callers can read it too.
+//!
+//! Read only here, by the engine's side at submit and by the pool thread once a turn.
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Nanoseconds of CLOCK_MONOTONIC. Never 0.
+pub fn now_ns() -> u64 {
+    // It fails for an unknown clock only; every Linux has this one.
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC exists");
+    (now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64).max(1)
+}

@@ -1,0 +1,278 @@
+//! The pool at work: one thread that heals and receives, and the state it shares with the engine.
+//!
+//! ```text
+//!  engine threads                        | pool thread (tokio, current_thread)
+//!  submit.rs   check out, start, send    |  tend.rs      one task per slot: dial, install, drive
+//!              wait in line, lease       |  alarm.rs     earliest deadline of all slots
+//!                        slot.rs  the connection and the exchange on it (a lock per slot)
+//! ```
+//!
+//! Locks, in the order in which they may be held together: none. The roster's lock and a slot's lock
+//! are never held at the same time, and no lock is held while a callback runs.
+
+pub mod alarm;
+pub mod clock;
+pub mod slot;
+pub mod submit;
+mod tend;
+mod thread;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::thread::{JoinHandle, ThreadId};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::completion::CompletionQueue;
+use crate::config::{Config, Scheme, Url};
+use crate::error::{Outcome, Status};
+use crate::http::origin::Origin;
+use crate::http::response::Limits;
+use crate::net::connect::{DialError, Dialer};
+use crate::net::tls::{client_config, server_name};
+use crate::pool::backoff::Bounds;
+use crate::pool::dial_limit::DialLimit;
+use crate::pool::roster::{Census, Grant, Roster};
+use crate::recycle::Shelf;
+use crate::stats::Stats;
+use alarm::Alarm;
+use clock::now_ns;
+use slot::{Ended, NEVER, Setting, Slot};
+use submit::Waiter;
+
+/// Free responses kept besides one per slot, for views that the engine holds a while.
+const SPARE_RESPONSES: usize = 16;
+
+/// One pool: the connections to one origin, and all that is shared about them.
+pub struct Pool {
+    origin: Arc<Origin>,
+    limits: Limits,
+    request_timeout_ns: u64,
+    backoff: Bounds,
+    dialer: Dialer,
+    slots: Box<[Slot]>,
+    roster: Mutex<Roster<Waiter>>,
+    dial_limit: Mutex<DialLimit>,
+    shelf: Arc<Shelf>,
+    completions: CompletionQueue,
+    stats: Stats,
+    alarm: Alarm,
+    next_id: AtomicU64,
+    /// Requests that ended on an engine's thread; the pool thread delivers their completions.
+    handed_over: Mutex<Vec<Ended>>,
+    last_dial_error: Mutex<Option<DialError>>,
+    /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
+    grace_ns: AtomicU64,
+    ending: watch::Sender<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    thread_id: OnceLock<ThreadId>,
+    closed: AtomicBool,
+}
+
+impl Pool {
+    /// Opens a pool: starts its thread, dials all slots in parallel, and returns when all are live.
+    /// When one cannot be had, all is undone, unless the configuration allows a degraded start.
+    pub fn open(config: &Config) -> Result<Arc<Self>, DialError> {
+        let pool = Arc::new(Self::new(config)?);
+        let (report, reports) = mpsc::channel();
+        let handle = thread::spawn(Arc::clone(&pool), config, report)?;
+        *pool.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        // Each slot reports its first dial, which has a deadline at every step.
+        for first_dial in reports.iter().take(pool.slots.len()) {
+            if let Err(error) = first_dial
+                && !config.allow_degraded_open()
+            {
+                pool.shutdown(Duration::ZERO);
+                pool.join();
+                return Err(error);
+            }
+        }
+        Ok(pool)
+    }
+
+    fn new(config: &Config) -> Result<Self, DialError> {
+        let url = config.url().map_err(refused("no URL is set"))?;
+        let origin = config.origin().map_err(refused("the default headers are too long"))?;
+        let (slots, sizes) = (config.connections() as u32, config.sizes());
+        let backoff = config.backoff();
+        let (ending, _) = watch::channel(false);
+        Ok(Self {
+            origin: Arc::new(origin),
+            limits: Limits {
+                max_head_size: sizes.max_head_size,
+                max_headers: sizes.max_headers,
+                max_body_size: sizes.max_body_size,
+                ..Limits::default()
+            },
+            request_timeout_ns: config.timeouts().request_ns,
+            backoff: Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns },
+            dialer: dialer(config, url)?,
+            slots: (0..slots).map(Slot::new).collect(),
+            roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity)),
+            dial_limit: Mutex::new(DialLimit::new(slots, config.dials_per_second())),
+            shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
+            completions: CompletionQueue::new(sizes.completion_capacity),
+            stats: Stats::default(),
+            alarm: Alarm::default(),
+            next_id: AtomicU64::new(1),
+            handed_over: Mutex::default(),
+            last_dial_error: Mutex::default(),
+            grace_ns: AtomicU64::new(NEVER),
+            ending,
+            thread: Mutex::default(),
+            thread_id: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Ends the pool: from now on nothing is accepted, what waits in line fails at once, what is in
+    /// flight may finish within `grace`. Returns at once; any thread, also in a callback.
+    pub fn shutdown(&self, grace: Duration) {
+        let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
+        let until = now_ns().saturating_add(grace).min(NEVER - 1);
+        // A second shutdown can only make it sooner.
+        self.grace_ns.fetch_min(until, Ordering::SeqCst);
+        self.ending.send_replace(true);
+        self.alarm.rearm.notify_one();
+    }
+
+    /// Waits for the end of the pool thread, after shutting down without grace if nobody did yet.
+    /// When it returns, no callback runs and none will.
+    pub fn close(&self) -> Result<(), Status> {
+        if self.is_pool_thread() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Err(Status::ERR_CLOSED);
+        }
+        if self.grace_ns.load(Ordering::SeqCst) == NEVER {
+            self.shutdown(Duration::ZERO);
+        }
+        self.join();
+        Ok(())
+    }
+
+    /// Whether [`Pool::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the caller is the pool thread, that is: in a callback.
+    pub fn is_pool_thread(&self) -> bool {
+        self.thread_id.get() == Some(&std::thread::current().id())
+    }
+
+    /// What all requests to this pool begin with.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// The completion queue.
+    pub fn completions(&self) -> &CompletionQueue {
+        &self.completions
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How many slots are in which state.
+    pub fn census(&self) -> Census {
+        self.roster().census()
+    }
+
+    /// The number of slots.
+    pub fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Why the last failed dial failed.
+    pub fn last_dial_error(&self) -> Option<DialError> {
+        self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn join(&self) {
+        let handle = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle {
+            // The thread catches its panics; there is nothing left to learn here.
+            let _ = handle.join();
+        }
+    }
+
+    fn roster(&self) -> MutexGuard<'_, Roster<Waiter>> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            limits: &self.limits,
+            shelf: &self.shelf,
+            grace_ns: self.grace_ns.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Hands a completion to whom it belongs. Only on the pool thread, and with no lock held.
+    fn deliver(&self, ended: Ended) {
+        self.stats.ended(ended.completion.outcome);
+        match ended.callback {
+            Some(callback) => callback(ended.completion),
+            None => self.completions.push(ended.completion),
+        }
+    }
+
+    /// Lets the pool thread deliver a completion that came about elsewhere.
+    fn hand_over(&self, ended: Ended) {
+        self.handed_over.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
+        self.alarm.rearm.notify_one();
+    }
+
+    fn deliver_handed_over(&self) {
+        let handed_over =
+            std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner));
+        handed_over.into_iter().for_each(|ended| self.deliver(ended));
+    }
+
+    /// Closes the roster and fails whoever waits.
+    fn dismiss_waiting(&self) {
+        let waiting = self.roster().close();
+        for waiter in waiting {
+            waiter.who.dismiss(Outcome::Shutdown, |ended| self.deliver(ended));
+        }
+    }
+
+    /// Carries out what the roster granted: the slot goes to the waiter.
+    fn carry_out(&self, grant: Option<Grant<Waiter>>) {
+        let mut next = grant;
+        while let Some(grant) = next {
+            next = self.give_slot(grant);
+        }
+    }
+}
+
+fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
+    let settings = config.tls();
+    let tls = match url.scheme {
+        Scheme::Http => None,
+        Scheme::Https => {
+            let bad = |text| DialError { step: Status::ERR_TLS_CONFIG, os_error: 0, text };
+            let name = settings.server_name.as_deref().unwrap_or(&url.host);
+            Some((client_config(settings).map_err(bad)?, server_name(name).map_err(bad)?))
+        }
+    };
+    let timeouts = config.timeouts();
+    Ok(Dialer {
+        host: url.host.clone(),
+        port: url.port,
+        sockets: Arc::new(config.sockets().clone()),
+        user_timeout: Duration::from_nanos(timeouts.request_ns),
+        tls,
+        connect_timeout: Duration::from_nanos(timeouts.connect_ns),
+        tls_handshake_timeout: Duration::from_nanos(timeouts.tls_handshake_ns),
+    })
+}
+
+fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {
+    move |step| DialError { step, os_error: 0, text: text.to_owned() }
+}

@@ -1,0 +1,411 @@
+//! The engine's side: submit, wait in line, lease, cancel, execute.
+//!
+//! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send_now`] takes the
+//! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own thread.
+//! Only when no slot is idle does anything else here matter.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Pool;
+use super::clock::now_ns;
+use super::slot::{Ended, NEVER, NotStarted, Outgoing, Promise};
+use crate::completion::{Callback, Completion};
+use crate::error::{Outcome, Status};
+use crate::http::request::Request;
+use crate::pool::roster::{Grant, Lease, LeaseError, Waiting, Wanted};
+
+/// What to do when no slot is idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Refuse at once.
+    Refuse,
+    /// Wait in line, until the request's deadline.
+    Queue,
+}
+
+/// Who stands in the waiting line.
+pub enum Waiter {
+    /// A request with `VP_QUEUE`; whoever frees a slot sends it.
+    Request(Box<Queued>),
+    /// A caller that sleeps in acquire.
+    Lease(Arc<Parking>),
+}
+
+/// A request in the waiting line; its bytes are a copy, because the caller's are his again.
+pub struct Queued {
+    promise: Promise,
+    bytes: Vec<u8>,
+    is_head: bool,
+    closes: bool,
+}
+
+/// Where a caller sleeps until it is given a lease.
+#[derive(Default)]
+pub struct Parking {
+    place: Mutex<Parked>,
+    bell: Condvar,
+}
+
+#[derive(Default, Clone, Copy)]
+enum Parked {
+    #[default]
+    Waiting,
+    Given(Lease),
+    Dismissed,
+}
+
+impl Pool {
+    /// Sends a request on the hottest idle slot, or does what `when_busy` says.
+    /// `Ok` is a promise of exactly one completion; after `Err` there is none, and nothing was sent.
+    pub fn submit(
+        &self,
+        request: &mut Request,
+        callback: Option<Callback>,
+        when_busy: WhenBusy,
+    ) -> Result<u64, Status> {
+        let (promise, outgoing) = self.promise(request, callback)?;
+        let id = promise.id;
+        let Err(promise) = self.send_now(promise, outgoing) else {
+            self.stats.submitted.add();
+            return Ok(id);
+        };
+        let uses_queue = promise.callback.is_none();
+        let result = match when_busy {
+            WhenBusy::Refuse => Err(self.busy_or_closed()),
+            WhenBusy::Queue => self.join_line(promise, outgoing),
+        };
+        self.accepted(result.map(|()| id), uses_queue)
+    }
+
+    /// Sends a request on a leased slot.
+    pub fn submit_on(
+        &self,
+        lease: Lease,
+        request: &mut Request,
+        callback: Option<Callback>,
+    ) -> Result<u64, Status> {
+        let (promise, outgoing) = self.promise(request, callback)?;
+        let (id, uses_queue) = (promise.id, promise.callback.is_none());
+        let result = self.send_leased(lease, promise, outgoing);
+        self.accepted(result.map(|()| id), uses_queue)
+    }
+
+    /// Submits and sleeps until the completion is there. Not on the pool thread.
+    pub fn execute(
+        &self,
+        request: &mut Request,
+        when_busy: WhenBusy,
+    ) -> Result<Completion, Status> {
+        if self.is_pool_thread() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        let answer = Arc::new((Mutex::new(None), Condvar::new()));
+        let mine = Arc::clone(&answer);
+        let callback: Callback = Arc::new(move |completion| {
+            *mine.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(completion);
+            mine.1.notify_one();
+        });
+        self.submit(request, Some(callback), when_busy)?;
+        let (place, bell) = &*answer;
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // Each accepted request has a deadline, so this ends.
+            if let Some(completion) = place.take() {
+                return Ok(completion);
+            }
+            place = bell.wait(place).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Reserves the hottest idle slot, or refuses at once.
+    pub fn try_acquire(&self) -> Result<Lease, Status> {
+        let lease = self.roster().lease();
+        lease.ok_or_else(|| {
+            self.stats.refused.add();
+            self.busy_or_closed()
+        })
+    }
+
+    /// Reserves a slot, sleeping in the waiting line until there is one, at most for `patience`.
+    /// Not on the pool thread.
+    pub fn acquire(&self, patience: Duration) -> Result<Lease, Status> {
+        let deadline = Instant::now().checked_add(patience);
+        if let Some(lease) = self.roster().lease() {
+            return Ok(lease);
+        }
+        if self.is_pool_thread() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        let parking = Arc::new(Parking::default());
+        let ticket = {
+            let mut roster = self.roster();
+            if roster.is_closed() {
+                return Err(Status::ERR_CLOSED);
+            }
+            if let Some(lease) = roster.lease() {
+                return Ok(lease);
+            }
+            let waiter = Waiter::Lease(Arc::clone(&parking));
+            // The sleeper watches its own deadline.
+            let ticket = roster.wait(Wanted::Lease, NEVER, waiter);
+            ticket.map_err(|_| Status::ERR_WAITING_FULL)?
+        };
+        parking.sleep(deadline).unwrap_or_else(|| {
+            let withdrawn = self.roster().withdraw(ticket);
+            match withdrawn {
+                Some(_) => Err(Status::ERR_TIMEOUT),
+                // The lease is on its way: whoever gives it is between two lines of code.
+                None => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
+            }
+        })
+    }
+
+    /// Gives a lease back.
+    pub fn release(&self, lease: Lease) -> Result<(), Status> {
+        let released = self.roster().release(lease);
+        let grant = released.map_err(|_| Status::ERR_STALE_LEASE)?;
+        self.carry_out(grant);
+        Ok(())
+    }
+
+    /// Asks for the end of a request. Its completion still comes, exactly once: as cancelled, or as
+    /// what it became in the meantime.
+    pub fn cancel(&self, id: u64) -> Result<(), Status> {
+        let of_this_id =
+            |w: &Waiting<Waiter>| matches!(&w.who, Waiter::Request(q) if q.promise.id == id);
+        let waiting = self.roster().withdraw_first(of_this_id);
+        if let Some(waiter) = waiting {
+            waiter.dismiss(Outcome::Cancelled, |ended| self.hand_over(ended));
+            return Ok(());
+        }
+        let cancelled = self.slots.iter().any(|slot| slot.cancel(id));
+        cancelled.then_some(()).ok_or(Status::ERR_UNKNOWN_ID)
+    }
+
+    /// Owes a completion for a request, and finishes its bytes. The place for the completion is
+    /// reserved; [`Pool::accepted`] gives it back when the request is refused after all.
+    fn promise<'a>(
+        &self,
+        request: &'a mut Request,
+        callback: Option<Callback>,
+    ) -> Result<(Promise, Outgoing<'a>), Status> {
+        let submit_ns = now_ns();
+        if !Arc::ptr_eq(request.origin(), &self.origin) {
+            return Err(Status::ERR_WRONG_POOL);
+        }
+        let timeout_ns = match request.timeout_ns() {
+            0 => self.request_timeout_ns,
+            ns => ns,
+        };
+        let user_data = request.user_data();
+        let (is_head, closes) = (request.is_head(), request.closes());
+        let bytes = request.finish()?;
+        if callback.is_none() && !self.completions.reserve() {
+            self.stats.refused.add();
+            return Err(Status::ERR_COMPLETIONS_FULL);
+        }
+        let id = self.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
+        let promise = Promise { id, user_data, callback, submit_ns, deadline_ns };
+        Ok((promise, Outgoing { bytes, is_head, closes }))
+    }
+
+    /// Counts what became of a submit, and takes back the reserved place if it was refused.
+    fn accepted(&self, result: Result<u64, Status>, uses_queue: bool) -> Result<u64, Status> {
+        match result {
+            Ok(_) => self.stats.submitted.add(),
+            Err(_) => {
+                self.stats.refused.add();
+                if uses_queue {
+                    self.completions.unreserve();
+                }
+            }
+        }
+        result
+    }
+
+    /// Starts the request on the hottest slot that takes it. A slot that turns out dead before a
+    /// byte was sent costs nothing but a look at the next one.
+    fn send_now(&self, mut promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Promise> {
+        loop {
+            let slot = self.roster().checkout();
+            let Some(slot) = slot else { return Err(promise) };
+            let deadline_ns = promise.deadline_ns;
+            match self.slots[slot as usize].start(promise, outgoing) {
+                Ok(()) => {
+                    self.alarm.note(deadline_ns);
+                    return Ok(());
+                }
+                Err(not_started) => {
+                    promise = not_started.promise;
+                    let grant = {
+                        let mut roster = self.roster();
+                        roster.went_down(slot, not_started.epoch);
+                        roster.finished(slot)
+                    };
+                    self.carry_out(grant);
+                }
+            }
+        }
+    }
+
+    fn send_leased(
+        &self,
+        lease: Lease,
+        promise: Promise,
+        outgoing: Outgoing<'_>,
+    ) -> Result<(), Status> {
+        let slot = {
+            let mut roster = self.roster();
+            if roster.is_closed() {
+                return Err(Status::ERR_CLOSED);
+            }
+            roster.begin(lease).map_err(|error| match error {
+                LeaseError::Stale => Status::ERR_STALE_LEASE,
+                LeaseError::Busy => Status::ERR_SLOT_BUSY,
+                LeaseError::Down => Status::ERR_SLOT_DOWN,
+            })?
+        };
+        let deadline_ns = promise.deadline_ns;
+        let Err(not_started) = self.slots[slot as usize].start(promise, outgoing) else {
+            self.alarm.note(deadline_ns);
+            return Ok(());
+        };
+        let mut roster = self.roster();
+        roster.went_down(slot, not_started.epoch);
+        // Still leased, so nobody else can be granted it.
+        let grant = roster.finished(slot);
+        debug_assert!(grant.is_none());
+        Err(Status::ERR_SLOT_DOWN)
+    }
+
+    /// Copies the request into the waiting line, unless a slot came free meanwhile.
+    fn join_line(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
+        let deadline_ns = promise.deadline_ns;
+        let Outgoing { bytes, is_head, closes } = outgoing;
+        let mut queued = Queued { promise, bytes: bytes.to_vec(), is_head, closes };
+        let mut roster = self.roster();
+        loop {
+            if roster.is_closed() {
+                return Err(Status::ERR_CLOSED);
+            }
+            let Some(slot) = roster.checkout() else { break };
+            drop(roster);
+            let Err((again, epoch)) = self.start_queued(slot, queued) else { return Ok(()) };
+            queued = again;
+            roster = self.roster();
+            roster.went_down(slot, epoch);
+            let grant = roster.finished(slot);
+            drop(roster);
+            self.carry_out(grant);
+            roster = self.roster();
+        }
+        let waiter = Waiter::Request(Box::new(queued));
+        roster.wait(Wanted::Exchange, deadline_ns, waiter).map_err(|_| Status::ERR_WAITING_FULL)?;
+        drop(roster);
+        self.alarm.note(deadline_ns);
+        Ok(())
+    }
+
+    /// Gives a granted slot to its waiter. Answers the next grant that came out of it.
+    pub(super) fn give_slot(&self, grant: Grant<Waiter>) -> Option<Grant<Waiter>> {
+        let Grant { slot, lease, waiter } = grant;
+        let Waiting { ticket, wanted, deadline_ns, who } = waiter;
+        let queued = match (who, lease) {
+            (Waiter::Lease(parking), Some(lease)) => {
+                parking.wake(Parked::Given(lease));
+                return None;
+            }
+            (Waiter::Request(queued), None) => queued,
+            (who, _) => {
+                debug_assert!(false, "the roster grants what was wanted");
+                who.dismiss(Outcome::Internal, |ended| self.hand_over(ended));
+                return None;
+            }
+        };
+        let (queued, epoch) = self.start_queued(slot, *queued).err()?;
+        let who = Waiter::Request(Box::new(queued));
+        let mut roster = self.roster();
+        roster.went_down(slot, epoch);
+        if roster.is_closed() {
+            drop(roster);
+            who.dismiss(Outcome::Shutdown, |ended| self.hand_over(ended));
+            return None;
+        }
+        // Back to the head of the line first, so that what `finished` frees goes to it.
+        let again = roster.wait_again(Waiting { ticket, wanted, deadline_ns, who });
+        let freed = roster.finished(slot);
+        drop(roster);
+        match (again, freed) {
+            (Some(again), Some(freed)) => {
+                self.carry_out(Some(again));
+                Some(freed)
+            }
+            (again, freed) => again.or(freed),
+        }
+    }
+
+    /// Starts a request from the waiting line; gives it back when the slot turned out dead.
+    fn start_queued(&self, slot: u32, queued: Queued) -> Result<(), (Queued, u32)> {
+        let Queued { promise, bytes, is_head, closes } = queued;
+        let deadline_ns = promise.deadline_ns;
+        let outgoing = Outgoing { bytes: &bytes, is_head, closes };
+        match self.slots[slot as usize].start(promise, outgoing) {
+            Ok(()) => {
+                self.alarm.note(deadline_ns);
+                Ok(())
+            }
+            Err(NotStarted { promise, epoch }) => {
+                Err((Queued { promise, bytes, is_head, closes }, epoch))
+            }
+        }
+    }
+
+    fn busy_or_closed(&self) -> Status {
+        if self.roster().is_closed() { Status::ERR_CLOSED } else { Status::ERR_NO_SLOT }
+    }
+}
+
+impl Waiter {
+    /// Ends the waiting without a slot.
+    pub(super) fn dismiss(self, outcome: Outcome, deliver: impl FnOnce(Ended)) {
+        match self {
+            Self::Request(queued) => deliver(queued.promise.unsent(outcome)),
+            Self::Lease(parking) => parking.wake(Parked::Dismissed),
+        }
+    }
+}
+
+impl Parking {
+    fn wake(&self, with: Parked) {
+        *self.lock() = with;
+        self.bell.notify_one();
+    }
+
+    /// Sleeps until woken; `None` when the deadline passed first.
+    fn sleep(&self, deadline: Option<Instant>) -> Option<Result<Lease, Status>> {
+        let mut place = self.lock();
+        loop {
+            match *place {
+                Parked::Given(lease) => return Some(Ok(lease)),
+                Parked::Dismissed => return Some(Err(Status::ERR_CLOSED)),
+                Parked::Waiting => {}
+            }
+            let Some(deadline) = deadline else {
+                place = self.bell.wait(place).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let woken = self.bell.wait_timeout(place, left);
+            place = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Parked> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,103 @@
+//! The pool thread: its start, its way to behave in the host process, its end.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::Pid;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+use super::{Pool, alarm, tend};
+use crate::config::Config;
+use crate::error::Status;
+use crate::net::connect::DialError;
+
+/// Name look-ups that may run at once; each holds a thread while it runs.
+const RESOLVER_THREADS: usize = 4;
+
+/// Reports of the slots' first dials.
+pub(super) type Report = Sender<Result<(), DialError>>;
+
+/// Starts the thread. Each slot's first dial is reported once.
+pub(super) fn spawn(
+    pool: Arc<Pool>,
+    config: &Config,
+    report: Report,
+) -> Result<JoinHandle<()>, DialError> {
+    let runtime = runtime(&pool, config.thread_name()).map_err(system("runtime"))?;
+    let cpu = config.cpu().map(cpu_set).transpose()?;
+    let builder = std::thread::Builder::new().name(config.thread_name().to_owned());
+    // Signals belong to the host's threads. The new thread inherits this mask, so there is no
+    // moment at which it could be picked for one.
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(os("signal mask"))?;
+    let handle = builder.spawn(move || {
+        if let Some(cpu) = cpu {
+            // The CPU was tried by the opener already.
+            let _ = sched_setaffinity(Pid::from_raw(0), &cpu);
+        }
+        let _ = pool.thread_id.set(std::thread::current().id());
+        runtime.block_on(run(&pool, report));
+        // A name look-up may still run; it is left behind rather than waited for.
+        runtime.shutdown_background();
+        pool.deliver_handed_over();
+        pool.slots.iter().for_each(|slot| slot.clear());
+        pool.shelf.close();
+        pool.completions.end();
+    });
+    mask.thread_set_mask().map_err(os("signal mask"))?;
+    handle.map_err(system("thread"))
+}
+
+fn runtime(pool: &Arc<Pool>, thread_name: &str) -> std::io::Result<Runtime> {
+    let ringer = Arc::clone(pool);
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(RESOLVER_THREADS)
+        .thread_name(thread_name)
+        // All that is ready is done: tell the engine once of all completions of this turn.
+        .on_thread_park(move || ringer.completions.ring())
+        .build()
+}
+
+async fn run(pool: &Arc<Pool>, report: Report) {
+    let mut ending = pool.ending.subscribe();
+    let mut slots = JoinSet::new();
+    for index in 0..pool.slots.len() {
+        slots.spawn(tend::tend_forever(Arc::clone(pool), index, report.clone()));
+    }
+    drop(report);
+    let timekeeper = tokio::spawn(alarm::keep_time(Arc::clone(pool)));
+    // The sender lives in the pool, which we hold: this ends by a shutdown only.
+    let _ = ending.wait_for(|ending| *ending).await;
+    pool.dismiss_waiting();
+    while slots.join_next().await.is_some() {}
+    timekeeper.abort();
+    debug_assert_ne!(pool.grace_ns.load(Ordering::SeqCst), super::NEVER);
+}
+
+/// Tries the CPU on the opener's own thread first, where a refusal can be told.
+fn cpu_set(cpu: usize) -> Result<CpuSet, DialError> {
+    let mut wanted = CpuSet::new();
+    wanted.set(cpu).map_err(os("CPU number"))?;
+    let before = nix::sched::sched_getaffinity(Pid::from_raw(0)).map_err(os("CPU affinity"))?;
+    sched_setaffinity(Pid::from_raw(0), &wanted).map_err(os("CPU affinity"))?;
+    sched_setaffinity(Pid::from_raw(0), &before).map_err(os("CPU affinity"))?;
+    Ok(wanted)
+}
+
+fn os(what: &'static str) -> impl Fn(nix::Error) -> DialError {
+    move |error| system(what)(error.into())
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> DialError {
+    move |error| DialError {
+        step: Status::ERR_SYSTEM,
+        os_error: error.raw_os_error().unwrap_or(0),
+        text: format!("{what}: {error}"),
+    }
+}

@@ -1,0 +1,430 @@
+//! What calls answer, how exchanges end, and why connections are given up.
+//!
+//! Four small enums with explicit numbers. The numbers are ABI: one is never reused, and a retired
+//! one stays here as a comment. Guilt is split: [`Status`] is what a *call* answers at once (the
+//! caller's mistake, or nothing free), [`Outcome`] is how an accepted request *ended* (the world's
+//! doing). This file knows nothing but names.
+
+use std::ffi::CStr;
+
+/// What a call answers. Zero is success; negative values are refusals, and a refused call has sent
+/// nothing and changed nothing.
+///
+/// cbindgen:prefix-with-name=false
+/// cbindgen:rename-all=prefix:VP_
+#[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The call did what it says.
+    OK = 0,
+    /// A pointer that must not be NULL was NULL.
+    ERR_NULL = -1,
+    /// A value is out of its range, or an option is unknown.
+    ERR_ARGUMENT = -2,
+    /// `struct_size` names no version of the struct that this library knows.
+    ERR_STRUCT_SIZE = -3,
+    /// The calls came in the wrong order, for example a header after the body.
+    ERR_PHASE = -4,
+    /// The URL is not `http://` or `https://` with a valid host, port and path.
+    ERR_URL = -5,
+    /// The method is no token (RFC 9110 section 9.1).
+    ERR_METHOD = -6,
+    /// The path or query holds a byte that is not allowed in a request target (RFC 9112 section 3).
+    ERR_PATH = -7,
+    /// The header name is no token (RFC 9110 section 5.1).
+    ERR_HEADER_NAME = -8,
+    /// The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5).
+    ERR_HEADER_VALUE = -9,
+    /// The header is written by the library itself: Host, Content-Length, Transfer-Encoding.
+    ERR_HEADER_RESERVED = -10,
+    /// The request does not fit its capacity.
+    ERR_TOO_LARGE = -11,
+    /// A certificate, key or other TLS setting cannot be used.
+    ERR_TLS_CONFIG = -12,
+    /// The pinned addresses or the bind address cannot be read or used.
+    ERR_ADDRESS = -13,
+    /// No slot is live and idle now.
+    ERR_NO_SLOT = -20,
+    /// The leased slot has no live connection now; it is being healed.
+    ERR_SLOT_DOWN = -21,
+    /// The leased slot still has an exchange in flight.
+    ERR_SLOT_BUSY = -22,
+    /// The lease was given back already, or was never given.
+    ERR_STALE_LEASE = -23,
+    /// The waiting line is full.
+    ERR_WAITING_FULL = -24,
+    /// As many completions are outstanding as the completion queue can hold.
+    ERR_COMPLETIONS_FULL = -25,
+    /// The time given to the call ran out.
+    ERR_TIMEOUT = -26,
+    /// The request was made for another pool.
+    ERR_WRONG_POOL = -27,
+    /// No request of this id is outstanding.
+    ERR_UNKNOWN_ID = -28,
+    /// There is no such header.
+    ERR_NOT_FOUND = -29,
+    /// The pool was shut down or closed.
+    ERR_CLOSED = -30,
+    /// The process was forked after the pool was opened; the pool belongs to the parent.
+    ERR_FORKED = -31,
+    /// The call would wait for the very thread that makes it.
+    ERR_WOULD_DEADLOCK = -32,
+    /// Opening failed: the host name could not be resolved.
+    ERR_RESOLVE = -40,
+    /// Opening failed: no address could be connected.
+    ERR_CONNECT = -41,
+    /// Opening failed: the TLS handshake or the certificate check failed.
+    ERR_TLS = -42,
+    /// The system refused a thread, a descriptor or a socket option.
+    ERR_SYSTEM = -43,
+    /// A defect in the library: a panic was caught. The pool should be closed.
+    ERR_INTERNAL = -99,
+}
+
+impl Status {
+    /// Every status, in the order of their declaration.
+    pub const ALL: &[Self] = &[
+        Self::OK,
+        Self::ERR_NULL,
+        Self::ERR_ARGUMENT,
+        Self::ERR_STRUCT_SIZE,
+        Self::ERR_PHASE,
+        Self::ERR_URL,
+        Self::ERR_METHOD,
+        Self::ERR_PATH,
+        Self::ERR_HEADER_NAME,
+        Self::ERR_HEADER_VALUE,
+        Self::ERR_HEADER_RESERVED,
+        Self::ERR_TOO_LARGE,
+        Self::ERR_TLS_CONFIG,
+        Self::ERR_ADDRESS,
+        Self::ERR_NO_SLOT,
+        Self::ERR_SLOT_DOWN,
+        Self::ERR_SLOT_BUSY,
+        Self::ERR_STALE_LEASE,
+        Self::ERR_WAITING_FULL,
+        Self::ERR_COMPLETIONS_FULL,
+        Self::ERR_TIMEOUT,
+        Self::ERR_WRONG_POOL,
+        Self::ERR_UNKNOWN_ID,
+        Self::ERR_NOT_FOUND,
+        Self::ERR_CLOSED,
+        Self::ERR_FORKED,
+        Self::ERR_WOULD_DEADLOCK,
+        Self::ERR_RESOLVE,
+        Self::ERR_CONNECT,
+        Self::ERR_TLS,
+        Self::ERR_SYSTEM,
+        Self::ERR_INTERNAL,
+    ];
+
+    /// The name as C spells it.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Self::OK => c"VP_OK",
+            Self::ERR_NULL => c"VP_ERR_NULL",
+            Self::ERR_ARGUMENT => c"VP_ERR_ARGUMENT",
+            Self::ERR_STRUCT_SIZE => c"VP_ERR_STRUCT_SIZE",
+            Self::ERR_PHASE => c"VP_ERR_PHASE",
+            Self::ERR_URL => c"VP_ERR_URL",
+            Self::ERR_METHOD => c"VP_ERR_METHOD",
+            Self::ERR_PATH => c"VP_ERR_PATH",
+            Self::ERR_HEADER_NAME => c"VP_ERR_HEADER_NAME",
+            Self::ERR_HEADER_VALUE => c"VP_ERR_HEADER_VALUE",
+            Self::ERR_HEADER_RESERVED => c"VP_ERR_HEADER_RESERVED",
+            Self::ERR_TOO_LARGE => c"VP_ERR_TOO_LARGE",
+            Self::ERR_TLS_CONFIG => c"VP_ERR_TLS_CONFIG",
+            Self::ERR_ADDRESS => c"VP_ERR_ADDRESS",
+            Self::ERR_NO_SLOT => c"VP_ERR_NO_SLOT",
+            Self::ERR_SLOT_DOWN => c"VP_ERR_SLOT_DOWN",
+            Self::ERR_SLOT_BUSY => c"VP_ERR_SLOT_BUSY",
+            Self::ERR_STALE_LEASE => c"VP_ERR_STALE_LEASE",
+            Self::ERR_WAITING_FULL => c"VP_ERR_WAITING_FULL",
+            Self::ERR_COMPLETIONS_FULL => c"VP_ERR_COMPLETIONS_FULL",
+            Self::ERR_TIMEOUT => c"VP_ERR_TIMEOUT",
+            Self::ERR_WRONG_POOL => c"VP_ERR_WRONG_POOL",
+            Self::ERR_UNKNOWN_ID => c"VP_ERR_UNKNOWN_ID",
+            Self::ERR_NOT_FOUND => c"VP_ERR_NOT_FOUND",
+            Self::ERR_CLOSED => c"VP_ERR_CLOSED",
+            Self::ERR_FORKED => c"VP_ERR_FORKED",
+            Self::ERR_WOULD_DEADLOCK => c"VP_ERR_WOULD_DEADLOCK",
+            Self::ERR_RESOLVE => c"VP_ERR_RESOLVE",
+            Self::ERR_CONNECT => c"VP_ERR_CONNECT",
+            Self::ERR_TLS => c"VP_ERR_TLS",
+            Self::ERR_SYSTEM => c"VP_ERR_SYSTEM",
+            Self::ERR_INTERNAL => c"VP_ERR_INTERNAL",
+        }
+    }
+}
+
+/// How an accepted request ended: `OK`, or the one reason why there is no full response.
+///
+/// A status such as 404 or 503 is a full response, so its outcome is `OK`.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A full, correctly framed response arrived.
+    Ok = 0,
+    /// The deadline passed first.
+    Timeout = 1,
+    /// The caller cancelled the request.
+    Cancelled = 2,
+    /// The pool was shut down first.
+    Shutdown = 3,
+    /// The peer reset the connection.
+    ConnectionReset = 4,
+    /// The peer ended the connection before the response was complete.
+    ConnectionClosed = 5,
+    /// The system reported another error on the socket.
+    IoError = 6,
+    /// The peer sent a TLS alert, or bytes that are no valid TLS.
+    TlsError = 7,
+    /// The status line breaks RFC 9112 section 4.
+    BadStatusLine = 10,
+    /// The version is neither HTTP/1.0 nor HTTP/1.1.
+    BadVersion = 11,
+    /// A header field breaks RFC 9112 section 5 (name, colon, folding, control bytes, bare CR).
+    BadHeader = 12,
+    /// The head is longer than `max_head_size`.
+    HeadTooLarge = 13,
+    /// There are more header fields than `max_headers`.
+    TooManyHeaders = 14,
+    /// There were more interim (1xx) responses than allowed.
+    TooManyInterim = 15,
+    /// 101 Switching Protocols, which was not asked for (RFC 9110 section 7.8).
+    UnexpectedUpgrade = 16,
+    /// Content-Length is malformed, repeated or too large to count (RFC 9112 section 6.3).
+    BadContentLength = 17,
+    /// Transfer-Encoding is not exactly one `chunked`, or came with HTTP/1.0 (RFC 9112 section 6.1).
+    BadTransferEncoding = 18,
+    /// Both Content-Length and Transfer-Encoding are present (RFC 9112 section 6.3).
+    AmbiguousLength = 19,
+    /// A chunk size, its line end or the end of its data breaks RFC 9112 section 7.1.
+    BadChunk = 20,
+    /// A chunk line, or all chunk framing together, is longer than allowed.
+    ChunkOverhead = 21,
+    /// A trailer field is malformed (RFC 9112 section 7.1.2).
+    BadTrailer = 22,
+    /// The trailer section is longer than allowed.
+    TrailersTooLarge = 23,
+    /// The body is longer than `max_body_size`.
+    BodyTooLarge = 24,
+    /// A close-delimited body ended without the TLS close_notify that proves its end
+    /// (RFC 9112 section 9.8).
+    BodyTruncated = 25,
+    /// The response began before any byte of the request had been sent.
+    UnsolicitedResponse = 26,
+    /// A defect in the library.
+    Internal = 99,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of their declaration.
+    pub const ALL: &[Self] = &[
+        Self::Ok,
+        Self::Timeout,
+        Self::Cancelled,
+        Self::Shutdown,
+        Self::ConnectionReset,
+        Self::ConnectionClosed,
+        Self::IoError,
+        Self::TlsError,
+        Self::BadStatusLine,
+        Self::BadVersion,
+        Self::BadHeader,
+        Self::HeadTooLarge,
+        Self::TooManyHeaders,
+        Self::TooManyInterim,
+        Self::UnexpectedUpgrade,
+        Self::BadContentLength,
+        Self::BadTransferEncoding,
+        Self::AmbiguousLength,
+        Self::BadChunk,
+        Self::ChunkOverhead,
+        Self::BadTrailer,
+        Self::TrailersTooLarge,
+        Self::BodyTooLarge,
+        Self::BodyTruncated,
+        Self::UnsolicitedResponse,
+        Self::Internal,
+    ];
+
+    /// The name as C spells it.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Self::Ok => c"VP_OUTCOME_OK",
+            Self::Timeout => c"VP_OUTCOME_TIMEOUT",
+            Self::Cancelled => c"VP_OUTCOME_CANCELLED",
+            Self::Shutdown => c"VP_OUTCOME_SHUTDOWN",
+            Self::ConnectionReset => c"VP_OUTCOME_CONNECTION_RESET",
+            Self::ConnectionClosed => c"VP_OUTCOME_CONNECTION_CLOSED",
+            Self::IoError => c"VP_OUTCOME_IO_ERROR",
+            Self::TlsError => c"VP_OUTCOME_TLS_ERROR",
+            Self::BadStatusLine => c"VP_OUTCOME_BAD_STATUS_LINE",
+            Self::BadVersion => c"VP_OUTCOME_BAD_VERSION",
+            Self::BadHeader => c"VP_OUTCOME_BAD_HEADER",
+            Self::HeadTooLarge => c"VP_OUTCOME_HEAD_TOO_LARGE",
+            Self::TooManyHeaders => c"VP_OUTCOME_TOO_MANY_HEADERS",
+            Self::TooManyInterim => c"VP_OUTCOME_TOO_MANY_INTERIM",
+            Self::UnexpectedUpgrade => c"VP_OUTCOME_UNEXPECTED_UPGRADE",
+            Self::BadContentLength => c"VP_OUTCOME_BAD_CONTENT_LENGTH",
+            Self::BadTransferEncoding => c"VP_OUTCOME_BAD_TRANSFER_ENCODING",
+            Self::AmbiguousLength => c"VP_OUTCOME_AMBIGUOUS_LENGTH",
+            Self::BadChunk => c"VP_OUTCOME_BAD_CHUNK",
+            Self::ChunkOverhead => c"VP_OUTCOME_CHUNK_OVERHEAD",
+            Self::BadTrailer => c"VP_OUTCOME_BAD_TRAILER",
+            Self::TrailersTooLarge => c"VP_OUTCOME_TRAILERS_TOO_LARGE",
+            Self::BodyTooLarge => c"VP_OUTCOME_BODY_TOO_LARGE",
+            Self::BodyTruncated => c"VP_OUTCOME_BODY_TRUNCATED",
+            Self::UnsolicitedResponse => c"VP_OUTCOME_UNSOLICITED_RESPONSE",
+            Self::Internal => c"VP_OUTCOME_INTERNAL",
+        }
+    }
+}
+
+/// How far a request got on its way, and so whether the peer may have acted on it.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WireState {
+    /// No byte of it reached the kernel: it cannot have been executed.
+    NotSent = 0,
+    /// The kernel took a part of it, and the connection was then reset: the peer cannot have a whole
+    /// request, so it cannot have been executed.
+    Partial = 1,
+    /// The kernel took all of it: it may have been executed.
+    Sent = 2,
+    /// Bytes of a response arrived: it was most likely acted on.
+    Answering = 3,
+    /// The whole response arrived.
+    Answered = 4,
+}
+
+impl WireState {
+    /// Every wire state, from the least to the most.
+    pub const ALL: &[Self] =
+        &[Self::NotSent, Self::Partial, Self::Sent, Self::Answering, Self::Answered];
+
+    /// The name as C spells it.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Self::NotSent => c"VP_WIRE_NOT_SENT",
+            Self::Partial => c"VP_WIRE_PARTIAL",
+            Self::Sent => c"VP_WIRE_SENT",
+            Self::Answering => c"VP_WIRE_ANSWERING",
+            Self::Answered => c"VP_WIRE_ANSWERED",
+        }
+    }
+}
+
+/// Why a connection was given up.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// The peer ended the idle connection (FIN or TLS close_notify).
+    IdleClosed = 0,
+    /// The peer reset the idle connection, or the network reported it dead.
+    IdleReset = 1,
+    /// Bytes arrived that no request had asked for (RFC 9112 section 9.2).
+    IdleBytes = 2,
+    /// The peer ended the connection while a request was in flight.
+    Closed = 3,
+    /// The peer reset the connection while a request was in flight.
+    Reset = 4,
+    /// A TLS alert, or bytes that are no valid TLS.
+    Tls = 5,
+    /// The response said `Connection: close`, or was HTTP/1.0 without keep-alive.
+    ResponseClose = 6,
+    /// The request said `Connection: close`.
+    RequestClose = 7,
+    /// The body ended with the connection, so the connection ended with the body.
+    CloseDelimited = 8,
+    /// Bytes followed the end of the response (RFC 9112 section 6.3).
+    SurplusBytes = 9,
+    /// The response broke the rules of HTTP; the outcome names how.
+    Protocol = 10,
+    /// The response was complete before the request was (RFC 9112 section 9.5).
+    EarlyResponse = 11,
+    /// The request's deadline passed, and a late answer must not meet the next request.
+    Timeout = 12,
+    /// The request was cancelled, and its answer must not meet the next request.
+    Cancelled = 13,
+    /// The pool was shut down.
+    Shutdown = 14,
+    /// The system reported another error on the socket.
+    IoError = 15,
+    /// A defect in the library.
+    Internal = 16,
+}
+
+impl CloseReason {
+    /// Every close reason; each stands at the index of its number.
+    pub const ALL: &[Self] = &[
+        Self::IdleClosed,
+        Self::IdleReset,
+        Self::IdleBytes,
+        Self::Closed,
+        Self::Reset,
+        Self::Tls,
+        Self::ResponseClose,
+        Self::RequestClose,
+        Self::CloseDelimited,
+        Self::SurplusBytes,
+        Self::Protocol,
+        Self::EarlyResponse,
+        Self::Timeout,
+        Self::Cancelled,
+        Self::Shutdown,
+        Self::IoError,
+        Self::Internal,
+    ];
+
+    /// The name as C spells it.
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Self::IdleClosed => c"VP_CLOSE_REASON_IDLE_CLOSED",
+            Self::IdleReset => c"VP_CLOSE_REASON_IDLE_RESET",
+            Self::IdleBytes => c"VP_CLOSE_REASON_IDLE_BYTES",
+            Self::Closed => c"VP_CLOSE_REASON_CLOSED",
+            Self::Reset => c"VP_CLOSE_REASON_RESET",
+            Self::Tls => c"VP_CLOSE_REASON_TLS",
+            Self::ResponseClose => c"VP_CLOSE_REASON_RESPONSE_CLOSE",
+            Self::RequestClose => c"VP_CLOSE_REASON_REQUEST_CLOSE",
+            Self::CloseDelimited => c"VP_CLOSE_REASON_CLOSE_DELIMITED",
+            Self::SurplusBytes => c"VP_CLOSE_REASON_SURPLUS_BYTES",
+            Self::Protocol => c"VP_CLOSE_REASON_PROTOCOL",
+            Self::EarlyResponse => c"VP_CLOSE_REASON_EARLY_RESPONSE",
+            Self::Timeout => c"VP_CLOSE_REASON_TIMEOUT",
+            Self::Cancelled => c"VP_CLOSE_REASON_CANCELLED",
+            Self::Shutdown => c"VP_CLOSE_REASON_SHUTDOWN",
+            Self::IoError => c"VP_CLOSE_REASON_IO_ERROR",
+            Self::Internal => c"VP_CLOSE_REASON_INTERNAL",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_names_are_distinct() {
+        let mut names = std::collections::HashSet::new();
+        let mut numbers = std::collections::HashSet::new();
+        for status in Status::ALL {
+            assert!(names.insert(status.name()));
+            assert!(numbers.insert(*status as i32));
+            assert!((*status as i32) <= 0);
+        }
+        assert!(Outcome::ALL.iter().all(|o| names.insert(o.name())));
+        assert!(WireState::ALL.iter().all(|w| names.insert(w.name())));
+        assert!(CloseReason::ALL.iter().all(|c| names.insert(c.name())));
+    }
+
+    #[test]
+    fn close_reasons_stand_at_their_number() {
+        for (index, reason) in CloseReason::ALL.iter().enumerate() {
+            assert_eq!(index, *reason as usize);
+        }
+    }
+}

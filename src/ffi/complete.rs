@@ -1,0 +1,120 @@
+//! Taking completions from the queue.
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::vp_pool;
+use super::types::{struct_size, vp_completion, vp_response, write_sized};
+use super::{borrow, borrow_mut, count, status};
+use crate::completion::{Completion, CompletionQueue};
+use crate::error::Status;
+
+/// Takes up to `capacity` completions from the queue into `out[]`, and answers how many, 0 when
+/// there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
+/// from one to the next.
+///
+/// Threads: any; each completion goes to one of them. Never blocks.
+/// Lifetime: each response in `out` is the caller's to release.
+/// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
+/// the pool has ended and the last completion was taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_poll(
+    pool: *mut vp_pool,
+    out: *mut vp_completion,
+    capacity: usize,
+) -> i32 {
+    // SAFETY: the header.
+    unsafe { take(pool, out, capacity, |queue, write| queue.poll(capacity, write)) }
+}
+
+/// As `vp_pool_poll`, but sleeps until there is a completion, at most for `timeout_ns`; answers 0
+/// when that ran out. UINT64_MAX waits without end, until there is one or the pool ends.
+///
+/// Threads: any but the pool thread.
+/// Lifetime: as `vp_pool_poll`.
+/// Errors: as `vp_pool_poll`, and ERR_WOULD_DEADLOCK in a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_wait(
+    pool: *mut vp_pool,
+    out: *mut vp_completion,
+    capacity: usize,
+    timeout_ns: u64,
+) -> i32 {
+    let patience = match timeout_ns {
+        u64::MAX => Duration::MAX,
+        ns => Duration::from_nanos(ns),
+    };
+    // SAFETY: the header.
+    unsafe {
+        let on_pool_thread = |pool: &vp_pool| pool.with(|pool| Ok(pool.is_pool_thread()));
+        if pool.as_ref().map(on_pool_thread) == Some(Ok(true)) {
+            return Status::ERR_WOULD_DEADLOCK as i32;
+        }
+        take(pool, out, capacity, |queue, write| queue.wait(capacity, patience, write))
+    }
+}
+
+/// A descriptor that is readable while there are completions to poll, and for good once the pool has
+/// ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
+///
+/// Threads: any.
+/// Lifetime: valid until `vp_pool_close` has returned and the last completion was polled.
+/// Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED, ERR_SYSTEM when no descriptor is to be had.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_fd(pool: *mut vp_pool, out: *mut i32) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, out) = unsafe { (borrow(pool)?, borrow_mut(out)?) };
+        *out = pool.with_open(|pool| {
+            let fd = pool.completions().event_fd().map_err(|_| Status::ERR_SYSTEM)?;
+            Ok(fd.as_raw_fd())
+        })?;
+        Ok(())
+    })
+}
+
+/// A completion whose response is counted for C.
+pub(super) fn owned(mut completion: Completion) -> vp_completion {
+    let response = completion.response.take();
+    let status = response.as_ref().map_or(0, |r| r.response.status().into());
+    let counted = response.map_or(std::ptr::null(), Arc::into_raw);
+    let view = vp_completion::new(&completion, counted.cast_mut().cast::<vp_response>());
+    vp_completion { http_status: status, ..view }
+}
+
+/// Moves completions from the queue to the caller's array.
+///
+/// # Safety
+/// `pool` and `out` are as the header demands.
+unsafe fn take(
+    pool: *const vp_pool,
+    out: *mut vp_completion,
+    capacity: usize,
+    drain: impl FnOnce(&CompletionQueue, &mut dyn FnMut(Completion)) -> Option<usize>,
+) -> i32 {
+    count(|| {
+        // SAFETY: the caller's promise.
+        let (handle, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
+        if capacity == 0 {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        let mut next = out.cast::<u8>();
+        let mut write = |completion| {
+            // SAFETY: the caller's promise: `capacity` structs of `size` bytes each, and the queue
+            // gives no more than `capacity`.
+            unsafe {
+                write_sized(next.cast::<vp_completion>(), size, &owned(completion));
+                next = next.add(size);
+            }
+        };
+        let (taken, over) = handle.with(|pool| {
+            let taken = drain(pool.completions(), &mut write);
+            Ok((taken, pool.is_closed() && pool.completions().is_drained()))
+        })?;
+        if over {
+            handle.bury();
+        }
+        taken.ok_or(Status::ERR_CLOSED)
+    })
+}

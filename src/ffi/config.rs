@@ -1,0 +1,486 @@
+//! Configuration: an opaque builder, read once by `vp_pool_open`.
+
+use super::types::vp_str;
+use super::{borrow_mut, guard, status};
+use crate::config::{Config, TcpKeepalive};
+use crate::error::Status;
+
+/// A configuration, opaque to C.
+pub struct vp_config {
+    pub(super) config: Config,
+}
+
+/// Changes a configuration.
+///
+/// # Safety
+/// `config` is as the header demands.
+unsafe fn configure(
+    config: *mut vp_config,
+    change: impl FnOnce(&mut Config) -> Result<(), Status>,
+) -> Status {
+    // SAFETY: the caller's promise.
+    status(|| change(&mut unsafe { borrow_mut(config) }?.config))
+}
+
+/// As [`configure`], for a change that cannot be refused.
+///
+/// # Safety
+/// `config` is as the header demands.
+unsafe fn switch(config: *mut vp_config, change: impl FnOnce(&mut Config)) -> Status {
+    // SAFETY: the caller's promise.
+    unsafe {
+        configure(config, |config| {
+            change(config);
+            Ok(())
+        })
+    }
+}
+
+fn size(bytes: u64) -> Result<usize, Status> {
+    usize::try_from(bytes).map_err(|_| Status::ERR_ARGUMENT)
+}
+
+/// Makes a configuration with the defaults.
+///
+/// Threads: any; the object by one thread at a time.
+/// Lifetime: yours, until `vp_config_free`.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_new(out: *mut *mut vp_config) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let out = unsafe { borrow_mut(out) }?;
+        *out = Box::into_raw(Box::new(vp_config { config: Config::default() }));
+        Ok(())
+    })
+}
+
+/// Frees a configuration; NULL is allowed. Pools opened with it do not need it.
+///
+/// Threads: any; nobody else may use the object.
+/// Lifetime: ends it.
+/// Errors: none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_free(config: *mut vp_config) {
+    guard((), || {
+        if !config.is_null() {
+            // SAFETY: the header: made by `vp_config_new`, and not freed before.
+            drop(unsafe { Box::from_raw(config) });
+        }
+    });
+}
+
+/// Sets where to connect: `http://` or `https://`, host, optional port, optional base path.
+/// IPv6 literals stand in brackets; names beyond ASCII are given as punycode.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `url` is copied.
+/// Errors: ERR_NULL, ERR_URL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_url(config: *mut vp_config, url: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_url(url.bytes()?)) }
+}
+
+/// Sets the path that all request paths are put behind; replaces that of the URL.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `path` is copied.
+/// Errors: ERR_NULL, ERR_PATH.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_base_path(config: *mut vp_config, path: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_base_path(path.bytes()?)) }
+}
+
+/// Adds a header that each request carries unless it brings its own of that name. The same name
+/// again replaces; `User-Agent` with an empty value is not sent at all. At most 64.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `name` and `value` are copied.
+/// Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_add_default_header(
+    config: *mut vp_config,
+    name: vp_str,
+    value: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |c| c.add_default_header(name.bytes()?, value.bytes()?)) }
+}
+
+/// Sets the number of connections, 1 to 1024; 4 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_connections(config: *mut vp_config, count: u32) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_connections(count as usize)) }
+}
+
+/// Lets `vp_pool_open` succeed although not all connections could be made (on when not 0); what is
+/// missing is healed in the background. Off by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_degraded_open(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_allow_degraded_open(on != 0)) }
+}
+
+/// Names the pool thread, at most 15 bytes; "venuepool" by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `name` is copied.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_thread_name(name.bytes()?)) }
+}
+
+/// Pins the pool thread to a CPU; -1, the default, leaves it to the system.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the CPU cannot be had.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> Status {
+    let cpu = match cpu {
+        -1 => Ok(None),
+        cpu => usize::try_from(cpu).map(Some).map_err(|_| Status::ERR_ARGUMENT),
+    };
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_cpu(cpu?)) }
+}
+
+/// Sets the budget for resolving and connecting together; 1 s by default.
+/// Timeouts are 1 us to 1 day, in nanoseconds.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_connect_timeout_ns(
+    config: *mut vp_config,
+    timeout_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_connect_timeout_ns(timeout_ns)) }
+}
+
+/// Sets the budget for the TLS handshake; 2 s by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_tls_handshake_timeout_ns(
+    config: *mut vp_config,
+    timeout_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_tls_handshake_timeout_ns(timeout_ns)) }
+}
+
+/// Sets the time from submit to the end of the exchange; 11 s by default. A request may have its
+/// own, by `vp_request_set_timeout_ns`.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_request_timeout_ns(
+    config: *mut vp_config,
+    timeout_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_request_timeout_ns(timeout_ns)) }
+}
+
+/// Sets the longest head and body of a request together, in bytes; 64 KiB by default. A request
+/// takes this memory once, when it is made.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_request_capacity(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_request_capacity(size(bytes)?)) }
+}
+
+/// Sets what a response buffer begins with, in bytes; 64 KiB by default. It grows as bodies need.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_response_capacity(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_response_capacity(size(bytes)?)) }
+}
+
+/// Sets the longest body of a response, in bytes; 16 MiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_body_size(config: *mut vp_config, bytes: u64) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_body_size(size(bytes)?)) }
+}
+
+/// Sets the longest head of a response, in bytes; 32 KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_head_size(config: *mut vp_config, bytes: u64) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_head_size(size(bytes)?)) }
+}
+
+/// Sets the most header fields of a response, 1 to 256; 128 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_headers(config: *mut vp_config, count: u32) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_headers(count as usize)) }
+}
+
+/// Sets how many requests without a callback may be accepted and not yet polled; 4096 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_completion_capacity(
+    config: *mut vp_config,
+    count: u32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_completion_capacity(count as usize)) }
+}
+
+/// Sets how many requests and callers may wait in line for a slot; 1024 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_waiting_capacity(
+    config: *mut vp_config,
+    count: u32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_waiting_capacity(count as usize)) }
+}
+
+/// Sets TCP_NODELAY (on when not 0, the default).
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_nodelay(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_nodelay(on != 0)) }
+}
+
+/// Sets TCP keepalive: idle time, interval (whole seconds, in nanoseconds), probes until the
+/// connection counts as dead; 30 s, 5 s, 3 by default. All three 0 turns it off.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_tcp_keepalive(
+    config: *mut vp_config,
+    time_ns: u64,
+    interval_ns: u64,
+    count: u32,
+) -> Status {
+    let keepalive = match (time_ns, interval_ns, count) {
+        (0, 0, 0) => None,
+        _ => Some(TcpKeepalive { time_ns, interval_ns, count }),
+    };
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_tcp_keepalive(keepalive)) }
+}
+
+/// Sets SO_SNDBUF and SO_RCVBUF in bytes, before connecting; 0, the default, leaves one to the
+/// system.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_socket_buffers(
+    config: *mut vp_config,
+    send_bytes: u64,
+    receive_bytes: u64,
+) -> Status {
+    let change = |config: &mut Config| {
+        let (before, given) = (config.sockets().send_buffer, |bytes| match bytes {
+            0 => Ok(None),
+            bytes => size(bytes).map(Some),
+        });
+        config.set_send_buffer(given(send_bytes)?)?;
+        let receive = given(receive_bytes).and_then(|bytes| config.set_receive_buffer(bytes));
+        // A refused call changes nothing, so the half that was done is undone.
+        receive.or_else(|status| config.set_send_buffer(before).and(Err(status)))
+    };
+    // SAFETY: the header.
+    unsafe { configure(config, change) }
+}
+
+/// Sets the local IP address to connect from; empty leaves it to the system.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `address` is copied.
+/// Errors: ERR_NULL, ERR_ADDRESS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_bind_address(
+    config: *mut vp_config,
+    address: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_bind_address(address.bytes()?)) }
+}
+
+/// Pins the IP addresses to connect to, separated by commas; the name in the URL is then not
+/// resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `addresses` is copied.
+/// Errors: ERR_NULL, ERR_ADDRESS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_addresses(
+    config: *mut vp_config,
+    addresses: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_addresses(addresses.bytes()?)) }
+}
+
+/// Sets the wait between failed dials of a slot: the first dial is at once, then the ceiling goes
+/// from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_backoff(
+    config: *mut vp_config,
+    first_ns: u64,
+    max_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_backoff_ns(first_ns, max_ns)) }
+}
+
+/// Sets how many dials per second the pool may make, after a burst of one for each slot;
+/// 1 to 1000, 5 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_dials_per_second(
+    config: *mut vp_config,
+    dials: u32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_dials_per_second(dials)) }
+}
+
+/// Sets the certificates to trust, as PEM, instead of the built-in webpki roots.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `pem` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_ca_pem(config: *mut vp_config, pem: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_ca_pem(pem.bytes()?)) }
+}
+
+/// Sets the client's own certificate chain and private key, as PEM.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: both are copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_client_cert_pem(
+    config: *mut vp_config,
+    chain: vp_str,
+    key: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |c| c.set_client_cert_pem(chain.bytes()?, key.bytes()?)) }
+}
+
+/// Sets the name for SNI and the certificate check, instead of the host of the URL.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `name` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_server_name(name.bytes()?)) }
+}
+
+/// Sets the protocols to offer by ALPN (RFC 7301), separated by commas; "http/1.1" by default,
+/// empty offers none.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `protocols` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_alpn(config: *mut vp_config, protocols: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_alpn(protocols.bytes()?)) }
+}
+
+/// Accepts any certificate (on when not 0). For tests only: the peer may be anybody.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_insecure_skip_verify(
+    config: *mut vp_config,
+    on: i32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_insecure_skip_verify(on != 0)) }
+}
+
+/// Writes TLS session secrets to the file that the environment names as SSLKEYLOGFILE (on when not
+/// 0). Off by default, whatever the environment says.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_key_log(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_key_log(on != 0)) }
+}

@@ -1,0 +1,192 @@
+//! Opening, watching and ending a pool.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use super::config::vp_config;
+use super::handle::vp_pool;
+use super::types::{struct_size, vp_error, vp_health, vp_stats, write_sized};
+use super::{borrow, borrow_mut, status};
+use crate::driver::Pool;
+use crate::error::Status;
+use crate::net::connect::DialError;
+
+/// Opens a pool: starts its thread, dials all connections in parallel, and returns when all are
+/// live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
+/// `vp_config_set_degraded_open` is on.
+///
+/// Threads: any. Blocks for at most the connect and TLS handshake timeouts together.
+/// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid for
+/// ever, and answers ERR_CLOSED after that.
+/// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
+/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_open(
+    config: *const vp_config,
+    out: *mut *mut vp_pool,
+    error: *mut vp_error,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (config, out) = unsafe { (borrow(config)?, borrow_mut(out)?) };
+        // SAFETY: the header; checked before anything is done.
+        let size = (!error.is_null()).then(|| unsafe { struct_size(error) }).transpose()?;
+        match Pool::open(&config.config) {
+            Ok(pool) => {
+                *out = std::ptr::from_ref(vp_pool::new(pool)).cast_mut();
+                Ok(())
+            }
+            Err(reason) => {
+                if let Some(size) = size {
+                    // SAFETY: the header; `size` is what the caller's struct has.
+                    unsafe { write_sized(error, size, &vp_error::new(&reason)) };
+                }
+                Err(reason.step)
+            }
+        }
+    })
+}
+
+/// Begins the end: nothing is accepted any more, what waits in line fails at once as NOT_SENT, what
+/// is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can only
+/// shorten the grace.
+///
+/// Threads: any, also in a callback.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED after `vp_pool_close`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_shutdown(pool: *mut vp_pool, grace_ns: u64) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let pool = unsafe { borrow(pool) }?;
+        pool.with_open(|pool| {
+            pool.shutdown(Duration::from_nanos(grace_ns));
+            Ok(())
+        })
+    })
+}
+
+/// Ends the pool: shuts it down without grace unless that was done before, says goodbye to the peer
+/// (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs and none
+/// will. Completions that were not polled can still be polled, and responses stay valid.
+///
+/// Threads: any but the pool thread. Blocks for the rest of the grace.
+/// Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
+/// Errors: ERR_NULL, ERR_FORKED, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED the second time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_close(pool: *mut vp_pool) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let handle = unsafe { borrow(pool) }?;
+        let drained = handle.with(|pool| {
+            pool.close()?;
+            Ok(pool.completions().is_drained())
+        })?;
+        if drained {
+            handle.bury();
+        }
+        Ok(())
+    })
+}
+
+/// Counts the slots and waiters by their state, now.
+///
+/// Threads: any.
+/// Lifetime: `out` is written; set its `struct_size` first.
+/// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_health(pool: *const vp_pool, out: *mut vp_health) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
+        let health = pool.with_open(|pool| Ok(vp_health::new(pool)))?;
+        // SAFETY: the header; `size` is what the caller's struct has.
+        unsafe { write_sized(out, size, &health) };
+        Ok(())
+    })
+}
+
+/// Reads the counters.
+///
+/// Threads: any.
+/// Lifetime: `out` is written; set its `struct_size` first.
+/// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_stats(pool: *const vp_pool, out: *mut vp_stats) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
+        let stats = pool.with_open(|pool| Ok(vp_stats::new(pool)))?;
+        // SAFETY: the header; `size` is what the caller's struct has.
+        unsafe { write_sized(out, size, &stats) };
+        Ok(())
+    })
+}
+
+/// Says why the last dial that failed did so.
+///
+/// Threads: any.
+/// Lifetime: `out` is written; set its `struct_size` first.
+/// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED, ERR_NOT_FOUND when none ever failed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_last_dial_error(
+    pool: *const vp_pool,
+    out: *mut vp_error,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
+        let error = pool.with_open(|pool| pool.last_dial_error().ok_or(Status::ERR_NOT_FOUND))?;
+        // SAFETY: the header; `size` is what the caller's struct has.
+        unsafe { write_sized(out, size, &vp_error::new(&error)) };
+        Ok(())
+    })
+}
+
+impl vp_error {
+    fn new(error: &DialError) -> Self {
+        let mut text = [0; 256];
+        // The last byte stays NUL.
+        for (to, from) in text.iter_mut().take(255).zip(error.text.bytes()) {
+            *to = from as c_char;
+        }
+        let struct_size = size_of::<Self>();
+        Self { struct_size, status: error.step as i32, os_error: error.os_error, text }
+    }
+}
+
+impl vp_health {
+    fn new(pool: &Pool) -> Self {
+        let census = pool.census();
+        Self {
+            struct_size: size_of::<Self>(),
+            slots: pool.slots(),
+            live: census.live,
+            idle: census.idle,
+            in_flight: census.at_work,
+            leased: census.leased,
+            waiting: census.waiting,
+        }
+    }
+}
+
+impl vp_stats {
+    fn new(pool: &Pool) -> Self {
+        let stats = pool.stats();
+        let [resolve, connect, tls, system] = &stats.dial_failures;
+        Self {
+            struct_size: size_of::<Self>(),
+            submitted: stats.submitted.get(),
+            refused: stats.refused.get(),
+            answered: stats.answered.get(),
+            failed: stats.failed.get(),
+            dials: stats.dials.get(),
+            connected: stats.connected.get(),
+            failed_resolve: resolve.get(),
+            failed_connect: connect.get(),
+            failed_tls: tls.get(),
+            failed_system: system.get(),
+            closed: std::array::from_fn(|reason| stats.closed[reason].get()),
+        }
+    }
+}

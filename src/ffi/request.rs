@@ -1,0 +1,290 @@
+//! Building a request in a buffer that the caller owns and uses again.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use super::handle::vp_pool;
+use super::types::{vp_completion, vp_on_complete, vp_response, vp_str};
+use super::{borrow, borrow_mut, guard, status};
+use crate::completion::{Callback, Completion};
+use crate::error::Status;
+use crate::http::Request;
+use crate::recycle::Recycled;
+
+/// A request, opaque to C.
+pub struct vp_request {
+    pub(super) request: Request,
+    pub(super) callback: Option<Callback>,
+    /// What `callback` was made from, so that setting the same again costs nothing.
+    target: Option<Target>,
+}
+
+/// A C function and its context.
+#[derive(Clone, Copy, PartialEq)]
+struct Target {
+    function: usize,
+    context: usize,
+}
+
+/// Works on a request.
+///
+/// # Safety
+/// `request` is as the header demands.
+unsafe fn build(
+    request: *mut vp_request,
+    step: impl FnOnce(&mut Request) -> Result<(), Status>,
+) -> Status {
+    // SAFETY: the caller's promise.
+    status(|| step(&mut unsafe { borrow_mut(request) }?.request))
+}
+
+/// Makes a request object for a pool. It takes its memory here, and none later.
+///
+/// Threads: any; the object by one thread at a time.
+/// Lifetime: yours, until `vp_request_free`; it may outlive the pool.
+/// Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_new(pool: *const vp_pool, out: *mut *mut vp_request) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, out) = unsafe { (borrow(pool)?, borrow_mut(out)?) };
+        let request = pool.with_open(|pool| Ok(Request::new(Arc::clone(pool.origin()))))?;
+        *out = Box::into_raw(Box::new(vp_request { request, callback: None, target: None }));
+        Ok(())
+    })
+}
+
+/// Frees a request; NULL is allowed. What was submitted with it goes on without it.
+///
+/// Threads: any; nobody else may use the object.
+/// Lifetime: ends it.
+/// Errors: none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_free(request: *mut vp_request) {
+    guard((), || {
+        if !request.is_null() {
+            // SAFETY: the header: made by `vp_request_new`, and not freed before.
+            drop(unsafe { Box::from_raw(request) });
+        }
+    });
+}
+
+/// Begins a new request: the method (any token but CONNECT) and the path, which starts with `/` and
+/// is put behind the base path. The path may hold a query. Timeout, user data and callback stay as
+/// they were set.
+///
+/// Threads: one at a time.
+/// Lifetime: both are copied.
+/// Errors: ERR_NULL, ERR_METHOD, ERR_PATH, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_begin(
+    request: *mut vp_request,
+    method: vp_str,
+    path: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, |r| r.begin(method.bytes()?, path.bytes()?)) }
+}
+
+/// Adds `name=value` to the query, percent-encoded (RFC 3986 section 2). Before any header.
+///
+/// Threads: one at a time.
+/// Lifetime: both are copied.
+/// Errors: ERR_NULL, ERR_PHASE, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_query(
+    request: *mut vp_request,
+    name: vp_str,
+    value: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, |r| r.query(name.bytes()?, value.bytes()?)) }
+}
+
+/// Adds a piece of query that is encoded already, for example the string that was signed.
+///
+/// Threads: one at a time.
+/// Lifetime: `piece` is copied.
+/// Errors: ERR_NULL, ERR_PATH, ERR_PHASE, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_query_raw(request: *mut vp_request, piece: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, |r| r.query_raw(piece.bytes()?)) }
+}
+
+/// Adds a header. Host, Content-Length and Transfer-Encoding are the library's; Expect and Upgrade
+/// are not supported.
+///
+/// Threads: one at a time.
+/// Lifetime: both are copied.
+/// Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_PHASE,
+/// ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_header(
+    request: *mut vp_request,
+    name: vp_str,
+    value: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, |r| r.header(name.bytes()?, value.bytes()?)) }
+}
+
+/// Sets the body, by copy. Content-Length is added. Nothing can be added behind it.
+///
+/// Threads: one at a time.
+/// Lifetime: `body` is copied, and must not lie in the request's own buffer.
+/// Errors: ERR_NULL, ERR_PHASE, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_body(request: *mut vp_request, body: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, |r| r.body(body.bytes()?)) }
+}
+
+/// Gives `capacity` bytes of the buffer to write the body into, in place. Their content is
+/// undefined. `vp_request_body_commit` ends it.
+///
+/// Threads: one at a time.
+/// Lifetime: `*out` is valid until the next call with this request.
+/// Errors: ERR_NULL, ERR_PHASE, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_body_reserve(
+    request: *mut vp_request,
+    capacity: usize,
+    out: *mut *mut u8,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (request, out) = unsafe { (borrow_mut(request)?, borrow_mut(out)?) };
+        *out = request.request.body_reserve(capacity)?.as_mut_ptr();
+        Ok(())
+    })
+}
+
+/// Takes the first `len` reserved bytes as the body.
+///
+/// Threads: one at a time.
+/// Lifetime: ends that of the reserved bytes.
+/// Errors: ERR_NULL, ERR_ARGUMENT when more than was reserved, ERR_PHASE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_body_commit(request: *mut vp_request, len: usize) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, |r| r.body_commit(len)) }
+}
+
+/// Remembers the request as it is now, before its body, as a template.
+///
+/// Threads: one at a time.
+/// Lifetime: until the next `vp_request_begin`.
+/// Errors: ERR_NULL, ERR_PHASE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_mark(request: *mut vp_request) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, Request::mark) }
+}
+
+/// Goes back to the mark, any number of times: only what differs is written anew.
+///
+/// Threads: one at a time.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_PHASE without a mark.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_rewind(request: *mut vp_request) -> Status {
+    // SAFETY: the header.
+    unsafe { build(request, Request::rewind) }
+}
+
+/// Sets the time from submit to the end of the exchange, in nanoseconds; 0, the default, takes the
+/// pool's. Stays until it is changed.
+///
+/// Threads: one at a time.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_set_timeout_ns(
+    request: *mut vp_request,
+    timeout_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        build(request, |r| {
+            r.set_timeout_ns(timeout_ns);
+            Ok(())
+        })
+    }
+}
+
+/// Sets a number of your own that the completion brings back. Stays until it is changed.
+///
+/// Threads: one at a time.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_set_user_data(
+    request: *mut vp_request,
+    user_data: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        build(request, |r| {
+            r.set_user_data(user_data);
+            Ok(())
+        })
+    }
+}
+
+/// Sends the completion to a function instead of the completion queue; NULL goes back to the queue.
+/// Stays until it is changed. Setting another function or context allocates once.
+///
+/// Threads: one at a time. The function runs on the pool thread.
+/// Lifetime: `context` must be valid until the completion of each request submitted with it.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_set_on_complete(
+    request: *mut vp_request,
+    function: vp_on_complete,
+    context: *mut c_void,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let request = unsafe { borrow_mut(request) }?;
+        let target = function
+            .map(|function| Target { function: function as usize, context: context as usize });
+        if request.target != target {
+            request.callback = function.map(|function| callback(function, context as usize));
+            request.target = target;
+        }
+        Ok(())
+    })
+}
+
+/// Ends the request and shows what will be sent, for archives and signatures.
+///
+/// Threads: one at a time.
+/// Lifetime: `*out` is valid until the next call that changes the request.
+/// Errors: ERR_NULL, ERR_PHASE, ERR_TOO_LARGE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_request_bytes(request: *mut vp_request, out: *mut vp_str) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (request, out) = unsafe { (borrow_mut(request)?, borrow_mut(out)?) };
+        *out = vp_str::new(request.request.finish()?);
+        Ok(())
+    })
+}
+
+/// Wraps a C function; the context travels as a number, because it is the user's to share.
+fn callback(
+    function: unsafe extern "C" fn(*mut c_void, *const vp_completion),
+    context: usize,
+) -> Callback {
+    Arc::new(move |completion: Completion| {
+        let response = completion.response.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
+        let view = vp_completion::new(&completion, response.cast_mut().cast::<vp_response>());
+        // SAFETY: the header: the function may be called until its last completion, and does not
+        // throw. What it gets lives until it returns.
+        unsafe { function(context as *mut c_void, &raw const view) };
+        if let Some(response) = completion.response {
+            Recycled::release(response);
+        }
+    })
+}

@@ -1,0 +1,177 @@
+//! Sending: submit, leases, cancel, execute.
+
+use std::time::Duration;
+
+use super::handle::vp_pool;
+use super::request::vp_request;
+use super::types::{struct_size, vp_completion, vp_lease, write_sized};
+use super::{borrow, borrow_mut, complete, status};
+use crate::driver::submit::WhenBusy;
+use crate::error::Status;
+
+/// Submit flag: when no slot is idle, wait in line (FIFO) until the request's deadline, instead of
+/// being refused. The request is copied; the completion tells when it was sent.
+pub const VP_QUEUE: u32 = 1;
+
+fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
+    match flags {
+        0 => Ok(WhenBusy::Refuse),
+        VP_QUEUE => Ok(WhenBusy::Queue),
+        _ => Err(Status::ERR_ARGUMENT),
+    }
+}
+
+/// Sends a request on the hottest idle connection, on the calling thread. OK promises exactly one
+/// completion; any other status means that nothing was sent and none will come. The request is the
+/// caller's again at once. `out_id` may be NULL.
+///
+/// Threads: any, also in a callback; each with a request of its own.
+/// Lifetime: nothing is kept of `request`.
+/// Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
+/// ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_CLOSED, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_submit(
+    pool: *mut vp_pool,
+    request: *mut vp_request,
+    flags: u32,
+    out_id: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, request) = unsafe { (borrow(pool)?, borrow_mut(request)?) };
+        let when_busy = when_busy(flags)?;
+        let callback = request.callback.clone();
+        let id = pool.with_open(|pool| pool.submit(&mut request.request, callback, when_busy))?;
+        // SAFETY: the header.
+        unsafe { give(out_id, id) };
+        Ok(())
+    })
+}
+
+/// Submits and waits for the completion, for scripts and background work. The callback of the
+/// request, if it has one, is not used.
+///
+/// Threads: any but the pool thread. Blocks until the request's deadline at the most.
+/// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to release.
+/// Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_execute(
+    pool: *mut vp_pool,
+    request: *mut vp_request,
+    flags: u32,
+    out: *mut vp_completion,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, request) = unsafe { (borrow(pool)?, borrow_mut(request)?) };
+        // SAFETY: the header.
+        let size = unsafe { struct_size(out) }?;
+        let when_busy = when_busy(flags)?;
+        let completion = pool.with_open(|pool| pool.execute(&mut request.request, when_busy))?;
+        // SAFETY: the header; `size` is what the caller's struct has.
+        unsafe { write_sized(out, size, &complete::owned(completion)) };
+        Ok(())
+    })
+}
+
+/// Reserves the hottest idle slot, or refuses at once.
+///
+/// Threads: any.
+/// Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
+/// Errors: ERR_NULL, ERR_NO_SLOT, ERR_CLOSED, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_lease) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, out) = unsafe { (borrow(pool)?, borrow_mut(out)?) };
+        *out = pool.with_open(|pool| pool.try_acquire())?.into();
+        Ok(())
+    })
+}
+
+/// Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed.
+///
+/// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
+/// Lifetime: as `vp_pool_try_acquire`.
+/// Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
+/// ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_acquire(
+    pool: *mut vp_pool,
+    timeout_ns: u64,
+    out: *mut vp_lease,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, out) = unsafe { (borrow(pool)?, borrow_mut(out)?) };
+        let patience = Duration::from_nanos(timeout_ns);
+        *out = pool.with_open(|pool| pool.acquire(patience))?.into();
+        Ok(())
+    })
+}
+
+/// As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the lease
+/// stays, and can send again once the slot is healed.
+///
+/// Threads: any, also in a callback; one at a time for each lease.
+/// Lifetime: nothing is kept of `request`.
+/// Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of ERR_NO_SLOT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_lease_submit(
+    pool: *mut vp_pool,
+    lease: vp_lease,
+    request: *mut vp_request,
+    out_id: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, request) = unsafe { (borrow(pool)?, borrow_mut(request)?) };
+        let callback = request.callback.clone();
+        let submit =
+            |request| pool.with_open(|pool| pool.submit_on(lease.lease(), request, callback));
+        let id = submit(&mut request.request)?;
+        // SAFETY: the header.
+        unsafe { give(out_id, id) };
+        Ok(())
+    })
+}
+
+/// Gives a slot back. If an exchange is in flight on it, the slot rejoins when that is over.
+///
+/// Threads: any, also in a callback.
+/// Lifetime: ends the lease, and all copies of it.
+/// Errors: ERR_NULL, ERR_STALE_LEASE the second time, ERR_CLOSED, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_lease_release(pool: *mut vp_pool, lease: vp_lease) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let pool = unsafe { borrow(pool) }?;
+        pool.with_open(|pool| pool.release(lease.lease()))
+    })
+}
+
+/// Asks for the end of a request. Its completion still comes, exactly once: as CANCELLED with its
+/// wire state, or as what it became meanwhile. A connection with a request in flight is given up.
+///
+/// Threads: any, also in a callback.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_UNKNOWN_ID when it ended already, ERR_CLOSED, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_cancel(pool: *mut vp_pool, id: u64) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let pool = unsafe { borrow(pool) }?;
+        pool.with_open(|pool| pool.cancel(id))
+    })
+}
+
+/// Tells the id to a caller who wants it.
+///
+/// # Safety
+/// `out_id` is NULL or writable.
+unsafe fn give(out_id: *mut u64, id: u64) {
+    if !out_id.is_null() {
+        // SAFETY: the caller's promise; not NULL.
+        unsafe { out_id.write(id) };
+    }
+}

@@ -1,0 +1,314 @@
+//! The structs that C sees through, and how their sizes let old and new meet.
+
+use std::ffi::{c_char, c_void};
+use std::mem::size_of;
+use std::slice;
+
+use crate::completion::Completion;
+use crate::error::{CloseReason, Outcome, Status, WireState};
+use crate::pool::roster::Lease;
+
+/// Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_str {
+    /// The first byte.
+    pub ptr: *const c_char,
+    /// How many bytes.
+    pub len: usize,
+}
+
+/// Why opening a pool, or healing a connection, failed.
+///
+/// Set `struct_size` to `sizeof(vp_error)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_error {
+    /// `sizeof(vp_error)` as the caller was compiled.
+    pub struct_size: usize,
+    /// The step that failed, as a `vp_status`.
+    pub status: i32,
+    /// `errno` of the system call that failed; 0 when none did.
+    pub os_error: i32,
+    /// What was tried and what went wrong; NUL-terminated, shortened to fit.
+    pub text: [c_char; 256],
+}
+
+/// A slot reserved by `vp_pool_try_acquire` or `vp_pool_acquire`: a value, not an object.
+///
+/// Copies are the same lease. A stale lease is recognised and refused.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_lease {
+    /// Never used twice in one pool; 0 names no lease.
+    pub generation: u64,
+    /// The reserved slot.
+    pub slot: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// `slot` of a request that never got one.
+pub const VP_NO_SLOT: u32 = u32::MAX;
+
+/// How one accepted request ended. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never was.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_completion {
+    /// `sizeof(vp_completion)` as the caller was compiled.
+    pub struct_size: usize,
+    /// The id that submit gave.
+    pub id: u64,
+    /// The number given by `vp_request_set_user_data`.
+    pub user_data: u64,
+    /// OK, or why there is no full response.
+    pub outcome: Outcome,
+    /// Whether the request may have been executed.
+    pub wire_state: WireState,
+    /// The status code of the response; 0 when there is none.
+    pub http_status: i32,
+    /// The slot that it was sent on, or `VP_NO_SLOT`.
+    pub slot: u32,
+    /// The response; NULL unless the outcome is OK. From poll and wait it is the caller's, to be
+    /// released; in a callback it is borrowed, to be retained if it is to be kept.
+    pub response: *mut vp_response,
+    /// The submit call began.
+    pub submit_ns: u64,
+    /// The kernel had taken the last byte of the request.
+    pub write_ns: u64,
+    /// The first byte of the response was read.
+    pub first_byte_ns: u64,
+    /// The exchange was over.
+    pub done_ns: u64,
+    /// Bytes of the request that the kernel took, as on the wire (under TLS: ciphertext).
+    pub bytes_sent: u64,
+}
+
+/// Receives a completion. Runs on the pool thread: it must be short, must not block, and must not
+/// throw. It may submit, cancel, retain, release and shut down; it must not close the pool.
+///
+/// `completion` and its response are borrowed until the function returns.
+pub type vp_on_complete =
+    Option<unsafe extern "C" fn(context: *mut c_void, completion: *const vp_completion)>;
+
+/// The state of a pool at one moment.
+///
+/// Set `struct_size` to `sizeof(vp_health)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct vp_health {
+    /// `sizeof(vp_health)` as the caller was compiled.
+    pub struct_size: usize,
+    /// All slots.
+    pub slots: u32,
+    /// Slots with a live connection.
+    pub live: u32,
+    /// Live slots that a submit can take now.
+    pub idle: u32,
+    /// Slots with an exchange in flight.
+    pub in_flight: u32,
+    /// Slots reserved by a lease.
+    pub leased: u32,
+    /// Requests and callers waiting in line.
+    pub waiting: u32,
+}
+
+/// The number of close reasons that this header knows.
+pub const VP_CLOSE_REASONS: usize = 17;
+
+const _: () = assert!(VP_CLOSE_REASONS == CloseReason::ALL.len());
+
+/// Counters since the pool was opened.
+///
+/// Set `struct_size` to `sizeof(vp_stats)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct vp_stats {
+    /// `sizeof(vp_stats)` as the caller was compiled.
+    pub struct_size: usize,
+    /// Requests accepted.
+    pub submitted: u64,
+    /// Requests and leases refused because nothing was free.
+    pub refused: u64,
+    /// Requests that ended with a full response.
+    pub answered: u64,
+    /// Requests that ended without one.
+    pub failed: u64,
+    /// Connections begun.
+    pub dials: u64,
+    /// Connections that came to live. More than the pool has slots means that it healed.
+    pub connected: u64,
+    /// Dials that failed to resolve the name.
+    pub failed_resolve: u64,
+    /// Dials that failed to connect.
+    pub failed_connect: u64,
+    /// Dials that failed in TLS, certificate checks included.
+    pub failed_tls: u64,
+    /// Dials that failed at a system call of our own (no descriptor left, for example).
+    pub failed_system: u64,
+    /// Connections given up, at the index of their `vp_close_reason`.
+    pub closed: [u64; VP_CLOSE_REASONS],
+}
+
+/// A response, shared by reference count. Its bytes stay where they are until the last release.
+pub struct vp_response {
+    _private: [u8; 0],
+}
+
+impl vp_str {
+    /// Text that the library owns.
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self { ptr: bytes.as_ptr().cast(), len: bytes.len() }
+    }
+
+    /// The bytes.
+    ///
+    /// # Safety
+    /// As the header says of `vp_str`: `len` readable bytes at `ptr`, for as long as `'a`.
+    pub(super) unsafe fn bytes<'a>(self) -> Result<&'a [u8], Status> {
+        if self.len == 0 {
+            return Ok(&[]);
+        }
+        if self.ptr.is_null() {
+            return Err(Status::ERR_NULL);
+        }
+        if self.len > isize::MAX as usize {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        // SAFETY: the caller's promise; not NULL, and not longer than any object can be.
+        Ok(unsafe { slice::from_raw_parts(self.ptr.cast(), self.len) })
+    }
+}
+
+impl vp_lease {
+    pub(super) fn lease(self) -> Lease {
+        Lease { slot: self.slot, generation: self.generation }
+    }
+}
+
+impl From<Lease> for vp_lease {
+    fn from(lease: Lease) -> Self {
+        Self { generation: lease.generation, slot: lease.slot, reserved: 0 }
+    }
+}
+
+impl vp_completion {
+    /// The C form. `response` is passed on as it is: counted or borrowed is the caller's to say.
+    pub(super) fn new(completion: &Completion, response: *mut vp_response) -> Self {
+        let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
+        Self {
+            struct_size: size_of::<Self>(),
+            id: completion.id,
+            user_data: completion.user_data,
+            outcome: completion.outcome,
+            wire_state: completion.wire_state,
+            http_status,
+            slot: completion.slot.unwrap_or(VP_NO_SLOT),
+            response,
+            submit_ns: completion.times.submit_ns,
+            write_ns: completion.times.write_ns,
+            first_byte_ns: completion.times.first_byte_ns,
+            done_ns: completion.times.done_ns,
+            bytes_sent: completion.bytes_sent,
+        }
+    }
+}
+
+/// A struct that begins with its own size, so that callers of another version fit.
+///
+/// An older caller has a smaller struct: it gets the front part that it knows. A newer caller has a
+/// larger one: what we do not know reads as zero. Fields are only ever added at the end.
+///
+/// # Safety
+/// `repr(C)`, begins with `struct_size: usize`, holds no padding that matters.
+pub(super) unsafe trait Versioned: Copy {
+    /// The size of the first published version: nobody has less.
+    const FIRST: usize;
+}
+
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_error {
+    const FIRST: usize = 272;
+}
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_completion {
+    const FIRST: usize = 88;
+}
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_health {
+    const FIRST: usize = 32;
+}
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_stats {
+    const FIRST: usize = 224;
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<vp_error>() == vp_error::FIRST);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST);
+    assert!(size_of::<vp_health>() == vp_health::FIRST);
+    assert!(size_of::<vp_stats>() == vp_stats::FIRST);
+};
+
+/// The size that the caller's struct has.
+///
+/// # Safety
+/// `out` is NULL or points to a struct that begins with a readable `size_t`.
+pub(super) unsafe fn struct_size<T: Versioned>(out: *const T) -> Result<usize, Status> {
+    if out.is_null() {
+        return Err(Status::ERR_NULL);
+    }
+    // SAFETY: the caller's promise, and `struct_size` is the first field.
+    let size = unsafe { out.cast::<usize>().read() };
+    // No version of a struct is ever this large: a stray number, not a size.
+    if !(T::FIRST..=64 * T::FIRST).contains(&size) {
+        return Err(Status::ERR_STRUCT_SIZE);
+    }
+    Ok(size)
+}
+
+/// Writes `value` into the caller's struct of `size` bytes, and keeps its `struct_size`.
+///
+/// # Safety
+/// `out` points to `size` writable bytes, `size` as [`struct_size`] answered.
+pub(super) unsafe fn write_sized<T: Versioned>(out: *mut T, size: usize, value: &T) {
+    let known = size.min(size_of::<T>());
+    let out = out.cast::<u8>();
+    // SAFETY: the caller's promise; `known` is within both structs, and they do not overlap.
+    unsafe {
+        out.copy_from_nonoverlapping(std::ptr::from_ref(value).cast(), known);
+        out.add(known).write_bytes(0, size - known);
+        out.cast::<usize>().write(size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_newer_and_stray_struct_sizes() {
+        let value = vp_health { struct_size: 32, slots: 1, waiting: 6, ..vp_health::default() };
+        let mut newer = [usize::MAX; 6];
+        newer[0] = 48;
+        let out = newer.as_mut_ptr().cast::<vp_health>();
+        // SAFETY: `newer` is 48 bytes long.
+        unsafe {
+            assert_eq!(struct_size(out), Ok(48));
+            write_sized(out, 48, &value);
+            assert_eq!((*out).slots, 1);
+            assert_eq!((*out).waiting, 6);
+        }
+        assert_eq!((newer[0], newer[4], newer[5]), (48, 0, 0));
+        for stray in [0, 8, 31, 1 << 20, usize::MAX] {
+            newer[0] = stray;
+            // SAFETY: only the first word is read.
+            let answer = unsafe { struct_size(newer.as_ptr().cast::<vp_health>()) };
+            assert_eq!(answer, Err(Status::ERR_STRUCT_SIZE));
+        }
+        // SAFETY: NULL is allowed.
+        let answer = unsafe { struct_size(std::ptr::null::<vp_health>()) };
+        assert_eq!(answer, Err(Status::ERR_NULL));
+    }
+}

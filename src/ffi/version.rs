@@ -1,0 +1,88 @@
+//! Version and names.
+
+use std::ffi::{CStr, c_char};
+
+use super::guard;
+use crate::error::{CloseReason, Outcome, Status, WireState};
+
+/// The version of this header: `major * 1000000 + minor * 1000 + patch`.
+pub const VP_VERSION_NUMBER: u32 = 1_000;
+
+/// The ABI of this header; the number in the soname `libvenuepool.so.N`.
+pub const VP_ABI_VERSION: u32 = 0;
+
+const UNKNOWN: &CStr = c"VP_UNKNOWN";
+
+/// The version of the library, for example "0.1.0".
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_version_string() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+/// The version of the library, to compare with `VP_VERSION_NUMBER` of the header.
+///
+/// Threads: any. Lifetime: none. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_version_number() -> u32 {
+    VP_VERSION_NUMBER
+}
+
+/// The name of a `vp_status`, for example "VP_ERR_NO_SLOT"; "VP_UNKNOWN" for a number that is none.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_status_name(status: i32) -> *const c_char {
+    name(Status::ALL, status, |s| s as i32, Status::name)
+}
+
+/// The name of a `vp_outcome`; "VP_UNKNOWN" for a number that is none.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_outcome_name(outcome: i32) -> *const c_char {
+    name(Outcome::ALL, outcome, |o| o as i32, Outcome::name)
+}
+
+/// The name of a `vp_wire`; "VP_UNKNOWN" for a number that is none.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_wire_name(wire_state: i32) -> *const c_char {
+    name(WireState::ALL, wire_state, |w| w as i32, WireState::name)
+}
+
+/// The name of a `vp_close_reason`; "VP_UNKNOWN" for a number that is none.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_close_reason_name(reason: i32) -> *const c_char {
+    name(CloseReason::ALL, reason, |c| c as i32, CloseReason::name)
+}
+
+fn name<T: Copy>(
+    all: &[T],
+    number: i32,
+    number_of: impl Fn(T) -> i32,
+    name_of: impl Fn(T) -> &'static CStr,
+) -> *const c_char {
+    let find =
+        || all.iter().find(|one| number_of(**one) == number).map_or(UNKNOWN, |one| name_of(*one));
+    guard(UNKNOWN, find).as_ptr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_is_that_of_the_package() {
+        let part = |text: &str| text.parse::<u32>().unwrap();
+        let number = part(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000
+            + part(env!("CARGO_PKG_VERSION_MINOR")) * 1_000
+            + part(env!("CARGO_PKG_VERSION_PATCH"));
+        assert_eq!(VP_VERSION_NUMBER, number);
+    }
+}

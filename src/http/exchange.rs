@@ -1,0 +1,206 @@
+//! One request and its response on one connection: the state machine that the module's picture
+//! shows.
+//!
+//! It is told what arrived in the [`Response`] and answers whether the response is complete and
+//! what then becomes of the connection. It holds no bytes, and knows no socket, clock or request.
+
+use super::body::Body;
+use super::head::Scan;
+use super::response::{Limits, Response};
+use crate::error::{CloseReason, Outcome};
+
+/// What an exchange needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes, or the end of the connection.
+    NeedMore,
+    /// Nothing: the response is complete and sealed.
+    Done(Reuse),
+}
+
+/// What becomes of the connection after a complete response (RFC 9112 section 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It may carry the next exchange.
+    KeepAlive,
+    /// It must be closed, and why.
+    Close(CloseReason),
+}
+
+/// One exchange, from the moment at which the request is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    state: State,
+    head_request: bool,
+    begun: bool,
+    /// What will become of the connection if nothing worse is found.
+    reuse: Reuse,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Head(Scan),
+    Body(Body),
+    Done,
+    Failed(Outcome),
+}
+
+impl Exchange {
+    /// An exchange whose response has not begun. `head_request`: the method is HEAD, so the
+    /// response has no body (RFC 9110 section 9.3.2). `request_close`: the request said
+    /// `Connection: close` (RFC 9112 section 9.6).
+    pub fn new(head_request: bool, request_close: bool) -> Self {
+        let reuse = match request_close {
+            true => Reuse::Close(CloseReason::RequestClose),
+            false => Reuse::KeepAlive,
+        };
+        Self { state: State::Head(Scan::default()), head_request, begun: false, reuse }
+    }
+
+    /// Whether any byte of a response was seen, interim responses included.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Looks at the bytes that were committed to `r` since the last call.
+    ///
+    /// Bytes that come after `Done` are refused as surplus and leave the response as it was.
+    ///
+    /// # Errors
+    /// The outcome that names the rule or limit that was broken. It is final: the connection must
+    /// be closed, and each later call answers the same.
+    pub fn on_bytes(&mut self, r: &mut Response, l: &Limits) -> Result<Progress, Outcome> {
+        self.begun |= !r.buf.is_empty();
+        let progress = match self.state {
+            State::Head(scan) => self.read_heads(scan, r, l),
+            State::Body(body) => self.read_body(body, r, l),
+            State::Done => Ok(self.refuse_surplus(r)),
+            State::Failed(outcome) => Err(outcome),
+        };
+        if let Err(outcome) = progress {
+            self.fail(outcome, r);
+        }
+        progress
+    }
+
+    /// The peer sends no more. `clean`: it said so, by FIN on a plaintext connection or by
+    /// close_notify on TLS. All bytes that came before must have been given to
+    /// [`Exchange::on_bytes`].
+    ///
+    /// # Errors
+    /// `ConnectionClosed` when the response is not complete (RFC 9112 section 8); `BodyTruncated`
+    /// when its body is delimited by the close and the close was not clean (section 9.8).
+    pub fn on_eof(&mut self, r: &mut Response, clean: bool) -> Result<Progress, Outcome> {
+        let outcome = match self.state {
+            State::Body(Body::UntilClose) if clean => {
+                self.reuse = Reuse::Close(CloseReason::CloseDelimited);
+                return Ok(self.finish(r, r.buf.len()));
+            }
+            State::Done => {
+                // The response is whole, so how the connection ended does not touch it.
+                if self.reuse == Reuse::KeepAlive {
+                    self.reuse = Reuse::Close(CloseReason::IdleClosed);
+                }
+                return Ok(Progress::Done(self.reuse));
+            }
+            State::Body(Body::UntilClose) => Outcome::BodyTruncated,
+            State::Head(_) | State::Body(_) => Outcome::ConnectionClosed,
+            State::Failed(outcome) => outcome,
+        };
+        self.fail(outcome, r);
+        Err(outcome)
+    }
+
+    /// Reads interim heads and drops them (RFC 9110 section 15.2), until the final head is complete
+    /// or no bytes are left; then goes on with the body.
+    fn read_heads(
+        &mut self,
+        mut scan: Scan,
+        r: &mut Response,
+        l: &Limits,
+    ) -> Result<Progress, Outcome> {
+        // Interim heads are dropped together at the end, so that the bytes behind move only once.
+        let mut start = 0;
+        let head_len = loop {
+            let bytes = &r.buf.filled()[start..];
+            let Some(len) = scan.advance(bytes, l)? else { break None };
+            r.head.parse(&bytes[..len], scan.fields())?;
+            match r.head.status {
+                // Section 7.8: an upgrade takes a request that asks for it.
+                101 => return Err(Outcome::UnexpectedUpgrade),
+                100..=199 if r.interim_count == l.max_interim => {
+                    return Err(Outcome::TooManyInterim);
+                }
+                100..=199 => r.interim_count += 1,
+                _ => break Some(len),
+            }
+            start += len;
+            scan = Scan::default();
+        };
+        r.buf.drop_front(start);
+        let Some(len) = head_len else {
+            r.head.clear();
+            self.state = State::Head(scan);
+            return Ok(Progress::NeedMore);
+        };
+        r.body = len..len;
+        self.judge_reuse(r);
+        let body = Body::of(r, self.head_request, l)?;
+        if let Body::Length(size) = body {
+            r.expected_end = Some(len + size);
+        }
+        self.read_body(body, r, l)
+    }
+
+    fn read_body(
+        &mut self,
+        mut body: Body,
+        r: &mut Response,
+        l: &Limits,
+    ) -> Result<Progress, Outcome> {
+        let end = body.advance(r, l)?;
+        self.state = State::Body(body);
+        let Some(end) = end else { return Ok(Progress::NeedMore) };
+        if end.surplus {
+            self.reuse = Reuse::Close(CloseReason::SurplusBytes);
+        }
+        Ok(self.finish(r, r.body.start + end.len))
+    }
+
+    /// RFC 9112 section 9.3, stricter: HTTP/1.0 is not reused even if it offers keep-alive. A close
+    /// that the request asked for keeps that reason, since the response only echoes it.
+    fn judge_reuse(&mut self, r: &Response) {
+        if self.reuse == Reuse::KeepAlive && (r.version_minor() == 0 || says_close(r)) {
+            self.reuse = Reuse::Close(CloseReason::ResponseClose);
+        }
+    }
+
+    fn refuse_surplus(&mut self, r: &mut Response) -> Progress {
+        if r.buf.len() > r.body.end {
+            self.reuse = Reuse::Close(CloseReason::SurplusBytes);
+        }
+        self.finish(r, r.body.end)
+    }
+
+    fn finish(&mut self, r: &mut Response, end: usize) -> Progress {
+        r.finish(end);
+        self.state = State::Done;
+        Progress::Done(self.reuse)
+    }
+
+    fn fail(&mut self, outcome: Outcome, r: &mut Response) {
+        if matches!(self.state, State::Head(_)) {
+            // What was read so far is an interim head, or one that is refused: not to be shown.
+            r.head.clear();
+        }
+        self.state = State::Failed(outcome);
+    }
+}
+
+/// Whether any `Connection` field lists `close` (RFC 9110 section 7.6.1).
+fn says_close(r: &Response) -> bool {
+    r.headers()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"connection"))
+        .flat_map(|(_, value)| value.split(|byte| *byte == b','))
+        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+}

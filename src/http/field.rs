@@ -1,0 +1,205 @@
+//! Which bytes may stand where in a request: methods, targets, header names and header values.
+//!
+//! Its one job is to refuse what could end a line early, smuggle a second message or confuse the
+//! peer's parser. It looks at one piece at a time and knows nothing of buffers, phases or origins.
+
+use crate::error::Status;
+
+/// One answer for each byte: whether it belongs to the class.
+type Class = [bool; 256];
+
+static TOKEN: Class = alphanumeric_and(b"!#$%&'*+-.^_`|~");
+static TARGET: Class = alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");
+static UNRESERVED: Class = alphanumeric_and(b"-._~");
+
+/// Whether `bytes` is a token, as methods and header names are (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
+}
+
+/// Whether `bytes` may stand in a header value: HTAB, SP, visible ASCII and bytes from 0x80 on
+/// (RFC 9110 section 5.5). Every control byte is refused, not only CR, LF and NUL.
+pub(crate) fn is_value(bytes: &[u8]) -> bool {
+    // No early exit and no table: so the compiler looks at 16 bytes at a time.
+    bytes
+        .iter()
+        .fold(true, |good, &byte| good & ((byte >= 0x20) & (byte != 0x7f) | (byte == b'\t')))
+}
+
+/// Whether `bytes` may stand in the path and query of a request target (RFC 3986 sections 3.3 and
+/// 3.4): pchar, `/` and `?`, where each `%` begins a well-formed triplet.
+pub(crate) fn is_target(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().all(|(at, &byte)| {
+        TARGET[usize::from(byte)] && (byte != b'%' || begins_with_triplet(&bytes[at..]))
+    })
+}
+
+/// Whether `path` can be put in front of the path of a request: empty, or `/` and more, without a
+/// query.
+pub(crate) fn is_base_path(path: &[u8]) -> bool {
+    path.is_empty() || (path[0] == b'/' && is_target(path) && !path.contains(&b'?'))
+}
+
+/// Whether percent-encoding leaves `byte` as it is (RFC 3986 section 2.3).
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED[usize::from(byte)]
+}
+
+/// Checks a header that the caller wants to send, and that the library does not write itself.
+///
+/// # Errors
+/// `ERR_HEADER_NAME` if the name is no token. `ERR_HEADER_RESERVED` for Host, Content-Length and
+/// Transfer-Encoding, which decide where a message goes and ends, and for Expect, Upgrade and
+/// `Connection: upgrade`, which ask for an exchange of another shape than one request and one
+/// response. `ERR_HEADER_VALUE` if the value holds a control byte.
+pub(crate) fn check_header(name: &[u8], value: &[u8]) -> Result<(), Status> {
+    if !is_token(name) {
+        return Err(Status::ERR_HEADER_NAME);
+    }
+    if is_reserved(name) || is_connection(name) && list_contains(value, b"upgrade") {
+        return Err(Status::ERR_HEADER_RESERVED);
+    }
+    if !is_value(value) {
+        return Err(Status::ERR_HEADER_VALUE);
+    }
+    Ok(())
+}
+
+/// Whether the header ends the connection after this exchange (RFC 9112 section 9.6).
+pub(crate) fn says_close(name: &[u8], value: &[u8]) -> bool {
+    is_connection(name) && list_contains(value, b"close")
+}
+
+fn is_connection(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"connection")
+}
+
+/// Most names are settled by their length alone.
+fn is_reserved(name: &[u8]) -> bool {
+    match name.len() {
+        4 => name.eq_ignore_ascii_case(b"host"),
+        6 => name.eq_ignore_ascii_case(b"expect"),
+        7 => name.eq_ignore_ascii_case(b"upgrade"),
+        14 => name.eq_ignore_ascii_case(b"content-length"),
+        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+        _ => false,
+    }
+}
+
+/// Whether the comma-separated list holds `token`, in any case (RFC 9110 section 5.6.1).
+fn list_contains(list: &[u8], token: &[u8]) -> bool {
+    list.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+fn begins_with_triplet(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
+const fn alphanumeric_and(symbols: &[u8]) -> Class {
+    let mut class = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        class[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < symbols.len() {
+        class[symbols[at] as usize] = true;
+        at += 1;
+    }
+    class
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The grammar of RFC 9110 and RFC 3986 once more, written as ranges.
+    #[test]
+    fn every_byte_is_in_the_classes_of_the_rfcs() {
+        for byte in 0..=u8::MAX {
+            let alnum = matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z');
+            let unreserved = alnum || b"-._~".contains(&byte);
+            let sub_delim = b"!$&'()*+,;=".contains(&byte);
+            let pchar = unreserved || sub_delim || b":@".contains(&byte);
+            let visible = (0x21..=0x7e).contains(&byte);
+            let delimiter = b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+
+            assert_eq!(is_unreserved(byte), unreserved, "{byte:#x}");
+            assert_eq!(is_token(&[byte]), visible && !delimiter, "{byte:#x}");
+            assert_eq!(is_target(&[byte]), pchar || b"/?".contains(&byte), "{byte:#x}");
+            assert_eq!(
+                is_target(&[byte, b'4', b'1']),
+                pchar || b"/?%".contains(&byte),
+                "{byte:#x}"
+            );
+            let value = visible || byte >= 0x80 || byte == b' ' || byte == b'\t';
+            assert_eq!(is_value(&[byte]), value, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn one_bad_byte_anywhere_spoils_the_whole() {
+        for length in 1..70 {
+            for at in 0..length {
+                let mut bytes = vec![b'a'; length];
+                assert!(is_value(&bytes) && is_token(&bytes) && is_target(&bytes));
+                bytes[at] = b'\n';
+                assert!(!is_value(&bytes) && !is_token(&bytes) && !is_target(&bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn empty_is_a_value_and_a_target_but_no_token() {
+        assert!(is_value(b"") && is_target(b"") && is_base_path(b""));
+        assert!(!is_token(b""));
+    }
+
+    #[test]
+    fn percent_begins_a_triplet() {
+        for good in [&b"%41"[..], b"a%aF", b"%00%ff", b"%25"] {
+            assert!(is_target(good));
+        }
+        for bad in [&b"%"[..], b"%4", b"%%41", b"%g0", b"%0g", b"a%", b"%41%", b"% 1"] {
+            assert!(!is_target(bad));
+        }
+    }
+
+    #[test]
+    fn base_paths() {
+        for good in [&b"/api"[..], b"/", b"/a/b%20c"] {
+            assert!(is_base_path(good));
+        }
+        for bad in [&b"api"[..], b"/a?b", b"/a#b", b"?", b"*", b"/a b"] {
+            assert!(!is_base_path(bad));
+        }
+    }
+
+    #[test]
+    fn headers_of_the_library_are_reserved_in_any_case() {
+        for name in ["Host", "hOST", "CONTENT-length", "Transfer-Encoding", "expect", "UPGRADE"] {
+            assert_eq!(check_header(name.as_bytes(), b"x"), Err(Status::ERR_HEADER_RESERVED));
+        }
+        for name in ["Hosts", "X-Host", "Content-Type", "TE", "Date12", "Content-Lengths"] {
+            assert_eq!(check_header(name.as_bytes(), b"x"), Ok(()));
+        }
+    }
+
+    #[test]
+    fn connection_is_a_list() {
+        for value in ["close", "CLOSE", "keep-alive, close", " close\t,x", ",close", "a,\tClose"] {
+            assert!(says_close(b"connection", value.as_bytes()), "{value}");
+            assert!(!says_close(b"x-connection", value.as_bytes()), "{value}");
+        }
+        for value in ["", "keep-alive", "closed", "close-it", "not close", "x;close"] {
+            assert!(!says_close(b"Connection", value.as_bytes()), "{value}");
+        }
+        for value in ["upgrade", "Upgrade", "keep-alive,upgrade"] {
+            let answer = check_header(b"CONNECTION", value.as_bytes());
+            assert_eq!(answer, Err(Status::ERR_HEADER_RESERVED), "{value}");
+        }
+        assert_eq!(check_header(b"Connection", b"close"), Ok(()));
+        assert_eq!(check_header(b"Connection", b"clo\nse"), Err(Status::ERR_HEADER_VALUE));
+    }
+}

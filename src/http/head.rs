@@ -1,0 +1,207 @@
+//! The head of a response: finding its end as bytes arrive, and reading it once it is complete.
+//!
+//! Two readers look at every head. [`Scan`] walks it line by line as segments come in and refuses
+//! what is wrong at the line that shows it; it never looks back, so a head costs the same however
+//! it is cut. When the end is found, `httparse` reads the fields once. Where `httparse` forgives
+//! (bare LF, leading empty lines, the reason phrase), `Scan` has already refused, and the two must
+//! agree on the length and the number of fields.
+//!
+//! This file knows RFC 9112 sections 2 to 5. It does not know what any field means.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::response::Limits;
+use crate::error::Outcome;
+
+/// The most fields a head can have, whatever `max_headers` says: their table is on the stack.
+const MAX_HEADERS: usize = 256;
+
+/// `HTTP/1.1 200`, the part of the status line whose form is fixed, and the byte behind it.
+const STATUS_CODE_END: usize = 12;
+
+/// How far the search for the end of the head has come. Offsets count from the head's first byte.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scan {
+    /// Bytes before this were looked at and are not looked at again, except one pending CR.
+    scanned: usize,
+    /// Where the line begins that is being scanned.
+    line_start: usize,
+    /// Complete lines so far; the first is the status line.
+    lines: usize,
+}
+
+impl Scan {
+    /// Looks at what is new in `bytes`, which begin with the head, and answers the length of the
+    /// head when it is complete. Bytes behind the head are not looked at.
+    ///
+    /// # Errors
+    /// `BadStatusLine`, `BadVersion`, `BadHeader`, `TooManyHeaders`, or `HeadTooLarge` when the
+    /// head is longer than `max_head_size`, its last empty line included.
+    pub(super) fn advance(&mut self, bytes: &[u8], l: &Limits) -> Result<Option<usize>, Outcome> {
+        // Nothing beyond the limit can change the verdict, so what else was read cannot either.
+        let bytes = &bytes[..bytes.len().min(l.max_head_size)];
+        if self.scanned <= STATUS_CODE_END {
+            check_status_start(bytes)?;
+        }
+        loop {
+            let line_feed = memchr(b'\n', &bytes[self.scanned..]).map(|n| self.scanned + n);
+            let seen = line_feed.unwrap_or(bytes.len());
+            self.check_text(bytes, seen)?;
+            let Some(line_feed) = line_feed else { break };
+            if self.end_line(&bytes[self.line_start..line_feed], l)? {
+                return Ok(Some(line_feed + 1));
+            }
+            self.line_start = line_feed + 1;
+            self.scanned = line_feed + 1;
+        }
+        if bytes.len() == l.max_head_size {
+            return Err(Outcome::HeadTooLarge);
+        }
+        // A CR at the very end is judged by the byte that follows it.
+        self.scanned = bytes.len() - usize::from(bytes.ends_with(b"\r"));
+        Ok(None)
+    }
+
+    /// Fields in the complete lines so far.
+    pub(super) fn fields(&self) -> usize {
+        self.lines.saturating_sub(1)
+    }
+
+    /// Checks the bytes from `scanned` to `seen`, which are of one line and hold no LF: no control
+    /// byte but HTAB, CR only at the end of the line (RFC 9112 section 2.2, RFC 9110 section 5.5),
+    /// and no white space before a field (RFC 9112 section 5.2: obs-fold).
+    fn check_text(&self, bytes: &[u8], seen: usize) -> Result<(), Outcome> {
+        let new = &bytes[self.scanned..seen];
+        #[cfg(test)]
+        crate::buf::cost::add(new.len() + 1);
+        let folded = self.lines > 0 && matches!(bytes.get(self.line_start), Some(b' ' | b'\t'));
+        let text = new.strip_suffix(b"\r").unwrap_or(new);
+        // A fold instead of `all`: it has no early exit, so the compiler makes it SIMD.
+        let clean = text.iter().fold(true, |clean, byte| clean & is_field_byte(*byte));
+        if clean && !folded { Ok(()) } else { Err(self.bad_line()) }
+    }
+
+    /// Judges the complete `line`, given without its LF; answers whether it ends the head.
+    fn end_line(&mut self, line: &[u8], l: &Limits) -> Result<bool, Outcome> {
+        match line {
+            // The first line cannot be empty: `check_status_start` refused it.
+            [b'\r'] => return Ok(true),
+            [.., b'\r'] => self.lines += 1,
+            _ => return Err(self.bad_line()),
+        }
+        if self.fields() > l.max_headers.min(MAX_HEADERS) {
+            return Err(Outcome::TooManyHeaders);
+        }
+        Ok(false)
+    }
+
+    fn bad_line(&self) -> Outcome {
+        if self.lines == 0 { Outcome::BadStatusLine } else { Outcome::BadHeader }
+    }
+}
+
+/// Checks as much of `HTTP-version SP status-code` as has arrived (RFC 9112 section 4), so that a
+/// peer that speaks something else is refused by its first bytes.
+fn check_status_start(bytes: &[u8]) -> Result<(), Outcome> {
+    for (at, byte) in bytes.iter().take(STATUS_CODE_END + 1).enumerate() {
+        #[cfg(test)]
+        crate::buf::cost::add(1);
+        match at {
+            0..=4 if *byte == b"HTTP/"[at] => {}
+            5..=7 if *byte == b"1.1"[at - 5] || (at == 7 && *byte == b'0') => {}
+            5..=7 => return Err(Outcome::BadVersion),
+            8 if *byte == b' ' => {}
+            // RFC 9110 section 15: a status outside 100 to 599 is invalid.
+            9 if matches!(byte, b'1'..=b'5') => {}
+            10 | 11 if byte.is_ascii_digit() => {}
+            // The reason phrase may be missing, and with it the space (RFC 9112 section 4).
+            STATUS_CODE_END if matches!(byte, b' ' | b'\r') => {}
+            _ => return Err(Outcome::BadStatusLine),
+        }
+    }
+    Ok(())
+}
+
+/// Whether `byte` may stand in a field value or reason phrase: HTAB, SP, VCHAR, obs-text
+/// (RFC 9110 section 5.5).
+pub(super) fn is_field_byte(byte: u8) -> bool {
+    (byte >= b' ' && byte != 0x7f) || byte == b'\t'
+}
+
+/// Whether `byte` may stand in a token, and so in a field name (RFC 9110 section 5.6.2).
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A complete head, as offsets from its first byte.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) version_minor: u8,
+    pub(super) reason: Range<usize>,
+    pub(super) fields: Vec<Field>,
+}
+
+/// Where one field stands. The value is without the white space around it.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    pub(super) name: Range<usize>,
+    pub(super) value: Range<usize>,
+}
+
+impl Head {
+    /// Reads the complete head `bytes`, in which [`Scan`] counted `fields` fields.
+    ///
+    /// # Errors
+    /// `BadHeader` when a field name is no token, is empty, has no colon or has white space before
+    /// it (RFC 9112 section 5.1).
+    pub(super) fn parse(&mut self, bytes: &[u8], fields: usize) -> Result<(), Outcome> {
+        #[cfg(test)]
+        crate::buf::cost::add(bytes.len());
+        let mut table = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut []);
+        let end = httparse::ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut parsed, bytes, &mut table)
+            .map_err(|_| Outcome::BadHeader)?;
+        let (Some(status), Some(minor)) = (parsed.code, parsed.version) else {
+            return Err(Outcome::BadStatusLine);
+        };
+        // Two readers that see two different heads: then neither is to be believed.
+        if end != httparse::Status::Complete(bytes.len()) || parsed.headers.len() != fields {
+            return Err(Outcome::BadHeader);
+        }
+        self.status = status;
+        self.version_minor = minor;
+        self.reason = reason(bytes);
+        self.fields.clear();
+        self.fields.extend(parsed.headers.iter().map(|field| Field {
+            name: place(bytes, field.name.as_bytes()),
+            value: place(bytes, field.value),
+        }));
+        Ok(())
+    }
+
+    /// Forgets the head and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.status = 0;
+        self.version_minor = 0;
+        self.reason = 0..0;
+        self.fields.clear();
+    }
+}
+
+/// The reason phrase. `httparse` loses one with obs-text, so it is cut out here.
+fn reason(head: &[u8]) -> Range<usize> {
+    let line_end = memchr(b'\r', head).unwrap_or(head.len());
+    (STATUS_CODE_END + 1).min(line_end)..line_end
+}
+
+/// Where `part`, a slice that `httparse` cut out of `head`, begins and ends in it.
+fn place(head: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+    // An empty part may be a constant that lies elsewhere: no offset is to be made of that.
+    if start > head.len() { 0..0 } else { start..start + part.len() }
+}

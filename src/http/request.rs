@@ -1,0 +1,433 @@
+//! Builds the bytes of one request, in one buffer that is used again and again.
+//!
+//! ```text
+//!  begin ──► query* ──► header* ──┬───────────────────────────────┬─► finish
+//!             │           │       ├─► body ───────────────────────┤
+//!             └── mark ◄──┘       └─► body_reserve ─► body_commit ┘
+//!
+//!  rewind: from anywhere back to the mark     begin: from anywhere to a new request
+//! ```
+//!
+//! The buffer has its full size from the start and stays initialised: building allocates nothing,
+//! and a reserved body need not be zeroed. `State` says how much of it counts. A call first writes
+//! behind the bytes that count, and only then changes the state, so a call that is refused on the
+//! way has changed nothing. This file knows no connection, no clock and no configuration.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Status;
+use crate::http::field;
+use crate::http::origin::{HeaderSet, Origin};
+
+/// A request under construction, and then its bytes. Made once, built many times.
+pub struct Request {
+    origin: Arc<Origin>,
+    /// INVARIANT: `origin.request_capacity()` bytes long, for ever at the same place.
+    buf: Box<[u8]>,
+    state: State,
+    mark: Option<State>,
+    timeout_ns: u64,
+    user_data: u64,
+}
+
+/// All that a call can change, and that `rewind` brings back.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    phase: Phase,
+    /// How many bytes of the buffer count.
+    len: usize,
+    method_len: usize,
+    /// What the next piece of the query is joined with: `?` or `&`.
+    joint: u8,
+    /// The default headers that this request has replaced by its own.
+    overridden: HeaderSet,
+    /// A header of the request itself says `Connection: close`.
+    closes: bool,
+}
+
+/// What has been written, and so what may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing.
+    Empty,
+    /// The method and a part of the target: more query, a header or the end may follow.
+    Target,
+    /// The request line, Host and some headers: another header or the end may follow.
+    Header,
+    /// The whole head, with a blank Content-Length that waits for `body_commit`.
+    Reserved { capacity: usize },
+    /// All of it.
+    Finished,
+}
+
+const CONTENT_LENGTH: &[u8] = b"Content-Length: ";
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
+impl Request {
+    /// An empty request to `origin`. Allocates its buffer, once and for all.
+    pub fn new(origin: Arc<Origin>) -> Self {
+        let buf = vec![0; origin.request_capacity()].into_boxed_slice();
+        Self { origin, buf, state: State::EMPTY, mark: None, timeout_ns: 0, user_data: 0 }
+    }
+
+    /// The origin that this request is for.
+    pub const fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// Begins a new request and forgets the last one and its mark.
+    ///
+    /// `method` is any token but CONNECT, which is no request to an origin. `path` begins with `/`,
+    /// may hold a query, and is sent as it is behind the base path; `*` is for OPTIONS alone and
+    /// stands for the server as a whole (RFC 9112 section 3.2.4): no base path, no query.
+    ///
+    /// # Errors
+    /// `ERR_METHOD`, `ERR_PATH`; `ERR_TOO_LARGE` if the request line is over the capacity.
+    pub fn begin(&mut self, method: &[u8], path: &[u8]) -> Result<(), Status> {
+        if !field::is_token(method) || method == b"CONNECT" {
+            return Err(Status::ERR_METHOD);
+        }
+        let whole_server = method == b"OPTIONS" && path == b"*";
+        if !(whole_server || path.starts_with(b"/") && field::is_target(path)) {
+            return Err(Status::ERR_PATH);
+        }
+        let (phase, base_path, end) = if whole_server {
+            (Phase::Header, &b""[..], self.origin.target_end())
+        } else {
+            (Phase::Target, self.origin.base_path(), &b""[..])
+        };
+        // Here alone writing overwrites bytes that count, so whether all fits is known before.
+        let len = method.len() + 1 + base_path.len() + path.len() + end.len();
+        if len > self.buf.len() {
+            return Err(Status::ERR_TOO_LARGE);
+        }
+        let mut out = Writer { buf: &mut self.buf, at: 0 };
+        out.put(method)?;
+        out.put(b" ")?;
+        out.put(base_path)?;
+        out.put(path)?;
+        out.put(end)?;
+        let joint = if path.contains(&b'?') { b'&' } else { b'?' };
+        self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
+        self.mark = None;
+        Ok(())
+    }
+
+    /// Appends `name=value` to the query. All but unreserved characters is percent-encoded, with
+    /// upper-case digits (RFC 3986 section 2.1), so the bytes may be any.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if not begun, for `*`, or after a header; `ERR_TOO_LARGE`.
+    pub fn query(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
+        let joint = self.state.joint;
+        let mut out = self.query_writer()?;
+        out.put(&[joint])?;
+        out.put_encoded(name)?;
+        out.put(b"=")?;
+        out.put_encoded(value)?;
+        self.state.len = out.at;
+        self.state.joint = b'&';
+        Ok(())
+    }
+
+    /// Appends a piece of query that is already encoded, such as `symbol=BTCUSDT&side=BUY`. An
+    /// empty piece appends nothing.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` as [`query`](Self::query); `ERR_PATH` for a byte that may not stand in a query
+    /// (RFC 3986 section 3.4) or a broken percent triplet; `ERR_TOO_LARGE`.
+    pub fn query_raw(&mut self, piece: &[u8]) -> Result<(), Status> {
+        let joint = self.state.joint;
+        let mut out = self.query_writer()?;
+        if !field::is_target(piece) {
+            return Err(Status::ERR_PATH);
+        }
+        if piece.is_empty() {
+            return Ok(());
+        }
+        out.put(&[joint])?;
+        out.put(piece)?;
+        self.state.len = out.at;
+        self.state.joint = b'&';
+        Ok(())
+    }
+
+    /// Appends a header. It takes the place of a default header of the same name. White space
+    /// around the value is left as it is; a name may be used more than once.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if not begun, or after the body; `ERR_HEADER_NAME` if the name is no token;
+    /// `ERR_HEADER_VALUE` for a control byte in the value (RFC 9110 section 5.5);
+    /// `ERR_HEADER_RESERVED` for Host, Content-Length and Transfer-Encoding, and for Expect,
+    /// Upgrade and `Connection: upgrade`, which the pool does not do; `ERR_TOO_LARGE`.
+    pub fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
+        let mut out = self.header_writer()?;
+        field::check_header(name, value)?;
+        out.put(name)?;
+        out.put(b": ")?;
+        out.put(value)?;
+        out.put(b"\r\n")?;
+        self.state.len = out.at;
+        self.state.phase = Phase::Header;
+        self.state.overridden |= self.origin.overridden_by(name);
+        self.state.closes |= field::says_close(name, value);
+        Ok(())
+    }
+
+    /// Ends the request with a copy of `body`, and its Content-Length, also when it is empty.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if not begun, or after a body; `ERR_TOO_LARGE`.
+    pub fn body(&mut self, body: &[u8]) -> Result<(), Status> {
+        let mut out = self.head_writer()?;
+        out.put(CONTENT_LENGTH)?;
+        write_decimal(out.skip(decimal_width(body.len()))?, body.len());
+        out.put(HEAD_END)?;
+        out.put(body)?;
+        let len = out.at;
+        self.end_at(len);
+        Ok(())
+    }
+
+    /// Ends the head and gives `capacity` bytes in place for a body to be written into. What is in
+    /// them is left from earlier requests. The length is given afterwards to
+    /// [`body_commit`](Self::body_commit): Content-Length is as wide as `capacity` needs, and a
+    /// smaller number is right-aligned in it behind optional white space (RFC 9112 section 5), so
+    /// the body never moves.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if not begun, or after a body; `ERR_TOO_LARGE`.
+    pub fn body_reserve(&mut self, capacity: usize) -> Result<&mut [u8], Status> {
+        let mut out = self.head_writer()?;
+        out.put(CONTENT_LENGTH)?;
+        out.skip(decimal_width(capacity))?;
+        out.put(HEAD_END)?;
+        let start = out.at;
+        out.skip(capacity)?;
+        self.state.len = start;
+        self.state.phase = Phase::Reserved { capacity };
+        Ok(&mut self.buf[start..start + capacity])
+    }
+
+    /// Ends the request with the first `len` bytes of what was reserved.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if nothing is reserved; `ERR_ARGUMENT` if `len` is more than what is reserved.
+    pub fn body_commit(&mut self, len: usize) -> Result<(), Status> {
+        let Phase::Reserved { capacity } = self.state.phase else {
+            return Err(Status::ERR_PHASE);
+        };
+        if len > capacity {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        let start = self.state.len;
+        let length_end = start - HEAD_END.len();
+        let length_start = length_end - decimal_width(capacity);
+        write_decimal(&mut self.buf[length_start..length_end], len);
+        self.end_at(start + len);
+        Ok(())
+    }
+
+    /// Ends the request, if no body has done so, and gives its bytes. A request without a body has
+    /// no Content-Length, but `Content-Length: 0` with POST, PUT and PATCH, for which a server
+    /// expects a body (RFC 9110 section 8.6). May be called again.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if not begun, or if a reserved body was not committed; `ERR_TOO_LARGE` if the
+    /// default headers do not fit behind what was built.
+    pub fn finish(&mut self) -> Result<&[u8], Status> {
+        if self.state.phase != Phase::Finished {
+            let expects_body = matches!(self.method(), b"POST" | b"PUT" | b"PATCH");
+            let mut out = self.head_writer()?;
+            out.put(if expects_body { b"Content-Length: 0\r\n\r\n" } else { b"\r\n" })?;
+            let len = out.at;
+            self.end_at(len);
+        }
+        self.bytes()
+    }
+
+    /// The bytes of a request that is at its end: after `body`, `body_commit` or `finish`.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` before that.
+    pub fn bytes(&self) -> Result<&[u8], Status> {
+        match self.state.phase {
+            Phase::Finished => Ok(&self.buf[..self.state.len]),
+            _ => Err(Status::ERR_PHASE),
+        }
+    }
+
+    /// Makes all that was built so far a template, for [`rewind`](Self::rewind). Replaces an
+    /// earlier mark.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if not begun, or after a body or `finish`.
+    pub fn mark(&mut self) -> Result<(), Status> {
+        match self.state.phase {
+            Phase::Target | Phase::Header => self.mark = Some(self.state),
+            _ => return Err(Status::ERR_PHASE),
+        }
+        Ok(())
+    }
+
+    /// Goes back to the mark, as often as wanted. Timeout and user data stay as they are.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if nothing was marked since `begin`.
+    pub fn rewind(&mut self) -> Result<(), Status> {
+        self.state = self.mark.ok_or(Status::ERR_PHASE)?;
+        Ok(())
+    }
+
+    /// Sets how long an exchange of this request may take, in nanoseconds; 0 is the pool's own
+    /// limit. Kept across [`begin`](Self::begin).
+    pub const fn set_timeout_ns(&mut self, timeout_ns: u64) {
+        self.timeout_ns = timeout_ns;
+    }
+
+    /// How long an exchange may take, in nanoseconds; 0 is the pool's own limit.
+    pub const fn timeout_ns(&self) -> u64 {
+        self.timeout_ns
+    }
+
+    /// Sets the number that comes back with the completion. Kept across [`begin`](Self::begin).
+    pub const fn set_user_data(&mut self, user_data: u64) {
+        self.user_data = user_data;
+    }
+
+    /// The number that comes back with the completion.
+    pub const fn user_data(&self) -> u64 {
+        self.user_data
+    }
+
+    /// The method; empty before [`begin`](Self::begin).
+    pub fn method(&self) -> &[u8] {
+        &self.buf[..self.state.method_len]
+    }
+
+    /// Whether the response has a head but no body (RFC 9112 section 6.3).
+    pub fn is_head(&self) -> bool {
+        self.method() == b"HEAD"
+    }
+
+    /// Whether this request says `Connection: close`, so that the connection ends with its
+    /// response (RFC 9112 section 9.6).
+    pub fn closes(&self) -> bool {
+        self.state.closes || self.origin.closes(self.state.overridden)
+    }
+
+    /// A writer behind the target so far.
+    fn query_writer(&mut self) -> Result<Writer<'_>, Status> {
+        match self.state.phase {
+            Phase::Target => Ok(Writer { buf: &mut self.buf, at: self.state.len }),
+            _ => Err(Status::ERR_PHASE),
+        }
+    }
+
+    /// A writer behind the request line, Host and the headers so far.
+    fn header_writer(&mut self) -> Result<Writer<'_>, Status> {
+        let mut out = Writer { buf: &mut self.buf, at: self.state.len };
+        match self.state.phase {
+            Phase::Target => out.put(self.origin.target_end())?,
+            Phase::Header => {}
+            _ => return Err(Status::ERR_PHASE),
+        }
+        Ok(out)
+    }
+
+    /// A writer behind all headers but Content-Length: default headers come last, as only then it
+    /// is known which of them are overridden.
+    fn head_writer(&mut self) -> Result<Writer<'_>, Status> {
+        let at = self.header_writer()?.at;
+        let mut out = Writer { buf: &mut self.buf, at };
+        for line in self.origin.default_lines(self.state.overridden) {
+            out.put(line)?;
+        }
+        Ok(out)
+    }
+
+    /// Makes the first `len` bytes the whole request.
+    fn end_at(&mut self, len: usize) {
+        self.state.len = len;
+        self.state.phase = Phase::Finished;
+    }
+}
+
+/// A request holds API keys and signatures: its shape is shown, its bytes are not.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("origin", &self.origin)
+            .field("state", &self.state)
+            .field("mark", &self.mark)
+            .field("timeout_ns", &self.timeout_ns)
+            .field("user_data", &self.user_data)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    const EMPTY: Self = Self {
+        phase: Phase::Empty,
+        len: 0,
+        method_len: 0,
+        joint: b'?',
+        overridden: 0,
+        closes: false,
+    };
+}
+
+/// Writes into the buffer from `at` on, and refuses what does not fit.
+struct Writer<'a> {
+    buf: &'a mut [u8],
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        self.skip(bytes.len())?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn put_encoded(&mut self, bytes: &[u8]) -> Result<(), Status> {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        for &byte in bytes {
+            if field::is_unreserved(byte) {
+                self.put(&[byte])?;
+            } else {
+                self.put(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps over `len` bytes, and gives them to be written.
+    fn skip(&mut self, len: usize) -> Result<&mut [u8], Status> {
+        // No overflow in the subtraction: `at` never passes the end.
+        if len > self.buf.len() - self.at {
+            return Err(Status::ERR_TOO_LARGE);
+        }
+        let start = self.at;
+        self.at += len;
+        Ok(&mut self.buf[start..self.at])
+    }
+}
+
+/// How many digits `number` has.
+fn decimal_width(number: usize) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// Writes `number` right-aligned into `field`, behind spaces.
+fn write_decimal(field: &mut [u8], number: usize) {
+    debug_assert!(decimal_width(number) <= field.len());
+    let mut rest = Some(number);
+    for byte in field.iter_mut().rev() {
+        *byte = rest.map_or(b' ', |number| b'0' + (number % 10) as u8);
+        rest = rest.and_then(|number| (number >= 10).then_some(number / 10));
+    }
+}
+
+#[cfg(test)]
+mod tests;

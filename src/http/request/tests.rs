@@ -1,0 +1,827 @@
+//! Tests of the request builder: tables for each call, then whatever proptest thinks of, read back
+//! by httparse.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const KIB: usize = 1024;
+
+fn origin(headers: &[(&str, &str)], capacity: usize) -> Arc<Origin> {
+    let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    Arc::new(Origin::new(b"h", b"/v1", headers, capacity).unwrap())
+}
+
+fn request() -> Request {
+    Request::new(origin(&[("User-Agent", "ua")], 16 * KIB))
+}
+
+fn begun(method: &str, path: &str) -> Request {
+    let mut request = request();
+    request.begin(method.as_bytes(), path.as_bytes()).unwrap();
+    request
+}
+
+fn finished(request: &mut Request) -> String {
+    String::from_utf8(request.finish().unwrap().to_vec()).unwrap()
+}
+
+/// The target of a request without its base path.
+fn target(request: &mut Request) -> String {
+    let text = finished(request);
+    let target = text.split(' ').nth(1).unwrap();
+    target.strip_prefix("/v1").unwrap_or(target).to_owned()
+}
+
+/// All that a refused call must leave as it was.
+fn snapshot(request: &Request) -> (Vec<u8>, String) {
+    (request.buf[..request.state.len].to_vec(), format!("{request:?}"))
+}
+
+#[track_caller]
+fn assert_refuses(
+    request: &mut Request,
+    status: Status,
+    call: impl FnOnce(&mut Request) -> Result<(), Status>,
+) {
+    let before = snapshot(request);
+    assert_eq!(call(request), Err(status));
+    assert_eq!(snapshot(request), before);
+}
+
+// What goes out.
+
+#[test]
+fn a_whole_order() {
+    let mut request = begun("POST", "/order");
+    request.query(b"symbol", b"BTCUSDT").unwrap();
+    request.query_raw(b"side=BUY&type=LIMIT").unwrap();
+    request.header(b"X-Key", b"k").unwrap();
+    request.body(b"{}").unwrap();
+    let expected = "POST /v1/order?symbol=BTCUSDT&side=BUY&type=LIMIT HTTP/1.1\r\n\
+                    Host: h\r\nX-Key: k\r\nUser-Agent: ua\r\nContent-Length: 2\r\n\r\n{}";
+    assert_eq!(finished(&mut request), expected);
+}
+
+#[test]
+fn each_method_without_a_body() {
+    for method in ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "post", "M!#$~"]
+    {
+        let expected = format!("{method} /v1/p HTTP/1.1\r\nHost: h\r\nUser-Agent: ua\r\n\r\n");
+        assert_eq!(finished(&mut begun(method, "/p")), expected);
+    }
+    for method in ["POST", "PUT", "PATCH"] {
+        let expected = format!(
+            "{method} /v1/p HTTP/1.1\r\nHost: h\r\nUser-Agent: ua\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_eq!(finished(&mut begun(method, "/p")), expected);
+    }
+}
+
+#[test]
+fn each_method_with_a_body() {
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "X"] {
+        for body in ["", "b"] {
+            let mut request = begun(method, "/p");
+            request.body(body.as_bytes()).unwrap();
+            let ending = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+            assert!(finished(&mut request).ends_with(&ending), "{method} {body}");
+        }
+    }
+}
+
+#[test]
+fn method_and_is_head() {
+    let mut request = request();
+    assert_eq!(request.method(), b"");
+    assert!(!request.is_head());
+    request.begin(b"HEAD", b"/").unwrap();
+    assert_eq!(request.method(), b"HEAD");
+    assert!(request.is_head());
+    request.begin(b"head", b"/").unwrap();
+    assert!(!request.is_head());
+}
+
+#[test]
+fn options_of_the_whole_server() {
+    let mut request = begun("OPTIONS", "*");
+    assert_refuses(&mut request, Status::ERR_PHASE, |r| r.query(b"a", b"b"));
+    assert_refuses(&mut request, Status::ERR_PHASE, |r| r.query_raw(b""));
+    request.mark().unwrap();
+    request.header(b"A", b"b").unwrap();
+    request.rewind().unwrap();
+    let expected = "OPTIONS * HTTP/1.1\r\nHost: h\r\nUser-Agent: ua\r\n\r\n";
+    assert_eq!(finished(&mut request), expected);
+}
+
+#[test]
+fn bad_methods() {
+    for method in
+        ["", "CONNECT", "GE T", "GET ", " GET", "GET\r\n", "G\0T", "G\u{e9}T", "GET/", "(G)"]
+    {
+        for mut request in [request(), begun("GET", "/old")] {
+            let begin = |r: &mut Request| r.begin(method.as_bytes(), b"/");
+            assert_refuses(&mut request, Status::ERR_METHOD, begin);
+        }
+    }
+}
+
+#[test]
+fn paths() {
+    for path in
+        ["/", "//", "/a/b", "/a;b=c,d", "/a:b@c", "/%20%aF", "/?", "/a?b=c/d?e", "/~!$&'()*+"]
+    {
+        assert_eq!(target(&mut begun("GET", path)), path);
+    }
+    let bad = [
+        "",
+        "*",
+        "a",
+        "?a",
+        "http://h/",
+        "/a b",
+        "/a#b",
+        "/#",
+        "/a\r\nX: y",
+        "/a\n",
+        "/a\r",
+        "/a\0",
+        "/a\t",
+        "/\x7f",
+        "/\u{e9}",
+        "/%",
+        "/%4",
+        "/%4g",
+        "/a\\b",
+        "/[",
+        "/\"",
+        "/<",
+        "/{",
+        "/|",
+        "/^",
+        "/`",
+        " /",
+    ];
+    for path in bad {
+        for mut request in [request(), begun("GET", "/old")] {
+            let begin = |r: &mut Request| r.begin(b"GET", path.as_bytes());
+            assert_refuses(&mut request, Status::ERR_PATH, begin);
+        }
+    }
+    assert_refuses(&mut request(), Status::ERR_PATH, |r| r.begin(b"OPTIONS", b"**"));
+}
+
+#[test]
+fn query_encodes_each_byte() {
+    for byte in 0..=u8::MAX {
+        let encoded = match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        };
+        let mut request = begun("GET", "/");
+        request.query(&[byte], &[b'a', byte]).unwrap();
+        assert_eq!(target(&mut request), format!("/?{encoded}=a{encoded}"));
+    }
+}
+
+#[test]
+fn query_table() {
+    let table = [
+        ("a", "b", "a=b"),
+        ("", "", "="),
+        ("a", "", "a="),
+        ("", "b", "=b"),
+        ("a b", "c d", "a%20b=c%20d"),
+        ("a+b", "c&d=e", "a%2Bb=c%26d%3De"),
+        ("symbols", "[\"BTCUSDT\"]", "symbols=%5B%22BTCUSDT%22%5D"),
+        ("\u{e9}", "\u{20ac}", "%C3%A9=%E2%82%AC"),
+        ("%41", "100%", "%2541=100%25"),
+        ("a", "\r\nX: y", "a=%0D%0AX%3A%20y"),
+        ("a", "\0", "a=%00"),
+        ("a/b", "?#", "a%2Fb=%3F%23"),
+    ];
+    for (name, value, encoded) in table {
+        let mut request = begun("GET", "/");
+        request.query(name.as_bytes(), value.as_bytes()).unwrap();
+        assert_eq!(target(&mut request), format!("/?{encoded}"));
+    }
+}
+
+#[test]
+fn pieces_of_query_are_joined() {
+    for (path, expected) in
+        [("/a", "/a?b=c&d&e=f"), ("/a?", "/a?&b=c&d&e=f"), ("/a?x=y", "/a?x=y&b=c&d&e=f")]
+    {
+        let mut request = begun("GET", path);
+        request.query_raw(b"").unwrap();
+        request.query(b"b", b"c").unwrap();
+        request.query_raw(b"d").unwrap();
+        request.query_raw(b"").unwrap();
+        request.query(b"e", b"f").unwrap();
+        assert_eq!(target(&mut request), expected);
+    }
+    let mut request = begun("GET", "/");
+    request.query_raw(b"a?b/c").unwrap();
+    request.query_raw(b"d").unwrap();
+    assert_eq!(target(&mut request), "/?a?b/c&d");
+}
+
+#[test]
+fn bad_raw_queries() {
+    for piece in ["a b", "a#b", "a\r\n", "a\0", "%", "%2", "%2x", "\u{e9}", "\"", "[", "a\x7f"] {
+        let call = |r: &mut Request| r.query_raw(piece.as_bytes());
+        assert_refuses(&mut begun("GET", "/"), Status::ERR_PATH, call);
+    }
+}
+
+// Headers.
+
+#[test]
+fn a_control_byte_in_any_place_of_a_header() {
+    let controls = (0..0x20).chain([0x7f]).filter(|&byte| byte != b'\t');
+    for byte in controls {
+        for at in 0..=4 {
+            let mut text = b"abcd".to_vec();
+            text.insert(at, byte);
+            let mut request = begun("GET", "/");
+            assert_refuses(&mut request, Status::ERR_HEADER_VALUE, |r| r.header(b"A", &text));
+            assert_refuses(&mut request, Status::ERR_HEADER_NAME, |r| r.header(&text, b"a"));
+        }
+    }
+}
+
+#[test]
+fn bad_header_names() {
+    for name in ["", " ", "A ", " A", "A:", "A B", "A\t", "\u{e9}", "A,", "(A)", "A\r\nB", "\"A\""]
+    {
+        let call = |r: &mut Request| r.header(name.as_bytes(), b"v");
+        assert_refuses(&mut begun("GET", "/"), Status::ERR_HEADER_NAME, call);
+    }
+}
+
+#[test]
+fn header_values_go_out_as_they_are() {
+    for value in ["", " ", "\t", "a", " a\tb ", "\u{e9}", "a: b, c; d=\"e\""] {
+        let mut request = begun("GET", "/");
+        request.header(b"A", value.as_bytes()).unwrap();
+        assert!(finished(&mut request).contains(&format!("\r\nA: {value}\r\n")));
+    }
+    let mut request = begun("GET", "/");
+    request.header(b"A", &[0x80, 0xff]).unwrap();
+    request.header(b"A", b"twice").unwrap();
+    let line = b"\r\nA: \x80\xff\r\nA: twice\r\n";
+    assert!(request.finish().unwrap().windows(line.len()).any(|window| window == line));
+}
+
+#[test]
+fn reserved_headers() {
+    for name in ["Host", "host", "CONTENT-LENGTH", "transfer-encoding", "Expect", "upgrade"] {
+        let call = |r: &mut Request| r.header(name.as_bytes(), b"1");
+        assert_refuses(&mut begun("GET", "/"), Status::ERR_HEADER_RESERVED, call);
+    }
+    let call = |r: &mut Request| r.header(b"Connection", b"Upgrade, close");
+    assert_refuses(&mut begun("GET", "/"), Status::ERR_HEADER_RESERVED, call);
+}
+
+#[test]
+fn a_default_header_is_sent_unless_overridden() {
+    let defaults = [("User-Agent", "ua"), ("X-Key", "k"), ("X-Keys", "ks")];
+    let mut request = Request::new(origin(&defaults, KIB));
+    let mut head = |headers: &[(&str, &str)]| {
+        request.begin(b"GET", b"/").unwrap();
+        for (name, value) in headers {
+            request.header(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        let text = finished(&mut request);
+        text.strip_prefix("GET /v1/ HTTP/1.1\r\nHost: h\r\n").unwrap().to_owned()
+    };
+    let all = "User-Agent: ua\r\nX-Key: k\r\nX-Keys: ks\r\n\r\n";
+    assert_eq!(head(&[]), all);
+    assert_eq!(head(&[("X-Ke", "1")]), format!("X-Ke: 1\r\n{all}"));
+    let without_key = "User-Agent: ua\r\nX-Keys: ks\r\n\r\n";
+    assert_eq!(head(&[("x-kEY", "1")]), format!("x-kEY: 1\r\n{without_key}"));
+    assert_eq!(head(&[("X-Key", "")]), format!("X-Key: \r\n{without_key}"));
+    assert_eq!(
+        head(&[("X-Key", "1"), ("x-key", "2")]),
+        format!("X-Key: 1\r\nx-key: 2\r\n{without_key}")
+    );
+    let mine = [("USER-AGENT", "1"), ("X-KEYS", "2"), ("X-KEY", "3")];
+    assert_eq!(head(&mine), "USER-AGENT: 1\r\nX-KEYS: 2\r\nX-KEY: 3\r\n\r\n");
+    // The next request is not touched by it.
+    assert_eq!(head(&[]), all);
+}
+
+#[test]
+fn a_refused_header_overrides_nothing() {
+    let mut request = begun("GET", "/");
+    assert_refuses(&mut request, Status::ERR_HEADER_VALUE, |r| r.header(b"User-Agent", b"\n"));
+    let long = vec![b'x'; 16 * KIB];
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.header(b"User-Agent", &long));
+    assert!(finished(&mut request).contains("User-Agent: ua\r\n"));
+}
+
+#[test]
+fn closes() {
+    let mut request = begun("GET", "/");
+    request.header(b"Connection", b"keep-alive").unwrap();
+    assert!(!request.closes());
+    assert_refuses(&mut request, Status::ERR_HEADER_VALUE, |r| {
+        r.header(b"Connection", b"close,\0")
+    });
+    assert!(!request.closes());
+    request.mark().unwrap();
+    request.header(b"CONNECTION", b"a, Close").unwrap();
+    assert!(request.closes());
+    request.header(b"Connection", b"keep-alive").unwrap();
+    request.header(b"X-Other", b"keep-alive").unwrap();
+    assert!(request.closes());
+    request.finish().unwrap();
+    assert!(request.closes());
+    request.rewind().unwrap();
+    assert!(!request.closes());
+    request.header(b"Connection", b"close").unwrap();
+    request.begin(b"GET", b"/").unwrap();
+    assert!(!request.closes());
+}
+
+#[test]
+fn a_default_header_closes_too() {
+    let mut request = Request::new(origin(&[("Connection", "close")], KIB));
+    request.begin(b"GET", b"/").unwrap();
+    assert!(request.closes());
+    request.header(b"connection", b"keep-alive").unwrap();
+    assert!(!request.closes());
+}
+
+// Bodies in place.
+
+#[test]
+fn reserve_and_commit_at_each_width() {
+    for capacity in [0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, 9999, 10_000] {
+        for len in [0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, 9999, 10_000] {
+            let mut request = begun("POST", "/");
+            let reserved = request.body_reserve(capacity).unwrap();
+            assert_eq!(reserved.len(), capacity);
+            reserved.fill(b'x');
+            if len > capacity {
+                assert_refuses(&mut request, Status::ERR_ARGUMENT, |r| r.body_commit(len));
+                continue;
+            }
+            request.body_commit(len).unwrap();
+            let width = capacity.to_string().len();
+            let ending = format!("\r\nContent-Length: {len:>width$}\r\n\r\n{}", "x".repeat(len));
+            assert!(finished(&mut request).ends_with(&ending), "{len} of {capacity}");
+        }
+    }
+}
+
+#[test]
+fn all_that_is_left_can_be_reserved_and_nothing_more() {
+    let mut request = begun("POST", "/");
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.body_reserve(usize::MAX).map(drop));
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.body_reserve(16 * KIB).map(drop));
+    request.mark().unwrap();
+    let head = request.body_reserve(10_000).unwrap().len();
+    request.body_commit(head).unwrap();
+    let left = 16 * KIB - (request.finish().unwrap().len() - 10_000);
+    request.rewind().unwrap();
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.body_reserve(left + 1).map(drop));
+    request.body_reserve(left).unwrap();
+    request.body_commit(left).unwrap();
+    assert_eq!(request.finish().unwrap().len(), 16 * KIB);
+}
+
+#[test]
+fn an_open_reserve_is_no_request() {
+    let mut request = begun("POST", "/");
+    request.body_reserve(10).unwrap();
+    assert_refuses(&mut request, Status::ERR_PHASE, |r| r.finish().map(drop));
+    assert_refuses(&mut request, Status::ERR_PHASE, |r| r.bytes().map(drop));
+    assert_refuses(&mut request, Status::ERR_ARGUMENT, |r| r.body_commit(usize::MAX));
+    request.body_commit(0).unwrap();
+    request.finish().unwrap();
+}
+
+#[test]
+fn a_reserve_can_be_abandoned() {
+    let mut request = begun("POST", "/");
+    request.mark().unwrap();
+    request.body_reserve(10).unwrap();
+    request.rewind().unwrap();
+    request.body(b"b").unwrap();
+    assert!(finished(&mut request).ends_with("Content-Length: 1\r\n\r\nb"));
+    request.rewind().unwrap();
+    request.body_reserve(10).unwrap();
+    request.begin(b"GET", b"/").unwrap();
+    assert!(finished(&mut request).ends_with("User-Agent: ua\r\n\r\n"));
+}
+
+// Phases.
+
+type Call = (&'static str, fn(&mut Request) -> Result<(), Status>);
+
+const CALLS: [Call; 12] = [
+    ("begin", |r| r.begin(b"GET", b"/")),
+    ("query", |r| r.query(b"a", b"b")),
+    ("query_raw", |r| r.query_raw(b"a")),
+    ("header", |r| r.header(b"A", b"b")),
+    ("body", |r| r.body(b"b")),
+    ("body_reserve", |r| r.body_reserve(5).map(drop)),
+    ("body_commit", |r| r.body_commit(3)),
+    ("finish", |r| r.finish().map(drop)),
+    ("bytes", |r| r.bytes().map(drop)),
+    ("mark", Request::mark),
+    ("rewind", Request::rewind),
+    ("empty query_raw", |r| r.query_raw(b"")),
+];
+
+#[test]
+fn each_call_in_each_phase() {
+    let query = ["query", "query_raw", "empty query_raw"];
+    let open = ["begin", "header", "body", "body_reserve", "finish", "mark"];
+    let target = [&query[..], &open[..]].concat();
+    let with = |calls: &[&'static str], more: &[&'static str]| [calls, more].concat();
+    let phases: [(&[&str], Vec<&str>); 12] = [
+        (&[], vec!["begin"]),
+        (&["begin"], target.clone()),
+        (&["begin", "query"], target.clone()),
+        (&["begin", "query_raw"], target.clone()),
+        (&["begin", "empty query_raw"], target.clone()),
+        (&["begin", "header"], open.to_vec()),
+        (&["begin", "mark"], with(&target, &["rewind"])),
+        (&["begin", "header", "mark"], with(&open, &["rewind"])),
+        (&["begin", "body_reserve"], vec!["begin", "body_commit"]),
+        (&["begin", "mark", "body"], vec!["begin", "finish", "bytes", "rewind"]),
+        (&["begin", "body_reserve", "body_commit"], vec!["begin", "finish", "bytes"]),
+        (&["begin", "mark", "header", "begin", "finish"], vec!["begin", "finish", "bytes"]),
+    ];
+    for (before, allowed) in phases {
+        for (name, call) in CALLS {
+            let mut request = request();
+            for step in before {
+                let call = CALLS.iter().find(|(name, _)| name == step).unwrap().1;
+                call(&mut request).unwrap();
+            }
+            if allowed.contains(&name) {
+                assert_eq!(call(&mut request), Ok(()), "{name} after {before:?}");
+            } else {
+                assert_refuses(&mut request, Status::ERR_PHASE, call);
+            }
+        }
+    }
+}
+
+#[test]
+fn finish_may_be_called_again() {
+    let mut request = begun("PUT", "/");
+    let first = finished(&mut request);
+    assert_eq!(finished(&mut request), first);
+    assert_eq!(request.bytes().unwrap(), first.as_bytes());
+}
+
+// Capacity.
+
+#[test]
+fn capacity_to_the_byte_for_each_call() {
+    let path = format!("/{}", "p".repeat(100));
+    let begin = |r: &mut Request| r.begin(b"POST", path.as_bytes());
+    let nothing = |_: &mut Request| Ok(());
+    let header = |r: &mut Request| r.header(b"User-Agent", b"mine");
+    let whole = |r: &mut Request| r.begin(b"OPTIONS", b"*");
+    type Step<'a> = &'a dyn Fn(&mut Request) -> Result<(), Status>;
+    let table: &[(Step<'_>, Step<'_>, usize)] = &[
+        (&nothing, &begin, 0),
+        (&begin, &|r| r.begin(b"GET", &[path.as_bytes(), b"and-more"].concat()), 0),
+        (&begin, &|r| r.query(b"a", b"b"), 0),
+        (&begin, &|r| r.query(b"\n", b"\xff\xff"), 0),
+        (&begin, &|r| r.query_raw(b"a=b"), 0),
+        (&begin, &|r| r.query_raw(b"a"), 0),
+        (&begin, &|r| r.header(b"A", b"value"), 0),
+        (&begin, &header, 0),
+        (&begin, &|r| r.body(b""), 0),
+        (&begin, &|r| r.body(b"0123456789"), 0),
+        (&begin, &|r| r.body_reserve(0).map(drop), 0),
+        (&begin, &|r| r.body_reserve(10).map(drop), 10),
+        (&begin, &|r| r.finish().map(drop), 0),
+        (&|r| begin(r).and_then(|()| header(r)), &|r| r.finish().map(drop), 0),
+        (&|r| whole(r).and_then(|()| header(r)), &|r| r.header(b"A", &[b'v'; 99]), 0),
+    ];
+    for (index, (before, call, reserved)) in table.iter().enumerate() {
+        let defaults = [("User-Agent", "ua")];
+        let mut request = Request::new(origin(&defaults, KIB));
+        before(&mut request).unwrap();
+        call(&mut request).unwrap();
+        let needed = request.state.len + reserved;
+
+        let mut exact = Request::new(origin(&defaults, needed));
+        before(&mut exact).unwrap();
+        assert_eq!(call(&mut exact), Ok(()), "{index}");
+        assert_eq!(exact.state.len + reserved, needed);
+
+        let mut short = Request::new(origin(&defaults, needed - 1));
+        before(&mut short).unwrap();
+        assert_refuses(&mut short, Status::ERR_TOO_LARGE, call);
+    }
+}
+
+#[test]
+fn an_empty_piece_fits_into_a_full_buffer() {
+    let room = KIB - "GET /v1".len();
+    let path = format!("/{}", "p".repeat(room - 1));
+    let mut request = Request::new(origin(&[], KIB));
+    request.begin(b"GET", path.as_bytes()).unwrap();
+    request.query_raw(b"").unwrap();
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.query_raw(b"a"));
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.finish().map(drop));
+}
+
+#[test]
+fn a_refused_begin_leaves_the_finished_request_and_its_mark() {
+    let mut request = begun("POST", "/order");
+    request.mark().unwrap();
+    request.body(b"body").unwrap();
+    let long = [b"/", &[b'x'; 16 * KIB][..]].concat();
+    assert_refuses(&mut request, Status::ERR_TOO_LARGE, |r| r.begin(b"GET", &long));
+    assert_refuses(&mut request, Status::ERR_METHOD, |r| r.begin(b"CONNECT", b"/"));
+    assert_refuses(&mut request, Status::ERR_PATH, |r| r.begin(b"GET", b"order"));
+    request.rewind().unwrap();
+    request.body(b"b").unwrap();
+    assert!(finished(&mut request).starts_with("POST /v1/order HTTP/1.1\r\n"));
+}
+
+#[test]
+fn the_buffer_never_moves_or_grows() {
+    let mut request = request();
+    let place = request.buf.as_ptr_range();
+    for round in 0..1000_usize {
+        request.begin(b"POST", b"/order").unwrap();
+        request.query(b"id", round.to_string().as_bytes()).unwrap();
+        request.header(b"X-Key", &vec![b'k'; round]).unwrap();
+        match round % 3 {
+            0 => request.body(&vec![b'b'; round * 10]).unwrap(),
+            1 => {
+                request.body_reserve(round * 10).unwrap();
+                request.body_commit(round).unwrap();
+            }
+            _ => assert_eq!(request.body(&[0; 16 * KIB]), Err(Status::ERR_TOO_LARGE)),
+        }
+        let bytes = request.finish().unwrap().as_ptr();
+        assert_eq!(bytes, place.start);
+        assert_eq!(request.buf.as_ptr_range(), place);
+        assert_eq!(request.buf.len(), 16 * KIB);
+    }
+}
+
+// Templates.
+
+#[test]
+fn a_template_gives_the_same_bytes_a_thousand_times() {
+    for (in_query, in_headers) in [(true, false), (false, true)] {
+        let mut request = begun("POST", "/order?recvWindow=5000");
+        if in_headers {
+            request.header(b"user-agent", b"mine").unwrap();
+        }
+        request.mark().unwrap();
+        let mut build = |id: usize| {
+            request.rewind().unwrap();
+            if in_query {
+                request.query(b"id", &vec![b' '; id % 7]).unwrap();
+                request.header(b"User-Agent", b"other").unwrap();
+            }
+            request.header(b"X-Signature", &vec![b's'; id % 11]).unwrap();
+            match id % 3 {
+                0 => request.body(&vec![b'b'; id]).unwrap(),
+                1 => {
+                    request.body_reserve(id + 1000).unwrap().fill(b'b');
+                    request.body_commit(id).unwrap();
+                }
+                _ => {}
+            }
+            request.finish().unwrap().to_vec()
+        };
+        let first: Vec<_> = (0..1000).map(&mut build).collect();
+        let again: Vec<_> = (0..1000).map(&mut build).collect();
+        assert_eq!(first, again);
+    }
+}
+
+#[test]
+fn the_last_mark_counts_and_begin_forgets_it() {
+    let mut request = begun("GET", "/");
+    request.mark().unwrap();
+    request.query(b"a", b"b").unwrap();
+    request.mark().unwrap();
+    request.query(b"c", b"d").unwrap();
+    request.rewind().unwrap();
+    assert_eq!(target(&mut request), "/?a=b");
+    request.begin(b"GET", b"/").unwrap();
+    assert_refuses(&mut request, Status::ERR_PHASE, Request::rewind);
+}
+
+#[test]
+fn a_rewound_template_still_overrides() {
+    let mut request = begun("GET", "/");
+    request.header(b"User-Agent", b"mine").unwrap();
+    request.mark().unwrap();
+    request.finish().unwrap();
+    request.rewind().unwrap();
+    assert!(!finished(&mut request).contains("User-Agent: ua"));
+}
+
+// The rest.
+
+#[test]
+fn timeout_and_user_data_stay() {
+    let mut request = request();
+    assert_eq!((request.timeout_ns(), request.user_data()), (0, 0));
+    request.set_timeout_ns(5);
+    request.set_user_data(u64::MAX);
+    request.begin(b"GET", b"/").unwrap();
+    request.mark().unwrap();
+    request.finish().unwrap();
+    request.rewind().unwrap();
+    assert_eq!((request.timeout_ns(), request.user_data()), (5, u64::MAX));
+}
+
+#[test]
+fn a_request_knows_its_origin() {
+    let origin = origin(&[], KIB);
+    assert!(Arc::ptr_eq(Request::new(Arc::clone(&origin)).origin(), &origin));
+}
+
+#[test]
+fn debug_shows_no_bytes() {
+    let mut request = begun("GET", "/secret");
+    request.header(b"X-Key", b"secret").unwrap();
+    assert!(!format!("{request:?}").contains("secret"));
+}
+
+#[test]
+fn decimals() {
+    for (number, width) in [(0, 1), (9, 1), (10, 2), (99, 2), (100, 3), (usize::MAX, 20)] {
+        assert_eq!(decimal_width(number), width);
+        let mut field = [0; 21];
+        write_decimal(&mut field, number);
+        assert_eq!(std::str::from_utf8(&field).unwrap(), format!("{number:>21}"));
+    }
+}
+
+// Whatever comes in: refused, or read back as it was meant.
+
+#[derive(Clone, Debug)]
+enum Body {
+    None,
+    Copied(Vec<u8>),
+    InPlace { capacity: usize, bytes: Vec<u8> },
+}
+
+#[derive(Clone, Debug)]
+enum Query {
+    Encoded(Vec<u8>, Vec<u8>),
+    Raw(Vec<u8>),
+}
+
+/// Mostly text that is likely to be taken, sometimes any bytes.
+fn text(likely: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    let any_bytes = proptest::collection::vec(any::<u8>(), 0..12);
+    prop_oneof![4 => likely.prop_map(String::into_bytes), 1 => any_bytes]
+}
+
+fn any_query() -> impl Strategy<Value = Query> {
+    let any_bytes = || proptest::collection::vec(any::<u8>(), 0..12);
+    prop_oneof![
+        (any_bytes(), any_bytes()).prop_map(|(name, value)| Query::Encoded(name, value)),
+        text("[a-z0-9=&/?%]{0,8}(%[0-9a-fA-F]{2})?").prop_map(Query::Raw),
+    ]
+}
+
+fn any_body() -> impl Strategy<Value = Body> {
+    let any_bytes = || proptest::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        Just(Body::None),
+        any_bytes().prop_map(Body::Copied),
+        (any_bytes(), 0..2000_usize)
+            .prop_map(|(bytes, more)| Body::InPlace { capacity: bytes.len() + more, bytes }),
+    ]
+}
+
+fn percent_encoded(bytes: &[u8]) -> String {
+    let encode = |&byte: &u8| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    bytes.iter().map(encode).collect()
+}
+
+fn without_ows(value: &[u8]) -> Vec<u8> {
+    let is_text = |byte: &u8| !b" \t".contains(byte);
+    let start = value.iter().position(is_text).unwrap_or(value.len());
+    let end = value.iter().rposition(is_text).map_or(start, |last| last + 1);
+    value[start..end].to_vec()
+}
+
+const DEFAULTS: [(&str, &str); 2] = [("User-Agent", "ua"), ("X-Key", "k")];
+const NAMES: &str = "(X-[a-z]{1,4}|user-agent|X-KEY|Host|content-length|Accept)";
+
+/// Plays `pieces` on `request` and gives the target that they should add up to.
+fn play_queries(request: &mut Request, path: &[u8], pieces: &[Query]) -> String {
+    let mut target = format!("/v1{}", std::str::from_utf8(path).unwrap());
+    for piece in pieces {
+        let before = snapshot(request);
+        let (answer, encoded) = match piece {
+            Query::Encoded(name, value) => {
+                let encoded = format!("{}={}", percent_encoded(name), percent_encoded(value));
+                (request.query(name, value), encoded)
+            }
+            Query::Raw(raw) => (request.query_raw(raw), String::from_utf8_lossy(raw).into()),
+        };
+        if answer.is_err() {
+            assert_eq!(snapshot(request), before);
+        } else if !encoded.is_empty() {
+            target.push(if target.contains('?') { '&' } else { '?' });
+            target.push_str(&encoded);
+        }
+    }
+    target
+}
+
+/// Plays `headers` on `request` and gives those that a server should see, but Content-Length.
+fn play_headers(request: &mut Request, headers: &[(Vec<u8>, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
+    let mut seen = vec![("Host".to_owned(), b"h".to_vec())];
+    for (name, value) in headers {
+        let before = snapshot(request);
+        match request.header(name, value) {
+            Ok(()) => seen.push((String::from_utf8(name.clone()).unwrap(), without_ows(value))),
+            Err(_) => assert_eq!(snapshot(request), before),
+        }
+    }
+    for (name, value) in DEFAULTS {
+        if !seen.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            seen.push((name.to_owned(), value.as_bytes().to_vec()));
+        }
+    }
+    seen
+}
+
+/// Plays `body` on `request` and gives its bytes, and its length if that should be announced.
+fn play_body(request: &mut Request, body: &Body) -> (Vec<u8>, Option<usize>) {
+    match body {
+        Body::None => {
+            let expects = [&b"POST"[..], b"PUT", b"PATCH"].contains(&request.method());
+            (Vec::new(), expects.then_some(0))
+        }
+        Body::Copied(bytes) => {
+            request.body(bytes).unwrap();
+            (bytes.clone(), Some(bytes.len()))
+        }
+        Body::InPlace { capacity, bytes } => {
+            request.body_reserve(*capacity).unwrap()[..bytes.len()].copy_from_slice(bytes);
+            request.body_commit(bytes.len()).unwrap();
+            (bytes.clone(), Some(bytes.len()))
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_is_taken_is_read_back(
+        method in text("(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|[A-Z]{1,8})"),
+        path in text("/[a-z0-9/?=&%.~]{0,12}"),
+        queries in proptest::collection::vec(any_query(), 0..4),
+        headers in proptest::collection::vec((text(NAMES), text("[ -~\t]{0,12}")), 0..6),
+        body in any_body(),
+    ) {
+        let mut request = Request::new(origin(&DEFAULTS, 16 * KIB));
+        if request.begin(&method, &path).is_err() {
+            prop_assert!(request.finish().is_err());
+            return Ok(());
+        }
+        let target = play_queries(&mut request, &path, &queries);
+        let mut seen = play_headers(&mut request, &headers);
+        let (body, length) = play_body(&mut request, &body);
+        if let Some(length) = length {
+            seen.push(("Content-Length".to_owned(), length.to_string().into_bytes()));
+        }
+        let bytes = request.finish().unwrap();
+
+        let mut fields = [httparse::EMPTY_HEADER; 32];
+        let mut parsed = httparse::Request::new(&mut fields);
+        let head_len = parsed.parse(bytes).unwrap().unwrap();
+        prop_assert_eq!(parsed.method.unwrap().as_bytes(), &method[..]);
+        prop_assert_eq!(parsed.path.unwrap(), target);
+        prop_assert_eq!(parsed.version, Some(1));
+        let fields: Vec<_> =
+            parsed.headers.iter().map(|h| (h.name.to_owned(), h.value.to_vec())).collect();
+        prop_assert_eq!(fields, seen);
+        prop_assert_eq!(&bytes[head_len..], &body[..]);
+    }
+}

@@ -1,0 +1,200 @@
+//! A response: the buffer it arrives in, and where its parts lie.
+//!
+//! It owns the bytes and says where the next ones go; `exchange.rs` decides what they mean and
+//! writes the offsets down here. It does not know how a head or a body is framed.
+//!
+//! ```text
+//!   head                | body, de-chunked in place | 64 zero bytes
+//!   0 ............ body.start ............... body.end
+//! ```
+
+use std::ops::Range;
+
+use super::head::Head;
+use crate::buf::Buf;
+
+/// Fields for which memory is set aside from the start, so that a usual head allocates nothing.
+const USUAL_HEADERS: usize = 64;
+
+/// The least room that is offered when the length of what comes is not known, in bytes.
+const READ_ROOM: usize = 4 * 1024;
+
+/// How much a peer may send before a response is refused. Sizes are in bytes; each limit is the
+/// most that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One head, from the status line to the empty line, both included.
+    pub max_head_size: usize,
+    /// Fields in one head; values above 256 count as 256.
+    pub max_headers: usize,
+    /// Interim (1xx) responses before the final one.
+    pub max_interim: usize,
+    /// One chunk size line: size, extensions and CRLF.
+    pub max_chunk_line: usize,
+    /// All chunk framing together (size lines and the CRLF behind the data), as far as it outweighs
+    /// the body: a long body in small but honest chunks is not refused for their number.
+    pub max_chunk_overhead: usize,
+    /// All trailer fields together with their line ends.
+    pub max_trailer_size: usize,
+    /// The body, without chunk framing.
+    pub max_body_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_head_size: 32 * 1024,
+            max_headers: 128,
+            max_interim: 16,
+            max_chunk_line: 8 * 1024,
+            max_chunk_overhead: 16 * 1024,
+            max_trailer_size: 16 * 1024,
+            max_body_size: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// One response and the memory it lives in.
+///
+/// It is filled by [`Exchange`](super::exchange::Exchange); what is read here holds from
+/// [`Progress::Done`](super::exchange::Progress::Done) on, until [`Response::recycle`].
+#[derive(Debug)]
+pub struct Response {
+    pub(super) buf: Buf,
+    pub(super) head: Head,
+    /// Where the body lies; it begins at the head's end and is empty until the response is done.
+    pub(super) body: Range<usize>,
+    /// Where the last byte will stand, once the head has told.
+    pub(super) expected_end: Option<usize>,
+    pub(super) trailer_count: usize,
+    pub(super) interim_count: usize,
+}
+
+impl Response {
+    /// An empty response with room for `capacity` bytes of head and body.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let mut head = Head::default();
+        head.fields.reserve(USUAL_HEADERS);
+        Self {
+            buf: Buf::with_capacity(capacity),
+            head,
+            body: 0..0,
+            expected_end: None,
+            trailer_count: 0,
+            interim_count: 0,
+        }
+    }
+
+    /// Forgets everything and is ready for the next exchange. Memory is kept, except that a buffer
+    /// that grew beyond `keep_capacity` bytes is cut back to them.
+    pub fn recycle(&mut self, keep_capacity: usize) {
+        self.buf.clear();
+        self.buf.shrink_to(keep_capacity);
+        self.head.clear();
+        self.body = 0..0;
+        self.expected_end = None;
+        self.trailer_count = 0;
+        self.interim_count = 0;
+    }
+
+    /// The status code, 200 to 599 (RFC 9110 section 15).
+    pub fn status(&self) -> u16 {
+        self.head.status
+    }
+
+    /// 1 for HTTP/1.1, 0 for HTTP/1.0 (RFC 9110 section 2.5).
+    pub fn version_minor(&self) -> u8 {
+        self.head.version_minor
+    }
+
+    /// The reason phrase as it was sent, empty when there was none (RFC 9112 section 4).
+    pub fn reason(&self) -> &[u8] {
+        self.part(&self.head.reason)
+    }
+
+    /// The number of fields in the head.
+    pub fn header_count(&self) -> usize {
+        self.head.fields.len()
+    }
+
+    /// Name and value of field `index`, in the order in which they were sent. The value is without
+    /// the white space around it and may hold obs-text (RFC 9110 section 5.5).
+    pub fn header(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        let field = self.head.fields.get(index)?;
+        Some((self.part(&field.name), self.part(&field.value)))
+    }
+
+    /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
+    pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
+        // `eq_ignore_ascii_case` compares the lengths first.
+        let mut headers = self.headers();
+        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The whole body in one piece, without chunk framing.
+    pub fn body(&self) -> &[u8] {
+        self.part(&self.body)
+    }
+
+    /// The body and the [`TAIL`](crate::buf::TAIL) zero bytes behind it.
+    pub fn body_padded(&self) -> &[u8] {
+        self.buf.padded_from(self.body.start)
+    }
+
+    /// The number of trailer fields. They are checked and not kept (RFC 9110 section 6.5.1 lets a
+    /// recipient discard them).
+    pub fn trailer_count(&self) -> usize {
+        self.trailer_count
+    }
+
+    /// The number of interim (1xx) responses that came before this one.
+    pub fn interim_count(&self) -> usize {
+        self.interim_count
+    }
+
+    /// The size of the buffer in bytes.
+    pub fn capacity(&self) -> usize {
+        self.buf.capacity()
+    }
+
+    /// Where the next bytes of the response go; [`Response::commit`] says how many did.
+    ///
+    /// Grows the buffer when it has to: to the exact size when Content-Length told it, else to
+    /// twice its size, and never beyond `max_head_size + max_body_size` and a constant. Never empty
+    /// while the exchange says `NeedMore`.
+    pub fn space(&mut self, l: &Limits) -> &mut [u8] {
+        let held = self.buf.len();
+        // One byte more than expected, so that a read shows at once when the peer sent too much.
+        let needed = self.expected_end.map_or(held + READ_ROOM, |end| end.max(held) + 1);
+        if needed > self.buf.capacity() {
+            let most = l.max_head_size.saturating_add(l.max_body_size).saturating_add(READ_ROOM);
+            let wanted = match self.expected_end {
+                Some(_) => needed,
+                None => needed.max(self.buf.capacity().saturating_mul(2)).min(most),
+            };
+            self.buf.grow_to(wanted);
+        }
+        self.buf.spare()
+    }
+
+    /// Takes over `n` bytes that were read into the front of [`Response::space`]. The exchange must
+    /// be told by `on_bytes` before more is read.
+    pub fn commit(&mut self, n: usize) {
+        self.buf.commit(n);
+    }
+
+    /// All fields, in order.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        (0..self.header_count()).filter_map(|index| self.header(index))
+    }
+
+    /// The body ends at offset `end`, and with it the response.
+    pub(super) fn finish(&mut self, end: usize) {
+        self.body.end = end;
+        self.buf.seal(end);
+    }
+
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        &self.buf.filled()[range.clone()]
+    }
+}

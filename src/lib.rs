@@ -1,0 +1,28 @@
+//! venuepool keeps hot HTTP/1.1 connections to one trading venue and heals them in the background.
+//!
+//! This crate is the implementation behind a C ABI; its users include `venuepool.h` or
+//! `venuepool.hpp` and link `libvenuepool`. ARCHITECTURE.md draws the picture. From the outside in:
+//!
+//! - [`ffi`]: the C functions, glue only.
+//! - [`driver`]: the pool at work. The engine's threads submit, the pool thread heals and receives.
+//! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
+//! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
+//! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
+//! - [`config`], [`error`], [`completion`], [`recycle`], [`stats`], [`buf`]: what they talk about.
+//!
+//! Imports point downwards in this list only.
+
+#![deny(unsafe_code)]
+
+pub mod buf;
+pub mod completion;
+pub mod config;
+pub mod driver;
+pub mod error;
+#[allow(unsafe_code)] // The C boundary: raw pointers in, raw pointers out.
+pub mod ffi;
+pub mod http;
+pub mod net;
+pub mod pool;
+pub mod recycle;
+pub mod stats;

@@ -1,0 +1,246 @@
+//! Dialling: resolve, connect, TLS handshake. Each step has a deadline and a named failure.
+//!
+//! Runs on the pool thread's runtime. Addresses are tried in the order in which they were resolved,
+//! a new one joining the race every 250 ms while none has won (RFC 8305 section 5), so that one dead
+//! address does not eat the whole budget.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::connection::Connection;
+use crate::config::Sockets;
+use crate::error::Status;
+
+/// RFC 8305 section 5: the recommended connection attempt delay.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Where and how to dial.
+#[derive(Clone)]
+pub struct Dialer {
+    /// A name or an address literal.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Socket settings, and the addresses to use instead of resolving `host`.
+    pub sockets: Arc<Sockets>,
+    /// TCP_USER_TIMEOUT: unacknowledged data older than this ends the connection.
+    pub user_timeout: Duration,
+    /// TLS, and the name that the certificate must prove.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// The budget for resolving and connecting together.
+    pub connect_timeout: Duration,
+    /// The budget for the TLS handshake.
+    pub tls_handshake_timeout: Duration,
+}
+
+/// Why a dial failed.
+#[derive(Clone, Debug)]
+pub struct DialError {
+    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_TLS` or `ERR_SYSTEM`.
+    pub step: Status,
+    /// The system's error number, 0 when there is none.
+    pub os_error: i32,
+    /// The step, the address and the reason, in words.
+    pub text: String,
+}
+
+impl DialError {
+    fn new(step: Status, what: impl fmt::Display, error: &io::Error) -> Self {
+        Self { step, os_error: error.raw_os_error().unwrap_or(0), text: format!("{what}: {error}") }
+    }
+
+    fn timeout(step: Status, what: impl fmt::Display, budget: Duration) -> Self {
+        let text = format!("{what}: no answer within {budget:?}");
+        Self { step, os_error: 0, text }
+    }
+}
+
+impl Dialer {
+    /// Makes one connection, ready for its first request.
+    pub async fn dial(&self) -> Result<Connection, DialError> {
+        let deadline = Instant::now() + self.connect_timeout;
+        let addresses = self.resolve(deadline).await?;
+        let stream = self.connect_any(&addresses, deadline).await?;
+        match &self.tls {
+            None => Ok(Connection::plain(detach(stream)?)),
+            Some((config, name)) => self.handshake(stream, config, name).await,
+        }
+    }
+
+    async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, DialError> {
+        let pinned = &self.sockets.addresses;
+        if !pinned.is_empty() {
+            return Ok(pinned.iter().map(|ip| SocketAddr::new(*ip, self.port)).collect());
+        }
+        if let Ok(ip) = self.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, self.port)]);
+        }
+        let what = format!("resolve {}", self.host);
+        // getaddrinfo runs on a thread of the runtime's; it cannot be cancelled, only left behind.
+        match timeout_at(deadline, lookup_host((self.host.as_str(), self.port))).await {
+            Err(_) => Err(DialError::timeout(Status::ERR_RESOLVE, what, self.connect_timeout)),
+            Ok(Err(error)) => Err(DialError::new(Status::ERR_RESOLVE, what, &error)),
+            Ok(Ok(found)) => {
+                let found: Vec<_> = found.collect();
+                if found.is_empty() {
+                    let error = io::Error::from(io::ErrorKind::NotFound);
+                    return Err(DialError::new(Status::ERR_RESOLVE, what, &error));
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    async fn connect_any(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+    ) -> Result<TcpStream, DialError> {
+        let mut race = JoinSet::new();
+        let mut rest = addresses.iter();
+        let mut last_error = None;
+        loop {
+            if let Some(address) = rest.next() {
+                race.spawn(connect_one(*address, Arc::clone(&self.sockets), self.user_timeout));
+            }
+            let next_attempt = match rest.len() {
+                0 => deadline,
+                _ => deadline.min(Instant::now() + ATTEMPT_DELAY),
+            };
+            match timeout_at(next_attempt, race.join_next()).await {
+                Ok(Some(Ok(Ok(stream)))) => return Ok(stream),
+                Ok(Some(Ok(Err(error)))) => last_error = Some(error),
+                Ok(Some(Err(_))) => {}
+                Ok(None) => break,
+                Err(_) if Instant::now() >= deadline => {
+                    let what = format!("connect {}", listed(addresses));
+                    let text = DialError::timeout(Status::ERR_CONNECT, what, self.connect_timeout);
+                    return Err(last_error.unwrap_or(text));
+                }
+                Err(_) => {}
+            }
+        }
+        let gone = || DialError::timeout(Status::ERR_CONNECT, "connect", self.connect_timeout);
+        Err(last_error.unwrap_or_else(gone))
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        config: &Arc<ClientConfig>,
+        name: &ServerName<'static>,
+    ) -> Result<Connection, DialError> {
+        let what = match stream.peer_addr() {
+            Ok(address) => format!("TLS handshake with {address} ({})", name.to_str()),
+            Err(_) => format!("TLS handshake ({})", name.to_str()),
+        };
+        let connector = TlsConnector::from(Arc::clone(config));
+        let handshake = connector.connect(name.clone(), NoVectored(stream));
+        match timeout(self.tls_handshake_timeout, handshake).await {
+            Err(_) => Err(DialError::timeout(Status::ERR_TLS, what, self.tls_handshake_timeout)),
+            Ok(Err(error)) => Err(DialError::new(Status::ERR_TLS, what, &error)),
+            Ok(Ok(stream)) => {
+                let (NoVectored(stream), session) = stream.into_inner();
+                Ok(Connection::tls(detach(stream)?, session))
+            }
+        }
+    }
+}
+
+async fn connect_one(
+    address: SocketAddr,
+    options: Arc<Sockets>,
+    user_timeout: Duration,
+) -> Result<TcpStream, DialError> {
+    let socket = open_socket(address, &options, user_timeout)
+        .map_err(|error| DialError::new(Status::ERR_SYSTEM, format!("socket {address}"), &error))?;
+    let connected = socket.connect(address).await;
+    connected
+        .map_err(|error| DialError::new(Status::ERR_CONNECT, format!("connect {address}"), &error))
+}
+
+fn open_socket(
+    address: SocketAddr,
+    options: &Sockets,
+    user_timeout: Duration,
+) -> io::Result<TcpSocket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    socket.set_tcp_nodelay(options.nodelay)?;
+    if let Some(probes) = options.tcp_keepalive {
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_nanos(probes.time_ns))
+            .with_interval(Duration::from_nanos(probes.interval_ns))
+            .with_retries(probes.count);
+        socket.set_tcp_keepalive(&keepalive)?;
+    }
+    if let Some(size) = options.send_buffer {
+        socket.set_send_buffer_size(size)?;
+    }
+    if let Some(size) = options.receive_buffer {
+        socket.set_recv_buffer_size(size)?;
+    }
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(user_timeout))?;
+    if let Some(ip) = options.bind_address {
+        socket.bind(&SocketAddr::new(ip, 0).into())?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+/// Takes the socket out of the runtime; it stays non-blocking.
+fn detach(stream: TcpStream) -> Result<std::net::TcpStream, DialError> {
+    stream.into_std().map_err(|error| DialError::new(Status::ERR_SYSTEM, "take socket", &error))
+}
+
+fn listed(addresses: &[SocketAddr]) -> String {
+    let list: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    list.join(", ")
+}
+
+/// A TCP stream that leaves `poll_write_vectored` at its default, which goes through `poll_write`
+/// and so through `send` with `MSG_NOSIGNAL`. The stream's own would be `writev`, and a peer that
+/// closes during the handshake would raise SIGPIPE in the host process.
+struct NoVectored(TcpStream);
+
+impl AsyncRead for NoVectored {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for NoVectored {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
+    }
+}

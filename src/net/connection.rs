@@ -1,0 +1,356 @@
+//! A live connection: bytes out, bytes in, plain or TLS, never blocking.
+//!
+//! It knows a socket and a TLS session. It does not know HTTP, slots or deadlines: it is told which
+//! bytes to send and where to put what arrives. Sending never raises SIGPIPE, because the standard
+//! library's `write` on a socket is `send` with `MSG_NOSIGNAL` (its `write_vectored` is not, so TLS
+//! records are gathered in the outbox and sent from there).
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConnection;
+use socket2::SockRef;
+
+use crate::error::{CloseReason, Outcome, WireState};
+
+/// Room for one TLS record with its overhead (RFC 8446 section 5.2), so that the largest record is
+/// one read.
+const INBOX: usize = 16 * 1024 + 2 * 1024;
+
+/// What came in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// So many plaintext bytes, at least one.
+    Bytes(usize),
+    /// Nothing now.
+    Nothing,
+    /// The peer ended the stream. `clean` is false when TLS ended without close_notify.
+    End {
+        /// Whether the end is proven to be the peer's.
+        clean: bool,
+    },
+}
+
+/// Why a connection cannot be used any more.
+#[derive(Debug)]
+pub enum Fault {
+    /// The peer reset the connection, or the network lost it.
+    Reset,
+    /// The peer broke TLS, or said so.
+    Tls,
+    /// Any other error of the system.
+    Io,
+}
+
+impl Fault {
+    /// How an exchange in flight ends by it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Reset => Outcome::ConnectionReset,
+            Self::Tls => Outcome::TlsError,
+            Self::Io => Outcome::IoError,
+        }
+    }
+
+    /// Why the connection is given up by it; `idle` tells whether an exchange was in flight.
+    pub fn close_reason(&self, idle: bool) -> CloseReason {
+        match self {
+            Self::Reset if idle => CloseReason::IdleReset,
+            Self::Reset => CloseReason::Reset,
+            Self::Tls => CloseReason::Tls,
+            Self::Io => CloseReason::IoError,
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionReset
+            | ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::NotConnected
+            | ErrorKind::TimedOut
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable => Self::Reset,
+            _ => Self::Io,
+        }
+    }
+}
+
+/// One TLS session and the ciphertext that waits for it.
+struct Session {
+    tls: ClientConnection,
+    inbox: Box<[u8]>,
+    /// The part of `inbox` that the session has not seen yet.
+    unread: std::ops::Range<usize>,
+}
+
+/// A live connection.
+pub struct Connection {
+    stream: Arc<TcpStream>,
+    session: Option<Box<Session>>,
+    /// Bytes that the kernel has not taken yet, from `outbox_taken` on.
+    outbox: Vec<u8>,
+    outbox_taken: usize,
+    /// Bytes handed over for sending, ever, and bytes that the kernel took, ever. The request in
+    /// flight is the stretch `request` of that count.
+    queued: u64,
+    taken: u64,
+    request: std::ops::Range<u64>,
+    /// The last read took all there was: reading again in this turn would only cost a system call.
+    drained: bool,
+}
+
+impl Connection {
+    /// A plaintext connection. `stream` must be non-blocking.
+    pub fn plain(stream: TcpStream) -> Self {
+        Self {
+            stream: Arc::new(stream),
+            session: None,
+            outbox: Vec::new(),
+            outbox_taken: 0,
+            queued: 0,
+            taken: 0,
+            request: 0..0,
+            drained: false,
+        }
+    }
+
+    /// A TLS connection whose handshake is done. `stream` must be non-blocking.
+    pub fn tls(stream: TcpStream, mut tls: ClientConnection) -> Self {
+        // The request is already bounded; a second bound here would only split it.
+        tls.set_buffer_limit(None);
+        let session = Session { tls, inbox: vec![0; INBOX].into_boxed_slice(), unread: 0..0 };
+        Self { session: Some(Box::new(session)), ..Self::plain(stream) }
+    }
+
+    /// The socket, for whoever watches it.
+    pub fn stream(&self) -> &Arc<TcpStream> {
+        &self.stream
+    }
+
+    /// Begins a request: encrypts it and sends what the kernel takes now. The rest is kept, and
+    /// sent by [`Connection::flush`].
+    pub fn start(&mut self, request: &[u8]) -> Result<(), Fault> {
+        self.request = self.queued..self.queued;
+        let result = match &mut self.session {
+            None => self.send_plain(request),
+            Some(session) => {
+                let written = session.tls.writer().write_all(request);
+                written.map_err(Fault::from).and_then(|()| self.flush())
+            }
+        };
+        self.request.end = self.queued;
+        result
+    }
+
+    /// Sends what is still to be sent, as far as the kernel takes it.
+    pub fn flush(&mut self) -> Result<(), Fault> {
+        self.encrypt()?;
+        while self.outbox_taken < self.outbox.len() {
+            match (&*self.stream).write(&self.outbox[self.outbox_taken..]) {
+                Ok(0) => return Err(Fault::Io),
+                Ok(n) => {
+                    self.outbox_taken += n;
+                    self.taken += n as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.outbox.clear();
+        self.outbox_taken = 0;
+        Ok(())
+    }
+
+    /// Whether bytes wait for the kernel to take them.
+    pub fn has_unsent(&self) -> bool {
+        self.outbox_taken < self.outbox.len()
+    }
+
+    /// How far the request in flight got, as seen from the sending side.
+    pub fn wire_state(&self) -> WireState {
+        match self.bytes_sent() {
+            0 => WireState::NotSent,
+            n if n < self.request.end - self.request.start => WireState::Partial,
+            _ => WireState::Sent,
+        }
+    }
+
+    /// The bytes of the request in flight that the kernel took, as they are on the wire (under TLS:
+    /// ciphertext).
+    pub fn bytes_sent(&self) -> u64 {
+        self.taken.clamp(self.request.start, self.request.end) - self.request.start
+    }
+
+    /// A new turn of reading: the socket may have bytes again.
+    pub fn begin_turn(&mut self) {
+        self.drained = false;
+    }
+
+    /// Puts the next plaintext bytes into `space`, which must not be empty.
+    pub fn receive(&mut self, space: &mut [u8]) -> Result<Received, Fault> {
+        debug_assert!(!space.is_empty());
+        if self.session.is_some() {
+            return self.receive_tls(space);
+        }
+        if self.drained {
+            return Ok(Received::Nothing);
+        }
+        let received = read_once(&self.stream, space)?;
+        self.drained = !matches!(received, Received::Bytes(n) if n == space.len());
+        Ok(received)
+    }
+
+    /// Looks at an idle connection: TLS housekeeping (session tickets, key updates) is done and is
+    /// no sin; an end or any plaintext byte is.
+    pub fn look_idle(&mut self) -> Result<(), CloseReason> {
+        let mut byte = [0];
+        self.begin_turn();
+        match self.receive(&mut byte) {
+            Ok(Received::Nothing) => Ok(()),
+            Ok(Received::Bytes(_)) => Err(CloseReason::IdleBytes),
+            Ok(Received::End { .. }) => Err(CloseReason::IdleClosed),
+            Err(fault) => Err(fault.close_reason(true)),
+        }
+    }
+
+    /// Whether plaintext beyond what was read is already here. Asks no socket.
+    pub fn has_surplus(&mut self) -> bool {
+        let Some(session) = &mut self.session else { return false };
+        let mut byte = [0];
+        matches!(session.tls.reader().read(&mut byte), Ok(1))
+    }
+
+    /// Ends the connection in the way that its unsent bytes call for: a request that is cut short
+    /// must not be completed by the kernel later.
+    pub fn end(self) {
+        if self.has_unsent() || self.wire_state() == WireState::Partial {
+            self.reset();
+        } else {
+            self.close();
+        }
+    }
+
+    /// Ends the connection as the peer expects it: close_notify (RFC 8446 section 6.1) and FIN.
+    fn close(mut self) {
+        if let Some(session) = &mut self.session {
+            session.tls.send_close_notify();
+        }
+        // The peer may be gone already: then there is nobody left to tell.
+        let _ = self.flush();
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Ends the connection with RST, so that nothing that the kernel still holds is sent.
+    pub fn reset(self) {
+        // It can only fail for a socket that is gone already.
+        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Sends without a copy when nothing is queued before it.
+    fn send_plain(&mut self, request: &[u8]) -> Result<(), Fault> {
+        debug_assert!(!self.has_unsent(), "one request at a time");
+        self.queued += request.len() as u64;
+        let mut rest = request;
+        while !rest.is_empty() {
+            match (&*self.stream).write(rest) {
+                Ok(0) => return Err(Fault::Io),
+                Ok(n) => {
+                    self.taken += n as u64;
+                    rest = &rest[n..];
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.outbox.extend_from_slice(rest);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves finished TLS records to the outbox.
+    fn encrypt(&mut self) -> Result<(), Fault> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        while session.tls.wants_write() {
+            self.queued += session.tls.write_tls(&mut self.outbox)? as u64;
+        }
+        Ok(())
+    }
+
+    fn receive_tls(&mut self, space: &mut [u8]) -> Result<Received, Fault> {
+        loop {
+            let session = self.session.as_mut().expect("the caller checked that this is TLS");
+            match session.tls.reader().read(space) {
+                Ok(0) => return Ok(Received::End { clean: true }),
+                Ok(n) => return Ok(Received::Bytes(n)),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    return Ok(Received::End { clean: false });
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            if session.unread.is_empty() {
+                if self.drained {
+                    return Ok(Received::Nothing);
+                }
+                match read_once(&self.stream, &mut session.inbox)? {
+                    Received::Nothing => {
+                        self.drained = true;
+                        return Ok(Received::Nothing);
+                    }
+                    Received::Bytes(n) => {
+                        self.drained = n < session.inbox.len();
+                        session.unread = 0..n;
+                    }
+                    // The session learns of the end by reading nothing.
+                    Received::End { .. } => session.unread = 0..0,
+                }
+            }
+            session.digest()?;
+            self.answer_peer();
+        }
+    }
+
+    /// TLS may have something to say by itself (an alert, a key update): best effort, because a
+    /// connection that cannot be written to shows that on its own.
+    fn answer_peer(&mut self) {
+        if self.session.as_ref().is_some_and(|session| session.tls.wants_write()) {
+            let _ = self.flush();
+        }
+    }
+}
+
+impl Session {
+    /// Hands ciphertext to the session; what it decrypts is in its reader afterwards.
+    fn digest(&mut self) -> Result<(), Fault> {
+        let mut ciphertext = &self.inbox[self.unread.clone()];
+        self.tls.read_tls(&mut ciphertext)?;
+        self.unread.start = self.unread.end - ciphertext.len();
+        self.tls.process_new_packets().map(drop).map_err(|_| Fault::Tls)
+    }
+}
+
+/// One non-blocking read.
+fn read_once(stream: &TcpStream, space: &mut [u8]) -> Result<Received, Fault> {
+    let mut stream = stream;
+    loop {
+        match stream.read(space) {
+            Ok(0) => return Ok(Received::End { clean: true }),
+            Ok(n) => return Ok(Received::Bytes(n)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Nothing),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

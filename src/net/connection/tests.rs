@@ -1,0 +1,219 @@
+//! A connection against real sockets and a real TLS peer.
+
+use super::*;
+use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
+use std::net::TcpListener;
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::net::connect::Dialer;
+use crate::net::tls::{client_config, server_name};
+
+/// A connection and its peer's end.
+fn plain_pair() -> (Connection, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    (Connection::plain(stream), listener.accept().unwrap().0)
+}
+
+/// Dials a TLS peer that runs `handler`.
+fn tls_pair(
+    handler: impl Fn(&mut Peer, usize) + Send + Sync + 'static,
+) -> (Connection, ScriptServer) {
+    let certificates = Certificates::new().unwrap();
+    let server = Script::serve_tls(Transport::Tls, &certificates, handler).unwrap();
+    let mut config = Config::default();
+    config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
+    let dialer = Dialer {
+        host: "localhost".to_owned(),
+        port: server.address().port(),
+        sockets: Arc::new({
+            config.set_addresses(b"127.0.0.1").unwrap();
+            config.sockets().clone()
+        }),
+        user_timeout: Duration::from_secs(5),
+        tls: Some((client_config(config.tls()).unwrap(), server_name("localhost").unwrap())),
+        connect_timeout: Duration::from_secs(5),
+        tls_handshake_timeout: Duration::from_secs(5),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    (runtime.block_on(dialer.dial()).unwrap(), server)
+}
+
+/// Repeats a non-blocking call until it answers something, for at most ten seconds.
+fn until<T>(mut call: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = call() {
+            return answer;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "nothing happened");
+        std::thread::yield_now();
+    }
+}
+
+fn idle_end(connection: &mut Connection) -> CloseReason {
+    until(|| connection.look_idle().err())
+}
+
+fn receive(connection: &mut Connection) -> Result<Vec<u8>, Received> {
+    let mut space = [0; 4096];
+    until(|| {
+        connection.begin_turn();
+        match connection.receive(&mut space) {
+            Ok(Received::Bytes(n)) => Some(Ok(space[..n].to_vec())),
+            Ok(Received::Nothing) => None,
+            Ok(end) => Some(Err(end)),
+            Err(fault) => panic!("{fault:?}"),
+        }
+    })
+}
+
+#[test]
+fn a_request_is_sent_at_once_and_an_answer_received() {
+    let (mut connection, mut peer) = plain_pair();
+    connection.start(b"hello").unwrap();
+    assert_eq!((connection.wire_state(), connection.bytes_sent()), (WireState::Sent, 5));
+    let mut got = [0; 5];
+    peer.read_exact(&mut got).unwrap();
+    peer.write_all(b"answer").unwrap();
+    assert_eq!(receive(&mut connection).unwrap(), b"answer");
+}
+
+#[test]
+fn what_the_kernel_does_not_take_is_kept_and_counted() {
+    let (mut connection, mut peer) = plain_pair();
+    let request = vec![b'x'; 32 << 20];
+    connection.start(&request).unwrap();
+    assert!(connection.has_unsent());
+    assert_eq!(connection.wire_state(), WireState::Partial);
+    assert!((1..request.len() as u64).contains(&connection.bytes_sent()));
+    let reader = std::thread::spawn(move || {
+        let mut got = vec![0; 32 << 20];
+        peer.read_exact(&mut got).unwrap();
+        got
+    });
+    until(|| {
+        connection.flush().unwrap();
+        (!connection.has_unsent()).then_some(())
+    });
+    assert_eq!(connection.wire_state(), WireState::Sent);
+    assert_eq!(connection.bytes_sent(), request.len() as u64);
+    assert!(reader.join().unwrap() == request);
+}
+
+#[test]
+fn a_request_cut_short_is_reset_so_that_it_never_completes() {
+    let (mut connection, mut peer) = plain_pair();
+    let request = vec![b'x'; 32 << 20];
+    connection.start(&request).unwrap();
+    connection.end();
+    let mut total = 0;
+    let mut chunk = vec![0; 1 << 16];
+    let error = loop {
+        match peer.read(&mut chunk) {
+            Ok(0) => panic!("a FIN would let the peer believe that this was all"),
+            Ok(n) => total += n,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(total < request.len());
+}
+
+#[test]
+fn an_idle_connection_shows_fin_rst_and_stray_bytes() {
+    let (mut quiet, _peer) = plain_pair();
+    assert_eq!(quiet.look_idle(), Ok(()));
+    let (mut connection, peer) = plain_pair();
+    drop(peer);
+    assert_eq!(idle_end(&mut connection), CloseReason::IdleClosed);
+    let (mut connection, peer) = plain_pair();
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    assert_eq!(idle_end(&mut connection), CloseReason::IdleReset);
+    let (mut connection, mut peer) = plain_pair();
+    peer.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").unwrap();
+    assert_eq!(idle_end(&mut connection), CloseReason::IdleBytes);
+}
+
+#[test]
+fn a_dead_peer_fails_the_send_without_a_byte_counted() {
+    let (mut connection, peer) = plain_pair();
+    SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    idle_end(&mut connection);
+    assert!(matches!(connection.start(b"order"), Err(Fault::Reset)));
+    assert_eq!(connection.wire_state(), WireState::NotSent);
+}
+
+#[test]
+fn tls_carries_a_request_and_its_answer_and_says_goodbye() {
+    let (mut connection, server) = tls_pair(|peer, _| {
+        while let Ok(Some(request)) = peer.read_request() {
+            peer.write(&request.body).unwrap();
+        }
+        // The end of the loop is the client's close_notify: an unclean end would be an error.
+        peer.write(b"never read").ok();
+    });
+    connection.start(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nping").unwrap();
+    assert_eq!(connection.wire_state(), WireState::Sent);
+    assert!(connection.bytes_sent() > 44, "ciphertext is longer than the plaintext");
+    assert_eq!(receive(&mut connection).unwrap(), b"ping");
+    connection.end();
+    drop(server);
+}
+
+#[test]
+fn session_tickets_on_an_idle_tls_connection_are_no_sin() {
+    let (mut connection, _server) = tls_pair(|peer, _| {
+        let _ = peer.wait_eof();
+    });
+    // TLS 1.3 tickets arrive after the handshake, sooner or later; look until they surely did.
+    for _ in 0..100 {
+        assert_eq!(connection.look_idle(), Ok(()));
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+#[test]
+fn an_idle_tls_connection_shows_its_end_and_stray_bytes() {
+    let (mut connection, _server) = tls_pair(|peer, _| peer.close_notify().unwrap());
+    assert_eq!(idle_end(&mut connection), CloseReason::IdleClosed);
+    let (mut connection, _server) = tls_pair(|peer, _| peer.finish().unwrap());
+    assert_eq!(idle_end(&mut connection), CloseReason::IdleClosed);
+    let (mut connection, _server) = tls_pair(|peer, _| peer.write(b"HTTP/1.1 408").unwrap());
+    assert_eq!(idle_end(&mut connection), CloseReason::IdleBytes);
+}
+
+#[test]
+fn a_tls_end_is_clean_only_with_close_notify() {
+    let after_request = |clean: bool| {
+        tls_pair(move |peer, _| {
+            let _ = peer.read_request();
+            if clean { peer.close_notify().unwrap() } else { peer.finish().unwrap() }
+        })
+    };
+    for clean in [true, false] {
+        let (mut connection, _server) = after_request(clean);
+        connection.start(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        assert_eq!(receive(&mut connection), Err(Received::End { clean }));
+    }
+}
+
+#[test]
+fn surplus_plaintext_behind_an_answer_is_seen() {
+    let (mut connection, _server) = tls_pair(|peer, _| {
+        let _ = peer.read_request();
+        peer.write(b"answer and more").unwrap();
+        let _ = peer.wait_eof();
+    });
+    connection.start(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut space = [0; 6];
+    until(|| {
+        connection.begin_turn();
+        matches!(connection.receive(&mut space), Ok(Received::Bytes(6))).then_some(())
+    });
+    assert!(connection.has_surplus());
+}

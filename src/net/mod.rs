@@ -1,0 +1,10 @@
+//! Sockets and TLS: making a connection (async), using one (plain synchronous code).
+//!
+//! A connection is dialled on the pool thread's runtime, where waiting is cheap to write. Once it
+//! lives, it is taken out of the runtime and becomes a [`connection::Connection`]: non-blocking
+//! calls, no futures, usable from the caller's own thread. This folder knows no pool and no policy.
+
+pub mod connect;
+pub mod connection;
+pub mod tls;
+pub mod watch;

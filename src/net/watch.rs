@@ -1,0 +1,24 @@
+//! The runtime's eye on a live socket.
+//!
+//! It knows readiness only; bytes go through the [`Connection`] that the socket belongs to.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use tokio::io::unix::AsyncFd;
+
+use super::connection::Connection;
+
+/// A live socket, registered with the runtime until this is dropped.
+pub type Watch = AsyncFd<Arc<TcpStream>>;
+
+/// Registers the socket of a connection with the runtime of the calling thread.
+#[allow(unsafe_code)]
+pub fn watch(connection: &Connection) -> io::Result<Watch> {
+    let stream = Arc::clone(connection.stream());
+    // SAFETY: the `Arc` keeps the descriptor open for as long as it is registered, and a
+    // `TcpStream` that is shared cannot be replaced by another.
+    let watch = unsafe { AsyncFd::register(stream) };
+    watch.map_err(io::Error::from)
+}

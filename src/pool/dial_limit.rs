@@ -1,0 +1,74 @@
+//! How many dials a pool may make: a token bucket over all its slots.
+//!
+//! Venues ban reconnect storms. The bucket holds a burst (one dial for each slot, so that a restart
+//! of the venue is healed at once) and refills at a steady rate.
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// The bucket. Times are nanoseconds on any clock that never goes back.
+#[derive(Debug)]
+pub struct DialLimit {
+    /// The time that one dial costs.
+    interval_ns: u64,
+    /// How far ahead of "full" the bucket may be drawn.
+    burst_ns: u64,
+    /// The time at which the bucket will be full again (the virtual scheduling form of the
+    /// bucket: one number instead of a token count and a time stamp).
+    full_at_ns: u64,
+}
+
+impl DialLimit {
+    /// A full bucket of `burst` dials, refilled at `per_second`. Both are at least 1.
+    pub fn new(burst: u32, per_second: u32) -> Self {
+        let interval_ns = SECOND_NS / u64::from(per_second.max(1));
+        Self { interval_ns, burst_ns: interval_ns * u64::from(burst.max(1)), full_at_ns: 0 }
+    }
+
+    /// Takes one dial, or answers how many nanoseconds to wait before asking again.
+    pub fn take(&mut self, now_ns: u64) -> Result<(), u64> {
+        let full_at = self.full_at_ns.max(now_ns) + self.interval_ns;
+        let latest = now_ns + self.burst_ns;
+        if full_at > latest {
+            return Err(full_at - latest);
+        }
+        self.full_at_ns = full_at;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_a_steady_rate() {
+        let mut limit = DialLimit::new(4, 5);
+        let start = 77 * SECOND_NS;
+        assert!((0..4).all(|_| limit.take(start).is_ok()));
+        assert_eq!(limit.take(start), Err(SECOND_NS / 5));
+        assert_eq!(limit.take(start + SECOND_NS / 5), Ok(()));
+        assert!(limit.take(start + SECOND_NS / 5).is_err());
+    }
+
+    #[test]
+    fn in_any_window_there_are_at_most_burst_plus_rate() {
+        let mut limit = DialLimit::new(8, 5);
+        let mut now = 0;
+        let mut dials = 0;
+        while now < 60 * SECOND_NS {
+            match limit.take(now) {
+                Ok(()) => dials += 1,
+                Err(wait) => now += wait,
+            }
+        }
+        assert!((8 + 5 * 59..=8 + 5 * 60).contains(&dials), "{dials}");
+    }
+
+    #[test]
+    fn rest_refills_no_more_than_the_burst() {
+        let mut limit = DialLimit::new(2, 1);
+        let late = 1000 * SECOND_NS;
+        assert!(limit.take(late).is_ok() && limit.take(late).is_ok());
+        assert!(limit.take(late).is_err());
+    }
+}

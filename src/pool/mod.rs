@@ -1,0 +1,8 @@
+//! The pool's policy, pure: who gets which slot, when to dial again, how often.
+//!
+//! Nothing here knows a clock, a socket, a thread or tokio. Times are nanoseconds given by the
+//! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
+
+pub mod backoff;
+pub mod dial_limit;
+pub mod roster;

@@ -1,0 +1,291 @@
+//! The roster: which slot is free, leased or at work, and who waits for one.
+//!
+//! ```text
+//!            came_up                   checkout                 finished
+//!   down ─────────────► idle (LIFO) ─────────────► at work ────────────────► idle
+//!     ▲                   │   ▲  lease / release                              │
+//!     └──── went_down ────┘   └───────────────► leased ◄── begin / finished ──┘
+//! ```
+//!
+//! Rules, all kept here and nowhere else:
+//! - A slot is in the idle stack if and only if it is up, has no exchange and no lease.
+//! - Nobody waits while a slot is idle: whoever frees a slot gets the [`Grant`] for the first waiter
+//!   and must carry it out.
+//! - Check-out is LIFO (the hottest connection first), waiting is FIFO.
+//! - News of a connection carry its epoch, so that late news of an old one do no harm.
+//!
+//! The roster knows neither connections nor requests: a waiter is any value `W`.
+
+use std::collections::VecDeque;
+
+/// The place of a slot in the pool, from 0.
+pub type SlotIndex = u32;
+
+/// A slot reserved for one caller. A value, not an object: a stale one is recognised by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The reserved slot.
+    pub slot: SlotIndex,
+    /// Never used twice in one pool, never 0.
+    pub generation: u64,
+}
+
+/// What a waiter waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A slot to send one request on.
+    Exchange,
+    /// A slot of its own.
+    Lease,
+}
+
+/// A slot that became free, and the waiter who gets it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Grant<W> {
+    /// The slot, already marked as the waiter's.
+    pub slot: SlotIndex,
+    /// The lease, when the waiter wanted one.
+    pub lease: Option<Lease>,
+    /// Who waited.
+    pub waiter: Waiting<W>,
+}
+
+/// One place in the waiting line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Waiting<W> {
+    /// Names this place, for [`Roster::withdraw`].
+    pub ticket: u64,
+    /// What is waited for.
+    pub wanted: Wanted,
+    /// When the waiting ends without success, in nanoseconds.
+    pub deadline_ns: u64,
+    /// Who waits.
+    pub who: W,
+}
+
+/// Why a lease cannot be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseError {
+    /// It was given back, or never given.
+    Stale,
+    /// An exchange is in flight on it.
+    Busy,
+    /// Its slot has no live connection.
+    Down,
+}
+
+/// How many slots are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// With a live connection.
+    pub live: u32,
+    /// Live, and free to be checked out.
+    pub idle: u32,
+    /// With an exchange.
+    pub at_work: u32,
+    /// Reserved by a lease.
+    pub leased: u32,
+    /// Requests and callers in the waiting line.
+    pub waiting: u32,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    up: bool,
+    epoch: u32,
+    at_work: bool,
+    lease: Option<u64>,
+}
+
+/// The roster of one pool.
+#[derive(Debug)]
+pub struct Roster<W> {
+    places: Vec<Place>,
+    idle: Vec<SlotIndex>,
+    waiting: VecDeque<Waiting<W>>,
+    waiting_capacity: usize,
+    tickets: u64,
+    leases: u64,
+    closed: bool,
+}
+
+impl<W> Roster<W> {
+    /// All `slots` are down, nobody waits. All memory is taken here.
+    pub fn new(slots: u32, waiting_capacity: usize) -> Self {
+        Self {
+            places: (0..slots).map(|_| Place::default()).collect(),
+            idle: Vec::with_capacity(slots as usize),
+            waiting: VecDeque::with_capacity(waiting_capacity),
+            waiting_capacity,
+            tickets: 0,
+            leases: 0,
+            closed: false,
+        }
+    }
+
+    /// Takes the hottest idle slot for one exchange; [`Roster::finished`] ends it.
+    pub fn checkout(&mut self) -> Option<SlotIndex> {
+        let slot = self.idle.pop()?;
+        self.place(slot).at_work = true;
+        Some(slot)
+    }
+
+    /// Reserves the hottest idle slot until [`Roster::release`].
+    pub fn lease(&mut self) -> Option<Lease> {
+        let slot = self.idle.pop()?;
+        Some(self.grant_lease(slot))
+    }
+
+    /// Starts an exchange on a leased slot; [`Roster::finished`] ends it.
+    pub fn begin(&mut self, lease: Lease) -> Result<SlotIndex, LeaseError> {
+        let place = self.leased(lease)?;
+        if place.at_work {
+            return Err(LeaseError::Busy);
+        }
+        if !place.up {
+            return Err(LeaseError::Down);
+        }
+        place.at_work = true;
+        Ok(lease.slot)
+    }
+
+    /// Gives a lease back. A slot that is still at work rejoins when it has finished.
+    pub fn release(&mut self, lease: Lease) -> Result<Option<Grant<W>>, LeaseError> {
+        self.leased(lease)?.lease = None;
+        Ok(self.rejoin(lease.slot))
+    }
+
+    /// The exchange on a slot is over.
+    pub fn finished(&mut self, slot: SlotIndex) -> Option<Grant<W>> {
+        self.place(slot).at_work = false;
+        self.rejoin(slot)
+    }
+
+    /// A slot has a live connection, the `epoch`th of its own.
+    pub fn came_up(&mut self, slot: SlotIndex, epoch: u32) -> Option<Grant<W>> {
+        let place = self.place(slot);
+        place.up = true;
+        place.epoch = epoch;
+        self.rejoin(slot)
+    }
+
+    /// The connection of that epoch is gone. News of an older epoch change nothing.
+    pub fn went_down(&mut self, slot: SlotIndex, epoch: u32) {
+        let place = self.place(slot);
+        if place.epoch != epoch {
+            return;
+        }
+        place.up = false;
+        self.idle.retain(|idle| *idle != slot);
+    }
+
+    /// Joins the end of the waiting line, or gets the waiter back when the line is full.
+    /// Only for when no slot is idle.
+    pub fn wait(&mut self, wanted: Wanted, deadline_ns: u64, who: W) -> Result<u64, W> {
+        debug_assert!(self.idle.is_empty(), "nobody waits while a slot is idle");
+        if self.waiting.len() >= self.waiting_capacity {
+            return Err(who);
+        }
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.waiting.push_back(Waiting { ticket, wanted, deadline_ns, who });
+        Ok(ticket)
+    }
+
+    /// Puts a waiter back to the head of the line: its grant turned out to be of no use.
+    /// An idle slot goes to it at once.
+    pub fn wait_again(&mut self, waiting: Waiting<W>) -> Option<Grant<W>> {
+        self.waiting.push_front(waiting);
+        let slot = self.idle.pop()?;
+        self.rejoin(slot)
+    }
+
+    /// Leaves the waiting line. `None` means that the grant is already under way.
+    pub fn withdraw(&mut self, ticket: u64) -> Option<W> {
+        self.withdraw_first(|waiting| waiting.ticket == ticket)
+    }
+
+    /// Takes the first waiter that fits out of the line.
+    pub fn withdraw_first(&mut self, fits: impl FnMut(&Waiting<W>) -> bool) -> Option<W> {
+        let index = self.waiting.iter().position(fits)?;
+        self.waiting.remove(index).map(|waiting| waiting.who)
+    }
+
+    /// Takes one waiter whose deadline has passed out of the line.
+    pub fn expire(&mut self, now_ns: u64) -> Option<W> {
+        self.withdraw_first(|waiting| waiting.deadline_ns <= now_ns)
+    }
+
+    /// The earliest deadline in the waiting line, in nanoseconds.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.waiting.iter().map(|waiting| waiting.deadline_ns).min()
+    }
+
+    /// No slot is given out from now on. Answers who waited.
+    pub fn close(&mut self) -> VecDeque<Waiting<W>> {
+        self.closed = true;
+        self.idle.clear();
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Whether [`Roster::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Counts the slots and waiters.
+    pub fn census(&self) -> Census {
+        let count =
+            |fits: fn(&Place) -> bool| self.places.iter().filter(|p| fits(p)).count() as u32;
+        Census {
+            live: count(|place| place.up),
+            idle: self.idle.len() as u32,
+            at_work: count(|place| place.at_work),
+            leased: count(|place| place.lease.is_some()),
+            waiting: self.waiting.len() as u32,
+        }
+    }
+
+    /// A slot may have become free: to the first waiter, else to the top of the idle stack.
+    fn rejoin(&mut self, slot: SlotIndex) -> Option<Grant<W>> {
+        let closed = self.closed;
+        let place = self.place(slot);
+        if closed || !place.up || place.at_work || place.lease.is_some() {
+            return None;
+        }
+        let Some(waiter) = self.waiting.pop_front() else {
+            debug_assert!(!self.idle.contains(&slot));
+            self.idle.push(slot);
+            return None;
+        };
+        let lease = match waiter.wanted {
+            Wanted::Exchange => {
+                self.place(slot).at_work = true;
+                None
+            }
+            Wanted::Lease => Some(self.grant_lease(slot)),
+        };
+        Some(Grant { slot, lease, waiter })
+    }
+
+    fn grant_lease(&mut self, slot: SlotIndex) -> Lease {
+        self.leases += 1;
+        let generation = self.leases;
+        self.place(slot).lease = Some(generation);
+        Lease { slot, generation }
+    }
+
+    fn leased(&mut self, lease: Lease) -> Result<&mut Place, LeaseError> {
+        self.places
+            .get_mut(lease.slot as usize)
+            .filter(|place| place.lease == Some(lease.generation))
+            .ok_or(LeaseError::Stale)
+    }
+
+    fn place(&mut self, slot: SlotIndex) -> &mut Place {
+        &mut self.places[slot as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests;
