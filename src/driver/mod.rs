@@ -133,6 +133,7 @@ impl Pool {
         let until = now_ns().saturating_add(grace).min(NEVER - 1);
         // A second shutdown can only make it sooner.
         self.grace_ns.fetch_min(until, Ordering::SeqCst);
+        self.roster().close();
         self.ending.send_replace(true);
         self.alarm.rearm.notify_one();
     }
@@ -234,9 +235,9 @@ impl Pool {
         handed_over.into_iter().for_each(|ended| self.deliver(ended));
     }
 
-    /// Closes the roster and fails whoever waits.
+    /// Fails whoever waits.
     fn dismiss_waiting(&self) {
-        let waiting = self.roster().close();
+        let waiting = self.roster().take_waiting();
         for waiter in waiting {
             waiter.who.dismiss(Outcome::Shutdown, |ended| self.deliver(ended));
         }

@@ -195,8 +195,9 @@ impl Slot {
 
     /// Does all that can be done now without waiting: send, receive, decode, judge deadlines.
     pub fn drive(&self, setting: Setting<'_>) -> Turn {
-        let now = now_ns();
         let mut line = self.lock();
+        // After the lock was had, so that nothing here is older than what the submitter noted.
+        let now = now_ns();
         let line = &mut *line;
         let mut turn = Turn { ended: None, gone: None, wants_write: false };
         let Some(connection) = &mut line.connection else { return turn };

@@ -39,12 +39,12 @@ async fn tend(pool: Arc<Pool>, index: usize, mut report: Option<Report>) {
     {
         let epoch = slot.install(connection, &pool.shelf);
         pool.stats.connected.add();
+        let grant = pool.roster().came_up(slot.index, epoch);
+        pool.carry_out(grant);
         if let Some(report) = report.take() {
             // Nobody listens any more when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
-        let grant = pool.roster().came_up(slot.index, epoch);
-        pool.carry_out(grant);
         let (reason, lifetime_ns) =
             serve(&pool, slot, epoch, &socket, &mut ending, &mut backoff).await;
         backoff.lived(lifetime_ns);

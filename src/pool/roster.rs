@@ -221,10 +221,14 @@ impl<W> Roster<W> {
         self.waiting.iter().map(|waiting| waiting.deadline_ns).min()
     }
 
-    /// No slot is given out from now on. Answers who waited.
-    pub fn close(&mut self) -> VecDeque<Waiting<W>> {
+    /// No slot is given out from now on, also not to who waits already.
+    pub fn close(&mut self) {
         self.closed = true;
         self.idle.clear();
+    }
+
+    /// Takes everybody out of the waiting line.
+    pub fn take_waiting(&mut self) -> VecDeque<Waiting<W>> {
         std::mem::take(&mut self.waiting)
     }
 

@@ -118,11 +118,14 @@ fn a_useless_grant_goes_back_to_the_head() {
 fn after_close_nothing_is_given_out() {
     let mut roster = live(2);
     roster.checkout().unwrap();
-    assert!(roster.close().is_empty());
+    roster.checkout().unwrap();
+    roster.wait(Wanted::Exchange, 10, "waiter").unwrap();
+    roster.close();
     assert!(roster.is_closed());
     assert!(roster.finished(1).is_none());
     assert_eq!(roster.checkout(), None);
     assert_eq!(roster.lease(), None);
+    assert_eq!(roster.take_waiting().pop_front().unwrap().who, "waiter");
 }
 
 /// SplitMix64: enough randomness for a test, and repeatable from its printed seed.

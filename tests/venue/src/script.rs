@@ -264,6 +264,11 @@ impl Peer {
         }
     }
 
+    /// Reads whatever is there, at least one byte; 0 when the client has ended the connection.
+    pub fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.channel.read(buffer)
+    }
+
     /// Writes bytes and sends them off.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.channel.write_all(bytes)?;

@@ -1,0 +1,130 @@
+//! Shutdown and close: everything ends, in time, once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use mock_venue::{Fault, FaultKind, Options, Venue};
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::{Outcome, Status, WireState};
+
+use crate::rig::{PATIENCE, next_completion, order, request, until, venue_config, venue_pool};
+
+#[test]
+fn close_says_goodbye() {
+    for (options, tls) in [(Options::plain(), false), (Options::tls(), true)] {
+        let venue = Venue::start(options).unwrap();
+        let pool = venue_pool(&venue, 3);
+        pool.close().unwrap();
+        until(|| (venue.stats().open == 0).then_some(()));
+        let stats = venue.stats();
+        let ended = if tls { stats.ended_close_notify } else { stats.ended_fin };
+        assert_eq!((ended, stats.ended_reset), (3, 0), "{stats:?}");
+        assert_eq!(pool.close(), Err(Status::ERR_CLOSED));
+    }
+}
+
+#[test]
+fn grace_lets_what_is_in_flight_finish_and_nothing_new_in() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    venue.set_fault(Fault::always(FaultKind::Delay(Duration::from_millis(50)))).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let mut request = request(&pool);
+    order(&mut request, "in-flight");
+    let in_flight = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+    order(&mut request, "in-line");
+    let in_line = pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+    pool.shutdown(PATIENCE);
+    for when_busy in [WhenBusy::Refuse, WhenBusy::Queue] {
+        assert_eq!(pool.submit(&mut request, None, when_busy), Err(Status::ERR_CLOSED));
+    }
+    assert_eq!(pool.try_acquire(), Err(Status::ERR_CLOSED));
+    assert_eq!(pool.acquire(PATIENCE), Err(Status::ERR_CLOSED));
+    let done = next_completion(&pool);
+    assert_eq!((done.id, done.outcome), (in_line, Outcome::Shutdown));
+    assert_eq!(done.wire_state, WireState::NotSent);
+    let done = next_completion(&pool);
+    assert_eq!((done.id, done.outcome), (in_flight, Outcome::Ok));
+    assert_eq!(pool.completions().wait(1, PATIENCE, drop), None, "the end is told");
+    pool.close().unwrap();
+    assert_eq!(venue.orders_with_id("in-line"), 0);
+}
+
+#[test]
+fn without_grace_what_is_in_flight_fails_with_its_wire_state() {
+    let venue = Venue::start(Options::tls()).unwrap();
+    venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();
+    let pool = venue_pool(&venue, 2);
+    let mut request = request(&pool);
+    for id in ["a", "b", "c"] {
+        order(&mut request, id);
+        pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+    }
+    pool.close().unwrap();
+    let mut wire_states = Vec::new();
+    while let Some(count) = pool.completions().poll(1, |done| {
+        assert_eq!(done.outcome, Outcome::Shutdown);
+        wire_states.push(done.wire_state);
+    }) {
+        assert_eq!(count, 1, "a closed pool has nothing outstanding");
+    }
+    wire_states.sort();
+    assert_eq!(wire_states, [WireState::NotSent, WireState::Sent, WireState::Sent]);
+}
+
+#[test]
+fn close_does_not_wait_for_dials_handshakes_or_backoff() {
+    let venue = Venue::start(Options::tls()).unwrap();
+    venue.set_fault(Fault::always(FaultKind::BlackHole)).unwrap();
+    let mut config = venue_config(&venue, 2);
+    config.set_allow_degraded_open(true);
+    config.set_tls_handshake_timeout_ns(50_000_000).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    let start = Instant::now();
+    pool.close().unwrap();
+    assert!(start.elapsed() < PATIENCE / 3);
+}
+
+#[test]
+fn close_and_execute_are_refused_in_a_callback() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let answers = Arc::new(AtomicUsize::new(0));
+    let (inner, counter) = (Arc::clone(&pool), Arc::clone(&answers));
+    let callback = Arc::new(move |_| {
+        let mut again = request(&inner);
+        order(&mut again, "again");
+        assert_eq!(inner.close(), Err(Status::ERR_WOULD_DEADLOCK));
+        let answer = inner.execute(&mut again, WhenBusy::Refuse);
+        assert_eq!(answer.map(drop), Err(Status::ERR_WOULD_DEADLOCK));
+        let lease = inner.try_acquire().expect("the slot is free before the callback runs");
+        assert_eq!(inner.acquire(PATIENCE), Err(Status::ERR_WOULD_DEADLOCK));
+        inner.release(lease).unwrap();
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    let mut first = request(&pool);
+    order(&mut first, "first");
+    pool.submit(&mut first, Some(callback), WhenBusy::Refuse).unwrap();
+    until(|| (answers.load(Ordering::SeqCst) == 1).then_some(()));
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_view_outlives_its_connection_and_its_pool() {
+    let venue = Venue::start(Options::tls()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let mut request = request(&pool);
+    order(&mut request, "kept");
+    let done = pool.execute(&mut request, WhenBusy::Refuse).unwrap();
+    let before = crate::rig::body(&done);
+    for id in ["x", "y", "z"] {
+        order(&mut request, id);
+        pool.execute(&mut request, WhenBusy::Queue).unwrap();
+    }
+    pool.close().unwrap();
+    drop((pool, venue));
+    assert_eq!(crate::rig::body(&done), before);
+    let padded = done.response.as_ref().unwrap().response.body_padded();
+    assert_eq!(&padded[before.len()..], [0; 64]);
+}

@@ -1,0 +1,13 @@
+//! The pool against real peers, through its Rust face: sockets, TLS, threads and time are real.
+//!
+//! The C face of the same promises is tested by the ctest suite in `tests/c`.
+
+mod desync;
+mod healing;
+mod lifecycle;
+mod line;
+mod load;
+mod opening;
+mod responses;
+mod rig;
+mod wire_state;
