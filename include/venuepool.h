@@ -122,7 +122,8 @@ enum vp_status
    */
   VP_ERR_HEADER_VALUE = -9,
   /**
-   * The header is written by the library itself: Host, Content-Length, Transfer-Encoding.
+   * The header is the library's own (Host, Content-Length, Transfer-Encoding), or asks for what
+   * the pool does not do (Expect, Upgrade).
    */
   VP_ERR_HEADER_RESERVED = -10,
   /**
@@ -293,7 +294,8 @@ enum vp_outcome
    */
   VP_OUTCOME_BAD_CONTENT_LENGTH = 17,
   /**
-   * Transfer-Encoding is not exactly one `chunked`, or came with HTTP/1.0 (RFC 9112 section 6.1).
+   * Transfer-Encoding is not exactly one `chunked`, or came with HTTP/1.0 (RFC 9112 section
+   * 6.1).
    */
   VP_OUTCOME_BAD_TRANSFER_ENCODING = 18,
   /**
@@ -305,7 +307,8 @@ enum vp_outcome
    */
   VP_OUTCOME_BAD_CHUNK = 20,
   /**
-   * A chunk line, or all chunk framing together, is longer than allowed.
+   * A chunk line is longer than 8 KiB, or all chunk framing together outweighs the body by more
+   * than 16 KiB.
    */
   VP_OUTCOME_CHUNK_OVERHEAD = 21,
   /**
@@ -355,8 +358,8 @@ enum vp_wire
    */
   VP_WIRE_NOT_SENT = 0,
   /**
-   * The kernel took a part of it, and the connection was then reset: the peer cannot have a whole
-   * request, so it cannot have been executed.
+   * The kernel took a part of it, and the connection was then reset: the peer cannot have a
+   * whole request, so it cannot have been executed.
    */
   VP_WIRE_PARTIAL = 1,
   /**

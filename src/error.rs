@@ -36,7 +36,8 @@ pub enum Status {
     ERR_HEADER_NAME = -8,
     /// The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5).
     ERR_HEADER_VALUE = -9,
-    /// The header is written by the library itself: Host, Content-Length, Transfer-Encoding.
+    /// The header is the library's own (Host, Content-Length, Transfer-Encoding), or asks for what
+    /// the pool does not do (Expect, Upgrade).
     ERR_HEADER_RESERVED = -10,
     /// The request does not fit its capacity.
     ERR_TOO_LARGE = -11,
@@ -196,13 +197,15 @@ pub enum Outcome {
     UnexpectedUpgrade = 16,
     /// Content-Length is malformed, repeated or too large to count (RFC 9112 section 6.3).
     BadContentLength = 17,
-    /// Transfer-Encoding is not exactly one `chunked`, or came with HTTP/1.0 (RFC 9112 section 6.1).
+    /// Transfer-Encoding is not exactly one `chunked`, or came with HTTP/1.0 (RFC 9112 section
+    /// 6.1).
     BadTransferEncoding = 18,
     /// Both Content-Length and Transfer-Encoding are present (RFC 9112 section 6.3).
     AmbiguousLength = 19,
     /// A chunk size, its line end or the end of its data breaks RFC 9112 section 7.1.
     BadChunk = 20,
-    /// A chunk line, or all chunk framing together, is longer than allowed.
+    /// A chunk line is longer than 8 KiB, or all chunk framing together outweighs the body by more
+    /// than 16 KiB.
     ChunkOverhead = 21,
     /// A trailer field is malformed (RFC 9112 section 7.1.2).
     BadTrailer = 22,
@@ -289,8 +292,8 @@ impl Outcome {
 pub enum WireState {
     /// No byte of it reached the kernel: it cannot have been executed.
     NotSent = 0,
-    /// The kernel took a part of it, and the connection was then reset: the peer cannot have a whole
-    /// request, so it cannot have been executed.
+    /// The kernel took a part of it, and the connection was then reset: the peer cannot have a
+    /// whole request, so it cannot have been executed.
     Partial = 1,
     /// The kernel took all of it: it may have been executed.
     Sent = 2,

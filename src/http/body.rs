@@ -5,7 +5,7 @@
 //! the decoded body and nothing else behind the head, so a byte is moved at most once and chunk
 //! framing takes no memory. This file does not know how the buffer grows nor what follows the body.
 
-use super::head::{is_field_byte, is_token_byte};
+use super::field::{is_token_byte, is_value_byte};
 use super::response::{Limits, Response};
 use crate::error::Outcome;
 
@@ -225,7 +225,7 @@ impl Chunked {
             (Part::MoreSize | Part::Space, b' ' | b'\t') => Ok(Part::Space),
             (Part::MoreSize | Part::Space, b';') => Ok(Part::Extension),
             (Part::MoreSize | Part::Extension, b'\r') => Ok(Part::SizeLf),
-            (Part::Extension, _) if is_field_byte(byte) => Ok(Part::Extension),
+            (Part::Extension, _) if is_value_byte(byte) => Ok(Part::Extension),
             (Part::SizeLf, b'\n') => self.begin_chunk(l),
             _ => Err(Outcome::BadChunk),
         }
@@ -269,7 +269,7 @@ impl Chunked {
             (Part::Trailer | Part::TrailerName, _) if is_token_byte(byte) => Ok(Part::TrailerName),
             (Part::TrailerName, b':') => Ok(Part::TrailerValue),
             (Part::TrailerValue, b'\r') => Ok(Part::TrailerLf),
-            (Part::TrailerValue, _) if is_field_byte(byte) => Ok(Part::TrailerValue),
+            (Part::TrailerValue, _) if is_value_byte(byte) => Ok(Part::TrailerValue),
             (Part::TrailerLf, b'\n') => {
                 self.trailers += 1;
                 Ok(Part::Trailer)

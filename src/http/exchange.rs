@@ -149,6 +149,7 @@ impl Exchange {
         if let Body::Length(size) = body {
             r.expected_end = Some(len + size);
         }
+        self.state = State::Body(body);
         self.read_body(body, r, l)
     }
 
@@ -204,3 +205,6 @@ fn says_close(r: &Response) -> bool {
         .flat_map(|(_, value)| value.split(|byte| *byte == b','))
         .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
+
+#[cfg(test)]
+mod tests;

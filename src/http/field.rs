@@ -1,4 +1,4 @@
-//! Which bytes may stand where in a request: methods, targets, header names and header values.
+//! Which bytes may stand where in a message: methods, targets, field names and field values.
 //!
 //! Its one job is to refuse what could end a line early, smuggle a second message or confuse the
 //! peer's parser. It looks at one piece at a time and knows nothing of buffers, phases or origins.
@@ -14,16 +14,24 @@ static UNRESERVED: Class = alphanumeric_and(b"-._~");
 
 /// Whether `bytes` is a token, as methods and header names are (RFC 9110 section 5.6.2).
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// Whether `byte` may stand in a token, and so in a field name.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    TOKEN[usize::from(byte)]
 }
 
 /// Whether `bytes` may stand in a header value: HTAB, SP, visible ASCII and bytes from 0x80 on
 /// (RFC 9110 section 5.5). Every control byte is refused, not only CR, LF and NUL.
 pub(crate) fn is_value(bytes: &[u8]) -> bool {
     // No early exit and no table: so the compiler looks at 16 bytes at a time.
-    bytes
-        .iter()
-        .fold(true, |good, &byte| good & ((byte >= 0x20) & (byte != 0x7f) | (byte == b'\t')))
+    bytes.iter().fold(true, |good, &byte| good & is_value_byte(byte))
+}
+
+/// Whether `byte` may stand in a field value or a reason phrase.
+pub(crate) fn is_value_byte(byte: u8) -> bool {
+    (byte >= 0x20) & (byte != 0x7f) | (byte == b'\t')
 }
 
 /// Whether `bytes` may stand in the path and query of a request target (RFC 3986 sections 3.3 and

@@ -11,8 +11,9 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
+use super::field::is_value;
 use super::response::Limits;
 use crate::error::Outcome;
 
@@ -46,17 +47,16 @@ impl Scan {
         if self.scanned <= STATUS_CODE_END {
             check_status_start(bytes)?;
         }
-        loop {
-            let line_feed = memchr(b'\n', &bytes[self.scanned..]).map(|n| self.scanned + n);
-            let seen = line_feed.unwrap_or(bytes.len());
-            self.check_text(bytes, seen)?;
-            let Some(line_feed) = line_feed else { break };
+        let from = self.scanned;
+        for line_feed in memchr_iter(b'\n', &bytes[from..]).map(|at| from + at) {
+            self.check_text(bytes, line_feed)?;
             if self.end_line(&bytes[self.line_start..line_feed], l)? {
                 return Ok(Some(line_feed + 1));
             }
             self.line_start = line_feed + 1;
             self.scanned = line_feed + 1;
         }
+        self.check_text(bytes, bytes.len())?;
         if bytes.len() == l.max_head_size {
             return Err(Outcome::HeadTooLarge);
         }
@@ -77,10 +77,10 @@ impl Scan {
         let new = &bytes[self.scanned..seen];
         #[cfg(test)]
         crate::buf::cost::add(new.len() + 1);
-        let folded = self.lines > 0 && matches!(bytes.get(self.line_start), Some(b' ' | b'\t'));
+        let folded = matches!(bytes.get(self.line_start), Some(b' ' | b'\t'));
         let text = new.strip_suffix(b"\r").unwrap_or(new);
         // A fold instead of `all`: it has no early exit, so the compiler makes it SIMD.
-        let clean = text.iter().fold(true, |clean, byte| clean & is_field_byte(*byte));
+        let clean = is_value(text);
         if clean && !folded { Ok(()) } else { Err(self.bad_line()) }
     }
 
@@ -125,17 +125,6 @@ fn check_status_start(bytes: &[u8]) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// Whether `byte` may stand in a field value or reason phrase: HTAB, SP, VCHAR, obs-text
-/// (RFC 9110 section 5.5).
-pub(super) fn is_field_byte(byte: u8) -> bool {
-    (byte >= b' ' && byte != 0x7f) || byte == b'\t'
-}
-
-/// Whether `byte` may stand in a token, and so in a field name (RFC 9110 section 5.6.2).
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
 /// A complete head, as offsets from its first byte.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -163,16 +152,18 @@ impl Head {
         crate::buf::cost::add(bytes.len());
         let mut table = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut parsed = httparse::Response::new(&mut []);
-        let end = httparse::ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut parsed, bytes, &mut table)
-            .map_err(|_| Outcome::BadHeader)?;
-        let (Some(status), Some(minor)) = (parsed.code, parsed.version) else {
-            return Err(Outcome::BadStatusLine);
-        };
+        let end = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut parsed,
+            bytes,
+            &mut table,
+        );
         // Two readers that see two different heads: then neither is to be believed.
-        if end != httparse::Status::Complete(bytes.len()) || parsed.headers.len() != fields {
+        let agreed = end == Ok(httparse::Status::Complete(bytes.len()));
+        let (true, Some(status), Some(minor)) =
+            (agreed && parsed.headers.len() == fields, parsed.code, parsed.version)
+        else {
             return Err(Outcome::BadHeader);
-        }
+        };
         self.status = status;
         self.version_minor = minor;
         self.reason = reason(bytes);

@@ -165,7 +165,7 @@ impl Response {
     pub fn space(&mut self, l: &Limits) -> &mut [u8] {
         let held = self.buf.len();
         // One byte more than expected, so that a read shows at once when the peer sent too much.
-        let needed = self.expected_end.map_or(held + READ_ROOM, |end| end.max(held) + 1);
+        let needed = self.expected_end.map_or(held + READ_ROOM, |end| end + 1);
         if needed > self.buf.capacity() {
             let most = l.max_head_size.saturating_add(l.max_body_size).saturating_add(READ_ROOM);
             let wanted = match self.expected_end {

@@ -13,10 +13,10 @@ use venuepool::error::Status;
 use venuepool::http::Request;
 
 /// Longer than anything here takes, on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A configuration for a URL.
-pub fn config(url: &str, connections: usize) -> Config {
+pub(crate) fn config(url: &str, connections: usize) -> Config {
     let mut config = Config::default();
     config.set_url(url.as_bytes()).unwrap();
     config.set_connections(connections).unwrap();
@@ -26,54 +26,54 @@ pub fn config(url: &str, connections: usize) -> Config {
 }
 
 /// A configuration for a mock venue, which trusts its certificate.
-pub fn venue_config(venue: &Venue, connections: usize) -> Config {
+pub(crate) fn venue_config(venue: &Venue, connections: usize) -> Config {
     let mut config = config(&venue.url(), connections);
     config.set_ca_pem(venue.ca_pem().as_bytes()).unwrap();
     config
 }
 
 /// An open pool for a mock venue.
-pub fn venue_pool(venue: &Venue, connections: usize) -> Arc<Pool> {
+pub(crate) fn venue_pool(venue: &Venue, connections: usize) -> Arc<Pool> {
     Pool::open(&venue_config(venue, connections)).unwrap()
 }
 
 /// An open pool of one connection for a scripted server.
-pub fn script_pool(server: &ScriptServer) -> Arc<Pool> {
+pub(crate) fn script_pool(server: &ScriptServer) -> Arc<Pool> {
     Pool::open(&config(&server.url(), 1)).unwrap()
 }
 
 /// A request object.
-pub fn request(pool: &Pool) -> Request {
+pub(crate) fn request(pool: &Pool) -> Request {
     Request::new(Arc::clone(pool.origin()))
 }
 
 /// Builds an order of that client order id.
-pub fn order(request: &mut Request, id: &str) {
+pub(crate) fn order(request: &mut Request, id: &str) {
     request.begin(b"POST", b"/api/v3/order").unwrap();
     request.header(b"X-Request-Id", id.as_bytes()).unwrap();
     request.body(format!("symbol=BTCUSDT&side=BUY&newClientOrderId={id}").as_bytes()).unwrap();
 }
 
 /// Sends a GET and waits for its completion, in line if need be.
-pub fn get(pool: &Pool, path: &str) -> Completion {
+pub(crate) fn get(pool: &Pool, path: &str) -> Completion {
     let mut request = request(pool);
     request.begin(b"GET", path.as_bytes()).unwrap();
     pool.execute(&mut request, WhenBusy::Queue).unwrap()
 }
 
 /// The body of a completion as text.
-pub fn body(completion: &Completion) -> String {
+pub(crate) fn body(completion: &Completion) -> String {
     let response = &completion.response.as_ref().expect("there is a response").response;
     String::from_utf8(response.body().to_vec()).unwrap()
 }
 
 /// The status code of a completion.
-pub fn status(completion: &Completion) -> u16 {
+pub(crate) fn status(completion: &Completion) -> u16 {
     completion.response.as_ref().expect("there is a response").response.status()
 }
 
 /// Submits until a slot is free.
-pub fn submit_soon(pool: &Pool, request: &mut Request) -> u64 {
+pub(crate) fn submit_soon(pool: &Pool, request: &mut Request) -> u64 {
     until(|| match pool.submit(request, None, WhenBusy::Refuse) {
         Ok(id) => Some(id),
         Err(Status::ERR_NO_SLOT) => None,
@@ -82,7 +82,7 @@ pub fn submit_soon(pool: &Pool, request: &mut Request) -> u64 {
 }
 
 /// Takes one completion from the queue.
-pub fn next_completion(pool: &Pool) -> Completion {
+pub(crate) fn next_completion(pool: &Pool) -> Completion {
     let mut taken = None;
     let count = pool.completions().wait(1, PATIENCE, |completion| taken = Some(completion));
     assert_eq!(count, Some(1));
@@ -90,7 +90,7 @@ pub fn next_completion(pool: &Pool) -> Completion {
 }
 
 /// Repeats a look until it answers something.
-pub fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = look() {
@@ -102,18 +102,18 @@ pub fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Waits until so many slots are live and idle.
-pub fn until_idle(pool: &Pool, slots: u32) {
+pub(crate) fn until_idle(pool: &Pool, slots: u32) {
     until(|| (pool.census().idle == slots).then_some(()));
 }
 
 /// A switch that a test throws for a scripted server; dropping the sender throws it too.
-pub fn switch() -> (Sender<()>, Arc<Mutex<Receiver<()>>>) {
+pub(crate) fn switch() -> (Sender<()>, Arc<Mutex<Receiver<()>>>) {
     let (throw, thrown) = channel();
     (throw, Arc::new(Mutex::new(thrown)))
 }
 
 /// Loses all connections of a venue, once it has accepted as many as a pool believes to have.
-pub fn lose_connections(venue: &Venue, how: How, connections: usize) {
+pub(crate) fn lose_connections(venue: &Venue, how: How, connections: usize) {
     until(|| (venue.stats().open == connections as u64).then_some(()));
     assert_eq!(venue.kill_connections(how), connections);
 }

@@ -62,7 +62,10 @@ fn a_response_cut_short_is_answering_and_never_a_short_body() {
 fn a_request_that_the_peer_stops_reading_is_partial_and_reset() {
     let (over, test_is_over) = switch();
     // Reads nothing; the client's kernel fills up, its deadline passes.
-    let server = Script::serve(move |_, _| drop(test_is_over.lock().unwrap().recv())).unwrap();
+    let hold = move |_: &mut mock_venue::Peer, _| {
+        let _ = test_is_over.lock().unwrap().recv();
+    };
+    let server = Script::serve(hold).unwrap();
     let mut config = config(&server.url(), 1);
     config.set_request_capacity(64 << 20).unwrap();
     config.set_send_buffer(Some(16 * 1024)).unwrap();
