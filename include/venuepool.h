@@ -1118,8 +1118,8 @@ VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_
  * `vp_config_set_degraded_open` is on.
  *
  * Threads: any. Blocks for at most the connect and TLS handshake timeouts together.
- * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid for
- * ever, and answers ERR_CLOSED after that.
+ * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
+ * for ever, and answers ERR_CLOSED after that.
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
  * ERR_CONNECT, ERR_TLS, ERR_SYSTEM.
  */
@@ -1131,8 +1131,8 @@ VP_NOEXCEPT;
 
 /**
  * Begins the end: nothing is accepted any more, what waits in line fails at once as NOT_SENT, what
- * is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can only
- * shorten the grace.
+ * is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can
+ * only shorten the grace.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.
@@ -1371,7 +1371,8 @@ VP_NOEXCEPT;
  * request, if it has one, is not used.
  *
  * Threads: any but the pool thread. Blocks until the request's deadline at the most.
- * Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to release.
+ * Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
+ * release.
  * Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
  */
 VP_API
@@ -1405,12 +1406,13 @@ vp_status vp_pool_acquire(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the lease
- * stays, and can send again once the slot is healed.
+ * As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the
+ * lease stays, and can send again once the slot is healed.
  *
  * Threads: any, also in a callback; one at a time for each lease.
  * Lifetime: nothing is kept of `request`.
- * Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of ERR_NO_SLOT.
+ * Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of
+ * ERR_NO_SLOT.
  */
 VP_API
 vp_status vp_lease_submit(struct vp_pool *pool,
@@ -1470,8 +1472,8 @@ int32_t vp_pool_wait(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * A descriptor that is readable while there are completions to poll, and for good once the pool has
- * ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
+ * A descriptor that is readable while there are completions to poll, and for good once the pool
+ * has ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
  *
  * Threads: any.
  * Lifetime: valid until `vp_pool_close` has returned and the last completion was polled.

@@ -90,7 +90,8 @@ impl CompletionQueue {
         }
     }
 
-    /// Reserves the place for one completion. `false`: the queue could overflow, refuse the request.
+    /// Reserves the place for one completion. `false`: the queue could overflow, refuse the
+    /// request.
     pub fn reserve(&self) -> bool {
         if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.capacity {
             return true;

@@ -1,7 +1,8 @@
 //! Responses that are used again, so that a request in steady state allocates nothing.
 //!
-//! A [`Recycled`] response is shared by reference count. While a slot fills it, the slot is its only
-//! owner; afterwards whoever holds a view holds a count. The last one to let go brings it back.
+//! A [`Recycled`] response is shared by reference count. While a slot fills it, the slot is its
+//! only owner; afterwards whoever holds a view holds a count. The last one to let go brings it
+//! back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

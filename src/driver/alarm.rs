@@ -1,8 +1,8 @@
 //! Deadlines: one timer for all slots and for the waiting line.
 //!
-//! The pool thread sleeps until the earliest deadline that it knows, or for one request timeout when
-//! it knows none. A submit therefore wakes it only if its deadline is earlier than that: with one
-//! timeout for all requests, never.
+//! The pool thread sleeps until the earliest deadline that it knows, or for one request timeout
+//! when it knows none. A submit therefore wakes it only if its deadline is earlier than that: with
+//! one timeout for all requests, never.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

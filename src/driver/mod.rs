@@ -7,8 +7,8 @@
 //!                        slot.rs  the connection and the exchange on it (a lock per slot)
 //! ```
 //!
-//! Locks, in the order in which they may be held together: none. The roster's lock and a slot's lock
-//! are never held at the same time, and no lock is held while a callback runs.
+//! Locks, in the order in which they may be held together: none. The roster's lock and a slot's
+//! lock are never held at the same time, and no lock is held while a callback runs.
 
 pub mod alarm;
 pub mod clock;

@@ -4,8 +4,8 @@
 //! to read the response. The lock is held across one non-blocking `send` or `recv`, because a TLS
 //! session is one state machine for both directions, and nobody else wants this slot meanwhile.
 //!
-//! The slot knows its connection and HTTP. It does not know the roster: what its state means for the
-//! pool is told in the return values, and each accepted request leaves it exactly once, as a
+//! The slot knows its connection and HTTP. It does not know the roster: what its state means for
+//! the pool is told in the return values, and each accepted request leaves it exactly once, as a
 //! [`Ended`].
 
 use std::sync::atomic::{AtomicU64, Ordering};

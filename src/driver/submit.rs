@@ -1,8 +1,8 @@
 //! The engine's side: submit, wait in line, lease, cancel, execute.
 //!
 //! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send_now`] takes the
-//! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own thread.
-//! Only when no slot is idle does anything else here matter.
+//! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own
+//! thread. Only when no slot is idle does anything else here matter.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,8 +56,8 @@ enum Parked {
 }
 
 impl Pool {
-    /// Sends a request on the hottest idle slot, or does what `when_busy` says.
-    /// `Ok` is a promise of exactly one completion; after `Err` there is none, and nothing was sent.
+    /// Sends a request on the hottest idle slot, or does what `when_busy` says. `Ok` is a promise
+    /// of exactly one completion; after `Err` there is none, and nothing was sent.
     pub fn submit(
         &self,
         request: &mut Request,

@@ -18,8 +18,8 @@ use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch};
 use crate::pool::backoff::Backoff;
 
-/// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange in
-/// flight: the slot is cleared and tended anew.
+/// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
+/// in flight: the slot is cleared and tended anew.
 pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) {
     let mut report = Some(report);
     loop {

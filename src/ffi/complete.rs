@@ -55,8 +55,8 @@ pub unsafe extern "C" fn vp_pool_wait(
     }
 }
 
-/// A descriptor that is readable while there are completions to poll, and for good once the pool has
-/// ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
+/// A descriptor that is readable while there are completions to poll, and for good once the pool
+/// has ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
 ///
 /// Threads: any.
 /// Lifetime: valid until `vp_pool_close` has returned and the last completion was polled.

@@ -2,9 +2,9 @@
 //!
 //! One file per section of the header, in the header's order. Each function has the same skeleton:
 //! [`guard`] (no panic leaves the library), checks (NULL, sizes, forked, closed), one safe call, a
-//! status. Pointers, integers and `vp_str` come in; no Rust reference and no enum ever does, because
-//! C can pass any bits. What a pointer must be is said in the header; `SAFETY:` lines that name "the
-//! header" mean that.
+//! status. Pointers, integers and `vp_str` come in; no Rust reference and no enum ever does,
+//! because C can pass any bits. What a pointer must be is said in the header; `SAFETY:` lines that
+//! name "the header" mean that.
 #![allow(non_camel_case_types)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

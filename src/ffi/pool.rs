@@ -16,8 +16,8 @@ use crate::net::connect::DialError;
 /// `vp_config_set_degraded_open` is on.
 ///
 /// Threads: any. Blocks for at most the connect and TLS handshake timeouts together.
-/// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid for
-/// ever, and answers ERR_CLOSED after that.
+/// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
+/// for ever, and answers ERR_CLOSED after that.
 /// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
 /// ERR_CONNECT, ERR_TLS, ERR_SYSTEM.
 #[unsafe(no_mangle)]
@@ -48,8 +48,8 @@ pub unsafe extern "C" fn vp_pool_open(
 }
 
 /// Begins the end: nothing is accepted any more, what waits in line fails at once as NOT_SENT, what
-/// is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can only
-/// shorten the grace.
+/// is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can
+/// only shorten the grace.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.

@@ -52,7 +52,8 @@ pub unsafe extern "C" fn vp_submit(
 /// request, if it has one, is not used.
 ///
 /// Threads: any but the pool thread. Blocks until the request's deadline at the most.
-/// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to release.
+/// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
+/// release.
 /// Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_execute(
@@ -110,12 +111,13 @@ pub unsafe extern "C" fn vp_pool_acquire(
     })
 }
 
-/// As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the lease
-/// stays, and can send again once the slot is healed.
+/// As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the
+/// lease stays, and can send again once the slot is healed.
 ///
 /// Threads: any, also in a callback; one at a time for each lease.
 /// Lifetime: nothing is kept of `request`.
-/// Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of ERR_NO_SLOT.
+/// Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of
+/// ERR_NO_SLOT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_lease_submit(
     pool: *mut vp_pool,

@@ -1,8 +1,8 @@
 //! Dialling: resolve, connect, TLS handshake. Each step has a deadline and a named failure.
 //!
 //! Runs on the pool thread's runtime. Addresses are tried in the order in which they were resolved,
-//! a new one joining the race every 250 ms while none has won (RFC 8305 section 5), so that one dead
-//! address does not eat the whole budget.
+//! a new one joining the race every 250 ms while none has won (RFC 8305 section 5), so that one
+//! dead address does not eat the whole budget.
 
 use std::fmt;
 use std::io;

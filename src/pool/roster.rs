@@ -9,8 +9,8 @@
 //!
 //! Rules, all kept here and nowhere else:
 //! - A slot is in the idle stack if and only if it is up, has no exchange and no lease.
-//! - Nobody waits while a slot is idle: whoever frees a slot gets the [`Grant`] for the first waiter
-//!   and must carry it out.
+//! - Nobody waits while a slot is idle: whoever frees a slot gets the [`Grant`] for the first
+//!   waiter and must carry it out.
 //! - Check-out is LIFO (the hottest connection first), waiting is FIFO.
 //! - News of a connection carry its epoch, so that late news of an old one do no harm.
 //!

@@ -1,5 +1,5 @@
-//! No answer to the wrong request (promise 3). Each of these hands order B the answer of order A, or
-//! of nobody, in a pool that trusts its connections.
+//! No answer to the wrong request (promise 3). Each of these hands order B the answer of order A,
+//! or of nobody, in a pool that trusts its connections.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
