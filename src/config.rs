@@ -5,12 +5,17 @@
 //! hands them over. Durations are nanoseconds, sizes are bytes. Of the other layers this file knows
 //! only the byte rules of HTTP and the `Origin` that it can make; certificates are stored unread.
 
+mod sizes;
+mod sockets;
+mod tls;
 mod url;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+pub use sizes::Sizes;
+pub use sockets::{Sockets, TcpKeepalive};
+pub use tls::{ClientCert, Pem, Tls};
 pub use url::{Scheme, Url};
 
 use crate::error::Status;
@@ -53,53 +58,6 @@ pub struct Timeouts {
     pub request_ns: u64,
 }
 
-/// How much memory things may take; bytes unless the name says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// The buffer of a request: the longest head and body together.
-    pub request_capacity: usize,
-    /// What a response buffer begins with; it grows as the body needs.
-    pub response_capacity: usize,
-    /// The longest body of a response.
-    pub max_body_size: usize,
-    /// The longest head of a response.
-    pub max_head_size: usize,
-    /// The most header fields in a response.
-    pub max_headers: usize,
-    /// The most completions that may be outstanding at a time in a completion queue.
-    pub completion_capacity: usize,
-    /// The most callers and requests that may wait in line for a slot.
-    pub waiting_capacity: usize,
-}
-
-/// How sockets are set up before they connect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sockets {
-    /// TCP_NODELAY.
-    pub nodelay: bool,
-    /// TCP keepalive probes, or none.
-    pub tcp_keepalive: Option<TcpKeepalive>,
-    /// SO_SNDBUF in bytes; the system's choice without it.
-    pub send_buffer: Option<usize>,
-    /// SO_RCVBUF in bytes; the system's choice without it.
-    pub receive_buffer: Option<usize>,
-    /// The local address to connect from; the system's choice without it.
-    pub bind_address: Option<IpAddr>,
-    /// The pinned addresses to connect to. Empty: the host of the URL is resolved.
-    pub addresses: Vec<IpAddr>,
-}
-
-/// When the system probes a quiet connection. Whole seconds, as the system counts no finer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TcpKeepalive {
-    /// Quiet time before the first probe, 1 s to 32767 s, in nanoseconds.
-    pub time_ns: u64,
-    /// Time between probes, 1 s to 32767 s, in nanoseconds.
-    pub interval_ns: u64,
-    /// Unanswered probes that end the connection, 1 to 127.
-    pub count: u32,
-}
-
 /// The bounds of the wait between failed dials. The first dial after a loss is made at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
@@ -108,36 +66,6 @@ pub struct Backoff {
     /// The longest wait at all, in nanoseconds.
     pub max_ns: u64,
 }
-
-/// How an `https` origin is spoken to and trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificates to trust instead of the built-in web roots.
-    pub ca_pem: Option<Pem>,
-    /// What this client proves itself with.
-    pub client_cert: Option<ClientCert>,
-    /// The name to ask for and to check, instead of the host of the URL.
-    pub server_name: Option<String>,
-    /// Whether any certificate of the server is taken.
-    pub insecure_skip_verify: bool,
-    /// Whether session secrets are written to the file that SSLKEYLOGFILE names.
-    pub key_log: bool,
-    /// The protocols offered by ALPN (RFC 7301), best first. Empty: ALPN is not used.
-    pub alpn: Vec<Vec<u8>>,
-}
-
-/// A client certificate; both parts PEM, not read yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCert {
-    /// The certificate and those that lead to its root.
-    pub chain: Pem,
-    /// The private key.
-    pub key: Pem,
-}
-
-/// PEM text, not read yet. Shown by its length alone.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pem(Vec<u8>);
 
 const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
@@ -148,7 +76,6 @@ const MIB: usize = 1 << 20;
 const GIB: usize = 1 << 30;
 
 const DURATION_NS: RangeInclusive<u64> = US..=DAY;
-const MAX_ADDRESSES: usize = 64;
 /// What the system lets a thread name be (pthread_setname_np).
 const MAX_THREAD_NAME: usize = 15;
 /// As many as a `cpu_set_t` holds.
@@ -172,46 +99,6 @@ impl Default for Config {
             thread_name: "venuepool".to_owned(),
             cpu: None,
             tls: Tls::default(),
-        }
-    }
-}
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self {
-            request_capacity: 64 * KIB,
-            response_capacity: 64 * KIB,
-            max_body_size: 16 * MIB,
-            max_head_size: 32 * KIB,
-            max_headers: 128,
-            completion_capacity: 4096,
-            waiting_capacity: 1024,
-        }
-    }
-}
-
-impl Default for Sockets {
-    fn default() -> Self {
-        Self {
-            nodelay: true,
-            tcp_keepalive: Some(TcpKeepalive { time_ns: 30 * S, interval_ns: 5 * S, count: 3 }),
-            send_buffer: None,
-            receive_buffer: None,
-            bind_address: None,
-            addresses: Vec::new(),
-        }
-    }
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self {
-            ca_pem: None,
-            client_cert: None,
-            server_name: None,
-            insecure_skip_verify: false,
-            key_log: false,
-            alpn: vec![b"http/1.1".to_vec()],
         }
     }
 }
@@ -407,216 +294,6 @@ impl Config {
     }
 }
 
-/// Sizes.
-impl Config {
-    /// Sets the size of the buffer of each request, 1 KiB to 64 MiB.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_request_capacity(&mut self, bytes: usize) -> Result<(), Status> {
-        self.sizes.request_capacity = within(bytes, KIB..=64 * MIB)?;
-        Ok(())
-    }
-
-    /// Sets what each response buffer begins with, 1 KiB to 64 MiB.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_response_capacity(&mut self, bytes: usize) -> Result<(), Status> {
-        self.sizes.response_capacity = within(bytes, KIB..=64 * MIB)?;
-        Ok(())
-    }
-
-    /// Sets the longest body of a response, 1 byte to 1 GiB.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_max_body_size(&mut self, bytes: usize) -> Result<(), Status> {
-        self.sizes.max_body_size = within(bytes, 1..=GIB)?;
-        Ok(())
-    }
-
-    /// Sets the longest head of a response, 1 KiB to 1 MiB.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_max_head_size(&mut self, bytes: usize) -> Result<(), Status> {
-        self.sizes.max_head_size = within(bytes, KIB..=MIB)?;
-        Ok(())
-    }
-
-    /// Sets the most header fields in a response, 1 to 256.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_max_headers(&mut self, count: usize) -> Result<(), Status> {
-        self.sizes.max_headers = within(count, 1..=256)?;
-        Ok(())
-    }
-
-    /// Sets how many completions a completion queue can hold, 1 to 1048576.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_completion_capacity(&mut self, count: usize) -> Result<(), Status> {
-        self.sizes.completion_capacity = within(count, 1..=MIB)?;
-        Ok(())
-    }
-
-    /// Sets how many may wait in line for a slot, 1 to 1048576.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_waiting_capacity(&mut self, count: usize) -> Result<(), Status> {
-        self.sizes.waiting_capacity = within(count, 1..=MIB)?;
-        Ok(())
-    }
-
-    /// How much memory things may take.
-    pub const fn sizes(&self) -> &Sizes {
-        &self.sizes
-    }
-}
-
-/// Sockets.
-impl Config {
-    /// Sets TCP_NODELAY.
-    pub const fn set_nodelay(&mut self, on: bool) {
-        self.sockets.nodelay = on;
-    }
-
-    /// Sets the keepalive probes, or turns them off.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT` if a time or the count is out of its range, or a time is not whole seconds.
-    pub fn set_tcp_keepalive(&mut self, keepalive: Option<TcpKeepalive>) -> Result<(), Status> {
-        if let Some(TcpKeepalive { time_ns, interval_ns, count }) = keepalive {
-            for ns in [time_ns, interval_ns] {
-                within(ns, S..=32_767 * S)?;
-                within(ns % S, 0..=0)?;
-            }
-            within(count, 1..=127)?;
-        }
-        self.sockets.tcp_keepalive = keepalive;
-        Ok(())
-    }
-
-    /// Sets the size of the send buffer, 1 KiB to 1 GiB, or leaves it to the system.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_send_buffer(&mut self, bytes: Option<usize>) -> Result<(), Status> {
-        self.sockets.send_buffer = bytes.map(|bytes| within(bytes, KIB..=GIB)).transpose()?;
-        Ok(())
-    }
-
-    /// Sets the size of the receive buffer, 1 KiB to 1 GiB, or leaves it to the system.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_receive_buffer(&mut self, bytes: Option<usize>) -> Result<(), Status> {
-        self.sockets.receive_buffer = bytes.map(|bytes| within(bytes, KIB..=GIB)).transpose()?;
-        Ok(())
-    }
-
-    /// Sets the local IP address to connect from; empty leaves it to the system.
-    ///
-    /// # Errors
-    /// `ERR_ADDRESS` if it is no IP address.
-    pub fn set_bind_address(&mut self, address: &[u8]) -> Result<(), Status> {
-        let given = (!address.is_empty()).then_some(address);
-        self.sockets.bind_address = given.map(parse_address).transpose()?;
-        Ok(())
-    }
-
-    /// Pins the IP addresses to connect to, separated by commas; the host is then not resolved, but
-    /// still is the name that is asked for and checked. Empty: it is resolved again.
-    ///
-    /// # Errors
-    /// `ERR_ADDRESS` if one is no IP address, or if there are more than 64.
-    pub fn set_addresses(&mut self, addresses: &[u8]) -> Result<(), Status> {
-        let addresses = list(addresses).map(parse_address).collect::<Result<Vec<_>, _>>()?;
-        if addresses.len() > MAX_ADDRESSES {
-            return Err(Status::ERR_ADDRESS);
-        }
-        self.sockets.addresses = addresses;
-        Ok(())
-    }
-
-    /// How sockets are set up.
-    pub const fn sockets(&self) -> &Sockets {
-        &self.sockets
-    }
-}
-
-/// TLS.
-impl Config {
-    /// Sets the certificates to trust, in PEM, instead of the built-in web roots.
-    ///
-    /// # Errors
-    /// `ERR_TLS_CONFIG` if empty. What it holds is read when the pool is opened.
-    pub fn set_ca_pem(&mut self, pem: &[u8]) -> Result<(), Status> {
-        self.tls.ca_pem = Some(Pem::new(pem)?);
-        Ok(())
-    }
-
-    /// Sets the certificate chain and the private key of this client, in PEM.
-    ///
-    /// # Errors
-    /// `ERR_TLS_CONFIG` if one is empty. What they hold is read when the pool is opened.
-    pub fn set_client_cert_pem(&mut self, chain: &[u8], key: &[u8]) -> Result<(), Status> {
-        self.tls.client_cert = Some(ClientCert { chain: Pem::new(chain)?, key: Pem::new(key)? });
-        Ok(())
-    }
-
-    /// Sets the host name or IP address that the server must prove to be, and that is sent as SNI
-    /// if it is a name, instead of the host of the URL. Empty: the host of the URL again.
-    ///
-    /// # Errors
-    /// `ERR_TLS_CONFIG` if it is neither.
-    pub fn set_server_name(&mut self, name: &[u8]) -> Result<(), Status> {
-        self.tls.server_name = match printable(name).ok_or(Status::ERR_TLS_CONFIG)? {
-            "" => None,
-            name => Some(url::server_name(name).ok_or(Status::ERR_TLS_CONFIG)?),
-        };
-        Ok(())
-    }
-
-    /// Sets whether any certificate of the server is taken. For tests only: whoever is in between
-    /// can read and change every order.
-    pub const fn set_insecure_skip_verify(&mut self, skip: bool) {
-        self.tls.insecure_skip_verify = skip;
-    }
-
-    /// Sets whether session secrets are written to the file that SSLKEYLOGFILE names, for a look
-    /// into the traffic with Wireshark.
-    pub const fn set_key_log(&mut self, on: bool) {
-        self.tls.key_log = on;
-    }
-
-    /// Sets the protocols offered by ALPN, separated by commas, best first; empty: none is offered.
-    ///
-    /// # Errors
-    /// `ERR_TLS_CONFIG` if one is not 1 to 255 visible ASCII characters, or is `h2`, which the pool
-    /// does not speak.
-    pub fn set_alpn(&mut self, protocols: &[u8]) -> Result<(), Status> {
-        let is_good = |protocol: &[u8]| {
-            let len_is_good = (1..=255).contains(&protocol.len());
-            len_is_good && protocol.iter().all(u8::is_ascii_graphic) && protocol != b"h2"
-        };
-        if !list(protocols).all(is_good) {
-            return Err(Status::ERR_TLS_CONFIG);
-        }
-        self.tls.alpn = list(protocols).map(<[u8]>::to_vec).collect();
-        Ok(())
-    }
-
-    /// How an `https` origin is spoken to and trusted.
-    pub const fn tls(&self) -> &Tls {
-        &self.tls
-    }
-}
-
 impl Header {
     fn new(name: &[u8], value: &[u8]) -> Self {
         Self { name: name.to_vec(), value: value.to_vec() }
@@ -627,23 +304,6 @@ impl Header {
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ({} bytes)", self.name.escape_ascii(), self.value.len())
-    }
-}
-
-impl Pem {
-    fn new(pem: &[u8]) -> Result<Self, Status> {
-        if pem.is_empty() { Err(Status::ERR_TLS_CONFIG) } else { Ok(Self(pem.to_vec())) }
-    }
-
-    /// The text.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Pem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pem({} bytes)", self.0.len())
     }
 }
 
@@ -660,12 +320,6 @@ fn printable(text: &[u8]) -> Option<&str> {
 fn list(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let items = text.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
     items.filter(|_| !text.trim_ascii().is_empty())
-}
-
-/// An IP address without brackets, port or zone.
-fn parse_address(address: &[u8]) -> Result<IpAddr, Status> {
-    let address = std::str::from_utf8(address).map_err(|_| Status::ERR_ADDRESS)?;
-    address.parse().map_err(|_| Status::ERR_ADDRESS)
 }
 
 #[cfg(test)]

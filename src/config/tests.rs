@@ -1,6 +1,8 @@
 //! Tests of the configuration: defaults, the bounds of each setter, and that a refusal changes
 //! nothing.
 
+use std::net::IpAddr;
+
 use super::*;
 
 fn with_url(url: &str) -> Config {

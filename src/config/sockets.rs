@@ -1,0 +1,126 @@
+//! How sockets are set up before they connect, and where they connect to.
+
+use std::net::IpAddr;
+
+use super::{Config, GIB, KIB, S, list, within};
+use crate::error::Status;
+
+const MAX_ADDRESSES: usize = 64;
+
+/// How sockets are set up before they connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sockets {
+    /// TCP_NODELAY.
+    pub nodelay: bool,
+    /// TCP keepalive probes, or none.
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// SO_SNDBUF in bytes; the system's choice without it.
+    pub send_buffer: Option<usize>,
+    /// SO_RCVBUF in bytes; the system's choice without it.
+    pub receive_buffer: Option<usize>,
+    /// The local address to connect from; the system's choice without it.
+    pub bind_address: Option<IpAddr>,
+    /// The pinned addresses to connect to. Empty: the host of the URL is resolved.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// When the system probes a quiet connection. Whole seconds, as the system counts no finer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpKeepalive {
+    /// Quiet time before the first probe, 1 s to 32767 s, in nanoseconds.
+    pub time_ns: u64,
+    /// Time between probes, 1 s to 32767 s, in nanoseconds.
+    pub interval_ns: u64,
+    /// Unanswered probes that end the connection, 1 to 127.
+    pub count: u32,
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        Self {
+            nodelay: true,
+            tcp_keepalive: Some(TcpKeepalive { time_ns: 30 * S, interval_ns: 5 * S, count: 3 }),
+            send_buffer: None,
+            receive_buffer: None,
+            bind_address: None,
+            addresses: Vec::new(),
+        }
+    }
+}
+
+/// Sockets.
+impl Config {
+    /// Sets TCP_NODELAY.
+    pub const fn set_nodelay(&mut self, on: bool) {
+        self.sockets.nodelay = on;
+    }
+
+    /// Sets the keepalive probes, or turns them off.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` if a time or the count is out of its range, or a time is not whole seconds.
+    pub fn set_tcp_keepalive(&mut self, keepalive: Option<TcpKeepalive>) -> Result<(), Status> {
+        if let Some(TcpKeepalive { time_ns, interval_ns, count }) = keepalive {
+            for ns in [time_ns, interval_ns] {
+                within(ns, S..=32_767 * S)?;
+                within(ns % S, 0..=0)?;
+            }
+            within(count, 1..=127)?;
+        }
+        self.sockets.tcp_keepalive = keepalive;
+        Ok(())
+    }
+
+    /// Sets the size of the send buffer, 1 KiB to 1 GiB, or leaves it to the system.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_send_buffer(&mut self, bytes: Option<usize>) -> Result<(), Status> {
+        self.sockets.send_buffer = bytes.map(|bytes| within(bytes, KIB..=GIB)).transpose()?;
+        Ok(())
+    }
+
+    /// Sets the size of the receive buffer, 1 KiB to 1 GiB, or leaves it to the system.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_receive_buffer(&mut self, bytes: Option<usize>) -> Result<(), Status> {
+        self.sockets.receive_buffer = bytes.map(|bytes| within(bytes, KIB..=GIB)).transpose()?;
+        Ok(())
+    }
+
+    /// Sets the local IP address to connect from; empty leaves it to the system.
+    ///
+    /// # Errors
+    /// `ERR_ADDRESS` if it is no IP address.
+    pub fn set_bind_address(&mut self, address: &[u8]) -> Result<(), Status> {
+        let given = (!address.is_empty()).then_some(address);
+        self.sockets.bind_address = given.map(parse_address).transpose()?;
+        Ok(())
+    }
+
+    /// Pins the IP addresses to connect to, separated by commas; the host is then not resolved, but
+    /// still is the name that is asked for and checked. Empty: it is resolved again.
+    ///
+    /// # Errors
+    /// `ERR_ADDRESS` if one is no IP address, or if there are more than 64.
+    pub fn set_addresses(&mut self, addresses: &[u8]) -> Result<(), Status> {
+        let addresses = list(addresses).map(parse_address).collect::<Result<Vec<_>, _>>()?;
+        if addresses.len() > MAX_ADDRESSES {
+            return Err(Status::ERR_ADDRESS);
+        }
+        self.sockets.addresses = addresses;
+        Ok(())
+    }
+
+    /// How sockets are set up.
+    pub const fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+}
+
+/// An IP address without brackets, port or zone.
+fn parse_address(address: &[u8]) -> Result<IpAddr, Status> {
+    let address = std::str::from_utf8(address).map_err(|_| Status::ERR_ADDRESS)?;
+    address.parse().map_err(|_| Status::ERR_ADDRESS)
+}

@@ -1,0 +1,134 @@
+//! How an `https` origin is spoken to and trusted. PEM is stored here and read when a pool opens.
+
+use std::fmt;
+
+use super::{Config, list, printable, url};
+use crate::error::Status;
+
+/// How an `https` origin is spoken to and trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificates to trust instead of the built-in web roots.
+    pub ca_pem: Option<Pem>,
+    /// What this client proves itself with.
+    pub client_cert: Option<ClientCert>,
+    /// The name to ask for and to check, instead of the host of the URL.
+    pub server_name: Option<String>,
+    /// Whether any certificate of the server is taken.
+    pub insecure_skip_verify: bool,
+    /// Whether session secrets are written to the file that SSLKEYLOGFILE names.
+    pub key_log: bool,
+    /// The protocols offered by ALPN (RFC 7301), best first. Empty: ALPN is not used.
+    pub alpn: Vec<Vec<u8>>,
+}
+
+/// A client certificate; both parts PEM, not read yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCert {
+    /// The certificate and those that lead to its root.
+    pub chain: Pem,
+    /// The private key.
+    pub key: Pem,
+}
+
+/// PEM text, not read yet. Shown by its length alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pem(Vec<u8>);
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            ca_pem: None,
+            client_cert: None,
+            server_name: None,
+            insecure_skip_verify: false,
+            key_log: false,
+            alpn: vec![b"http/1.1".to_vec()],
+        }
+    }
+}
+
+/// TLS.
+impl Config {
+    /// Sets the certificates to trust, in PEM, instead of the built-in web roots.
+    ///
+    /// # Errors
+    /// `ERR_TLS_CONFIG` if empty. What it holds is read when the pool is opened.
+    pub fn set_ca_pem(&mut self, pem: &[u8]) -> Result<(), Status> {
+        self.tls.ca_pem = Some(Pem::new(pem)?);
+        Ok(())
+    }
+
+    /// Sets the certificate chain and the private key of this client, in PEM.
+    ///
+    /// # Errors
+    /// `ERR_TLS_CONFIG` if one is empty. What they hold is read when the pool is opened.
+    pub fn set_client_cert_pem(&mut self, chain: &[u8], key: &[u8]) -> Result<(), Status> {
+        self.tls.client_cert = Some(ClientCert { chain: Pem::new(chain)?, key: Pem::new(key)? });
+        Ok(())
+    }
+
+    /// Sets the host name or IP address that the server must prove to be, and that is sent as SNI
+    /// if it is a name, instead of the host of the URL. Empty: the host of the URL again.
+    ///
+    /// # Errors
+    /// `ERR_TLS_CONFIG` if it is neither.
+    pub fn set_server_name(&mut self, name: &[u8]) -> Result<(), Status> {
+        self.tls.server_name = match printable(name).ok_or(Status::ERR_TLS_CONFIG)? {
+            "" => None,
+            name => Some(url::server_name(name).ok_or(Status::ERR_TLS_CONFIG)?),
+        };
+        Ok(())
+    }
+
+    /// Sets whether any certificate of the server is taken. For tests only: whoever is in between
+    /// can read and change every order.
+    pub const fn set_insecure_skip_verify(&mut self, skip: bool) {
+        self.tls.insecure_skip_verify = skip;
+    }
+
+    /// Sets whether session secrets are written to the file that SSLKEYLOGFILE names, for a look
+    /// into the traffic with Wireshark.
+    pub const fn set_key_log(&mut self, on: bool) {
+        self.tls.key_log = on;
+    }
+
+    /// Sets the protocols offered by ALPN, separated by commas, best first; empty: none is offered.
+    ///
+    /// # Errors
+    /// `ERR_TLS_CONFIG` if one is not 1 to 255 visible ASCII characters, or is `h2`, which the pool
+    /// does not speak.
+    pub fn set_alpn(&mut self, protocols: &[u8]) -> Result<(), Status> {
+        let is_good = |protocol: &[u8]| {
+            let len_is_good = (1..=255).contains(&protocol.len());
+            len_is_good && protocol.iter().all(u8::is_ascii_graphic) && protocol != b"h2"
+        };
+        if !list(protocols).all(is_good) {
+            return Err(Status::ERR_TLS_CONFIG);
+        }
+        self.tls.alpn = list(protocols).map(<[u8]>::to_vec).collect();
+        Ok(())
+    }
+
+    /// How an `https` origin is spoken to and trusted.
+    pub const fn tls(&self) -> &Tls {
+        &self.tls
+    }
+}
+
+impl Pem {
+    fn new(pem: &[u8]) -> Result<Self, Status> {
+        if pem.is_empty() { Err(Status::ERR_TLS_CONFIG) } else { Ok(Self(pem.to_vec())) }
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pem({} bytes)", self.0.len())
+    }
+}
