@@ -3,6 +3,7 @@
 //! One task per slot on the pool thread. It waits for the socket, for news from other threads, or
 //! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]).
 
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use tokio::sync::watch;
 use super::Pool;
 use super::clock::now_ns;
 use super::slot::{Slot, Turn};
-use super::thread::Report;
 use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch};
 use crate::pool::backoff::Backoff;
+
+/// Takes the report of each slot's first dial.
+pub(super) type Report = Sender<Result<(), DialError>>;
 
 /// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
 /// in flight: the slot is cleared and tended anew.

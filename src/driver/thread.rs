@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -11,6 +10,7 @@ use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+use super::tend::Report;
 use super::{Pool, alarm, tend};
 use crate::config::Config;
 use crate::error::Status;
@@ -18,9 +18,6 @@ use crate::net::connect::DialError;
 
 /// Name look-ups that may run at once; each holds a thread while it runs.
 const RESOLVER_THREADS: usize = 4;
-
-/// Reports of the slots' first dials.
-pub(super) type Report = Sender<Result<(), DialError>>;
 
 /// Starts the thread. Each slot's first dial is reported once.
 pub(super) fn spawn(

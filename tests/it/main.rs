@@ -7,6 +7,7 @@ mod healing;
 mod lifecycle;
 mod line;
 mod load;
+mod nginx;
 mod opening;
 mod responses;
 mod rig;

@@ -1,0 +1,169 @@
+//! A server that we did not write: nginx, with the limits that venues run it with.
+//!
+//! Skipped, with a loud line, where there is no nginx; `make test` installs it where it can.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use mock_venue::{CertificateKind, Certificates};
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::{CloseReason, Outcome};
+
+use crate::rig::{body, config, get, order, request, status, until, until_idle};
+
+const BIG: usize = 3_000_000;
+
+struct Nginx {
+    child: Child,
+    folder: PathBuf,
+    port: u16,
+    certificates: Certificates,
+}
+
+impl Nginx {
+    /// Starts nginx on a free port, or answers `None` where there is none to start.
+    fn start() -> Option<Self> {
+        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
+        let Some(program) = program.iter().find(|path| Path::new(path).exists()) else {
+            println!("SKIPPED: nginx is not installed");
+            return None;
+        };
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::SeqCst);
+        let name = format!("venuepool-nginx-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(folder.join("html")).unwrap();
+        let certificates = Certificates::new().unwrap();
+        certificates.write(&folder, CertificateKind::Good).unwrap();
+        fs::write(folder.join("html/big.txt"), vec![b'x'; BIG]).unwrap();
+        fs::write(folder.join("html/page.shtml"), "before <!--#echo var=\"none\" --> after")
+            .unwrap();
+        let (child, port) = (0..20).find_map(|_| launch(program, &folder)).expect("a free port");
+        Some(Self { child, folder, port, certificates })
+    }
+
+    fn pool(&self, connections: usize) -> Arc<Pool> {
+        let mut config = config(&format!("https://localhost:{}", self.port), connections);
+        config.set_ca_pem(self.certificates.ca_pem().as_bytes()).unwrap();
+        config.set_addresses(b"127.0.0.1").unwrap();
+        config.set_request_capacity(4 << 20).unwrap();
+        Pool::open(&config).unwrap()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// One try: nginx cannot pick a port by itself, and another process may take ours in between.
+fn launch(program: &str, folder: &Path) -> Option<(Child, u16)> {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    fs::write(folder.join("nginx.conf"), configuration(port)).unwrap();
+    let mut child = Command::new(program)
+        .args(["-p".as_ref(), folder.as_os_str(), "-c".as_ref(), "nginx.conf".as_ref()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let up = until(|| match child.try_wait().unwrap() {
+        Some(_) => Some(false),
+        None => TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
+    });
+    up.then_some((child, port))
+}
+
+fn configuration(port: u16) -> String {
+    format!(
+        "daemon off; master_process off; pid nginx.pid; error_log error.log;
+         events {{ worker_connections 64; }}
+         http {{
+           access_log off;
+           client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+           uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+           types {{ text/plain txt; text/html shtml; }}
+           keepalive_requests 10; keepalive_timeout 1s; client_max_body_size 100k;
+           server {{
+             listen 127.0.0.1:{port} ssl; server_name localhost; root html;
+             ssl_certificate server.pem; ssl_certificate_key server.key;
+             location /api/ {{ default_type application/json; return 200 '{{\"answer\":true}}'; }}
+             location /nothing {{ return 204; }}
+             location = /page.shtml {{ ssi on; }}
+           }}
+         }}"
+    )
+}
+
+#[test]
+fn nginx_ends_connections_after_ten_requests_and_no_order_pays_for_it() {
+    let Some(nginx) = Nginx::start() else { return };
+    let pool = nginx.pool(2);
+    let mut request = request(&pool);
+    for number in 0..100 {
+        order(&mut request, &number.to_string());
+        let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+        assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200), "order {number}");
+        assert_eq!(body(&done), r#"{"answer":true}"#);
+    }
+    // The last of a hundred may still be on its way to be counted.
+    until(|| (pool.stats().closed[CloseReason::ResponseClose as usize].get() >= 9).then_some(()));
+    assert_eq!(pool.stats().failed.get(), 0);
+    pool.close().unwrap();
+}
+
+#[test]
+fn nginx_ends_idle_connections_and_they_are_healed_before_the_order() {
+    let Some(nginx) = Nginx::start() else { return };
+    let pool = nginx.pool(1);
+    assert_eq!(status(&get(&pool, "/api/time")), 200);
+    until(|| (pool.stats().closed[CloseReason::IdleClosed as usize].get() >= 1).then_some(()));
+    until_idle(&pool, 1);
+    let done = get(&pool, "/api/order");
+    assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200));
+    pool.close().unwrap();
+}
+
+#[test]
+fn nginx_serves_large_chunked_bodyless_and_conditional_responses() {
+    let Some(nginx) = Nginx::start() else { return };
+    let pool = nginx.pool(1);
+    assert_eq!(body(&get(&pool, "/big.txt")).len(), BIG);
+    let page = get(&pool, "/page.shtml");
+    let chunked = &page.response.as_ref().unwrap().response;
+    assert_eq!(chunked.find(b"transfer-encoding"), Some(&b"chunked"[..]));
+    assert_eq!(body(&page), "before (none) after");
+    assert_eq!(status(&get(&pool, "/nothing")), 204);
+    assert_eq!(status(&get(&pool, "/missing")), 404);
+    let mut request = request(&pool);
+    request.begin(b"HEAD", b"/big.txt").unwrap();
+    let head = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+    let etag = head.response.as_ref().unwrap().response.find(b"ETag").unwrap().to_vec();
+    assert!(body(&head).is_empty());
+    request.begin(b"GET", b"/big.txt").unwrap();
+    request.header(b"If-None-Match", &etag).unwrap();
+    let unchanged = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+    assert_eq!((status(&unchanged), body(&unchanged).len()), (304, 0));
+    assert_eq!(pool.stats().failed.get(), 0);
+    pool.close().unwrap();
+}
+
+#[test]
+fn nginx_refuses_a_large_body_early_and_the_refusal_arrives() {
+    let Some(nginx) = Nginx::start() else { return };
+    let pool = nginx.pool(1);
+    let mut request = request(&pool);
+    request.begin(b"POST", b"/api/upload").unwrap();
+    request.body(&vec![b'x'; BIG]).unwrap();
+    let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+    assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 413));
+    until_idle(&pool, 1);
+    assert_eq!(status(&get(&pool, "/api/time")), 200);
+    pool.close().unwrap();
+}
