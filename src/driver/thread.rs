@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
+use super::slot::Slot;
 use super::tend::Report;
 use super::{Pool, alarm, tend};
 use crate::config::Config;
@@ -37,16 +38,28 @@ pub(super) fn spawn(
             let _ = sched_setaffinity(Pid::from_raw(0), &cpu);
         }
         let _ = pool.thread_id.set(std::thread::current().id());
+        let end = EndOfPool(&pool);
         runtime.block_on(run(&pool, report));
         // A name look-up may still run; it is left behind rather than waited for.
         runtime.shutdown_background();
-        pool.deliver_handed_over();
-        pool.slots.iter().for_each(|slot| slot.clear());
-        pool.shelf.close();
-        pool.completions.end();
+        drop(end);
     });
     mask.thread_set_mask().map_err(os("signal mask"))?;
     handle.map_err(system("thread"))
+}
+
+/// What must happen when the thread ends, however it ends: who waits for completions is told.
+struct EndOfPool<'a>(&'a Pool);
+
+impl Drop for EndOfPool<'_> {
+    fn drop(&mut self) {
+        self.0.roster().close();
+        self.0.dismiss_waiting();
+        self.0.deliver_handed_over();
+        self.0.slots.iter().for_each(Slot::clear);
+        self.0.shelf.close();
+        self.0.completions.end();
+    }
 }
 
 fn runtime(pool: &Arc<Pool>, thread_name: &str) -> std::io::Result<Runtime> {

@@ -19,6 +19,9 @@ use crate::error::{CloseReason, Outcome, WireState};
 /// one read.
 const INBOX: usize = 16 * 1024 + 2 * 1024;
 
+/// Room for outgoing bytes that is kept from one request to the next.
+const OUTBOX: usize = 64 * 1024;
+
 /// What came in.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
@@ -163,6 +166,7 @@ impl Connection {
             }
         }
         self.outbox.clear();
+        self.outbox.shrink_to(OUTBOX);
         self.outbox_taken = 0;
         Ok(())
     }

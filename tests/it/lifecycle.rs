@@ -22,6 +22,8 @@ fn close_says_goodbye() {
         let ended = if tls { stats.ended_close_notify } else { stats.ended_fin };
         assert_eq!((ended, stats.ended_reset), (3, 0), "{stats:?}");
         assert_eq!(pool.close(), Err(Status::ERR_CLOSED));
+        // Neither the thread nor its runtime holds on to the pool.
+        until(|| (Arc::strong_count(&pool) == 1).then_some(()));
     }
 }
 
