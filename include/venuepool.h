@@ -66,6 +66,17 @@
 #define VP_ABI_VERSION 0
 
 /**
+ * The pool thread receives responses and delivers completions: callbacks run on it.
+ */
+#define VP_DRIVE_THREAD 0
+
+/**
+ * The engine's own loop does, whenever it calls `vp_pool_poll` or `vp_pool_wait`: callbacks run in
+ * those calls, and the pool thread only heals. One thread at a time drives.
+ */
+#define VP_DRIVE_CALLER 1
+
+/**
  * Submit flag: when no slot is idle, wait in line (FIFO) until the request's deadline, instead of
  * being refused. The request is copied; the completion tells when it was sent.
  */
@@ -190,6 +201,10 @@ enum vp_status
    * The call would wait for the very thread that makes it.
    */
   VP_ERR_WOULD_DEADLOCK = -32,
+  /**
+   * Another thread drives the pool at this moment; in caller drive there is one at a time.
+   */
+  VP_ERR_DRIVEN = -33,
   /**
    * Opening failed: the host name could not be resolved.
    */
@@ -810,6 +825,15 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_ARGUMENT.
  */
 VP_API vp_status vp_config_set_connections(struct vp_config *config, uint32_t count) VP_NOEXCEPT;
+
+/**
+ * Sets who drives: `VP_DRIVE_THREAD`, the default, or `VP_DRIVE_CALLER`.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_drive(struct vp_config *config, uint32_t drive) VP_NOEXCEPT;
 
 /**
  * Lets `vp_pool_open` succeed although not all connections could be made (on when not 0); what is

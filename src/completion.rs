@@ -60,7 +60,7 @@ pub struct CompletionQueue {
     capacity: usize,
     /// Accepted and not yet polled: what is in flight and what is in the queue.
     outstanding: AtomicUsize,
-    /// Pushed since the last ring.
+    /// Announced since the last ring.
     unrung: AtomicBool,
     /// No completion comes any more.
     ended: AtomicBool,
@@ -105,14 +105,18 @@ impl CompletionQueue {
         self.outstanding.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Puts a completion into its reserved place. Sleepers learn of it at the next ring.
+    /// Puts a completion into its reserved place.
     pub fn push(&self, completion: Completion) {
         let pushed = self.sender.try_send(completion);
         debug_assert!(pushed.is_ok(), "a place was reserved");
+    }
+
+    /// Lets sleepers learn of what was pushed, at the next ring.
+    pub fn announce(&self) {
         self.unrung.store(true, Ordering::Release);
     }
 
-    /// Wakes whoever sleeps, if something was pushed since the last ring.
+    /// Wakes whoever sleeps, if something was announced since the last ring.
     pub fn ring(&self) {
         if self.unrung.swap(false, Ordering::AcqRel) {
             self.wake();
@@ -132,7 +136,14 @@ impl CompletionQueue {
 
     /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty
     /// and stays so.
-    pub fn poll(&self, limit: usize, mut take: impl FnMut(Completion)) -> Option<usize> {
+    pub fn poll(&self, limit: usize, take: impl FnMut(Completion)) -> Option<usize> {
+        let count = self.drain(limit, take);
+        self.lower();
+        count
+    }
+
+    /// As [`CompletionQueue::poll`], but leaves the descriptor as it is.
+    pub fn drain(&self, limit: usize, mut take: impl FnMut(Completion)) -> Option<usize> {
         // Before the look at the queue: what was pushed before the end is then seen.
         let ended = self.ended.load(Ordering::SeqCst);
         let mut count = 0;
@@ -142,7 +153,6 @@ impl CompletionQueue {
             take(completion);
             count += 1;
         }
-        self.lower_event();
         if count == 0 && limit > 0 && ended { None } else { Some(count) }
     }
 
@@ -181,7 +191,7 @@ impl CompletionQueue {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = EventFd::from_value_and_flags(0, flags)?;
         let event = self.event.get_or_init(|| event);
-        self.raise_event_if_needed();
+        self.raise_if_any();
         Ok(event.as_fd())
     }
 
@@ -204,26 +214,34 @@ impl CompletionQueue {
         true
     }
 
+    /// Makes the descriptor readable although nothing was pushed: whoever sleeps on it should look
+    /// around.
+    pub fn raise(&self) {
+        let Some(event) = self.event.get() else { return };
+        if !self.event_set.swap(true, Ordering::SeqCst) {
+            // An eventfd is only full after 2^64 - 2 raises without a look.
+            let _ = event.write(1);
+        }
+    }
+
     fn wake(&self) {
         std::sync::atomic::fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
             self.bell.notify_all();
         }
-        self.raise_event_if_needed();
+        self.raise_if_any();
     }
 
-    fn raise_event_if_needed(&self) {
-        let Some(event) = self.event.get() else { return };
-        let news = !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst);
-        if news && !self.event_set.swap(true, Ordering::SeqCst) {
-            // An eventfd is only full after 2^64 - 2 raises without a look.
-            let _ = event.write(1);
+    /// Makes the descriptor readable if there is something to take.
+    pub fn raise_if_any(&self) {
+        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
+            self.raise();
         }
     }
 
     /// Makes the descriptor unreadable once the queue is empty. After the end it stays readable.
-    fn lower_event(&self) {
+    pub fn lower(&self) {
         let Some(event) = self.event.get() else { return };
         if !self.receiver.is_empty() || !self.event_set.load(Ordering::SeqCst) {
             return;
@@ -231,7 +249,7 @@ impl CompletionQueue {
         let _ = event.read();
         self.event_set.store(false, Ordering::SeqCst);
         // What was pushed while the flag was still up raised nothing.
-        self.raise_event_if_needed();
+        self.raise_if_any();
     }
 }
 
@@ -294,6 +312,7 @@ mod tests {
             }
             assert!(queue.reserve());
             queue.push(completion(7));
+            queue.announce();
             queue.ring();
             assert_eq!(sleeper.join().unwrap(), Some(1));
         });
@@ -310,6 +329,7 @@ mod tests {
                         std::thread::yield_now();
                     }
                     queue.push(completion(id));
+                    queue.announce();
                     queue.ring();
                 }
             });
@@ -332,10 +352,12 @@ mod tests {
         let queue = CompletionQueue::new(8);
         assert!(queue.reserve() && queue.reserve());
         queue.push(completion(1));
+        queue.announce();
         queue.ring();
         let fd = queue.event_fd().unwrap();
         assert!(readable(fd), "made late, but true at once");
         queue.push(completion(2));
+        queue.announce();
         queue.ring();
         queue.poll(1, |_| ());
         assert!(readable(fd));

@@ -30,6 +30,7 @@ pub struct Config {
     default_headers: Vec<Header>,
     connections: usize,
     allow_degraded_open: bool,
+    drive: Drive,
     timeouts: Timeouts,
     sizes: Sizes,
     sockets: Sockets,
@@ -38,6 +39,15 @@ pub struct Config {
     thread_name: String,
     cpu: Option<usize>,
     tls: Tls,
+}
+
+/// Who receives responses and delivers completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// The pool thread, as soon as they arrive.
+    Thread,
+    /// The engine's own loop, whenever it polls or waits.
+    Caller,
 }
 
 /// A header that each request carries unless it brings its own of the same name.
@@ -91,6 +101,7 @@ impl Default for Config {
             default_headers: vec![Header::new(b"User-Agent", user_agent.as_bytes())],
             connections: 4,
             allow_degraded_open: false,
+            drive: Drive::Thread,
             timeouts: Timeouts { connect_ns: S, tls_handshake_ns: 2 * S, request_ns: 11 * S },
             sizes: Sizes::default(),
             sockets: Sockets::default(),
@@ -187,6 +198,11 @@ impl Config {
         Ok(())
     }
 
+    /// Sets who receives and completes.
+    pub const fn set_drive(&mut self, drive: Drive) {
+        self.drive = drive;
+    }
+
     /// Sets whether a pool opens though some connection could not be had, and heals it later.
     pub const fn set_allow_degraded_open(&mut self, allow: bool) {
         self.allow_degraded_open = allow;
@@ -261,6 +277,11 @@ impl Config {
     /// How many connections the pool keeps.
     pub const fn connections(&self) -> usize {
         self.connections
+    }
+
+    /// Who receives and completes.
+    pub const fn drive(&self) -> Drive {
+        self.drive
     }
 
     /// Whether a pool opens though some connection could not be had.

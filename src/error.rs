@@ -71,6 +71,8 @@ pub enum Status {
     ERR_FORKED = -31,
     /// The call would wait for the very thread that makes it.
     ERR_WOULD_DEADLOCK = -32,
+    /// Another thread drives the pool at this moment; in caller drive there is one at a time.
+    ERR_DRIVEN = -33,
     /// Opening failed: the host name could not be resolved.
     ERR_RESOLVE = -40,
     /// Opening failed: no address could be connected.
@@ -113,6 +115,7 @@ impl Status {
         Self::ERR_CLOSED,
         Self::ERR_FORKED,
         Self::ERR_WOULD_DEADLOCK,
+        Self::ERR_DRIVEN,
         Self::ERR_RESOLVE,
         Self::ERR_CONNECT,
         Self::ERR_TLS,
@@ -150,6 +153,7 @@ impl Status {
             Self::ERR_CLOSED => c"VP_ERR_CLOSED",
             Self::ERR_FORKED => c"VP_ERR_FORKED",
             Self::ERR_WOULD_DEADLOCK => c"VP_ERR_WOULD_DEADLOCK",
+            Self::ERR_DRIVEN => c"VP_ERR_DRIVEN",
             Self::ERR_RESOLVE => c"VP_ERR_RESOLVE",
             Self::ERR_CONNECT => c"VP_ERR_CONNECT",
             Self::ERR_TLS => c"VP_ERR_TLS",

@@ -150,10 +150,10 @@ fn one_clock() {
     for path in files("src", &[".rs"]).into_iter().filter(|path| !is_test(path)) {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
         // Sleepers measure their own patience; all that is told to others comes from the one clock.
-        let may = ["src/driver/clock.rs", "src/driver/submit.rs", "src/completion.rs"];
+        let may = ["clock.rs", "caller.rs", "submit.rs", "completion.rs"];
         let dials = name == "src/net/connect.rs";
         let text = read(&path);
-        if !may.contains(&name.as_str()) && !dials && text.contains("Instant::now") {
+        if !may.iter().any(|may| name.ends_with(may)) && !dials && text.contains("Instant::now") {
             found.push(name);
         }
     }

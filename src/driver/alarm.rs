@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::Pool;
 use super::clock::now_ns;
-use super::slot::NEVER;
+use super::slot::{NEVER, Slot};
 use crate::error::Outcome;
 
 /// When the pool thread looks at the deadlines next.
@@ -37,7 +37,9 @@ impl Alarm {
 /// The task that watches the deadlines until it is dropped.
 pub async fn keep_time(pool: Arc<Pool>) {
     loop {
-        pool.deliver_handed_over();
+        if pool.caller.is_none() {
+            pool.deliver_handed_over();
+        }
         pool.expire(now_ns());
         let latest = now_ns().saturating_add(pool.request_timeout_ns);
         let armed = pool.next_deadline().min(latest);
@@ -55,17 +57,20 @@ pub async fn keep_time(pool: Arc<Pool>) {
 impl Pool {
     /// The earliest deadline of all exchanges in flight and of the waiting line.
     fn next_deadline(&self) -> u64 {
-        let grace = self.grace_ns.load(Ordering::SeqCst);
-        let in_flight = self.slots.iter().map(|slot| slot.deadline_ns().min(grace)).min();
+        let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
         let waiting = self.roster().next_deadline();
-        in_flight.unwrap_or(NEVER).min(waiting.unwrap_or(NEVER))
+        let grace = self.grace_ns.load(Ordering::SeqCst);
+        in_flight.unwrap_or(NEVER).min(waiting.unwrap_or(NEVER)).min(grace)
     }
 
-    /// Ends what is past its deadline: tells the slots' tasks, and ends the waiting.
+    /// Ends what is past its deadline: tells whoever drives, and ends the waiting.
     fn expire(&self, now: u64) {
-        let grace = self.grace_ns.load(Ordering::SeqCst);
+        let grace_is_over = self.grace_ns.load(Ordering::SeqCst) <= now;
         for slot in &self.slots {
-            if slot.deadline_ns().min(grace) <= now {
+            if slot.announces_deadline(now) {
+                self.rouse(slot);
+            }
+            if grace_is_over {
                 slot.news.notify_one();
             }
         }

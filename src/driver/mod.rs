@@ -4,14 +4,18 @@
 //!  engine threads                        | pool thread (tokio, current_thread)
 //!  submit.rs   check out, start, send    |  tend.rs      one task per slot: dial, install, drive
 //!              wait in line, lease       |  alarm.rs     earliest deadline of all slots
-//!                        slot.rs  the connection and the exchange on it (a lock per slot)
+//!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
+//!                        slot.rs     the connection and the exchange on it (a lock per slot)
+//!                        deliver.rs  after a turn: who gets the slot, who the completion
 //! ```
 //!
 //! Locks, in the order in which they may be held together: none. The roster's lock and a slot's
 //! lock are never held at the same time, and no lock is held while a callback runs.
 
 pub mod alarm;
+pub mod caller;
 pub mod clock;
+mod deliver;
 pub mod slot;
 pub mod submit;
 mod tend;
@@ -25,18 +29,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::completion::CompletionQueue;
-use crate::config::{Config, Scheme, Url};
-use crate::error::{Outcome, Status};
+use crate::config::{Config, Drive, Scheme, Url};
+use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::http::response::Limits;
 use crate::net::connect::{DialError, Dialer};
 use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
-use crate::pool::roster::{Census, Grant, Roster};
+use crate::pool::roster::{Census, Roster};
 use crate::recycle::Shelf;
 use crate::stats::Stats;
 use alarm::Alarm;
+use caller::Caller;
 use clock::now_ns;
 use slot::{Ended, NEVER, Setting, Slot};
 use submit::Waiter;
@@ -59,8 +64,11 @@ pub struct Pool {
     stats: Stats,
     alarm: Alarm,
     next_id: AtomicU64,
-    /// Requests that ended on an engine's thread; the pool thread delivers their completions.
+    /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
+    has_handed_over: AtomicBool,
+    /// Caller drive, when the engine chose it.
+    caller: Option<Caller>,
     last_dial_error: Mutex<Option<DialError>>,
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     grace_ns: AtomicU64,
@@ -97,6 +105,11 @@ impl Pool {
         let (slots, sizes) = (config.connections() as u32, config.sizes());
         let backoff = config.backoff();
         let (ending, _) = watch::channel(false);
+        let completions = CompletionQueue::new(sizes.completion_capacity);
+        let caller = match config.drive() {
+            Drive::Thread => None,
+            Drive::Caller => Some(Caller::new(&completions).map_err(thread::system("epoll"))?),
+        };
         Ok(Self {
             origin: Arc::new(origin),
             limits: Limits {
@@ -112,11 +125,13 @@ impl Pool {
             roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity)),
             dial_limit: Mutex::new(DialLimit::new(slots, config.dials_per_second())),
             shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
-            completions: CompletionQueue::new(sizes.completion_capacity),
+            completions,
             stats: Stats::default(),
             alarm: Alarm::default(),
             next_id: AtomicU64::new(1),
             handed_over: Mutex::default(),
+            has_handed_over: AtomicBool::new(false),
+            caller,
             last_dial_error: Mutex::default(),
             grace_ns: AtomicU64::new(NEVER),
             ending,
@@ -141,7 +156,7 @@ impl Pool {
     /// Waits for the end of the pool thread, after shutting down without grace if nobody did yet.
     /// When it returns, no callback runs and none will.
     pub fn close(&self) -> Result<(), Status> {
-        if self.is_pool_thread() {
+        if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
         if self.closed.swap(true, Ordering::SeqCst) {
@@ -151,6 +166,8 @@ impl Pool {
             self.shutdown(Duration::ZERO);
         }
         self.join();
+        // In caller drive callbacks are left to the engine: here, at the last.
+        self.deliver_handed_over();
         Ok(())
     }
 
@@ -159,8 +176,8 @@ impl Pool {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Whether the caller is the pool thread, that is: in a callback.
-    pub fn is_pool_thread(&self) -> bool {
+    /// Whether the calling thread is the pool thread.
+    fn is_pool_thread(&self) -> bool {
         self.thread_id.get() == Some(&std::thread::current().id())
     }
 
@@ -211,43 +228,6 @@ impl Pool {
             limits: &self.limits,
             shelf: &self.shelf,
             grace_ns: self.grace_ns.load(Ordering::SeqCst),
-        }
-    }
-
-    /// Hands a completion to whom it belongs. Only on the pool thread, and with no lock held.
-    fn deliver(&self, ended: Ended) {
-        self.stats.ended(ended.completion.outcome);
-        match ended.callback {
-            Some(callback) => callback(ended.completion),
-            None => self.completions.push(ended.completion),
-        }
-    }
-
-    /// Lets the pool thread deliver a completion that came about elsewhere.
-    fn hand_over(&self, ended: Ended) {
-        self.handed_over.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
-        self.alarm.rearm.notify_one();
-    }
-
-    fn deliver_handed_over(&self) {
-        let handed_over =
-            std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner));
-        handed_over.into_iter().for_each(|ended| self.deliver(ended));
-    }
-
-    /// Fails whoever waits.
-    fn dismiss_waiting(&self) {
-        let waiting = self.roster().take_waiting();
-        for waiter in waiting {
-            waiter.who.dismiss(Outcome::Shutdown, |ended| self.deliver(ended));
-        }
-    }
-
-    /// Carries out what the roster granted: the slot goes to the waiter.
-    fn carry_out(&self, grant: Option<Grant<Waiter>>) {
-        let mut next = grant;
-        while let Some(grant) = next {
-            next = self.give_slot(grant);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! the pool is told in the return values, and each accepted request leaves it exactly once, as a
 //! [`Ended`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -66,13 +66,33 @@ pub struct NotStarted {
 }
 
 /// What one turn of [`Slot::drive`] came to.
+#[derive(Default)]
 pub struct Turn {
     /// The exchange that ended in it.
     pub ended: Option<Ended>,
-    /// Why the connection was given up, if it was, and how long it had lived (ns).
-    pub gone: Option<(CloseReason, u64)>,
+    /// The connection was given up in it; [`Slot::take_loss`] tells why.
+    pub lost: bool,
+    /// The connection that it was about.
+    pub epoch: u32,
     /// Bytes wait for the socket to become writable.
     pub wants_write: bool,
+}
+
+/// A connection that was given up.
+#[derive(Clone, Copy)]
+pub struct Loss {
+    /// Why.
+    pub reason: CloseReason,
+    /// How long it had lived, in nanoseconds.
+    pub lifetime_ns: u64,
+    /// Whether it had brought at least one response.
+    pub answered: bool,
+}
+
+/// A request that was started.
+pub struct Started {
+    /// Whoever drives has something to do that the socket will not tell of.
+    pub needs_turn: bool,
 }
 
 /// What the pool gives to each turn.
@@ -93,8 +113,10 @@ pub struct Slot {
     line: Mutex<Line>,
     /// Tells the slot's task that there is something to do that its socket does not show.
     pub news: Notify,
-    /// The deadline of the exchange in flight, readable without the lock.
+    /// The deadline of the exchange in flight until it is announced, readable without the lock.
     deadline_ns: AtomicU64,
+    /// Whether an exchange is in flight, readable without the lock.
+    in_flight: AtomicBool,
 }
 
 #[derive(Default)]
@@ -104,8 +126,14 @@ struct Line {
     epoch: u32,
     born_ns: u64,
     in_flight: Option<InFlight>,
+    /// The connection has brought a response.
+    answered: bool,
     /// The connection was found dead by a submitter; the slot's task has yet to clear it away.
     doomed: Option<CloseReason>,
+    /// Something may have come in that the exchange will not read: look when it is over.
+    look_again: bool,
+    /// Why the last connection was given up, until the slot's task asks.
+    loss: Option<Loss>,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Arc<Recycled>>,
 }
@@ -136,6 +164,7 @@ impl Slot {
             line: Mutex::default(),
             news: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
+            in_flight: AtomicBool::new(false),
         }
     }
 
@@ -144,6 +173,8 @@ impl Slot {
         let mut line = self.lock();
         line.connection = Some(connection);
         line.doomed = None;
+        line.answered = false;
+        line.look_again = false;
         line.born_ns = now_ns();
         line.epoch += 1;
         line.fresh.get_or_insert_with(|| shelf.take());
@@ -151,7 +182,7 @@ impl Slot {
     }
 
     /// Begins an exchange on the caller's thread. The slot must be the caller's by the roster.
-    pub fn start(&self, promise: Promise, request: Outgoing<'_>) -> Result<(), NotStarted> {
+    pub fn start(&self, promise: Promise, request: Outgoing<'_>) -> Result<Started, NotStarted> {
         let mut line = self.lock();
         let epoch = line.epoch;
         if let Err(reason) = line.ready() {
@@ -179,6 +210,7 @@ impl Slot {
             times.write_ns = now_ns();
         }
         self.deadline_ns.store(promise.deadline_ns, Ordering::SeqCst);
+        self.in_flight.store(true, Ordering::SeqCst);
         line.in_flight = Some(InFlight {
             promise,
             exchange: Exchange::new(request.is_head, request.closes),
@@ -187,10 +219,20 @@ impl Slot {
             cancelled: false,
             fault,
         });
-        if !all_sent {
-            self.news.notify_one();
+        Ok(Started { needs_turn: !all_sent })
+    }
+
+    /// What the pool thread does in caller drive: nothing while the engine has an exchange here,
+    /// unless the time for it is over.
+    pub fn drive_unless_in_flight(&self, setting: Setting<'_>) -> Turn {
+        {
+            let mut line = self.lock();
+            if line.in_flight.is_some() && now_ns() < setting.grace_ns {
+                line.look_again = true;
+                return Turn::default();
+            }
         }
-        Ok(())
+        self.drive(setting)
     }
 
     /// Does all that can be done now without waiting: send, receive, decode, judge deadlines.
@@ -199,7 +241,7 @@ impl Slot {
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
         let line = &mut *line;
-        let mut turn = Turn { ended: None, gone: None, wants_write: false };
+        let mut turn = Turn { epoch: line.epoch, ..Turn::default() };
         let Some(connection) = &mut line.connection else { return turn };
         let reason = if let Some(in_flight) = &mut line.in_flight {
             let Some(stop) = in_flight.advance(connection, setting, now) else {
@@ -209,9 +251,14 @@ impl Slot {
             let reason = stop.close_reason(connection);
             let in_flight = line.in_flight.take().expect("it was there a line ago");
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
+            self.in_flight.store(false, Ordering::SeqCst);
             turn.ended = Some(in_flight.end(self.index, connection, &stop, now));
             line.fresh = Some(setting.shelf.take());
-            reason.or_else(|| (setting.grace_ns != NEVER).then_some(CloseReason::Shutdown))
+            line.answered |= matches!(stop, Stop::Answered(_));
+            let look_again = std::mem::take(&mut line.look_again);
+            reason
+                .or_else(|| (setting.grace_ns != NEVER).then_some(CloseReason::Shutdown))
+                .or_else(|| look_again.then(|| connection.look_idle().err()).flatten())
         } else if line.doomed.is_some() {
             line.doomed
         } else if setting.grace_ns != NEVER {
@@ -219,11 +266,13 @@ impl Slot {
         } else {
             connection.look_idle().err()
         };
-        turn.gone = reason.map(|reason| (reason, now.saturating_sub(line.born_ns)));
-        if reason.is_some()
+        if let Some(reason) = reason
             && let Some(connection) = line.connection.take()
         {
             connection.end();
+            let lifetime_ns = now.saturating_sub(line.born_ns);
+            line.loss = Some(Loss { reason, lifetime_ns, answered: line.answered });
+            turn.lost = true;
         }
         turn
     }
@@ -234,6 +283,7 @@ impl Slot {
         let connection = line.connection.take();
         let in_flight = line.in_flight.take();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
+        self.in_flight.store(false, Ordering::SeqCst);
         let (connection, in_flight) = (connection?, in_flight?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
         let ended = in_flight.end(self.index, &connection, &stop, now_ns());
@@ -241,20 +291,39 @@ impl Slot {
         Some(ended)
     }
 
-    /// Marks the exchange of that id as cancelled. `false`: it is not here.
+    /// Why the last connection was given up; answered once.
+    pub fn take_loss(&self) -> Option<Loss> {
+        self.lock().loss.take()
+    }
+
+    /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
     pub fn cancel(&self, id: u64) -> bool {
         let mut line = self.lock();
         let Some(in_flight) = line.in_flight.as_mut().filter(|f| f.promise.id == id) else {
             return false;
         };
         in_flight.cancelled = true;
-        self.news.notify_one();
         true
     }
 
-    /// The deadline of the exchange in flight, or [`NEVER`]. Takes no lock.
+    /// The deadline of the exchange in flight, or [`NEVER`] when there is none or it was announced
+    /// already. Takes no lock.
     pub fn deadline_ns(&self) -> u64 {
         self.deadline_ns.load(Ordering::SeqCst)
+    }
+
+    /// Whether a deadline has passed; answered once for each exchange. Takes no lock.
+    pub fn announces_deadline(&self, now: u64) -> bool {
+        let deadline = self.deadline_ns();
+        let swap = |from| {
+            self.deadline_ns.compare_exchange(from, NEVER, Ordering::SeqCst, Ordering::SeqCst)
+        };
+        deadline <= now && swap(deadline).is_ok()
+    }
+
+    /// Whether an exchange is in flight. Takes no lock.
+    pub fn is_in_flight(&self) -> bool {
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// The epoch of the newest connection.
@@ -297,7 +366,6 @@ impl InFlight {
         if self.cancelled {
             return Some(Stop::Failed(Outcome::Cancelled, CloseReason::Cancelled));
         }
-        connection.begin_turn();
         if self.fault.is_none() && connection.has_unsent() {
             self.fault = connection.flush().err();
             if self.fault.is_none() && !connection.has_unsent() {

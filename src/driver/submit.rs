@@ -97,9 +97,12 @@ impl Pool {
         request: &mut Request,
         when_busy: WhenBusy,
     ) -> Result<Completion, Status> {
-        if self.is_pool_thread() {
+        if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
+        // In caller drive the waiting thread drives, so it must be free to do so.
+        let caller = self.caller.as_ref();
+        let driving = caller.map(|caller| self.begin_to_drive(caller)).transpose()?;
         let answer = Arc::new((Mutex::new(None), Condvar::new()));
         let mine = Arc::clone(&answer);
         let callback: Callback = Arc::new(move |completion| {
@@ -108,6 +111,11 @@ impl Pool {
         });
         self.submit(request, Some(callback), when_busy)?;
         let (place, bell) = &*answer;
+        if let Some(caller) = caller {
+            let answered = || place.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            self.drive_until(caller, Duration::MAX, answered)?;
+            drop(driving);
+        }
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             // Each accepted request has a deadline, so this ends.
@@ -134,9 +142,11 @@ impl Pool {
         if let Some(lease) = self.roster().lease() {
             return Ok(lease);
         }
-        if self.is_pool_thread() {
+        if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
+        let caller = self.caller.as_ref();
+        let _driving = caller.map(|caller| self.begin_to_drive(caller)).transpose()?;
         let parking = Arc::new(Parking::default());
         let ticket = {
             let mut roster = self.roster();
@@ -151,7 +161,15 @@ impl Pool {
             let ticket = roster.wait(Wanted::Lease, NEVER, waiter);
             ticket.map_err(|_| Status::ERR_WAITING_FULL)?
         };
-        parking.sleep(deadline).unwrap_or_else(|| {
+        let woken = match caller {
+            None => parking.sleep(deadline),
+            Some(caller) => {
+                self.drive_until(caller, patience, || parking.is_woken())?;
+                // Woken by now, or out of patience: this does not sleep.
+                parking.sleep(Some(Instant::now()))
+            }
+        };
+        woken.unwrap_or_else(|| {
             let withdrawn = self.roster().withdraw(ticket);
             match withdrawn {
                 Some(_) => Err(Status::ERR_TIMEOUT),
@@ -179,8 +197,9 @@ impl Pool {
             waiter.dismiss(Outcome::Cancelled, |ended| self.hand_over(ended));
             return Ok(());
         }
-        let cancelled = self.slots.iter().any(|slot| slot.cancel(id));
-        cancelled.then_some(()).ok_or(Status::ERR_UNKNOWN_ID)
+        let slot = self.slots.iter().find(|slot| slot.cancel(id));
+        self.rouse(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
+        Ok(())
     }
 
     /// Owes a completion for a request, and finishes its bytes. The place for the completion is
@@ -231,12 +250,8 @@ impl Pool {
         loop {
             let slot = self.roster().checkout();
             let Some(slot) = slot else { return Err(promise) };
-            let deadline_ns = promise.deadline_ns;
-            match self.slots[slot as usize].start(promise, outgoing) {
-                Ok(()) => {
-                    self.alarm.note(deadline_ns);
-                    return Ok(());
-                }
+            match self.start(slot, promise, outgoing) {
+                Ok(()) => return Ok(()),
                 Err(not_started) => {
                     promise = not_started.promise;
                     let grant = {
@@ -267,11 +282,7 @@ impl Pool {
                 LeaseError::Down => Status::ERR_SLOT_DOWN,
             })?
         };
-        let deadline_ns = promise.deadline_ns;
-        let Err(not_started) = self.slots[slot as usize].start(promise, outgoing) else {
-            self.alarm.note(deadline_ns);
-            return Ok(());
-        };
+        let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
         let mut roster = self.roster();
         roster.went_down(slot, not_started.epoch);
         // Still leased, so nobody else can be granted it.
@@ -315,6 +326,10 @@ impl Pool {
         let queued = match (who, lease) {
             (Waiter::Lease(parking), Some(lease)) => {
                 parking.wake(Parked::Given(lease));
+                if self.caller.is_some() {
+                    // In caller drive it sleeps where the driver sleeps.
+                    self.completions.raise();
+                }
                 return None;
             }
             (Waiter::Request(queued), None) => queued,
@@ -349,17 +364,22 @@ impl Pool {
     /// Starts a request from the waiting line; gives it back when the slot turned out dead.
     fn start_queued(&self, slot: u32, queued: Queued) -> Result<(), (Queued, u32)> {
         let Queued { promise, bytes, is_head, closes } = queued;
-        let deadline_ns = promise.deadline_ns;
         let outgoing = Outgoing { bytes: &bytes, is_head, closes };
-        match self.slots[slot as usize].start(promise, outgoing) {
-            Ok(()) => {
-                self.alarm.note(deadline_ns);
-                Ok(())
-            }
-            Err(NotStarted { promise, epoch }) => {
-                Err((Queued { promise, bytes, is_head, closes }, epoch))
-            }
+        let started = self.start(slot, promise, outgoing);
+        started.map_err(|NotStarted { promise, epoch }| {
+            (Queued { promise, bytes, is_head, closes }, epoch)
+        })
+    }
+
+    /// Starts a request on a slot, and tells the alarm and the driver what they must know of it.
+    fn start(&self, slot: u32, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
+        let deadline_ns = promise.deadline_ns;
+        let slot = &self.slots[slot as usize];
+        if slot.start(promise, outgoing)?.needs_turn {
+            self.rouse(slot);
         }
+        self.alarm.note(deadline_ns);
+        Ok(())
     }
 
     fn busy_or_closed(&self) -> Status {
@@ -381,6 +401,10 @@ impl Parking {
     fn wake(&self, with: Parked) {
         *self.lock() = with;
         self.bell.notify_one();
+    }
+
+    fn is_woken(&self) -> bool {
+        !matches!(*self.lock(), Parked::Waiting)
     }
 
     /// Sleeps until woken; `None` when the deadline passed first.

@@ -1,7 +1,8 @@
 //! The life of a slot: dial, install, drive until the connection is gone, dial again.
 //!
 //! One task per slot on the pool thread. It waits for the socket, for news from other threads, or
-//! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]).
+//! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]). In caller
+//! drive the engine does that, and the task only looks after the idle connection.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
@@ -11,11 +12,12 @@ use tokio::sync::watch;
 
 use super::Pool;
 use super::clock::now_ns;
-use super::slot::{Slot, Turn};
-use crate::error::{CloseReason, Status};
+use super::slot::{Loss, Slot};
+use super::thread::system;
+use crate::error::CloseReason;
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
-use crate::net::watch::{Watch, watch};
+use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::backoff::Backoff;
 
 /// Takes the report of each slot's first dial.
@@ -38,7 +40,8 @@ async fn tend(pool: Arc<Pool>, index: usize, mut report: Option<Report>) {
     let slot = &pool.slots[index];
     let mut ending = pool.ending.subscribe();
     let mut backoff = Backoff::new(pool.backoff);
-    while let Some((connection, socket)) = heal(&pool, &mut backoff, &mut ending, &mut report).await
+    while let Some((connection, watch)) =
+        heal(&pool, slot, &mut backoff, &mut ending, &mut report).await
     {
         let epoch = slot.install(connection, &pool.shelf);
         pool.stats.connected.add();
@@ -48,20 +51,26 @@ async fn tend(pool: Arc<Pool>, index: usize, mut report: Option<Report>) {
             // Nobody listens any more when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
-        let (reason, lifetime_ns) =
-            serve(&pool, slot, epoch, &socket, &mut ending, &mut backoff).await;
-        backoff.lived(lifetime_ns);
-        pool.stats.closed(reason);
+        let loss = match watch {
+            Some(socket) => serve(&pool, slot, &socket, &mut ending).await,
+            None => stand_by(&pool, slot, &mut ending).await,
+        };
+        pool.stats.closed(loss.reason);
+        backoff.lived(loss.lifetime_ns);
+        if loss.answered {
+            backoff.proven();
+        }
     }
 }
 
 /// Dials until there is a live connection, or until the pool ends.
 async fn heal(
     pool: &Pool,
+    slot: &Slot,
     backoff: &mut Backoff,
     ending: &mut watch::Receiver<bool>,
     report: &mut Option<Report>,
-) -> Option<(Connection, Watch)> {
+) -> Option<(Connection, Option<Watch>)> {
     loop {
         let delay = Duration::from_nanos(backoff.next_delay(fastrand::u64(..)));
         let attempt = async {
@@ -71,8 +80,8 @@ async fn heal(
             pool.await_dial_permit().await;
             pool.stats.dials.add();
             let connection = pool.dialer.dial().await?;
-            let socket = watch_socket(&connection)?;
-            Ok((connection, socket))
+            let watch = pool.watch(slot, &connection)?;
+            Ok((connection, watch))
         };
         let result: Result<_, DialError> = tokio::select! {
             biased;
@@ -93,34 +102,31 @@ async fn heal(
     }
 }
 
-/// Registers the socket with the runtime.
-fn watch_socket(connection: &Connection) -> Result<Watch, DialError> {
-    watch(connection).map_err(|error| DialError {
-        step: Status::ERR_SYSTEM,
-        os_error: error.raw_os_error().unwrap_or(0),
-        text: format!("watch the socket: {error}"),
-    })
+impl Pool {
+    /// Makes the socket known to whoever drives: to the runtime, or in caller drive to the sets.
+    fn watch(&self, slot: &Slot, connection: &Connection) -> Result<Option<Watch>, DialError> {
+        let watched = match &self.caller {
+            None => watch(connection).map(Some),
+            Some(caller) => caller.add(connection.stream(), slot.index).map(|()| None),
+        };
+        watched.map_err(system("watch the socket"))
+    }
 }
 
-/// Drives a live connection until it is gone; answers why, and how long it lived (ns).
+/// Thread drive: drives a live connection until it is gone.
 async fn serve(
     pool: &Pool,
     slot: &Slot,
-    epoch: u32,
     socket: &Watch,
     ending: &mut watch::Receiver<bool>,
-    backoff: &mut Backoff,
-) -> (CloseReason, u64) {
+) -> Loss {
     let mut ending_seen = false;
     loop {
         let turn = slot.drive(pool.setting());
-        if turn.ended.as_ref().is_some_and(|ended| ended.completion.response.is_some()) {
-            backoff.proven();
-        }
-        let (wants_write, gone) = (turn.wants_write, turn.gone);
-        pool.settle(slot, epoch, turn);
-        if let Some(gone) = gone {
-            return gone;
+        let wants_write = turn.wants_write;
+        pool.settle(slot, turn);
+        if let Some(loss) = slot.take_loss() {
+            return loss;
         }
         tokio::select! {
             // What is read after readiness was cleared, and before it is announced again, was there
@@ -137,20 +143,35 @@ async fn serve(
     }
 }
 
-impl Pool {
-    /// Tells the roster what a turn came to, delivers the completion, serves who waits.
-    fn settle(&self, slot: &Slot, epoch: u32, turn: Turn) {
-        if turn.gone.is_some() {
-            self.roster().went_down(slot.index, epoch);
+/// Caller drive: looks after a live connection while nothing is in flight on it.
+async fn stand_by(pool: &Pool, slot: &Slot, ending: &mut watch::Receiver<bool>) -> Loss {
+    let mut ending_seen = false;
+    loop {
+        let turn = slot.drive_unless_in_flight(pool.setting());
+        pool.settle(slot, turn);
+        if let Some(loss) = slot.take_loss() {
+            return loss;
         }
-        let Some(ended) = turn.ended else { return };
-        // First the slot, so that a callback finds it free; then the answer; then who waits,
-        // because sending for them takes longer than either.
-        let grant = self.roster().finished(slot.index);
-        self.deliver(ended);
-        self.carry_out(grant);
+        tokio::select! {
+            () = slot.news.notified() => {}
+            _ = ending.wait_for(|ending| *ending), if !ending_seen => ending_seen = true,
+        }
     }
+}
 
+/// Caller drive: tells the slots' tasks of ended and reset connections. Data never wakes it.
+pub(super) async fn watch_losses(pool: Arc<Pool>) {
+    let Some(caller) = &pool.caller else { return };
+    // Without a descriptor for it losses are still found at check-out.
+    let Ok(losses) = watch_set(Arc::clone(&caller.losses)) else { return };
+    while let Ok(mut ready) = losses.readable().await {
+        ready.clear_ready();
+        let tell = |slot| pool.slots[slot as usize].news.notify_one();
+        let _ = losses.get_ref().wait(Some(Duration::ZERO), tell);
+    }
+}
+
+impl Pool {
     /// Clears a slot whose task panicked.
     fn abandon(&self, index: usize) {
         let slot = &self.slots[index];

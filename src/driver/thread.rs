@@ -55,7 +55,9 @@ impl Drop for EndOfPool<'_> {
     fn drop(&mut self) {
         self.0.roster().close();
         self.0.dismiss_waiting();
-        self.0.deliver_handed_over();
+        if self.0.caller.is_none() {
+            self.0.deliver_handed_over();
+        }
         self.0.slots.iter().for_each(Slot::clear);
         self.0.shelf.close();
         self.0.completions.end();
@@ -82,11 +84,13 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     }
     drop(report);
     let timekeeper = tokio::spawn(alarm::keep_time(Arc::clone(pool)));
+    let watcher = tokio::spawn(tend::watch_losses(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
     let _ = ending.wait_for(|ending| *ending).await;
     pool.dismiss_waiting();
     while slots.join_next().await.is_some() {}
     timekeeper.abort();
+    watcher.abort();
     debug_assert_ne!(pool.grace_ns.load(Ordering::SeqCst), super::NEVER);
 }
 
@@ -104,7 +108,7 @@ fn os(what: &'static str) -> impl Fn(nix::Error) -> DialError {
     move |error| system(what)(error.into())
 }
 
-fn system(what: &'static str) -> impl Fn(std::io::Error) -> DialError {
+pub(super) fn system(what: &'static str) -> impl Fn(std::io::Error) -> DialError {
     move |error| DialError {
         step: Status::ERR_SYSTEM,
         os_error: error.raw_os_error().unwrap_or(0),

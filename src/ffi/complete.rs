@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::handle::vp_pool;
 use super::types::{struct_size, vp_completion, vp_response, write_sized};
 use super::{borrow, borrow_mut, count, status};
-use crate::completion::{Completion, CompletionQueue};
+use crate::completion::Completion;
+use crate::driver::Pool;
 use crate::error::Status;
 
 /// Takes up to `capacity` completions from the queue into `out[]`, and answers how many, 0 when
@@ -25,7 +26,7 @@ pub unsafe extern "C" fn vp_pool_poll(
     capacity: usize,
 ) -> i32 {
     // SAFETY: the header.
-    unsafe { take(pool, out, capacity, |queue, write| queue.poll(capacity, write)) }
+    unsafe { take(pool, out, capacity, |pool, write| pool.poll(capacity, write)) }
 }
 
 /// As `vp_pool_poll`, but sleeps until there is a completion, at most for `timeout_ns`; answers 0
@@ -45,14 +46,14 @@ pub unsafe extern "C" fn vp_pool_wait(
         u64::MAX => Duration::MAX,
         ns => Duration::from_nanos(ns),
     };
-    // SAFETY: the header.
-    unsafe {
-        let on_pool_thread = |pool: &vp_pool| pool.with(|pool| Ok(pool.is_pool_thread()));
-        if pool.as_ref().map(on_pool_thread) == Some(Ok(true)) {
-            return Status::ERR_WOULD_DEADLOCK as i32;
+    let drain = |pool: &Pool, write: &mut dyn FnMut(Completion)| {
+        if pool.is_delivering() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        take(pool, out, capacity, |queue, write| queue.wait(capacity, patience, write))
-    }
+        pool.wait(capacity, patience, write)
+    };
+    // SAFETY: the header.
+    unsafe { take(pool, out, capacity, drain) }
 }
 
 /// A descriptor that is readable while there are completions to poll, and for good once the pool
@@ -67,7 +68,7 @@ pub unsafe extern "C" fn vp_pool_fd(pool: *mut vp_pool, out: *mut i32) -> Status
         // SAFETY: the header.
         let (pool, out) = unsafe { (borrow(pool)?, borrow_mut(out)?) };
         *out = pool.with_open(|pool| {
-            let fd = pool.completions().event_fd().map_err(|_| Status::ERR_SYSTEM)?;
+            let fd = pool.event_fd().map_err(|_| Status::ERR_SYSTEM)?;
             Ok(fd.as_raw_fd())
         })?;
         Ok(())
@@ -91,7 +92,7 @@ unsafe fn take(
     pool: *const vp_pool,
     out: *mut vp_completion,
     capacity: usize,
-    drain: impl FnOnce(&CompletionQueue, &mut dyn FnMut(Completion)) -> Option<usize>,
+    drain: impl FnOnce(&Pool, &mut dyn FnMut(Completion)) -> Result<Option<usize>, Status>,
 ) -> i32 {
     count(|| {
         // SAFETY: the caller's promise.
@@ -109,7 +110,7 @@ unsafe fn take(
             }
         };
         let (taken, over) = handle.with(|pool| {
-            let taken = drain(pool.completions(), &mut write);
+            let taken = drain(pool, &mut write)?;
             Ok((taken, pool.is_closed() && pool.completions().is_drained()))
         })?;
         if over {

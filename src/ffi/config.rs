@@ -2,7 +2,7 @@
 
 use super::types::vp_str;
 use super::{borrow_mut, guard, status};
-use crate::config::{Config, TcpKeepalive};
+use crate::config::{Config, Drive, TcpKeepalive};
 use crate::error::Status;
 
 /// A configuration, opaque to C.
@@ -118,6 +118,29 @@ pub unsafe extern "C" fn vp_config_add_default_header(
 pub unsafe extern "C" fn vp_config_set_connections(config: *mut vp_config, count: u32) -> Status {
     // SAFETY: the header.
     unsafe { configure(config, |config| config.set_connections(count as usize)) }
+}
+
+/// The pool thread receives responses and delivers completions: callbacks run on it.
+pub const VP_DRIVE_THREAD: u32 = 0;
+
+/// The engine's own loop does, whenever it calls `vp_pool_poll` or `vp_pool_wait`: callbacks run in
+/// those calls, and the pool thread only heals. One thread at a time drives.
+pub const VP_DRIVE_CALLER: u32 = 1;
+
+/// Sets who drives: `VP_DRIVE_THREAD`, the default, or `VP_DRIVE_CALLER`.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_drive(config: *mut vp_config, drive: u32) -> Status {
+    let drive = match drive {
+        VP_DRIVE_THREAD => Ok(Drive::Thread),
+        VP_DRIVE_CALLER => Ok(Drive::Caller),
+        _ => Err(Status::ERR_ARGUMENT),
+    };
+    // SAFETY: the header.
+    unsafe { configure(config, |config| drive.map(|drive| config.set_drive(drive))) }
 }
 
 /// Lets `vp_pool_open` succeed although not all connections could be made (on when not 0); what is

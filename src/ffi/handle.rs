@@ -71,7 +71,9 @@ impl vp_pool {
 
     /// Takes a closed pool out of its handle, once nobody can want anything of it any more.
     pub(super) fn bury(&self) {
-        let pool = self.pool.write().unwrap_or_else(PoisonError::into_inner).take();
+        // Who still reads the handle may be about to do so again, in a callback; a writer that
+        // waits here would make it wait too. Then the tombstone just stays larger.
+        let pool = self.pool.try_write().ok().and_then(|mut pool| pool.take());
         drop(pool);
     }
 }

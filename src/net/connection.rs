@@ -103,8 +103,6 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     request: std::ops::Range<u64>,
-    /// The last read took all there was: reading again in this turn would only cost a system call.
-    drained: bool,
 }
 
 impl Connection {
@@ -118,7 +116,6 @@ impl Connection {
             queued: 0,
             taken: 0,
             request: 0..0,
-            drained: false,
         }
     }
 
@@ -191,30 +188,21 @@ impl Connection {
         self.taken.clamp(self.request.start, self.request.end) - self.request.start
     }
 
-    /// A new turn of reading: the socket may have bytes again.
-    pub fn begin_turn(&mut self) {
-        self.drained = false;
-    }
-
-    /// Puts the next plaintext bytes into `space`, which must not be empty.
+    /// Puts the next plaintext bytes into `space`, which must not be empty. After a short read it
+    /// is worth asking again: an end or an error may stand right behind the bytes, and
+    /// edge-triggered watchers are told of both at once.
     pub fn receive(&mut self, space: &mut [u8]) -> Result<Received, Fault> {
         debug_assert!(!space.is_empty());
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        if self.drained {
-            return Ok(Received::Nothing);
-        }
-        let received = read_once(&self.stream, space)?;
-        self.drained = !matches!(received, Received::Bytes(n) if n == space.len());
-        Ok(received)
+        read_once(&self.stream, space)
     }
 
     /// Looks at an idle connection: TLS housekeeping (session tickets, key updates) is done and is
     /// no sin; an end or any plaintext byte is.
     pub fn look_idle(&mut self) -> Result<(), CloseReason> {
         let mut byte = [0];
-        self.begin_turn();
         match self.receive(&mut byte) {
             Ok(Received::Nothing) => Ok(()),
             Ok(Received::Bytes(_)) => Err(CloseReason::IdleBytes),
@@ -302,18 +290,9 @@ impl Connection {
                 Err(error) => return Err(error.into()),
             }
             if session.unread.is_empty() {
-                if self.drained {
-                    return Ok(Received::Nothing);
-                }
                 match read_once(&self.stream, &mut session.inbox)? {
-                    Received::Nothing => {
-                        self.drained = true;
-                        return Ok(Received::Nothing);
-                    }
-                    Received::Bytes(n) => {
-                        self.drained = n < session.inbox.len();
-                        session.unread = 0..n;
-                    }
+                    Received::Nothing => return Ok(Received::Nothing),
+                    Received::Bytes(n) => session.unread = 0..n,
                     // The session learns of the end by reading nothing.
                     Received::End { .. } => session.unread = 0..0,
                 }

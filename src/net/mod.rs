@@ -6,5 +6,6 @@
 
 pub mod connect;
 pub mod connection;
+pub mod live_set;
 pub mod tls;
 pub mod watch;

@@ -1,4 +1,4 @@
-//! The runtime's eye on a live socket.
+//! The runtime's eye on live sockets.
 //!
 //! It knows readiness only; bytes go through the [`Connection`] that the socket belongs to.
 
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 
 use super::connection::Connection;
+use super::live_set::LiveSet;
 
 /// A live socket, registered with the runtime until this is dropped.
 pub type Watch = AsyncFd<Arc<TcpStream>>;
@@ -20,5 +21,15 @@ pub fn watch(connection: &Connection) -> io::Result<Watch> {
     // SAFETY: the `Arc` keeps the descriptor open for as long as it is registered, and a
     // `TcpStream` that is shared cannot be replaced by another.
     let watch = unsafe { AsyncFd::register(stream) };
+    watch.map_err(io::Error::from)
+}
+
+/// Registers a set of sockets with the runtime of the calling thread: it is readable while it has
+/// something to tell.
+#[allow(unsafe_code)]
+pub fn watch_set(set: Arc<LiveSet>) -> io::Result<AsyncFd<Arc<LiveSet>>> {
+    // SAFETY: the `Arc` keeps the descriptor open for as long as it is registered, and a set never
+    // replaces its descriptor.
+    let watch = unsafe { AsyncFd::register(set) };
     watch.map_err(io::Error::from)
 }

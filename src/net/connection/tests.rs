@@ -59,14 +59,11 @@ fn idle_end(connection: &mut Connection) -> CloseReason {
 
 fn receive(connection: &mut Connection) -> Result<Vec<u8>, Received> {
     let mut space = [0; 4096];
-    until(|| {
-        connection.begin_turn();
-        match connection.receive(&mut space) {
-            Ok(Received::Bytes(n)) => Some(Ok(space[..n].to_vec())),
-            Ok(Received::Nothing) => None,
-            Ok(end) => Some(Err(end)),
-            Err(fault) => panic!("{fault:?}"),
-        }
+    until(|| match connection.receive(&mut space) {
+        Ok(Received::Bytes(n)) => Some(Ok(space[..n].to_vec())),
+        Ok(Received::Nothing) => None,
+        Ok(end) => Some(Err(end)),
+        Err(fault) => panic!("{fault:?}"),
     })
 }
 
@@ -211,9 +208,6 @@ fn surplus_plaintext_behind_an_answer_is_seen() {
     });
     connection.start(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     let mut space = [0; 6];
-    until(|| {
-        connection.begin_turn();
-        matches!(connection.receive(&mut space), Ok(Received::Bytes(6))).then_some(())
-    });
+    until(|| matches!(connection.receive(&mut space), Ok(Received::Bytes(6))).then_some(()));
     assert!(connection.has_surplus());
 }

@@ -1,0 +1,202 @@
+//! Caller drive: the engine's own loop receives, decodes and completes.
+//!
+//! ```text
+//!  poll   few slots: look at those in flight, one recv each; many: ask the set of live sockets
+//!  wait   sleep on the set of live sockets, then the same
+//!  fd     that set, for the engine's own epoll
+//! ```
+//!
+//! It runs the very code of thread drive ([`Slot::drive`](super::slot::Slot::drive)), on the
+//! engine's thread. One thread drives at a time. The pool thread only heals: it learns of losses
+//! through a set of its own, and of deadlines through its alarm, and wakes the engine by the
+//! descriptor of the completion queue, which is in the engine's set too.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::Pool;
+use crate::completion::{Completion, CompletionQueue};
+use crate::error::Status;
+use crate::net::live_set::LiveSet;
+
+/// Up to so many slots are looked at one by one; beyond, the kernel is asked first.
+const DIRECT_LOOKS: usize = 16;
+
+/// The number of the completion queue's descriptor among those of the slots.
+const QUEUE: u64 = u64::MAX;
+
+thread_local! {
+    /// The pool that this thread drives at the moment, to recognise calls from callbacks.
+    static DRIVEN: Cell<*const Pool> = const { Cell::new(ptr::null()) };
+}
+
+/// What caller drive keeps beside the pool.
+pub struct Caller {
+    /// The engine's set.
+    live: LiveSet,
+    /// The pool thread's set.
+    pub(super) losses: Arc<LiveSet>,
+    /// Held by the one thread that drives.
+    baton: Mutex<()>,
+    /// The engine sleeps on the set by itself, so polling must clear it.
+    fd_is_out: AtomicBool,
+}
+
+/// The right to drive, for the length of one call.
+pub struct Driving<'a> {
+    _baton: MutexGuard<'a, ()>,
+    /// A callback of one pool may drive another.
+    outer: *const Pool,
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        DRIVEN.set(self.outer);
+    }
+}
+
+impl Caller {
+    /// Makes the sets; `completions` gets its descriptor.
+    pub fn new(completions: &CompletionQueue) -> io::Result<Self> {
+        let live = LiveSet::of_traffic()?;
+        live.add_level(completions.event_fd()?, QUEUE)?;
+        Ok(Self {
+            live,
+            losses: Arc::new(LiveSet::of_losses()?),
+            baton: Mutex::new(()),
+            fd_is_out: AtomicBool::new(false),
+        })
+    }
+
+    /// Watches the socket of a slot until it is closed.
+    pub(super) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
+        self.live.add(socket, u64::from(slot))?;
+        self.losses.add(socket, u64::from(slot))
+    }
+}
+
+impl Pool {
+    /// Whether the calling thread is in a callback of this pool, or is its pool thread.
+    pub fn is_delivering(&self) -> bool {
+        self.is_pool_thread() || ptr::eq(DRIVEN.get(), self)
+    }
+
+    /// Takes up to `limit` completions; in caller drive after a look at what is in flight.
+    /// `Ok(None)`: the pool has ended and all were taken.
+    pub fn poll(
+        &self,
+        limit: usize,
+        take: impl FnMut(Completion),
+    ) -> Result<Option<usize>, Status> {
+        let Some(caller) = &self.caller else { return Ok(self.completions.poll(limit, take)) };
+        let _driving = self.begin_to_drive(caller)?;
+        if self.slots.len() <= DIRECT_LOOKS && !caller.fd_is_out.load(Ordering::Relaxed) {
+            self.drive_in_flight();
+        } else {
+            self.drive_signalled(caller, Some(Duration::ZERO))?;
+        }
+        self.deliver_handed_over();
+        let taken = self.completions.drain(limit, take);
+        if caller.fd_is_out.load(Ordering::Relaxed) {
+            // What is beyond the limit keeps the descriptor readable.
+            self.completions.raise_if_any();
+        }
+        Ok(taken)
+    }
+
+    /// As [`Pool::poll`], but sleeps until there is a completion, at most for `patience`.
+    pub fn wait(
+        &self,
+        limit: usize,
+        patience: Duration,
+        mut take: impl FnMut(Completion),
+    ) -> Result<Option<usize>, Status> {
+        let Some(caller) = &self.caller else {
+            return Ok(self.completions.wait(limit, patience, take));
+        };
+        let _driving = self.begin_to_drive(caller)?;
+        let mut taken = Some(0);
+        self.drive_until(caller, patience, || {
+            taken = self.completions.drain(limit, &mut take);
+            taken != Some(0)
+        })?;
+        if caller.fd_is_out.load(Ordering::Relaxed) {
+            self.completions.raise_if_any();
+        }
+        Ok(taken)
+    }
+
+    /// A descriptor that is readable when a poll may find something.
+    pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
+        let Some(caller) = &self.caller else { return self.completions.event_fd() };
+        caller.fd_is_out.store(true, Ordering::Relaxed);
+        Ok(caller.live.as_fd())
+    }
+
+    /// Takes the right to drive, which one thread at a time can have.
+    pub(super) fn begin_to_drive<'a>(&self, caller: &'a Caller) -> Result<Driving<'a>, Status> {
+        if self.is_delivering() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        let _baton = caller.baton.try_lock().map_err(|_| Status::ERR_DRIVEN)?;
+        Ok(Driving { _baton, outer: DRIVEN.replace(self) })
+    }
+
+    /// Drives until `done`, at most for `patience`. `done` is asked before each sleep.
+    pub(super) fn drive_until(
+        &self,
+        caller: &Caller,
+        patience: Duration,
+        mut done: impl FnMut() -> bool,
+    ) -> Result<(), Status> {
+        // A deadline too far to represent is no deadline.
+        let deadline = Instant::now().checked_add(patience);
+        loop {
+            self.deliver_handed_over();
+            if done() {
+                return Ok(());
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let over = left.is_some_and(|left| left.is_zero());
+            // One look even without any patience: the call is a poll then.
+            self.drive_signalled(caller, left)?;
+            if over {
+                self.deliver_handed_over();
+                done();
+                return Ok(());
+            }
+        }
+    }
+
+    fn drive_signalled(&self, caller: &Caller, patience: Option<Duration>) -> Result<(), Status> {
+        let driven = caller.live.wait(patience, |number| match number {
+            // Deadlines and cancels say no more than: look. Lowered first, so that the next one is
+            // heard.
+            QUEUE => {
+                self.completions.lower();
+                self.drive_in_flight();
+            }
+            slot => self.drive_slot(slot as usize),
+        });
+        driven.map_err(|_| Status::ERR_SYSTEM)
+    }
+
+    fn drive_in_flight(&self) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            if slot.is_in_flight() {
+                self.drive_slot(index);
+            }
+        }
+    }
+
+    fn drive_slot(&self, index: usize) {
+        let slot = &self.slots[index];
+        let turn = slot.drive(self.setting());
+        self.settle(slot, turn);
+    }
+}

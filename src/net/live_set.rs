@@ -1,0 +1,130 @@
+//! Sets of live sockets that one epoll descriptor watches, for caller drive.
+//!
+//! Two such sets are kept: the engine reads through one, and the pool thread learns of losses from
+//! the other, which data never wakes. Both are edge-triggered: an event says "look again", and
+//! whoever looks, looks until there is nothing more. A socket leaves its sets when it is closed.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// Events taken from the kernel by one call; what is left is taken by the next.
+const BATCH: usize = 64;
+
+/// Sockets under one epoll descriptor, each known by a number.
+pub struct LiveSet {
+    epoll: Epoll,
+    interest: EpollFlags,
+}
+
+impl LiveSet {
+    /// A set that tells of all that a reader or a writer waits for.
+    pub fn of_traffic() -> io::Result<Self> {
+        Self::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP)
+    }
+
+    /// A set that tells of ended and reset connections alone.
+    pub fn of_losses() -> io::Result<Self> {
+        Self::new(EpollFlags::EPOLLRDHUP)
+    }
+
+    fn new(interest: EpollFlags) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        Ok(Self { epoll, interest: interest | EpollFlags::EPOLLET })
+    }
+
+    /// Watches a socket until it is closed.
+    pub fn add(&self, socket: &TcpStream, number: u64) -> io::Result<()> {
+        Ok(self.epoll.add(socket, EpollEvent::new(self.interest, number))?)
+    }
+
+    /// Watches a descriptor that is readable for as long as there is something to do.
+    pub fn add_level(&self, fd: BorrowedFd<'_>, number: u64) -> io::Result<()> {
+        Ok(self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, number))?)
+    }
+
+    /// Tells of the sockets that something happened to, waiting for at most `patience` for the
+    /// first; `None` waits without end.
+    pub fn wait(&self, patience: Option<Duration>, mut tell: impl FnMut(u64)) -> io::Result<()> {
+        let timeout = patience.map_or(EpollTimeout::NONE, |patience| {
+            // Rounded up: waking a little late beats turning in circles until it is time.
+            let ms = patience.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128);
+            EpollTimeout::try_from(ms as i32).unwrap_or(EpollTimeout::ZERO)
+        });
+        let mut events = [EpollEvent::empty(); BATCH];
+        match self.epoll.wait(&mut events, timeout) {
+            Ok(count) => events[..count].iter().for_each(|event| tell(event.data())),
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for LiveSet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+impl AsRawFd for LiveSet {
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (near, listener.accept().unwrap().0)
+    }
+
+    fn told(set: &LiveSet) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        set.wait(Some(Duration::ZERO), |number| numbers.push(number)).unwrap();
+        numbers
+    }
+
+    fn told_within_seconds(set: &LiveSet) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        set.wait(Some(Duration::from_secs(10)), |number| numbers.push(number)).unwrap();
+        numbers
+    }
+
+    #[test]
+    fn losses_are_told_and_data_is_not() {
+        let set = LiveSet::of_losses().unwrap();
+        let (near, mut far) = pair();
+        set.add(&near, 7).unwrap();
+        far.write_all(b"data").unwrap();
+        assert_eq!(told(&set), [0; 0]);
+        drop(far);
+        assert_eq!(told_within_seconds(&set), [7]);
+        assert_eq!(told(&set), [0; 0], "once");
+    }
+
+    #[test]
+    fn traffic_is_told_at_each_arrival() {
+        let set = LiveSet::of_traffic().unwrap();
+        let (near, mut far) = pair();
+        set.add(&near, 3).unwrap();
+        assert_eq!(told(&set), [3], "writable from the start");
+        assert_eq!(told(&set), [0; 0]);
+        for _ in 0..2 {
+            far.write_all(b"data").unwrap();
+            assert_eq!(told_within_seconds(&set), [3]);
+        }
+        drop(near);
+        drop(far);
+        assert_eq!(told(&set), [0; 0], "a closed socket has left the set");
+    }
+}
