@@ -1,0 +1,59 @@
+# Tests that need a venue: each gets a mock venue of its own, on ports of its own.
+#
+#   venuepool_add_venue_test(NAME <name> COMMAND <target> [ARGS <arg>...] [TLS]
+#                            [VENUE_ARGS <arg>...] [LABELS <label>...] [TIMEOUT <seconds>])
+#
+# runs the program with, in its environment,
+#   VENUE_URL      where the venue is, such as https://localhost:40123
+#   VENUE_CA       the file with the certificate to trust; empty without TLS
+#   VENUE_CONTROL  the venue's control server, such as http://127.0.0.1:40124
+# VENUE_ARGS go to the mock venue (tests/venue/README.md). Without VENUEPOOL_BUILD_TESTS it does
+# nothing.
+
+# The mock venue is built as the library is: they share what takes longest to compile, and it has to
+# keep up with the load tests.
+if(VENUEPOOL_BUILD_TESTS)
+  set(venuepool_mock_venue "${cargo_release}/mock-venue")
+  add_custom_target(venuepool_mock_venue ALL
+    COMMAND "${CARGO}" build --locked --release -p mock-venue
+      --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}"
+    BYPRODUCTS "${venuepool_mock_venue}"
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+    COMMENT "cargo: the mock venue"
+    USES_TERMINAL VERBATIM)
+  # One cargo at a time: a second one would only wait for the lock of the target folder.
+  add_dependencies(venuepool_mock_venue venuepool_cargo)
+endif()
+
+function(venuepool_add_venue_test)
+  cmake_parse_arguments(PARSE_ARGV 0 test "TLS" "NAME;COMMAND;TIMEOUT" "ARGS;VENUE_ARGS;LABELS")
+  if(test_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "venuepool_add_venue_test: what is ${test_UNPARSED_ARGUMENTS}?")
+  endif()
+  if(NOT VENUEPOOL_BUILD_TESTS)
+    return()
+  endif()
+  set(venue "${venuepool_mock_venue}")
+  if(test_TLS)
+    set(certificates "${CMAKE_CURRENT_BINARY_DIR}/venue-${test_NAME}")
+    file(MAKE_DIRECTORY "${certificates}")
+    list(APPEND venue --tls --cert-dir "${certificates}")
+  endif()
+  add_test(NAME ${test_NAME} COMMAND venuepool_with_venue
+    ${venue} ${test_VENUE_ARGS} -- $<TARGET_FILE:${test_COMMAND}> ${test_ARGS})
+  venuepool_test_properties(${test_NAME} "${test_TIMEOUT}" ${test_LABELS})
+endfunction()
+
+# venuepool_test_properties(name timeout [label...]): what all tests have in common.
+function(venuepool_test_properties name timeout)
+  if(NOT timeout)
+    set(timeout 60)
+  endif()
+  set(labels ${ARGN})
+  if(VENUEPOOL_SANITIZE)
+    list(APPEND labels sanitize)
+  endif()
+  # 77 is how a test says that it cannot run here; it then says why, too.
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT ${timeout} LABELS "${labels}" SKIP_RETURN_CODE 77)
+endfunction()

@@ -1,0 +1,78 @@
+/*
+ * Each public struct has the layout that programs were compiled with. A number here may only be
+ * added; one that has to change breaks programs, and so asks for a new VP_ABI_VERSION.
+ */
+#include "check.h"
+
+#include <stddef.h>
+
+#define SIZE(type, bytes) CHECK_EQ(sizeof(type), bytes)
+#define FIELD(type, field, offset, bytes)                                                          \
+    do {                                                                                           \
+        CHECK_EQ(offsetof(type, field), offset);                                                   \
+        CHECK_EQ(sizeof(((type *)0)->field), bytes);                                               \
+    } while (0)
+
+int main(void) {
+    if (sizeof(void *) != 8) SKIP("the numbers are for 64-bit systems");
+
+    SIZE(vp_status, 4);
+    SIZE(vp_outcome, 4);
+    SIZE(vp_wire, 4);
+    SIZE(vp_close_reason, 4);
+    SIZE(vp_on_complete, 8);
+
+    SIZE(vp_str, 16);
+    FIELD(vp_str, ptr, 0, 8);
+    FIELD(vp_str, len, 8, 8);
+
+    SIZE(vp_error, 272);
+    FIELD(vp_error, struct_size, 0, 8);
+    FIELD(vp_error, status, 8, 4);
+    FIELD(vp_error, os_error, 12, 4);
+    FIELD(vp_error, text, 16, 256);
+
+    SIZE(vp_health, 32);
+    FIELD(vp_health, struct_size, 0, 8);
+    FIELD(vp_health, slots, 8, 4);
+    FIELD(vp_health, live, 12, 4);
+    FIELD(vp_health, idle, 16, 4);
+    FIELD(vp_health, in_flight, 20, 4);
+    FIELD(vp_health, leased, 24, 4);
+    FIELD(vp_health, waiting, 28, 4);
+
+    SIZE(vp_stats, 224);
+    FIELD(vp_stats, struct_size, 0, 8);
+    FIELD(vp_stats, submitted, 8, 8);
+    FIELD(vp_stats, refused, 16, 8);
+    FIELD(vp_stats, answered, 24, 8);
+    FIELD(vp_stats, failed, 32, 8);
+    FIELD(vp_stats, dials, 40, 8);
+    FIELD(vp_stats, connected, 48, 8);
+    FIELD(vp_stats, failed_resolve, 56, 8);
+    FIELD(vp_stats, failed_connect, 64, 8);
+    FIELD(vp_stats, failed_tls, 72, 8);
+    FIELD(vp_stats, failed_system, 80, 8);
+    FIELD(vp_stats, closed, 88, 136);
+
+    SIZE(vp_completion, 88);
+    FIELD(vp_completion, struct_size, 0, 8);
+    FIELD(vp_completion, id, 8, 8);
+    FIELD(vp_completion, user_data, 16, 8);
+    FIELD(vp_completion, outcome, 24, 4);
+    FIELD(vp_completion, wire_state, 28, 4);
+    FIELD(vp_completion, http_status, 32, 4);
+    FIELD(vp_completion, slot, 36, 4);
+    FIELD(vp_completion, response, 40, 8);
+    FIELD(vp_completion, submit_ns, 48, 8);
+    FIELD(vp_completion, write_ns, 56, 8);
+    FIELD(vp_completion, first_byte_ns, 64, 8);
+    FIELD(vp_completion, done_ns, 72, 8);
+    FIELD(vp_completion, bytes_sent, 80, 8);
+
+    SIZE(vp_lease, 16);
+    FIELD(vp_lease, generation, 0, 8);
+    FIELD(vp_lease, slot, 8, 4);
+    FIELD(vp_lease, reserved, 12, 4);
+    return 0;
+}

@@ -1,0 +1,29 @@
+#!/bin/sh
+# abi_symbols.sh SHARED STATIC HEADER ABI: the libraries show the functions of the header and nothing
+# else, the soname carries the ABI number, and the shared one cannot be unloaded.
+set -eu
+shared=$1 static=$2 header=$3 abi=$4
+failed=0
+fail() {
+    echo "$*"
+    failed=1
+}
+
+declared=$(grep -v '^ *\(/\*\|\*\|#\|//\)' "$header" | grep -o '\bvp_[a-z0-9_]*(' | tr -d '(' | sort -u)
+[ "$(echo "$declared" | wc -l)" -gt 50 ] || fail "the header's functions were not found"
+
+same() {
+    [ "$2" = "$declared" ] && return
+    fail "$1 does not show the functions of the header:"
+    echo "$declared" > declared.txt
+    echo "$2" | diff declared.txt - || true
+    rm declared.txt
+}
+same "$shared" "$(nm -D --defined-only "$shared" | awk '{ print $3 }' | sort)"
+same "$static" "$(nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | sort)"
+
+dynamic=$(readelf -dW "$shared")
+echo "$dynamic" | grep -q "SONAME.*\[libvenuepool\.so\.$abi\]" || fail "wrong soname: $dynamic"
+echo "$dynamic" | grep -q 'FLAGS_1.*NODELETE' || fail "no NODELETE: $dynamic"
+grep -q "^#define VP_ABI_VERSION $abi\$" "$header" || fail "VP_ABI_VERSION is not $abi"
+exit $failed

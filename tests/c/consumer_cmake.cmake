@@ -1,0 +1,26 @@
+# Installs, moves the tree somewhere else, and builds and runs a program that finds it there by
+# find_package. cmake -DBUILD=<build tree> -DWORK=<folder> -DVERSION=<x.y.z> -P consumer_cmake.cmake
+
+include("${CMAKE_CURRENT_LIST_DIR}/installed.cmake")
+install_and_move()
+
+function(configure result version)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/consumer"
+    -B "${WORK}/${version}" "-DCMAKE_PREFIX_PATH=${moved}" "-DWANTED_VERSION=${version}"
+    RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(result STREQUAL "FOUND" AND NOT code EQUAL 0)
+    message(FATAL_ERROR "${version} is not found: ${output}")
+  elseif(result STREQUAL "REFUSED" AND code EQUAL 0)
+    message(FATAL_ERROR "${version} is no version that we are compatible with")
+  endif()
+endfunction()
+
+# At 0.x, the next minor version is another library.
+string(REGEX MATCH "^([0-9]+)\\.([0-9]+)" major_minor "${VERSION}")
+math(EXPR next "${CMAKE_MATCH_2} + 1")
+configure(REFUSED "${CMAKE_MATCH_1}.${next}.0")
+configure(FOUND "${VERSION}")
+run("${CMAKE_COMMAND}" --build "${WORK}/${VERSION}")
+foreach(program IN ITEMS consumer_shared consumer_static consumer_cpp)
+  run("${WORK}/${VERSION}/${program}")
+endforeach()

@@ -1,0 +1,99 @@
+// 8 threads submit 12,500 requests each over 4 slots. Each accepted submit has exactly one
+// completion, with the answer to that very request: header and body both carry its number.
+//
+//   every_submit_completes_once queue | callback
+
+#include "venue.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr int kThreads = 8;
+constexpr int kEach = 12500;
+constexpr int kAll = kThreads * kEach;
+
+std::vector<std::atomic<int>> completions(kAll);
+std::atomic<int> completed{0};
+
+// Called once for each completion, from whatever thread.
+void account(const vp_completion &completion) {
+    if (completion.outcome != VP_OUTCOME_OK)
+        CHECK_FAIL("request %llu: %s, %s", (unsigned long long)completion.user_data,
+                   vp_outcome_name(completion.outcome), vp_wire_name(completion.wire_state));
+    CHECK(completion.user_data < kAll);
+    CHECK_EQ(completions[completion.user_data].fetch_add(1), 0);
+    const std::string number = std::to_string(completion.user_data);
+    vp_str id;
+    OK(vp_response_header_find(completion.response, VP_STR("x-request-id"), &id));
+    CHECK_TEXT(id, number.c_str());
+    CHECK_TEXT(vp_response_body(completion.response), number.c_str());
+    CHECK(completion.slot < 4);
+    CHECK(completion.submit_ns <= completion.write_ns);
+    CHECK(completion.write_ns <= completion.done_ns);
+    completed.fetch_add(1);
+}
+
+void on_complete(void *, const vp_completion *completion) {
+    account(*completion);
+}
+
+void submit_all(vp_pool *pool, int thread, bool callback) {
+    vp_request *request;
+    OK(vp_request_new(pool, &request));
+    if (callback) OK(vp_request_set_on_complete(request, on_complete, nullptr));
+    for (int i = 0; i < kEach; i++) {
+        const std::string number = std::to_string(thread * kEach + i);
+        OK(vp_request_begin(request, VP_STR("POST"), VP_STR("/echo?raw=1")));
+        OK(vp_request_header(request, VP_STR("X-Request-Id"), text(number.c_str())));
+        OK(vp_request_body(request, text(number.c_str())));
+        OK(vp_request_set_user_data(request, uint64_t(thread * kEach + i)));
+        // A full line is the only refusal, and then it is this thread's turn to wait.
+        vp_status status;
+        while ((status = vp_submit(pool, request, VP_QUEUE, nullptr)) != VP_OK) {
+            CHECK(status == VP_ERR_WAITING_FULL || status == VP_ERR_COMPLETIONS_FULL);
+            breathe();
+        }
+    }
+    vp_request_free(request);
+}
+
+void take_all(vp_pool *pool) {
+    vp_completion batch[64];
+    while (completed.load() < kAll) {
+        batch[0].struct_size = sizeof *batch;
+        int32_t count = vp_pool_wait(pool, batch, 64, PATIENCE_NS);
+        CHECK(count > 0);
+        for (int32_t i = 0; i < count; i++) {
+            account(batch[i]);
+            vp_response_release(batch[i].response);
+        }
+    }
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    CHECK(argc == 2);
+    const bool callback = std::string(argv[1]) == "callback";
+    vp_pool *pool = venue_pool(4);
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < kThreads; thread++)
+        threads.emplace_back(submit_all, pool, thread, callback);
+    if (!callback) take_all(pool);
+    for (auto &thread : threads) thread.join();
+    const uint64_t deadline = now_ns() + PATIENCE_NS;
+    while (completed.load() < kAll && now_ns() < deadline) breathe();
+
+    CHECK_EQ(completed.load(), kAll);
+    CHECK_EQ(stats_of(pool).submitted, kAll);
+    CHECK_EQ(stats_of(pool).answered, kAll);
+    CHECK_EQ(stats_of(pool).failed, 0);
+    CHECK_EQ(venue_count("requests"), kAll);
+    OK(vp_pool_close(pool));
+    CHECK_EQ(completed.load(), kAll);
+    return 0;
+}

@@ -1,0 +1,67 @@
+/*
+ * After fork() the pool is the parent's: each call in the child answers VP_ERR_FORKED and blocks
+ * nowhere, the parent goes on, and the child may open a pool of its own.
+ */
+#include "venue.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
+    vp_completion completion = empty_completion();
+    vp_health health = {sizeof health, 0, 0, 0, 0, 0, 0};
+    vp_stats stats;
+    stats.struct_size = sizeof stats;
+    vp_error error = {sizeof error, 0, 0, ""};
+    vp_request *another;
+    int32_t fd;
+    alarm(20); /* A call that blocks ends the child, and that fails the test. */
+    CHECK_STATUS(vp_submit(pool, request, 0, NULL), VP_ERR_FORKED);
+    CHECK_STATUS(vp_submit(pool, request, VP_QUEUE, NULL), VP_ERR_FORKED);
+    CHECK_STATUS(vp_execute(pool, request, 0, &completion), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_try_acquire(pool, &lease), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_acquire(pool, UINT64_MAX, &lease), VP_ERR_FORKED);
+    CHECK_STATUS(vp_lease_submit(pool, lease, request, NULL), VP_ERR_FORKED);
+    CHECK_STATUS(vp_lease_release(pool, lease), VP_ERR_FORKED);
+    CHECK_STATUS(vp_cancel(pool, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_poll(pool, &completion, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_wait(pool, &completion, 1, UINT64_MAX), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_fd(pool, &fd), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_health(pool, &health), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_stats(pool, &stats), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_FORKED);
+    CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_shutdown(pool, 0), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_close(pool), VP_ERR_FORKED);
+
+    vp_pool *own = venue_pool(1);
+    request = request_to(own, "GET", "/api/v3/time");
+    OK(vp_execute(own, request, 0, &completion));
+    CHECK_EQ(completion.http_status, 200);
+    vp_response_release(completion.response);
+    vp_request_free(request);
+    OK(vp_pool_close(own));
+    exit(0);
+}
+
+int main(void) {
+    vp_pool *pool = venue_pool(2);
+    vp_request *request = request_to(pool, "GET", "/api/v3/ping");
+    vp_lease lease;
+    OK(vp_pool_try_acquire(pool, &lease));
+    pid_t pid = fork();
+    if (pid == 0) child(pool, request, lease);
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+
+    vp_completion completion = empty_completion();
+    OK(vp_execute(pool, request, 0, &completion));
+    CHECK_EQ(completion.http_status, 200);
+    CHECK_EQ(stats_of(pool).connected, 2); /* The child has ended no connection of ours. */
+    CHECK_EQ(health_of(pool).live, 2);
+    vp_response_release(completion.response);
+    vp_request_free(request);
+    OK(vp_pool_close(pool));
+    return 0;
+}

@@ -1,0 +1,279 @@
+/*
+ * Every function of the header, called with NULL, zeros and stray sizes: each answers with the right
+ * status, writes nothing, and nothing crashes. The test every_function_is_tested_with_null reads
+ * this file for names.
+ */
+#include "venue.h"
+
+static const vp_str NOTHING = {NULL, 0};
+static const vp_str BROKEN = {NULL, 3};
+
+static void never_called(void *context, const vp_completion *completion) {
+    (void)context;
+    (void)completion;
+    CHECK_FAIL("a callback that nobody asked for");
+}
+
+static void version(void) {
+    CHECK(vp_version_string()[0] != 0);
+    CHECK_EQ(vp_version_number(), VP_VERSION_NUMBER);
+    static const int32_t strays[] = {INT32_MIN, -1000, 98, 1000, INT32_MAX};
+    for (size_t i = 0; i < sizeof strays / sizeof *strays; i++) {
+        CHECK(strcmp(vp_status_name(strays[i]), "VP_UNKNOWN") == 0);
+        CHECK(strcmp(vp_outcome_name(strays[i]), "VP_UNKNOWN") == 0);
+        CHECK(strcmp(vp_wire_name(strays[i]), "VP_UNKNOWN") == 0);
+        CHECK(strcmp(vp_close_reason_name(strays[i]), "VP_UNKNOWN") == 0);
+    }
+}
+
+static void config_is_null(void) {
+    CHECK_STATUS(vp_config_new(NULL), VP_ERR_NULL);
+    vp_config_free(NULL);
+    vp_str url = VP_STR("http://localhost");
+    CHECK_STATUS(vp_config_set_url(NULL, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_base_path(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_default_header(NULL, url, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_connections(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_degraded_open(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_cpu(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_connect_timeout_ns(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_tls_handshake_timeout_ns(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_request_timeout_ns(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_request_capacity(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_response_capacity(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_body_size(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_head_size(NULL, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_headers(NULL, 10), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_completion_capacity(NULL, 10), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_waiting_capacity(NULL, 10), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_nodelay(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_tcp_keepalive(NULL, 0, 0, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_socket_buffers(NULL, 0, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_bind_address(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_addresses(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_backoff(NULL, 1000, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_dials_per_second(NULL, 5), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_ca_pem(NULL, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_client_cert_pem(NULL, url, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_server_name(NULL, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_alpn(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_insecure_skip_verify(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_key_log(NULL, 1), VP_ERR_NULL);
+}
+
+static void config_gets_nothing(vp_config *config) {
+    CHECK_STATUS(vp_config_set_url(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_url(config, NOTHING), VP_ERR_URL);
+    CHECK_STATUS(vp_config_set_base_path(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_default_header(config, NOTHING, NOTHING), VP_ERR_HEADER_NAME);
+    CHECK_STATUS(vp_config_add_default_header(config, BROKEN, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_default_header(config, text("A"), BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_connections(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_connections(config, UINT32_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_thread_name(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_cpu(config, -2), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_cpu(config, INT32_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_connect_timeout_ns(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_tls_handshake_timeout_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_request_timeout_ns(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_request_capacity(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_response_capacity(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_body_size(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_head_size(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_headers(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_headers(config, 257), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_completion_capacity(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_tcp_keepalive(config, 1, 1, UINT32_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_socket_buffers(config, UINT64_MAX, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_bind_address(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_bind_address(config, text("nowhere")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_config_set_addresses(config, text("127.0.0.1,,")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_config_set_backoff(config, 0, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_backoff(config, 2000, 1000), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_dials_per_second(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_ca_pem(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_client_cert_pem(config, BROKEN, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_server_name(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_alpn(config, BROKEN), VP_ERR_NULL);
+}
+
+static void open_with(const vp_config *config) {
+    vp_pool *pool = NULL;
+    vp_error error = {sizeof error, 0, 0, ""};
+    CHECK_STATUS(vp_pool_open(NULL, &pool, &error), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_open(config, NULL, &error), VP_ERR_NULL);
+    error.struct_size = 0;
+    CHECK_STATUS(vp_pool_open(config, &pool, &error), VP_ERR_STRUCT_SIZE);
+    error.struct_size = SIZE_MAX;
+    CHECK_STATUS(vp_pool_open(config, &pool, &error), VP_ERR_STRUCT_SIZE);
+    CHECK(pool == NULL);
+    vp_config *empty;
+    OK(vp_config_new(&empty));
+    CHECK_STATUS(vp_pool_open(empty, &pool, NULL), VP_ERR_URL);
+    vp_config_free(empty);
+    CHECK(pool == NULL);
+}
+
+static void pool_is_null(vp_request *request) {
+    vp_health health = {sizeof health, 0, 0, 0, 0, 0, 0};
+    vp_stats stats;
+    stats.struct_size = sizeof stats;
+    vp_error error = {sizeof error, 0, 0, ""};
+    vp_completion completion = empty_completion();
+    vp_lease lease = {0, 0, 0};
+    uint64_t id = 0;
+    int32_t fd = -1;
+    CHECK_STATUS(vp_pool_shutdown(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_close(NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_health(NULL, &health), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_stats(NULL, &stats), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_last_dial_error(NULL, &error), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
+    CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
+    CHECK_STATUS(vp_execute(NULL, request, 0, &completion), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_try_acquire(NULL, &lease), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_acquire(NULL, 0, &lease), VP_ERR_NULL);
+    CHECK_STATUS(vp_lease_submit(NULL, lease, request, &id), VP_ERR_NULL);
+    CHECK_STATUS(vp_lease_release(NULL, lease), VP_ERR_NULL);
+    CHECK_STATUS(vp_cancel(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_poll(NULL, &completion, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_wait(NULL, &completion, 1, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_fd(NULL, &fd), VP_ERR_NULL);
+    CHECK_EQ(fd, -1);
+}
+
+static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
+    CHECK_STATUS(vp_pool_health(pool, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_stats(pool, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_new(pool, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_submit(pool, NULL, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_submit(pool, request, ~0u, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_execute(pool, NULL, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_execute(pool, request, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_try_acquire(pool, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_acquire(pool, 0, NULL), VP_ERR_NULL);
+    vp_lease none = {0, 0, 0}, stray = {77, UINT32_MAX, 9};
+    CHECK_STATUS(vp_lease_submit(pool, none, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_lease_submit(pool, none, request, NULL), VP_ERR_STALE_LEASE);
+    CHECK_STATUS(vp_lease_submit(pool, stray, request, NULL), VP_ERR_STALE_LEASE);
+    CHECK_STATUS(vp_lease_release(pool, none), VP_ERR_STALE_LEASE);
+    CHECK_STATUS(vp_lease_release(pool, stray), VP_ERR_STALE_LEASE);
+    CHECK_STATUS(vp_cancel(pool, 0), VP_ERR_UNKNOWN_ID);
+    CHECK_STATUS(vp_cancel(pool, UINT64_MAX), VP_ERR_UNKNOWN_ID);
+    CHECK_STATUS(vp_pool_poll(pool, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_wait(pool, NULL, 1, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_fd(pool, NULL), VP_ERR_NULL);
+
+    vp_completion completion = empty_completion();
+    CHECK_STATUS(vp_pool_poll(pool, &completion, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_wait(pool, &completion, 0, 0), VP_ERR_ARGUMENT);
+    static const size_t strays[] = {0, 1, 8, SIZE_MAX};
+    for (size_t i = 0; i < sizeof strays / sizeof *strays; i++) {
+        vp_health health = {strays[i], 0, 0, 0, 0, 0, 0};
+        vp_stats stats;
+        stats.struct_size = strays[i];
+        vp_error error = {strays[i], 0, 0, ""};
+        completion.struct_size = strays[i];
+        CHECK_STATUS(vp_pool_health(pool, &health), VP_ERR_STRUCT_SIZE);
+        CHECK_STATUS(vp_pool_stats(pool, &stats), VP_ERR_STRUCT_SIZE);
+        CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_STRUCT_SIZE);
+        CHECK_STATUS(vp_pool_poll(pool, &completion, 1), VP_ERR_STRUCT_SIZE);
+        CHECK_STATUS(vp_pool_wait(pool, &completion, 1, 0), VP_ERR_STRUCT_SIZE);
+        CHECK_STATUS(vp_execute(pool, request, 0, &completion), VP_ERR_STRUCT_SIZE);
+    }
+}
+
+static void request_is_null(void) {
+    vp_str bytes;
+    uint8_t *body;
+    vp_request_free(NULL);
+    CHECK_STATUS(vp_request_begin(NULL, text("GET"), text("/")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_query(NULL, text("a"), text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_query_raw(NULL, text("a=b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_header(NULL, text("a"), text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_body(NULL, text("a")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_body_reserve(NULL, 1, &body), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_body_commit(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_mark(NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_rewind(NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_timeout_ns(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_user_data(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_on_complete(NULL, never_called, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_bytes(NULL, &bytes), VP_ERR_NULL);
+}
+
+static void request_gets_nothing(vp_request *request) {
+    CHECK_STATUS(vp_request_begin(request, BROKEN, text("/")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_begin(request, text("GET"), BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_begin(request, NOTHING, text("/")), VP_ERR_METHOD);
+    CHECK_STATUS(vp_request_begin(request, text("GET"), NOTHING), VP_ERR_PATH);
+    OK(vp_request_begin(request, text("POST"), text("/api/v3/ping")));
+    CHECK_STATUS(vp_request_query(request, BROKEN, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_query(request, text("a"), BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_query_raw(request, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_header(request, BROKEN, text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_header(request, text("a"), BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_body(request, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_body_reserve(request, 1, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_bytes(request, NULL), VP_ERR_NULL);
+    OK(vp_request_set_on_complete(request, never_called, NULL));
+    OK(vp_request_set_on_complete(request, NULL, NULL));
+    vp_str bytes;
+    OK(vp_request_bytes(request, &bytes));
+    CHECK(bytes.len > 0 && memcmp(bytes.ptr, "POST /api/v3/ping HTTP/1.1\r\n", 28) == 0);
+}
+
+static void response_is_null(void) {
+    vp_str value;
+    CHECK_EQ(vp_response_status(NULL), 0);
+    CHECK_EQ(vp_response_version(NULL), 0);
+    CHECK_EQ(vp_response_header_count(NULL), 0);
+    CHECK_EQ(vp_response_reason(NULL).len, 0);
+    CHECK_EQ(vp_response_body(NULL).len, 0);
+    CHECK_STATUS(vp_response_header_at(NULL, 0, &value, &value), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_header_find(NULL, text("a"), &value), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_retain(NULL), VP_ERR_NULL);
+    vp_response_release(NULL);
+}
+
+static void response_gets_nothing(vp_response *response) {
+    vp_str value;
+    OK(vp_response_header_at(response, 0, NULL, NULL));
+    CHECK_STATUS(vp_response_header_at(response, SIZE_MAX, NULL, NULL), VP_ERR_NOT_FOUND);
+    CHECK_STATUS(vp_response_header_find(response, text("a"), NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_header_find(response, BROKEN, &value), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_header_find(response, NOTHING, &value), VP_ERR_NOT_FOUND);
+}
+
+int main(void) {
+    version();
+    config_is_null();
+    vp_config *config = venue_config(2);
+    config_gets_nothing(config);
+    open_with(config);
+    vp_pool *pool;
+    OK(vp_pool_open(config, &pool, NULL)); /* Refused settings have left no trace. */
+    vp_config_free(config);
+
+    vp_request *request;
+    OK(vp_request_new(pool, &request));
+    CHECK_STATUS(vp_submit(pool, request, 0, NULL), VP_ERR_PHASE); /* Nothing was begun. */
+    request_is_null();
+    request_gets_nothing(request);
+    OK(vp_request_begin(request, text("GET"), text("/api/v3/ping")));
+    pool_is_null(request);
+    pool_gets_nothing(pool, request);
+    CHECK_EQ(venue_count("requests"), 0);
+
+    vp_completion completion = empty_completion();
+    OK(vp_execute(pool, request, 0, &completion));
+    CHECK_EQ(completion.http_status, 200);
+    response_is_null();
+    response_gets_nothing(completion.response);
+    vp_response_release(completion.response);
+    vp_request_free(request);
+    OK(vp_pool_close(pool));
+    return 0;
+}
