@@ -24,7 +24,9 @@ static void expect_cancelled(uint64_t id, vp_wire wire) {
 
 int main(void) {
     vp_config *config = venue_config(1);
+    /* Each cancel in flight costs the connection, and the test its next dial. */
     OK(vp_config_set_dials_per_second(config, 1000));
+    OK(vp_config_set_backoff(config, MILLISECOND_NS, MILLISECOND_NS));
     OK(vp_pool_open(config, &pool, NULL));
     vp_config_free(config);
     request = request_to(pool, "GET", "/api/v3/ping");

@@ -8,6 +8,7 @@ enum { MOST = 1024 };
 
 int main(void) {
     static char known[MOST];
+    int threads = thread_count(), fds = fd_count();
     for (int fd = 0; fd < MOST; fd++) known[fd] = fcntl(fd, F_GETFD) >= 0;
     vp_pool *pool = venue_pool(3);
     int32_t queue_fd;
@@ -33,6 +34,6 @@ int main(void) {
     CHECK(seen >= 4); /* The three connections and the queue's. */
     vp_request_free(request);
     OK(vp_pool_close(pool));
-    for (int fd = 0; fd < MOST; fd++) CHECK_EQ(fcntl(fd, F_GETFD) >= 0, known[fd]);
+    until_as_before(threads, fds);
     return 0;
 }

@@ -29,6 +29,7 @@ static void loses_its_connection(vp_pool *pool, vp_lease lease, vp_request *requ
 int main(void) {
     vp_pool *pool = venue_pool(2);
     vp_request *request = request_to(pool, "GET", "/api/v3/ping");
+    vp_request *slow = request_to(pool, "GET", "/api/v3/time");
     vp_lease first, second, third;
     OK(vp_pool_try_acquire(pool, &first));
     OK(vp_pool_try_acquire(pool, &second));
@@ -41,8 +42,8 @@ int main(void) {
     for (int i = 0; i < 20; i++) exchange(pool, first, request);
     CHECK_EQ(venue_count("max_requests_on_connection"), 20);
 
-    venue_do("POST /fault?spec=delay=200ms,first:1");
-    OK(vp_lease_submit(pool, first, request, NULL));
+    venue_do("POST /fault?spec=delay=200ms,on:/api/v3/time");
+    OK(vp_lease_submit(pool, first, slow, NULL));
     CHECK_STATUS(vp_lease_submit(pool, first, request, NULL), VP_ERR_SLOT_BUSY);
     exchange(pool, second, request); /* The other one is free of that. */
     vp_response_release(next_completion(pool).response);
@@ -50,8 +51,7 @@ int main(void) {
     loses_its_connection(pool, first, request);
 
     /* Given back in flight: the slot rejoins once the exchange is over. */
-    venue_do("POST /fault?spec=delay=200ms,first:1");
-    OK(vp_lease_submit(pool, first, request, NULL));
+    OK(vp_lease_submit(pool, first, slow, NULL));
     OK(vp_lease_release(pool, first));
     CHECK_STATUS(vp_lease_release(pool, first), VP_ERR_STALE_LEASE);
     CHECK_STATUS(vp_lease_submit(pool, first, request, NULL), VP_ERR_STALE_LEASE);
@@ -63,6 +63,7 @@ int main(void) {
     OK(vp_lease_release(pool, third));
     OK(vp_lease_release(pool, second));
     CHECK_EQ(health_of(pool).idle, 2);
+    vp_request_free(slow);
     vp_request_free(request);
     OK(vp_pool_close(pool));
     return 0;

@@ -20,11 +20,7 @@ static void must_fail(const vp_config *config, vp_status step, const char *words
     if (strstr(error.text, words) == NULL) CHECK_FAIL("'%s' lacks '%s'", error.text, words);
     printf("%s: %s (errno %d)\n", vp_status_name(step), error.text, error.os_error);
     CHECK_STATUS(vp_pool_open(config, &pool, NULL), step);
-    /* A look-up that was left behind ends in its own time; all else is gone already. */
-    uint64_t deadline = now_ns() + PATIENCE_NS;
-    while (step == VP_ERR_RESOLVE && thread_count() > threads && now_ns() < deadline) breathe();
-    CHECK_EQ(thread_count(), threads);
-    CHECK_EQ(fd_count(), fds);
+    until_as_before(threads, fds);
 }
 
 static void must_fail_at(const char *url, vp_status step, const char *words) {

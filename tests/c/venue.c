@@ -164,6 +164,13 @@ int fd_count(void) {
     return entries("/proc/self/fd") - 1; /* The one that looks. */
 }
 
+void until_as_before(int threads, int fds) {
+    uint64_t deadline = now_ns() + PATIENCE_NS;
+    while ((thread_count() != threads || fd_count() != fds) && now_ns() < deadline) breathe();
+    CHECK_EQ(thread_count(), threads);
+    CHECK_EQ(fd_count(), fds);
+}
+
 uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

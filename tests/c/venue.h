@@ -58,6 +58,11 @@ char *read_file(const char *path);
 int thread_count(void);
 int fd_count(void);
 
+/* Waits until there are no more of them than before; fails the test when that takes too long. The
+ * kernel lists a thread for a moment after it was joined, and a name look-up ends in its own time.
+ */
+void until_as_before(int threads, int fds);
+
 uint64_t now_ns(void);
 
 /* Gives the CPU away for a moment, between two looks at something that will come true. */
