@@ -4,8 +4,12 @@
 # "lib" silently lose LTO. Cargo runs at each build and decides itself what is to be compiled; what
 # it made is copied only if it differs, so that nothing is linked anew without need.
 
-find_program(CARGO cargo HINTS "$ENV{HOME}/.cargo/bin" REQUIRED)
+find_program(CARGO cargo HINTS "$ENV{HOME}/.cargo/bin")
 mark_as_advanced(CARGO)
+if(NOT CARGO)
+  message(FATAL_ERROR "cargo is needed to build venuepool: install Rust 1.88 or newer, "
+    "or say where it is by -DCARGO=/path/to/cargo")
+endif()
 
 set(soname "libvenuepool.so.${VENUEPOOL_ABI}")
 set(shared_name "libvenuepool.so.${PROJECT_VERSION}")

@@ -1,0 +1,62 @@
+# The front door; needs a C and C++ compiler, make and cargo, and gets the rest itself.
+#
+# Everything is built in build/ (CMake, and cargo's release artefacts) and target/ (cargo's tests).
+
+.DEFAULT_GOAL := library
+CARGO ?= cargo
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+URL ?=
+
+# Tests run side by side, and wait much more than they compute.
+CTEST_JOBS ?= 4
+
+# Asked by each recipe that needs it, because cmake may have to be installed first.
+cmake = $(or $(shell scripts/ensure-cmake.sh),$(error there is no cmake))
+# ctest lies beside it.
+ctest = $(dir $(cmake))ctest
+CONFIGURED := build/CMakeCache.txt
+CONFIGURED_ASAN := build/asan/CMakeCache.txt
+
+MAKEFLAGS += --no-print-directory
+# One step after the other: each of them uses all cores itself.
+.NOTPARALLEL:
+.PHONY: help library demo test test-rust test-c test-sanitize install clean
+
+help: ## This list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+library: $(CONFIGURED) ## The shared and the static library, in build/lib (the default).
+	$(cmake) --build build --target venuepool
+
+demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends it to a real host.
+	$(cmake) --build build --parallel $(JOBS)
+	@scripts/demo.sh $(URL)
+
+test: test-rust test-c test-sanitize ## All tests and checks.
+
+test-rust: ## Format, lints, and the tests of the crates.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --locked --workspace --quiet
+
+test-c: $(CONFIGURED) ## The tests in C and C++, the examples, and the installed package.
+	$(cmake) --build build --parallel $(JOBS)
+	cd build && $(ctest) --output-on-failure --parallel $(CTEST_JOBS)
+
+test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan and UBSan.
+	$(cmake) --build build/asan --parallel $(JOBS)
+	cd build/asan && $(ctest) --output-on-failure --parallel $(CTEST_JOBS) --label-regex sanitize
+
+install: library ## Into PREFIX, /usr/local by default.
+	$(cmake) --install build $(if $(PREFIX),--prefix $(PREFIX))
+
+clean: ## Removes build/ and target/.
+	rm -rf build target
+
+$(CONFIGURED): CMakeLists.txt
+	$(cmake) -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo
+
+# The same library, so cargo's folder is shared; only the C and C++ code is built differently.
+$(CONFIGURED_ASAN): CMakeLists.txt
+	$(cmake) -S . -B build/asan -DCMAKE_BUILD_TYPE=Debug -DVENUEPOOL_SANITIZE=address,undefined \
+	    -DVENUEPOOL_CARGO_TARGET_DIR=$(CURDIR)/build/cargo
