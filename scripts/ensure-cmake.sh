@@ -43,7 +43,7 @@ pip() {
     command -v python3 >/dev/null || return 1
     say "no cmake here; installing it with pip into $tools"
     mkdir -p "$tools"
-    python3 -m venv "$tools/venv" >&2 && "$tools/venv/bin/pip" install --quiet cmake >&2
+    python3 -m venv --clear "$tools/venv" >&2 && "$tools/venv/bin/pip" install --quiet cmake >&2
 }
 
 if ! command -v c++ >/dev/null && ! command -v g++ >/dev/null && [ -z "${CXX:-}" ]; then
