@@ -806,8 +806,7 @@ class Lease {
         return {status, id};
     }
 
-    /// Gives the slot back now; VP_ERR_STALE_LEASE when that was done. An exchange that is in flight
-    /// goes on.
+    /// Gives the slot back now; VP_ERR_STALE_LEASE when that was done. An exchange in flight goes on.
     Status release() noexcept {
         if (pool_ == nullptr) return VP_ERR_STALE_LEASE;
         return vp_lease_release(std::exchange(pool_, nullptr), raw_);
@@ -914,14 +913,15 @@ class Pool {
 
     Status cancel(std::uint64_t id) noexcept { return vp_cancel(raw_, id); }
 
-    /// Takes what completions there are: `for (Completion& done : pool.poll(room))`. What `room` held
-    /// before is let go.
+    /// Takes what completions there are: `for (Completion& done : pool.poll(room))`. What `room`
+    /// held before is let go.
     template <std::size_t N>
     Batch poll(Completions<N>& room) noexcept {
         vp_completion* out = empty(room);
         return batch(room, vp_pool_poll(raw_, out, N));
     }
-    /// As poll, but sleeps until there is one, at most for `timeout`; nanoseconds::max() is for ever.
+    /// As poll, but sleeps until there is one, at most for `timeout`; nanoseconds::max() waits
+    /// without end.
     template <std::size_t N>
     Batch wait(Completions<N>& room, std::chrono::nanoseconds timeout) noexcept {
         vp_completion* out = empty(room);
@@ -959,7 +959,7 @@ class Pool {
 
     void end() noexcept {
         if (raw_ == nullptr) return;
-        // Against the rules, in a callback: the best that can be done without waiting for ourselves.
+        // Against the rules, in a callback: the best that can be done without waiting for itself.
         if (close() == VP_ERR_WOULD_DEADLOCK) (void)shutdown();
         // Nobody can poll them any more, and the pool keeps its memory until somebody did.
         Completions<16> rest;
