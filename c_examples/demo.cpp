@@ -105,7 +105,8 @@ void cause_trouble(const venuepool::Pool& pool, const char* url, nanoseconds tim
         heals.add(watch_heal(pool, std::move(what), cause));
     };
     after("one connection is reset (RST)", [&] { return control.kill("rst", 1); });
-    after("two connections are closed (FIN)", [&] { return control.kill("fin", 2); });
+    after("all connections are closed at once (FIN)",
+          [&] { return control.kill("fin", connections); });
     after("two orders are executed, and reset instead of answered", [&] {
         control.fault("rst-response=first:2,on:/api/v3/order");
         return 2U;
@@ -238,6 +239,9 @@ void print_table(std::uint64_t sent, const OrderTracker& tracker, const std::vec
         std::printf("  %-58s %llu lost, %8.1f ms\n", heal.what.c_str(), print_int(heal.connections),
                     to_ms(heal.took));
     }
+    std::printf(
+        "  (a pool makes five dials per second after a burst; dials while the venue is\n"
+        "  down count, so a restart takes longer: venues ban those who storm them)\n");
     std::printf("\n  LATENCY, submit to done, misfortunes included\n  ");
     tracker.latency().print();
 }
