@@ -160,7 +160,7 @@ inline Status status_of(const Error& error) noexcept {
     return error.status();
 }
 inline std::string_view text_of(Status) noexcept {
-    return {};
+    return "venuepool";
 }
 inline std::string_view text_of(const Error& error) noexcept {
     return error.text();
@@ -172,8 +172,8 @@ template <typename Reason>
     throw std::system_error(make_error_code(status_of(reason)), std::string(text_of(reason)));
 #else
     const std::string_view text = text_of(reason);
-    std::fprintf(stderr, "venuepool: %s: %.*s\n", vp_status_name(status_of(reason).code()),
-                 static_cast<int>(text.size()), text.data());
+    std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(text.size()), text.data(),
+                 vp_status_name(status_of(reason).code()));
     std::abort();
 #endif
 }

@@ -1,0 +1,382 @@
+// venuepool.hpp keeps its promises: ownership, moves, chaining, errors. Compiled with exceptions and
+// RTTI, and without both.
+#include "venuepool.hpp"
+
+#include "check.h"
+
+#include <atomic>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+namespace vp = venuepool;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr auto patience = seconds(20);
+
+// --------------------------------------------------------------------------------- what types are
+
+template <typename T>
+constexpr bool owns =
+    std::is_nothrow_move_constructible<T>::value&& std::is_nothrow_move_assignable<T>::value&&
+        std::is_nothrow_default_constructible<T>::value &&
+    !std::is_copy_constructible<T>::value && !std::is_copy_assignable<T>::value;
+
+static_assert(owns<vp::Config> && owns<vp::Pool> && owns<vp::Request> && owns<vp::Lease>,
+              "each owner moves, and cannot be copied");
+static_assert(owns<vp::Response> && owns<vp::Completion>, "a second holder says retain()");
+static_assert(std::is_trivially_copyable<vp::ResponseView>::value &&
+                  std::is_trivially_copyable<vp::CompletionView>::value &&
+                  std::is_trivially_copyable<vp::Result<std::uint64_t>>::value,
+              "views and ids travel in registers");
+static_assert(sizeof(vp::Request) <= 2 * sizeof(void*) && sizeof(vp::Pool) == sizeof(void*),
+              "the wrapper is thin");
+
+using Chain = decltype(std::declval<vp::Request&>().begin("", "").query("", "").header("", ""));
+static_assert(std::is_same<Chain, vp::Request&>::value, "building chains");
+static_assert(noexcept(std::declval<vp::Pool&>().submit(std::declval<vp::Request&>())) && noexcept(
+                  std::declval<vp::Pool&>().poll(std::declval<vp::Completions<4>&>())),
+              "nothing on the hot path throws");
+
+template <typename F, typename = void>
+struct can_complete : std::false_type {};
+template <typename F>
+struct can_complete<
+    F, std::void_t<decltype(std::declval<vp::Request&>().on_complete(std::declval<F>()))>>
+    : std::true_type {};
+struct Callable {
+    void operator()(vp::CompletionView) const noexcept {}
+};
+static_assert(can_complete<Callable&>::value && can_complete<const Callable&>::value, "references");
+static_assert(!can_complete<Callable>::value && !can_complete<const Callable>::value,
+              "a temporary would be gone before it is called");
+
+// ----------------------------------------------------------------------------------------- support
+
+std::string file(const char* path) {
+    std::string content;
+    if (std::FILE* const file = std::fopen(path, "rb")) {
+        char block[4096];
+        for (std::size_t n; (n = std::fread(block, 1, sizeof block, file)) > 0;) {
+            content.append(block, n);
+        }
+        std::fclose(file);
+    }
+    return content;
+}
+
+vp::Config config(std::uint32_t connections = 1) {
+    vp::Config config;
+    config.url(std::getenv("VENUE_URL")).connections(connections);
+    const std::string ca = file(std::getenv("VENUE_CA"));
+    if (!ca.empty()) config.ca_pem(ca);
+    return config;
+}
+
+vp::Pool open(std::uint32_t connections = 1) {
+    return vp::Pool::open(config(connections)).value();
+}
+
+/// A request whose answer holds `word`.
+vp::Request echo(const vp::Pool& pool, const std::string& word) {
+    auto request = pool.new_request().value();
+    request.begin("POST", "/echo?raw=1").body(word);
+    return request;
+}
+
+template <typename T>
+void move_to_itself(T& object) {
+    T& same = object;
+    object = std::move(same);
+}
+
+// ------------------------------------------------------------------------------------------- tests
+
+void statuses_are_error_codes() {
+    const vp::Status timeout = VP_ERR_TIMEOUT;
+    const std::error_code code = timeout;
+    CHECK(!timeout.ok() && vp::Status().ok());
+    CHECK(timeout == VP_ERR_TIMEOUT && timeout != VP_OK);
+    CHECK(code.value() == VP_ERR_TIMEOUT && code.category() == vp::category());
+    CHECK(code == std::errc::timed_out && code.message() == "VP_ERR_TIMEOUT");
+    CHECK(!std::error_code(vp::Status()));
+    CHECK(timeout.name() == "VP_ERR_TIMEOUT");
+    CHECK(vp::to_string(VP_OUTCOME_OK) == "VP_OUTCOME_OK");
+    CHECK(vp::to_string(VP_WIRE_PARTIAL) == "VP_WIRE_PARTIAL");
+    CHECK(vp::to_string(VP_CLOSE_REASON_RESET) == "VP_CLOSE_REASON_RESET");
+}
+
+void value_throws_only_where_exceptions_are() {
+    vp::Result<int> good(VP_OK, 7);
+    CHECK(good && *good == 7 && good.value() == 7);
+    const vp::Result<int> bad(VP_ERR_NO_SLOT, 0);
+    CHECK(!bad && bad.status() == VP_ERR_NO_SLOT);
+#if defined(__cpp_exceptions)
+    try {
+        (void)bad.value();
+        CHECK(false);
+    } catch (const std::system_error& error) {
+        CHECK(error.code() == vp::Status(VP_ERR_NO_SLOT));
+        CHECK(std::string_view(error.what()) == "venuepool: VP_ERR_NO_SLOT");
+    }
+#endif
+}
+
+void config_remembers_its_first_refusal() {
+    vp::Config config;
+    config.url("https://example.com").connections(0).url("no url").nodelay();
+    CHECK(config.status() == VP_ERR_ARGUMENT);
+    const auto pool = vp::Pool::open(config);
+    CHECK(!pool && pool.status() == VP_ERR_ARGUMENT);
+    CHECK(pool.error().text().find("connections") != std::string_view::npos);
+
+    vp::Config other = std::move(config);
+    CHECK(other.status() == VP_ERR_ARGUMENT);
+    other = vp::Config();
+    CHECK(other.status().ok());
+}
+
+void a_failed_open_says_why() {
+    const auto pool = vp::Pool::open(vp::Config().url("http://127.0.0.1:1").connections(1));
+    CHECK(pool.status() == VP_ERR_CONNECT);
+    CHECK(pool.error().os_error() != 0 && !pool.error().text().empty());
+}
+
+void empty_objects_refuse() {
+    vp::Pool pool;
+    vp::Request request;
+    vp::Lease lease;
+    vp::Completions<2> room;
+    CHECK(!pool && !request && !lease && !vp::Response());
+    CHECK(request.begin("GET", "/").status() == VP_ERR_NULL);
+    CHECK(pool.submit(request).status() == VP_ERR_NULL);
+    CHECK(pool.poll(room).status() == VP_ERR_NULL && pool.close() == VP_ERR_NULL);
+    CHECK(pool.new_request().status() == VP_ERR_NULL && pool.try_acquire().status() == VP_ERR_NULL);
+    CHECK(lease.submit(request).status() == VP_ERR_NULL);
+    CHECK(lease.release() == VP_ERR_STALE_LEASE && lease.slot() == VP_NO_SLOT);
+    CHECK(vp::Response().status() == 0 && vp::Response().body().empty());
+    CHECK(!vp::Response().retain() && !vp::Response().header_find("a"));
+    CHECK(vp::Completion().response().headers().begin() ==
+          vp::Completion().response().headers().end());
+}
+
+void moves_leave_nothing_behind() {
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "moved");
+    vp::Pool new_pool = std::move(pool);
+    vp::Request new_request = std::move(request);
+    CHECK(!pool && !request && new_pool && new_request);
+    CHECK(pool.submit(new_request).status() == VP_ERR_NULL);
+    move_to_itself(new_pool);
+    move_to_itself(new_request);
+
+    vp::Completion done = new_pool.execute(new_request).value();
+    move_to_itself(done);
+    vp::Completion new_done = std::move(done);
+    CHECK(!done.response() && new_done.response().body() == "moved");
+    vp::Response response = new_done.take_response();
+    move_to_itself(response);
+    vp::Response new_response = std::move(response);
+    CHECK(!response && !new_done.response() && new_response.body() == "moved");
+    new_response = vp::Response();
+    CHECK(!new_response);
+    new_pool = vp::Pool();
+    CHECK(!new_pool);
+}
+
+/// In C a refused begin leaves the request of before, which an unchecked submit would send again.
+void a_refused_piece_is_never_sent_without() {
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "an order");
+    CHECK(pool.execute(request).value().ok());
+    CHECK(pool.submit(request.begin("POST", "no path")).status() == VP_ERR_PATH);
+    request.begin("POST", "/echo").header("bad name", "x").body("an order without its header");
+    CHECK(request.status() == VP_ERR_HEADER_NAME);
+    CHECK(pool.submit(request).status() == VP_ERR_HEADER_NAME);
+    CHECK(pool.execute(request).status() == VP_ERR_HEADER_NAME);
+    CHECK(pool.try_acquire()->submit(request).status() == VP_ERR_HEADER_NAME);
+    CHECK(pool.stats()->submitted == 1);
+    CHECK(request.begin("POST", "/echo").body("all there").status().ok());
+    CHECK(pool.execute(request).value().ok());
+}
+
+void templates_rewind_to_their_own_mark() {
+    vp::Pool pool = open();
+    vp::Request request = pool.new_request().value();
+    CHECK(request.rewind().status() == VP_ERR_PHASE);
+    request.begin("POST", "/echo?raw=1").header("X-Kind", "order").mark();
+    for (const char* const word : {"one", "two"}) {
+        CHECK(pool.execute(request.rewind().body(word)).value().response().body() == word);
+    }
+    CHECK(request.rewind().header("", "refused").status() == VP_ERR_HEADER_NAME);
+    CHECK(request.rewind().body("three").status().ok());
+    CHECK(request.begin("POST", "no path").rewind().status() == VP_ERR_PHASE);
+}
+
+void inputs_are_copied_and_bodies_built_in_place() {
+    vp::Pool pool = open();
+    vp::Request request = pool.new_request().value();
+    {
+        std::string method = "POST", path = "/echo", name = "a b", value = "ä", text = "X-Text";
+        request.begin(method, path).query(name, value).query_raw("raw=1").header(text, path);
+        method = path = name = value = text = "overwritten";
+    }
+    const auto room = request.body_reserve(100);
+    std::memcpy(room.value(), "in place", 8);
+    CHECK(request.body_commit(8).status().ok());
+    const std::string_view bytes = request.bytes().value();
+    CHECK(bytes.substr(0, bytes.find("\r\n")) == "POST /echo?a%20b=%C3%A4&raw=1 HTTP/1.1");
+    CHECK(bytes.find("X-Text: /echo\r\n") != std::string_view::npos);
+    CHECK(pool.execute(request).value().response().body() == "in place");
+}
+
+void completions_tell_all() {
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "queue");
+    vp::Completions<4> room;
+    CHECK(pool.poll(room).empty() && pool.poll(room).status().ok());
+    CHECK(pool.wait(room, nanoseconds(1)).empty() && pool.wait(room, seconds(-1)).empty());
+    const std::uint64_t id = pool.submit(request.user_data(42).timeout(seconds(5))).value();
+    const vp::Batch batch = pool.wait(room, patience);
+    CHECK(batch.size() == 1);
+    for (const vp::Completion& done : batch) {
+        CHECK(done.id() == id && done.user_data() == 42 && done.ok() && done.may_have_executed());
+        CHECK(done.outcome() == VP_OUTCOME_OK && done.wire_state() == VP_WIRE_ANSWERED);
+        CHECK(done.http_status() == 200 && done.slot() == 0 && done.bytes_sent() > 0);
+        CHECK(done.submit_time().count() > 0 && done.submit_time() <= done.write_time());
+        CHECK(done.write_time() <= done.done_time() && done.first_byte_time() <= done.done_time());
+        CHECK(done.elapsed() > nanoseconds(0) && done.elapsed() < patience);
+        CHECK(std::chrono::steady_clock::now().time_since_epoch() >= done.done_time());
+    }
+    CHECK(pool.cancel(id) == VP_ERR_UNKNOWN_ID);
+    CHECK(pool.fd().value() >= 0 && pool.health()->idle == 1);
+    CHECK(pool.last_dial_error().status() == VP_ERR_NOT_FOUND);
+}
+
+void a_room_holds_until_the_next_poll() {
+    vp::Pool pool = open();
+    vp::Request request = pool.new_request().value();
+    vp::Completions<2> room;
+    vp::Completion kept;
+    for (const char* const word : {"first", "second", "third"}) {
+        CHECK(pool.submit(request.begin("POST", "/echo?raw=1").body(word)).ok());
+        const vp::Batch batch = pool.wait(room, patience);
+        CHECK(batch.size() == 1 && batch.begin()->response().body() == word);
+        if (!kept.response()) kept = std::move(*batch.begin());
+    }
+    CHECK(kept.response().body() == "first");
+}
+
+void callbacks_reach_callables() {
+    vp::Pool pool = open(2);
+    vp::Request request = echo(pool, "called");
+    std::atomic<int> calls{0};
+    vp::Response kept;
+    const auto thread = std::this_thread::get_id();
+    auto callback = [&](vp::CompletionView done) {
+        CHECK(std::this_thread::get_id() != thread);
+        CHECK(done.user_data() == 5 && done.response().body() == "called");
+        kept = done.response().retain();
+        ++calls;
+    };
+    CHECK(pool.submit(request.on_complete(callback).user_data(5)).ok());
+    while (calls.load() == 0) std::this_thread::yield();
+
+    const auto count = [](void* context, const vp_completion*) {
+        ++*static_cast<std::atomic<int>*>(context);
+    };
+    CHECK(pool.submit(request.on_complete(count, &calls), VP_QUEUE).ok());
+    while (calls.load() == 1) std::this_thread::yield();
+
+    vp::Completions<1> room;
+    CHECK(pool.submit(request.on_complete(nullptr), VP_QUEUE).ok());
+    CHECK(pool.wait(room, patience).size() == 1 && calls.load() == 2);
+    CHECK(pool.close().ok() && kept.body() == "called");
+}
+
+void leases_come_back_by_themselves() {
+    vp::Lease survivor;
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "leased");
+    {
+        vp::Lease lease = pool.try_acquire().value();
+        CHECK(lease && lease.slot() == 0 && pool.health()->leased == 1);
+        CHECK(pool.try_acquire().status() == VP_ERR_NO_SLOT);
+        CHECK(pool.submit(request).status() == VP_ERR_NO_SLOT);
+        CHECK(pool.acquire(std::chrono::milliseconds(1)).status() == VP_ERR_TIMEOUT);
+        CHECK(lease.submit(request).ok());
+        vp::Lease other = std::move(lease);
+        move_to_itself(other);
+        CHECK(!lease && other);
+    }
+    vp::Completions<1> room;
+    CHECK(pool.wait(room, patience).size() == 1);
+    survivor = pool.acquire(patience).value();
+    CHECK(survivor.release().ok() && survivor.release() == VP_ERR_STALE_LEASE);
+    survivor = pool.acquire(patience).value();
+    pool = vp::Pool();
+}
+
+void responses_outlive_their_pool() {
+    vp::Response response;
+    {
+        vp::Pool pool = open();
+        vp::Request request = echo(pool, "outlives");
+        vp::Completion done = pool.execute(request).value();
+        response = done.response().retain();
+    }
+    CHECK(response.status() == 200 && response.version() == 11 && response.body() == "outlives");
+    for (std::size_t i = 0; i < vp::Response::body_padding; ++i) {
+        CHECK(response.body().data()[response.body().size() + i] == 0);
+    }
+    std::size_t fields = 0;
+    for (const vp::Header header : response.headers()) {
+        CHECK(!header.name.empty() && header.name == response.header_at(fields).name);
+        ++fields;
+    }
+    CHECK(fields > 20 && fields == response.header_count());
+    CHECK(response.header_find("SERVER").value() == "nginx" && !response.header_find("X-None"));
+    CHECK(response.header_at(fields).name.empty());
+}
+
+void pools_end_gently_or_at_once() {
+    vp::Pool gentle = open();
+    vp::Request request = echo(gentle, "end");
+    CHECK(gentle.submit(request).ok() && gentle.shutdown(patience).ok());
+    CHECK(gentle.submit(request).status() == VP_ERR_CLOSED);
+    vp::Completions<4> room;
+    const vp::Batch last = gentle.wait(room, patience);
+    CHECK(last.size() == 1 && last.begin()->ok());
+    const vp::Batch none = gentle.wait(room, nanoseconds::max());
+    CHECK(none.empty() && none.status() == VP_ERR_CLOSED);
+
+    // Nobody polls this one; a leak checker would see what is left.
+    vp::Pool abrupt = open();
+    vp::Request lost = echo(abrupt, "nobody polls");
+    CHECK(abrupt.submit(lost).ok());
+}
+
+}  // namespace
+
+int main() {
+    statuses_are_error_codes();
+    value_throws_only_where_exceptions_are();
+    config_remembers_its_first_refusal();
+    a_failed_open_says_why();
+    empty_objects_refuse();
+    moves_leave_nothing_behind();
+    a_refused_piece_is_never_sent_without();
+    templates_rewind_to_their_own_mark();
+    inputs_are_copied_and_bodies_built_in_place();
+    completions_tell_all();
+    a_room_holds_until_the_next_poll();
+    callbacks_reach_callables();
+    leases_come_back_by_themselves();
+    responses_outlive_their_pool();
+    pools_end_gently_or_at_once();
+    return 0;
+}
