@@ -1,0 +1,34 @@
+//! The code in the README is the code that is compiled and run.
+
+use std::fs;
+use std::path::Path;
+
+/// The code block that follows the marker of a file.
+fn block<'a>(readme: &'a str, file: &str) -> &'a str {
+    let marker = format!("<!-- {file} -->\n```");
+    let start = readme.find(&marker).unwrap_or_else(|| panic!("no block for {file}"));
+    let code = &readme[start + marker.len()..];
+    let first_line = code.find('\n').unwrap() + 1;
+    &code[first_line..code.find("\n```").unwrap() + 1]
+}
+
+#[test]
+fn the_examples_in_the_readme_are_those_that_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for file in ["c_examples/readme.c", "c_examples/readme.cpp"] {
+        let code = fs::read_to_string(root.join(file)).unwrap();
+        assert_eq!(block(&readme, file), code, "{file}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(root.join(target).exists(), "{page}: {target}");
+        }
+    }
+}
