@@ -4,6 +4,7 @@
  *   epoll_loop --url https://localhost:40123 --ca ca.pem --count 100
  *
  * A timer stands for the market: at each tick an order is sent. Nothing here blocks but epoll_wait.
+ * The same code serves both drives; with --drive caller this thread reads the answers itself.
  */
 #include "example.h"
 

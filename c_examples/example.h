@@ -35,12 +35,14 @@
         }                                                                                   \
     } while (0)
 
-/* --url URL, --ca FILE, --control URL, --count N; else VENUE_URL, VENUE_CA, VENUE_CONTROL. */
+/* --url URL, --ca FILE, --control URL, --count N, --drive caller; without them VENUE_URL, VENUE_CA,
+ * VENUE_CONTROL, and the example's own choice. */
 struct arguments {
     const char *url;
     vp_str ca_pem;       /* what the file holds; empty when there is none */
     const char *control; /* the mock venue's control server; empty when there is none */
     unsigned long count;
+    uint32_t drive; /* VP_DRIVE_THREAD or VP_DRIVE_CALLER */
 };
 
 static inline vp_str text(const char *string) {
@@ -75,6 +77,8 @@ static inline struct arguments parse_arguments(int argc, char **argv, const char
     arguments.ca_pem = read_pem(argument(argc, argv, "--ca", getenv("VENUE_CA")));
     arguments.control = argument(argc, argv, "--control", getenv("VENUE_CONTROL"));
     arguments.count = strtoul(argument(argc, argv, "--count", default_count), NULL, 10);
+    arguments.drive = strcmp(argument(argc, argv, "--drive", ""), "caller") == 0 ? VP_DRIVE_CALLER
+                                                                                 : VP_DRIVE_THREAD;
     if (arguments.url[0] == '\0' || arguments.count == 0) {
         fprintf(stderr, "usage: %s --url URL [--ca FILE] [--control URL] [--count N]\n", argv[0]);
         exit(2);
@@ -90,6 +94,7 @@ static inline vp_pool *open_pool(const struct arguments *arguments) {
     vp_error error = {.struct_size = sizeof error};
     CHECK_OK(vp_config_new(&config));
     CHECK_OK(vp_config_set_url(config, text(arguments->url)));
+    CHECK_OK(vp_config_set_drive(config, arguments->drive));
     if (arguments->ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
     if (vp_pool_open(config, &pool, &error) != VP_OK) {
         fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);

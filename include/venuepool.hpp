@@ -521,7 +521,10 @@ class Config {
         return remember("degraded_open", vp_config_set_degraded_open(raw_, on));
     }
 
-    // The pool thread.
+    // Who drives, and the pool thread.
+    Config& drive(std::uint32_t who) noexcept {
+        return remember("drive", vp_config_set_drive(raw_, who));
+    }
     Config& thread_name(std::string_view name) noexcept {
         return remember("thread_name", vp_config_set_thread_name(raw_, detail::str(name)));
     }
@@ -726,14 +729,15 @@ class Request {
         return set(vp_request_set_user_data(raw_, number));
     }
 
-    /// Completions go to `function` on the pool thread instead of the queue.
+    /// Completions go to `function` instead of the queue: on the pool thread or, in caller drive,
+    /// in poll and wait.
     Request& on_complete(vp_on_complete function, void* context) noexcept {
         return set(vp_request_set_on_complete(raw_, function, context));
     }
     /// Completions go to the queue again.
     Request& on_complete(std::nullptr_t) noexcept { return on_complete(nullptr, nullptr); }
-    /// Completions go to `callable(CompletionView)` on the pool thread. It is kept by reference: it
-    /// must live until the last completion. It must not throw: that ends the process.
+    /// Completions go to `callable(CompletionView)`. It is kept by reference: it must live until
+    /// the last completion. It must not throw: that ends the process.
     template <typename Callable>
     Request& on_complete(Callable& callable) noexcept {
         static_assert(std::is_invocable<Callable&, CompletionView>::value,

@@ -298,6 +298,22 @@ void callbacks_reach_callables() {
     CHECK(pool.close().ok() && kept.body() == "called");
 }
 
+void callables_run_in_poll_in_caller_drive() {
+    vp::Pool pool = vp::Pool::open(config().drive(VP_DRIVE_CALLER)).value();
+    vp::Request request = echo(pool, "driven");
+    vp::Completions<1> room;
+    int calls = 0;
+    const auto thread = std::this_thread::get_id();
+    auto callback = [&](vp::CompletionView done) {
+        CHECK(std::this_thread::get_id() == thread && done.response().body() == "driven");
+        ++calls;
+    };
+    CHECK(pool.submit(request.on_complete(callback)).ok());
+    while (calls == 0) CHECK(pool.wait(room, nanoseconds(1000)).status().ok());
+    CHECK(pool.submit(request.on_complete(nullptr)).ok());
+    CHECK(pool.wait(room, patience).size() == 1 && calls == 1);
+}
+
 void leases_come_back_by_themselves() {
     vp::Lease survivor;
     vp::Pool pool = open();
@@ -375,6 +391,7 @@ int main() {
     completions_tell_all();
     a_room_holds_until_the_next_poll();
     callbacks_reach_callables();
+    callables_run_in_poll_in_caller_drive();
     leases_come_back_by_themselves();
     responses_outlive_their_pool();
     pools_end_gently_or_at_once();
