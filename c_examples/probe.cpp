@@ -49,8 +49,8 @@ struct Results {
     }
 
     Latency latency;
-    std::map<int, int> statuses;
-    std::map<std::string, int> failures;
+    std::map<int, std::uint64_t> statuses;
+    std::map<std::string, std::uint64_t> failures;
 };
 
 venuepool::Result<venuepool::Pool, venuepool::Error> open(const arguments& arguments,
@@ -83,25 +83,28 @@ void ask(venuepool::Pool& pool, const Target& target, steady_clock::duration tim
     }
 }
 
+void row(const std::string& name, std::uint64_t count) {
+    std::printf("  %-34s %8llu\n", name.c_str(), static_cast<unsigned long long>(count));
+}
+
 void print_table(const venuepool::Pool& pool, const Results& results) {
     std::printf("\n  GETS\n");
     for (const auto& [status, count] : results.statuses) {
-        std::printf("  HTTP %-24d %8d\n", status, count);
+        row("HTTP " + std::to_string(status), count);
     }
-    for (const auto& [failure, count] : results.failures) {
-        std::printf("  %-29s %8d\n", failure.c_str(), count);
-    }
+    for (const auto& [failure, count] : results.failures) row(failure, count);
     const vp_stats stats = *pool.stats();
-    std::printf("\n  CONNECTIONS\n  made  %29llu\n",
-                static_cast<unsigned long long>(stats.connected));
+    std::printf("\n  CONNECTIONS\n");
+    row("made", stats.connected);
     for (int reason = 0; reason < VP_CLOSE_REASONS; ++reason) {
-        if (stats.closed[reason] == 0) continue;
-        std::printf("  %-29s %5llu\n", vp_close_reason_name(reason),
-                    static_cast<unsigned long long>(stats.closed[reason]));
+        if (stats.closed[reason] > 0) row(vp_close_reason_name(reason), stats.closed[reason]);
     }
     std::printf("\n  LATENCY, submit to done\n  ");
     results.latency.print();
-    std::printf("\n");
+    std::printf(
+        "\n  The first request of a connection and the network between make the tail; orders "
+        "would\n"
+        "  take the same way, and be signed and checked by the venue on top.\n\n");
 }
 
 }  // namespace
