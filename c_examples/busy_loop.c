@@ -3,7 +3,7 @@
  *
  *   busy_loop --url https://localhost:40123 --ca ca.pem --count 2000
  *
- * In caller drive the pool thread only heals: vp_pool_poll reads the sockets on this thread, so that
+ * In caller drive the pool thread only heals: vp_pool_poll reads the sockets on this thread, and so
  * nothing is handed from thread to thread. Give the loop a core of its own, where you can.
  */
 #include "example.h"

@@ -35,7 +35,7 @@ unsigned long long print_int(std::uint64_t number) {
     return number;
 }
 
-// ------------------------------------------------------------------------------------------ engines
+// ----------------------------------------------------------------------------------------- engines
 
 /// One engine thread: an order every `pause`, and each number until it is accepted.
 void trade(venuepool::Pool& pool, const std::string& run, unsigned first,
@@ -52,7 +52,7 @@ void trade(venuepool::Pool& pool, const std::string& run, unsigned first,
     }
 }
 
-// -------------------------------------------------------------------------------------- misfortunes
+// ------------------------------------------------------------------------------------- misfortunes
 
 /// What was done to the connections, and how long it took until all were live again.
 struct Heal {
@@ -209,7 +209,7 @@ std::uint64_t run_engines(venuepool::Pool& pool, const std::string& run, OrderTr
     return sent.load();
 }
 
-// ------------------------------------------------------------------------------------------ verdict
+// ----------------------------------------------------------------------------------------- verdict
 
 void row(const char* name, std::uint64_t number, const char* remark = "") {
     std::printf("  %-28s %8llu   %s\n", name, print_int(number), remark);

@@ -810,7 +810,7 @@ class Lease {
         return {status, id};
     }
 
-    /// Gives the slot back now; VP_ERR_STALE_LEASE when that was done. An exchange in flight goes on.
+    /// Gives the slot back now; VP_ERR_STALE_LEASE when that was done. What is in flight goes on.
     Status release() noexcept {
         if (pool_ == nullptr) return VP_ERR_STALE_LEASE;
         return vp_lease_release(std::exchange(pool_, nullptr), raw_);

@@ -1,5 +1,5 @@
-// venuepool.hpp keeps its promises: ownership, moves, chaining, errors. Compiled with exceptions and
-// RTTI, and without both.
+// venuepool.hpp keeps its promises: ownership, moves, chaining, errors. Compiled with exceptions
+// and RTTI, and without both.
 #include "venuepool.hpp"
 
 #include "check.h"
