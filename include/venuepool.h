@@ -45,6 +45,13 @@
 #define VP_API
 #endif
 
+/** A vp_str of a string literal. */
+#if defined(__cplusplus)
+#define VP_STR(literal) (vp_str{"" literal, sizeof(literal) - 1})
+#else
+#define VP_STR(literal) ((vp_str){"" literal, sizeof(literal) - 1})
+#endif
+
 /**
  * `slot` of a request that never got one.
  */
@@ -1167,7 +1174,8 @@ VP_API vp_status vp_pool_shutdown(struct vp_pool *pool, uint64_t grace_ns) VP_NO
 /**
  * Ends the pool: shuts it down without grace unless that was done before, says goodbye to the peer
  * (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs and none
- * will. Completions that were not polled can still be polled, and responses stay valid.
+ * will. Completions that were not polled can still be polled (until then the pool keeps its
+ * memory), and responses stay valid.
  *
  * Threads: any but the pool thread. Blocks for the rest of the grace.
  * Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
@@ -1227,6 +1235,10 @@ VP_API void vp_request_free(struct vp_request *request) VP_NOEXCEPT;
  * Begins a new request: the method (any token but CONNECT) and the path, which starts with `/` and
  * is put behind the base path. The path may hold a query. Timeout, user data and callback stay as
  * they were set.
+ *
+ * A refused building call spoils the request: all later ones, and submit, answer the same status
+ * until `vp_request_begin` or `vp_request_rewind` succeeds. So it is enough to check the submit,
+ * and an overlooked refusal sends neither half an order nor the order before it once more.
  *
  * Threads: one at a time.
  * Lifetime: both are copied.
@@ -1590,10 +1602,3 @@ VP_API void vp_response_release(struct vp_response *response) VP_NOEXCEPT;
 #endif  // __cplusplus
 
 #endif  /* VENUEPOOL_H */
-
-/** A vp_str of a string literal. */
-#if defined(__cplusplus)
-#define VP_STR(literal) (vp_str{"" literal, sizeof(literal) - 1})
-#else
-#define VP_STR(literal) ((vp_str){"" literal, sizeof(literal) - 1})
-#endif

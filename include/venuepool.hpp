@@ -659,15 +659,12 @@ class Request {
     }
 
     Request(Request&& other) noexcept
-        : raw_(std::exchange(other.raw_, nullptr)),
-          status_(other.status_),
-          marked_(other.marked_) {}
+        : raw_(std::exchange(other.raw_, nullptr)), status_(other.status_) {}
     Request& operator=(Request&& other) noexcept {
         if (this != &other) {
             if (raw_ != nullptr) vp_request_free(raw_);
             raw_ = std::exchange(other.raw_, nullptr);
             status_ = other.status_;
-            marked_ = other.marked_;
         }
         return *this;
     }
@@ -678,7 +675,6 @@ class Request {
     Status status() const noexcept { return status_; }
 
     Request& begin(std::string_view method, std::string_view path) noexcept {
-        marked_ = false;
         status_ = vp_request_begin(raw_, detail::str(method), detail::str(path));
         return *this;
     }
@@ -713,12 +709,10 @@ class Request {
     /// Templates: mark what all orders have in common, then rewind for each order.
     Request& mark() noexcept {
         if (status_.ok()) status_ = vp_request_mark(raw_);
-        marked_ = status_.ok();
         return *this;
     }
     Request& rewind() noexcept {
-        // After a begin that was refused, C would go back to the template before.
-        status_ = marked_ ? Status(vp_request_rewind(raw_)) : Status(VP_ERR_PHASE);
+        status_ = vp_request_rewind(raw_);
         return *this;
     }
 
@@ -772,7 +766,6 @@ class Request {
 
     vp_request* raw_ = nullptr;
     Status status_;
-    bool marked_ = false;
 };
 
 // ------------------------------------------------------------------------------------------- Lease

@@ -68,7 +68,8 @@ pub unsafe extern "C" fn vp_pool_shutdown(pool: *mut vp_pool, grace_ns: u64) -> 
 
 /// Ends the pool: shuts it down without grace unless that was done before, says goodbye to the peer
 /// (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs and none
-/// will. Completions that were not polled can still be polled, and responses stay valid.
+/// will. Completions that were not polled can still be polled (until then the pool keeps its
+/// memory), and responses stay valid.
 ///
 /// Threads: any but the pool thread. Blocks for the rest of the grace.
 /// Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.

@@ -26,7 +26,7 @@ struct Target {
     context: usize,
 }
 
-/// Works on a request.
+/// Works on a request. A step that is refused, be it for its arguments, spoils it.
 ///
 /// # Safety
 /// `request` is as the header demands.
@@ -34,8 +34,11 @@ unsafe fn build(
     request: *mut vp_request,
     step: impl FnOnce(&mut Request) -> Result<(), Status>,
 ) -> Status {
-    // SAFETY: the caller's promise.
-    status(|| step(&mut unsafe { borrow_mut(request) }?.request))
+    status(|| {
+        // SAFETY: the caller's promise.
+        let request = &mut unsafe { borrow_mut(request) }?.request;
+        step(request).inspect_err(|status| request.spoil(*status))
+    })
 }
 
 /// Makes a request object for a pool. It takes its memory here, and none later.
@@ -72,6 +75,10 @@ pub unsafe extern "C" fn vp_request_free(request: *mut vp_request) {
 /// Begins a new request: the method (any token but CONNECT) and the path, which starts with `/` and
 /// is put behind the base path. The path may hold a query. Timeout, user data and callback stay as
 /// they were set.
+///
+/// A refused building call spoils the request: all later ones, and submit, answer the same status
+/// until `vp_request_begin` or `vp_request_rewind` succeeds. So it is enough to check the submit,
+/// and an overlooked refusal sends neither half an order nor the order before it once more.
 ///
 /// Threads: one at a time.
 /// Lifetime: both are copied.
@@ -154,8 +161,10 @@ pub unsafe extern "C" fn vp_request_body_reserve(
 ) -> Status {
     status(|| {
         // SAFETY: the header.
-        let (request, out) = unsafe { (borrow_mut(request)?, borrow_mut(out)?) };
-        *out = request.request.body_reserve(capacity)?.as_mut_ptr();
+        let request = &mut unsafe { borrow_mut(request) }?.request;
+        // SAFETY: the header.
+        let out = unsafe { borrow_mut(out) }.inspect_err(|status| request.spoil(*status))?;
+        *out = request.body_reserve(capacity)?.as_mut_ptr();
         Ok(())
     })
 }

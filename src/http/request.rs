@@ -9,9 +9,11 @@
 //! ```
 //!
 //! The buffer has its full size from the start and stays initialised: building allocates nothing,
-//! and a reserved body need not be zeroed. `State` says how much of it counts. A call first writes
-//! behind the bytes that count, and only then changes the state, so a call that is refused on the
-//! way has changed nothing. This file knows no connection, no clock and no configuration.
+//! and a reserved body need not be zeroed. `State` says how much of it counts.
+//!
+//! A refused call spoils the request: whoever overlooks the refusal must not send an order that
+//! lacks a piece, or the order before it once more. Every later call answers the same status, until
+//! `begin` or `rewind` succeeds. This file knows no connection, no clock and no configuration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,6 +61,8 @@ enum Phase {
     Reserved { capacity: usize },
     /// All of it.
     Finished,
+    /// A call was refused: nothing of this is to be sent.
+    Spoiled(Status),
 }
 
 const CONTENT_LENGTH: &[u8] = b"Content-Length: ";
@@ -85,33 +89,10 @@ impl Request {
     /// # Errors
     /// `ERR_METHOD`, `ERR_PATH`; `ERR_TOO_LARGE` if the request line is over the capacity.
     pub fn begin(&mut self, method: &[u8], path: &[u8]) -> Result<(), Status> {
-        if !field::is_token(method) || method == b"CONNECT" {
-            return Err(Status::ERR_METHOD);
-        }
-        let whole_server = method == b"OPTIONS" && path == b"*";
-        if !(whole_server || path.starts_with(b"/") && field::is_target(path)) {
-            return Err(Status::ERR_PATH);
-        }
-        let (phase, base_path, end) = if whole_server {
-            (Phase::Header, &b""[..], self.origin.target_end())
-        } else {
-            (Phase::Target, self.origin.base_path(), &b""[..])
-        };
-        // Here alone writing overwrites bytes that count, so whether all fits is known before.
-        let len = method.len() + 1 + base_path.len() + path.len() + end.len();
-        if len > self.buf.len() {
-            return Err(Status::ERR_TOO_LARGE);
-        }
-        let mut out = Writer { buf: &mut self.buf, at: 0 };
-        out.put(method)?;
-        out.put(b" ")?;
-        out.put(base_path)?;
-        out.put(path)?;
-        out.put(end)?;
-        let joint = if path.contains(&b'?') { b'&' } else { b'?' };
-        self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
+        // Also when it is refused: what was built before is over.
         self.mark = None;
-        Ok(())
+        let written = self.write_request_line(method, path);
+        self.keep(written)
     }
 
     /// Appends `name=value` to the query. All but unreserved characters is percent-encoded, with
@@ -120,15 +101,8 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if not begun, for `*`, or after a header; `ERR_TOO_LARGE`.
     pub fn query(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        let joint = self.state.joint;
-        let mut out = self.query_writer()?;
-        out.put(&[joint])?;
-        out.put_encoded(name)?;
-        out.put(b"=")?;
-        out.put_encoded(value)?;
-        self.state.len = out.at;
-        self.state.joint = b'&';
-        Ok(())
+        let written = self.write_query(name, value);
+        self.keep(written)
     }
 
     /// Appends a piece of query that is already encoded, such as `symbol=BTCUSDT&side=BUY`. An
@@ -138,19 +112,8 @@ impl Request {
     /// `ERR_PHASE` as [`query`](Self::query); `ERR_PATH` for a byte that may not stand in a query
     /// (RFC 3986 section 3.4) or a broken percent triplet; `ERR_TOO_LARGE`.
     pub fn query_raw(&mut self, piece: &[u8]) -> Result<(), Status> {
-        let joint = self.state.joint;
-        let mut out = self.query_writer()?;
-        if !field::is_target(piece) {
-            return Err(Status::ERR_PATH);
-        }
-        if piece.is_empty() {
-            return Ok(());
-        }
-        out.put(&[joint])?;
-        out.put(piece)?;
-        self.state.len = out.at;
-        self.state.joint = b'&';
-        Ok(())
+        let written = self.write_query_raw(piece);
+        self.keep(written)
     }
 
     /// Appends a header. It takes the place of a default header of the same name. White space
@@ -162,17 +125,8 @@ impl Request {
     /// `ERR_HEADER_RESERVED` for Host, Content-Length and Transfer-Encoding, and for Expect,
     /// Upgrade and `Connection: upgrade`, which the pool does not do; `ERR_TOO_LARGE`.
     pub fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        let mut out = self.header_writer()?;
-        field::check_header(name, value)?;
-        out.put(name)?;
-        out.put(b": ")?;
-        out.put(value)?;
-        out.put(b"\r\n")?;
-        self.state.len = out.at;
-        self.state.phase = Phase::Header;
-        self.state.overridden |= self.origin.overridden_by(name);
-        self.state.closes |= field::says_close(name, value);
-        Ok(())
+        let written = self.write_header(name, value);
+        self.keep(written)
     }
 
     /// Ends the request with a copy of `body`, and its Content-Length, also when it is empty.
@@ -180,14 +134,8 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if not begun, or after a body; `ERR_TOO_LARGE`.
     pub fn body(&mut self, body: &[u8]) -> Result<(), Status> {
-        let mut out = self.head_writer()?;
-        out.put(CONTENT_LENGTH)?;
-        write_decimal(out.skip(decimal_width(body.len()))?, body.len());
-        out.put(HEAD_END)?;
-        out.put(body)?;
-        let len = out.at;
-        self.end_at(len);
-        Ok(())
+        let written = self.write_body(body);
+        self.keep(written)
     }
 
     /// Ends the head and gives `capacity` bytes in place for a body to be written into. What is in
@@ -199,14 +147,8 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if not begun, or after a body; `ERR_TOO_LARGE`.
     pub fn body_reserve(&mut self, capacity: usize) -> Result<&mut [u8], Status> {
-        let mut out = self.head_writer()?;
-        out.put(CONTENT_LENGTH)?;
-        out.skip(decimal_width(capacity))?;
-        out.put(HEAD_END)?;
-        let start = out.at;
-        out.skip(capacity)?;
-        self.state.len = start;
-        self.state.phase = Phase::Reserved { capacity };
+        let reserved = self.reserve_body(capacity);
+        let start = self.keep(reserved)?;
         Ok(&mut self.buf[start..start + capacity])
     }
 
@@ -215,18 +157,8 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if nothing is reserved; `ERR_ARGUMENT` if `len` is more than what is reserved.
     pub fn body_commit(&mut self, len: usize) -> Result<(), Status> {
-        let Phase::Reserved { capacity } = self.state.phase else {
-            return Err(Status::ERR_PHASE);
-        };
-        if len > capacity {
-            return Err(Status::ERR_ARGUMENT);
-        }
-        let start = self.state.len;
-        let length_end = start - HEAD_END.len();
-        let length_start = length_end - decimal_width(capacity);
-        write_decimal(&mut self.buf[length_start..length_end], len);
-        self.end_at(start + len);
-        Ok(())
+        let written = self.commit_body(len);
+        self.keep(written)
     }
 
     /// Ends the request, if no body has done so, and gives its bytes. A request without a body has
@@ -237,13 +169,8 @@ impl Request {
     /// `ERR_PHASE` if not begun, or if a reserved body was not committed; `ERR_TOO_LARGE` if the
     /// default headers do not fit behind what was built.
     pub fn finish(&mut self) -> Result<&[u8], Status> {
-        if self.state.phase != Phase::Finished {
-            let expects_body = matches!(self.method(), b"POST" | b"PUT" | b"PATCH");
-            let mut out = self.head_writer()?;
-            out.put(if expects_body { b"Content-Length: 0\r\n\r\n" } else { b"\r\n" })?;
-            let len = out.at;
-            self.end_at(len);
-        }
+        let ended = self.write_end();
+        self.keep(ended)?;
         self.bytes()
     }
 
@@ -254,7 +181,7 @@ impl Request {
     pub fn bytes(&self) -> Result<&[u8], Status> {
         match self.state.phase {
             Phase::Finished => Ok(&self.buf[..self.state.len]),
-            _ => Err(Status::ERR_PHASE),
+            _ => Err(self.not_now()),
         }
     }
 
@@ -264,10 +191,13 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if not begun, or after a body or `finish`.
     pub fn mark(&mut self) -> Result<(), Status> {
-        match self.state.phase {
-            Phase::Target | Phase::Header => self.mark = Some(self.state),
-            _ => return Err(Status::ERR_PHASE),
+        // Also when it is refused: a rewind must not bring back another template than meant.
+        self.mark = None;
+        if !matches!(self.state.phase, Phase::Target | Phase::Header) {
+            let refusal = self.not_now();
+            return self.keep(Err(refusal));
         }
+        self.mark = Some(self.state);
         Ok(())
     }
 
@@ -276,8 +206,14 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if nothing was marked since `begin`.
     pub fn rewind(&mut self) -> Result<(), Status> {
-        self.state = self.mark.ok_or(Status::ERR_PHASE)?;
+        let mark = self.mark.ok_or(Status::ERR_PHASE);
+        self.state = self.keep(mark)?;
         Ok(())
+    }
+
+    /// Spoils the request: a piece of it was refused before it came here.
+    pub fn spoil(&mut self, status: Status) {
+        self.state.phase = Phase::Spoiled(status);
     }
 
     /// Sets how long an exchange of this request may take, in nanoseconds; 0 is the pool's own
@@ -317,21 +253,157 @@ impl Request {
         self.state.closes || self.origin.closes(self.state.overridden)
     }
 
+    fn write_request_line(&mut self, method: &[u8], path: &[u8]) -> Result<(), Status> {
+        if !field::is_token(method) || method == b"CONNECT" {
+            return Err(Status::ERR_METHOD);
+        }
+        let whole_server = method == b"OPTIONS" && path == b"*";
+        if !(whole_server || path.starts_with(b"/") && field::is_target(path)) {
+            return Err(Status::ERR_PATH);
+        }
+        let (phase, base_path, end) = if whole_server {
+            (Phase::Header, &b""[..], self.origin.target_end())
+        } else {
+            (Phase::Target, self.origin.base_path(), &b""[..])
+        };
+        // Known before anything is written, so that a refusal leaves no half of a line.
+        let len = method.len() + 1 + base_path.len() + path.len() + end.len();
+        if len > self.buf.len() {
+            return Err(Status::ERR_TOO_LARGE);
+        }
+        let mut out = Writer { buf: &mut self.buf, at: 0 };
+        out.put(method)?;
+        out.put(b" ")?;
+        out.put(base_path)?;
+        out.put(path)?;
+        out.put(end)?;
+        let joint = if path.contains(&b'?') { b'&' } else { b'?' };
+        self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
+        Ok(())
+    }
+
+    fn write_query(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
+        let joint = self.state.joint;
+        let mut out = self.query_writer()?;
+        out.put(&[joint])?;
+        out.put_encoded(name)?;
+        out.put(b"=")?;
+        out.put_encoded(value)?;
+        self.state.len = out.at;
+        self.state.joint = b'&';
+        Ok(())
+    }
+
+    fn write_query_raw(&mut self, piece: &[u8]) -> Result<(), Status> {
+        let joint = self.state.joint;
+        let mut out = self.query_writer()?;
+        if !field::is_target(piece) {
+            return Err(Status::ERR_PATH);
+        }
+        if piece.is_empty() {
+            return Ok(());
+        }
+        out.put(&[joint])?;
+        out.put(piece)?;
+        self.state.len = out.at;
+        self.state.joint = b'&';
+        Ok(())
+    }
+
+    fn write_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
+        let mut out = self.header_writer()?;
+        field::check_header(name, value)?;
+        out.put(name)?;
+        out.put(b": ")?;
+        out.put(value)?;
+        out.put(b"\r\n")?;
+        self.state.len = out.at;
+        self.state.phase = Phase::Header;
+        self.state.overridden |= self.origin.overridden_by(name);
+        self.state.closes |= field::says_close(name, value);
+        Ok(())
+    }
+
+    fn write_body(&mut self, body: &[u8]) -> Result<(), Status> {
+        let mut out = self.head_writer()?;
+        out.put(CONTENT_LENGTH)?;
+        write_decimal(out.skip(decimal_width(body.len()))?, body.len());
+        out.put(HEAD_END)?;
+        out.put(body)?;
+        let len = out.at;
+        self.end_at(len);
+        Ok(())
+    }
+
+    fn commit_body(&mut self, len: usize) -> Result<(), Status> {
+        let Phase::Reserved { capacity } = self.state.phase else {
+            return Err(self.not_now());
+        };
+        if len > capacity {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        let start = self.state.len;
+        let length_end = start - HEAD_END.len();
+        let length_start = length_end - decimal_width(capacity);
+        write_decimal(&mut self.buf[length_start..length_end], len);
+        self.end_at(start + len);
+        Ok(())
+    }
+
+    /// Answers where the reserved bytes begin.
+    fn reserve_body(&mut self, capacity: usize) -> Result<usize, Status> {
+        let mut out = self.head_writer()?;
+        out.put(CONTENT_LENGTH)?;
+        out.skip(decimal_width(capacity))?;
+        out.put(HEAD_END)?;
+        let start = out.at;
+        out.skip(capacity)?;
+        self.state.len = start;
+        self.state.phase = Phase::Reserved { capacity };
+        Ok(start)
+    }
+
+    fn write_end(&mut self) -> Result<(), Status> {
+        if self.state.phase != Phase::Finished {
+            let expects_body = matches!(self.method(), b"POST" | b"PUT" | b"PATCH");
+            let mut out = self.head_writer()?;
+            out.put(if expects_body { b"Content-Length: 0\r\n\r\n" } else { b"\r\n" })?;
+            let len = out.at;
+            self.end_at(len);
+        }
+        Ok(())
+    }
+
+    /// Spoils the request if `answer` is a refusal.
+    fn keep<T>(&mut self, answer: Result<T, Status>) -> Result<T, Status> {
+        answer.inspect_err(|status| self.spoil(*status))
+    }
+
+    /// What the phase says to a call that it does not allow.
+    fn not_now(&self) -> Status {
+        match self.state.phase {
+            Phase::Spoiled(status) => status,
+            _ => Status::ERR_PHASE,
+        }
+    }
+
     /// A writer behind the target so far.
     fn query_writer(&mut self) -> Result<Writer<'_>, Status> {
         match self.state.phase {
             Phase::Target => Ok(Writer { buf: &mut self.buf, at: self.state.len }),
-            _ => Err(Status::ERR_PHASE),
+            _ => Err(self.not_now()),
         }
     }
 
     /// A writer behind the request line, Host and the headers so far.
     fn header_writer(&mut self) -> Result<Writer<'_>, Status> {
+        let phase = self.state.phase;
+        if !matches!(phase, Phase::Target | Phase::Header) {
+            return Err(self.not_now());
+        }
         let mut out = Writer { buf: &mut self.buf, at: self.state.len };
-        match self.state.phase {
-            Phase::Target => out.put(self.origin.target_end())?,
-            Phase::Header => {}
-            _ => return Err(Status::ERR_PHASE),
+        if phase == Phase::Target {
+            out.put(self.origin.target_end())?;
         }
         Ok(out)
     }
