@@ -9,7 +9,8 @@ say() { echo "ensure-cmake: $*" >&2; }
 
 # Whether $1 is a cmake that is new enough.
 usable() {
-    version=$("$1" --version 2>/dev/null | sed -n 's/^cmake version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+    version=$("$1" --version 2>/dev/null |
+        sed -n 's/^cmake version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
     [ -n "$version" ] || return 1
     # shellcheck disable=SC2086 # two words on purpose
     set -- $version

@@ -1,6 +1,6 @@
 #!/bin/sh
-# abi_symbols.sh SHARED STATIC HEADER ABI: the libraries show the functions of the header and nothing
-# else, the soname carries the ABI number, and the shared one cannot be unloaded.
+# abi_symbols.sh SHARED STATIC HEADER ABI: the libraries show the functions of the header and
+# nothing else, the soname carries the ABI number, and the shared one cannot be unloaded.
 set -eu
 shared=$1 static=$2 header=$3 abi=$4
 failed=0
@@ -9,7 +9,8 @@ fail() {
     failed=1
 }
 
-declared=$(grep -v '^ *\(/\*\|\*\|#\|//\)' "$header" | grep -o '\bvp_[a-z0-9_]*(' | tr -d '(' | sort -u)
+declared=$(grep -v '^ *\(/\*\|\*\|#\|//\)' "$header" | grep -o '\bvp_[a-z0-9_]*(' |
+    tr -d '(' | sort -u)
 [ "$(echo "$declared" | wc -l)" -gt 50 ] || fail "the header's functions were not found"
 
 same() {

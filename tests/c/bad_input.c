@@ -1,5 +1,6 @@
 /*
- * The mistakes of a caller: each is answered at the call, with a name, and nothing reaches the venue.
+ * The mistakes of a caller: each is answered at the call, with a name, and nothing reaches the
+ * venue.
  */
 #include "venue.h"
 

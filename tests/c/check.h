@@ -1,5 +1,5 @@
 /*
- * Checks for tests in C and C++: the first one that fails says where and what, and ends the program.
+ * Checks for tests in C and C++: the first that fails says where and what, and ends the program.
  *
  *   CHECK(x > 0);                            anything true
  *   CHECK_EQ(count, 3);                      two integers

@@ -1,5 +1,6 @@
-// A pool is closed while three threads submit, wait in line and cancel: each submit that was accepted
-// has its one completion, no matter at which moment the end came; by callback, before close returns.
+// A pool is closed while three threads submit, wait in line and cancel: each submit that was
+// accepted has its one completion, no matter at which moment the end came; by callback, before
+// close returns.
 //
 //   close_under_load queue | callback
 

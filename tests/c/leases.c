@@ -1,6 +1,6 @@
 /*
- * A lease is a slot of one's own: it sends again and again on the same connection, one exchange at a
- * time, survives the loss of the connection, and is worth nothing once it was given back.
+ * A lease is a slot of one's own: it sends again and again on the same connection, one exchange at
+ * a time, survives the loss of the connection, and is worth nothing once it was given back.
  */
 #include "venue.h"
 

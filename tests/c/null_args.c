@@ -1,7 +1,7 @@
 /*
- * Every function of the header, called with NULL, zeros and stray sizes: each answers with the right
- * status, writes nothing, and nothing crashes. The test every_function_is_tested_with_null reads
- * this file for names.
+ * Every function of the header, called with NULL, zeros and stray sizes: each answers with the
+ * right status, writes nothing, and nothing crashes. The test every_function_is_tested_with_null
+ * reads this file for names.
  */
 #include "venue.h"
 

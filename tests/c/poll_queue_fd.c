@@ -1,6 +1,6 @@
 /*
- * The completion queue in an epoll loop: the descriptor is readable exactly while there is something
- * to poll, and for good once the pool has ended.
+ * The completion queue in an epoll loop: the descriptor is readable exactly while there is
+ * something to poll, and for good once the pool has ended.
  */
 #include "venue.h"
 

@@ -1,6 +1,7 @@
 /*
- * Shutdown with a grace: what waits in line fails at once as NOT_SENT, what is in flight may finish,
- * nothing new is accepted. Shutdown without: what is in flight fails, and says that it was sent.
+ * Shutdown with a grace: what waits in line fails at once as NOT_SENT, what is in flight may
+ * finish, nothing new is accepted. Shutdown without: what is in flight fails, and says that it was
+ * sent.
  */
 #include "venue.h"
 
@@ -25,7 +26,7 @@ static void check(vp_completion completion, vp_outcome outcome, vp_wire wire) {
     vp_response_release(completion.response);
 }
 
-/* The one in flight was cut off, the one in line was never sent; in whatever order they are told. */
+/* The one in flight was cut off, the one in line was never sent; told in whatever order. */
 static void expect_both_shut_down(vp_pool *pool) {
     for (int i = 0, seen = 0; i < 2; i++) {
         vp_completion completion = next_completion(pool);

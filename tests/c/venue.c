@@ -67,7 +67,8 @@ void venue_control(const char *method_and_path, char *answer, size_t capacity) {
     CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     char message[8192];
     int len = snprintf(message, sizeof message,
-                       "%s HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n", method_and_path);
+                       "%s HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n",
+                       method_and_path);
     CHECK_EQ(send(fd, message, (size_t)len, MSG_NOSIGNAL), len);
     size_t total = 0;
     for (;;) {

@@ -1,5 +1,5 @@
 /*
- * The mock venue as a test sees it (cmake/VenueTest.cmake starts it), and a look at our own process.
+ * The mock venue as a test sees it (cmake/VenueTest.cmake starts it), and a look at our process.
  */
 #ifndef VENUE_H
 #define VENUE_H
