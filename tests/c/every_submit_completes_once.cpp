@@ -1,7 +1,9 @@
 // 8 threads submit 12,500 requests each over 4 slots. Each accepted submit has exactly one
 // completion, with the answer to that very request: header and body both carry its number.
 //
-//   every_submit_completes_once queue | callback
+//   every_submit_completes_once queue | callback | driven
+//
+// driven: the queue again, but it is this program that drives the pool, in vp_pool_wait.
 
 #include "venue.h"
 
@@ -78,8 +80,13 @@ void take_all(vp_pool *pool) {
 
 int main(int argc, char **argv) {
     CHECK(argc == 2);
-    const bool callback = std::string(argv[1]) == "callback";
-    vp_pool *pool = venue_pool(4);
+    const std::string way = argv[1];
+    const bool callback = way == "callback";
+    vp_config *config = venue_config(4);
+    if (way == "driven") OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    vp_pool *pool;
+    OK(vp_pool_open(config, &pool, nullptr));
+    vp_config_free(config);
     std::vector<std::thread> threads;
     for (int thread = 0; thread < kThreads; thread++)
         threads.emplace_back(submit_all, pool, thread, callback);

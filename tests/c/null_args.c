@@ -35,6 +35,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_add_default_header(NULL, url, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_connections(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_degraded_open(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_drive(NULL, VP_DRIVE_CALLER), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_connect_timeout_ns(NULL, 1000), VP_ERR_NULL);
@@ -71,6 +72,7 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_add_default_header(config, text("A"), BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_connections(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_connections(config, UINT32_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_drive(config, UINT32_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_thread_name(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(config, -2), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_cpu(config, INT32_MAX), VP_ERR_ARGUMENT);
