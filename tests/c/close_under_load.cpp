@@ -2,7 +2,7 @@
 // accepted has its one completion, no matter at which moment the end came; by callback, before
 // close returns.
 //
-//   close_under_load queue | callback
+//   close_under_load queue | callback | driven
 
 #include "venue.h"
 
@@ -58,11 +58,15 @@ uint64_t take(vp_pool *pool) {
 
 int main(int argc, char **argv) {
     CHECK(argc == 2);
-    const bool callback = std::string(argv[1]) == "callback";
+    const std::string way = argv[1];
+    const bool callback = way == "callback";
+    vp_config *config = venue_config(2);
+    if (way == "driven") OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
     for (int round = 0; round < kRounds; round++) {
         accepted.store(0);
         called.store(0);
-        vp_pool *pool = venue_pool(2);
+        vp_pool *pool;
+        OK(vp_pool_open(config, &pool, nullptr));
         std::vector<std::thread> threads;
         for (int i = 0; i < kThreads; i++) {
             vp_request *request = request_to(pool, "GET", "/api/v3/ping");
@@ -83,5 +87,6 @@ int main(int argc, char **argv) {
             CHECK_FAIL("round %d: %llu accepted, %llu completed", round,
                        (unsigned long long)accepted.load(), (unsigned long long)completed);
     }
+    vp_config_free(config);
     return 0;
 }
