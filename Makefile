@@ -35,6 +35,7 @@ demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends 
 test: test-rust test-c test-sanitize ## All tests and checks.
 
 test-rust: ## Format, lints, and the tests of the crates.
+	@scripts/ensure-nginx.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) test --locked --workspace --quiet

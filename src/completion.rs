@@ -129,9 +129,14 @@ impl CompletionQueue {
         self.wake();
     }
 
+    /// Whether no completion comes any more.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     /// Whether nothing is in the queue, and nothing comes any more.
     pub fn is_drained(&self) -> bool {
-        self.ended.load(Ordering::SeqCst) && self.receiver.is_empty()
+        self.has_ended() && self.receiver.is_empty()
     }
 
     /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty

@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
@@ -83,7 +83,12 @@ impl Caller {
 impl Pool {
     /// Whether the calling thread is in a callback of this pool, or is its pool thread.
     pub fn is_delivering(&self) -> bool {
-        self.is_pool_thread() || ptr::eq(DRIVEN.get(), self)
+        self.is_pool_thread() || self.is_driver()
+    }
+
+    /// Whether the calling thread drives this pool at the moment, in caller drive.
+    pub(super) fn is_driver(&self) -> bool {
+        ptr::eq(DRIVEN.get(), self)
     }
 
     /// Takes up to `limit` completions; in caller drive after a look at what is in flight.
@@ -94,7 +99,9 @@ impl Pool {
         take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
         let Some(caller) = &self.caller else { return Ok(self.completions.poll(limit, take)) };
-        let _driving = self.begin_to_drive(caller)?;
+        let Some(_driving) = self.drive_unless_ended(caller)? else {
+            return Ok(self.completions.drain(limit, take));
+        };
         if self.slots.len() <= DIRECT_LOOKS && !caller.fd_is_out.load(Ordering::Relaxed) {
             self.drive_in_flight();
         } else {
@@ -119,7 +126,9 @@ impl Pool {
         let Some(caller) = &self.caller else {
             return Ok(self.completions.wait(limit, patience, take));
         };
-        let _driving = self.begin_to_drive(caller)?;
+        let Some(_driving) = self.drive_unless_ended(caller)? else {
+            return Ok(self.completions.drain(limit, take));
+        };
         let mut taken = Some(0);
         self.drive_until(caller, patience, || {
             taken = self.completions.drain(limit, &mut take);
@@ -143,8 +152,30 @@ impl Pool {
         if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        let _baton = caller.baton.try_lock().map_err(|_| Status::ERR_DRIVEN)?;
-        Ok(Driving { _baton, outer: DRIVEN.replace(self) })
+        let baton = match caller.baton.try_lock() {
+            Ok(baton) => baton,
+            Err(TryLockError::Poisoned(baton)) => baton.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Status::ERR_DRIVEN),
+        };
+        Ok(self.driving(baton))
+    }
+
+    /// As [`Pool::begin_to_drive`]; `None` when nothing is left to drive and the closing thread
+    /// runs the last callbacks.
+    fn drive_unless_ended<'a>(&self, caller: &'a Caller) -> Result<Option<Driving<'a>>, Status> {
+        match self.begin_to_drive(caller) {
+            Err(Status::ERR_DRIVEN) if self.completions.has_ended() => Ok(None),
+            driving => driving.map(Some),
+        }
+    }
+
+    /// Takes the right to drive for the last time, once the thread that drives has left.
+    pub(super) fn last_turn<'a>(&self, caller: &'a Caller) -> Driving<'a> {
+        self.driving(caller.baton.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn driving<'a>(&self, baton: MutexGuard<'a, ()>) -> Driving<'a> {
+        Driving { _baton: baton, outer: DRIVEN.replace(self) }
     }
 
     /// Drives until `done`, at most for `patience`. `done` is asked before each sleep.

@@ -1,7 +1,8 @@
 //! After a turn: who gets the slot, who gets the completion.
 //!
-//! A completion is delivered by whoever drives the pool, with no lock held. What ends on another
-//! thread (a cancel in line, a deadline in caller drive) is handed over to it.
+//! A callback runs on the thread that drives the pool, with no lock held; one that falls due on
+//! another thread (a cancel in line, a deadline in caller drive) is handed over to it. The
+//! completion queue takes completions from any thread.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -30,27 +31,38 @@ impl Pool {
         self.carry_out(grant);
     }
 
-    /// Hands a completion to whom it belongs. Only on a thread that drives or tends the pool, and
-    /// with no lock held.
+    /// Hands a completion to whom it belongs, with no lock held but the roster's.
     pub(super) fn deliver(&self, ended: Ended) {
-        let driver_is_elsewhere = self.caller.is_some() && self.is_pool_thread();
-        if driver_is_elsewhere && ended.callback.is_some() {
-            // In caller drive callbacks are the engine's to run.
-            return self.hand_over(ended);
-        }
-        self.stats.ended(ended.completion.outcome);
-        if let Some(callback) = ended.callback {
-            return callback(ended.completion);
+        let on_pool_thread = self.is_pool_thread();
+        let driving = if self.caller.is_some() { self.is_driver() } else { on_pool_thread };
+        match ended.callback {
+            Some(_) if !driving => return self.hand_over(ended),
+            Some(callback) => {
+                self.stats.ended(ended.completion.outcome);
+                return callback(ended.completion);
+            }
+            None => self.stats.ended(ended.completion.outcome),
         }
         self.completions.push(ended.completion);
-        if self.caller.is_none() || driver_is_elsewhere {
-            // An engine that drives takes what it pushed by itself.
+        if on_pool_thread {
+            // Rung when the turn is over.
             self.completions.announce();
+        } else if !driving {
+            self.completions.announce();
+            self.completions.ring();
         }
     }
 
-    /// Leaves a completion to whoever drives the pool.
-    pub(super) fn hand_over(&self, ended: Ended) {
+    /// As [`Pool::deliver`], under the roster's lock or in a callback: no callback runs in here.
+    pub(super) fn leave(&self, ended: Ended) {
+        match ended.callback {
+            Some(_) => self.hand_over(ended),
+            None => self.deliver(ended),
+        }
+    }
+
+    /// Leaves a callback to whoever drives the pool.
+    fn hand_over(&self, ended: Ended) {
         self.handed_over.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
         self.has_handed_over.store(true, Ordering::SeqCst);
         match self.caller {

@@ -166,8 +166,12 @@ impl Pool {
             self.shutdown(Duration::ZERO);
         }
         self.join();
-        // In caller drive callbacks are left to the engine: here, at the last.
-        self.deliver_handed_over();
+        if let Some(caller) = &self.caller {
+            // Callbacks are left to the engine: here, at the last, and when no other thread of it
+            // is still about to run one.
+            let _driving = self.last_turn(caller);
+            self.deliver_handed_over();
+        }
         Ok(())
     }
 

@@ -192,10 +192,14 @@ impl Pool {
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
         let of_this_id =
             |w: &Waiting<Waiter>| matches!(&w.who, Waiter::Request(q) if q.promise.id == id);
-        let waiting = self.roster().withdraw_first(of_this_id);
-        if let Some(waiter) = waiting {
-            waiter.dismiss(Outcome::Cancelled, |ended| self.hand_over(ended));
-            return Ok(());
+        {
+            // Told before the lock is gone: the end of the pool empties the line under it, and
+            // comes afterwards.
+            let mut roster = self.roster();
+            if let Some(waiter) = roster.withdraw_first(of_this_id) {
+                waiter.dismiss(Outcome::Cancelled, |ended| self.leave(ended));
+                return Ok(());
+            }
         }
         let slot = self.slots.iter().find(|slot| slot.cancel(id));
         self.rouse(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
@@ -335,19 +339,18 @@ impl Pool {
             (Waiter::Request(queued), None) => queued,
             (who, _) => {
                 debug_assert!(false, "the roster grants what was wanted");
-                who.dismiss(Outcome::Internal, |ended| self.hand_over(ended));
+                who.dismiss(Outcome::Internal, |ended| self.deliver(ended));
                 return None;
             }
         };
-        let (queued, epoch) = self.start_queued(slot, *queued).err()?;
-        let who = Waiter::Request(Box::new(queued));
+        let started = self.start_queued(slot, *queued);
         let mut roster = self.roster();
-        roster.went_down(slot, epoch);
-        if roster.is_closed() {
-            drop(roster);
-            who.dismiss(Outcome::Shutdown, |ended| self.hand_over(ended));
+        let Err((queued, epoch)) = started else {
+            roster.carried_out();
             return None;
-        }
+        };
+        let who = Waiter::Request(Box::new(queued));
+        roster.went_down(slot, epoch);
         // Back to the head of the line first, so that what `finished` frees goes to it.
         let again = roster.wait_again(Waiting { ticket, wanted, deadline_ns, who });
         let freed = roster.finished(slot);

@@ -57,7 +57,8 @@ async fn tend(pool: Arc<Pool>, index: usize, mut report: Option<Report>) {
         };
         pool.stats.closed(loss.reason);
         backoff.lived(loss.lifetime_ns);
-        if loss.answered {
+        // What the engine itself cut short says nothing against the venue.
+        if loss.answered || loss.reason == CloseReason::Cancelled {
             backoff.proven();
         }
     }

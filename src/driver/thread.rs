@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -89,6 +90,11 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     let _ = ending.wait_for(|ending| *ending).await;
     pool.dismiss_waiting();
     while slots.join_next().await.is_some() {}
+    // An engine's thread may just be starting a request from the line. It will find no connection,
+    // and put it back.
+    while pool.roster().granted() > 0 {
+        tokio::time::sleep(Duration::from_micros(50)).await;
+    }
     timekeeper.abort();
     watcher.abort();
     debug_assert_ne!(pool.grace_ns.load(Ordering::SeqCst), super::NEVER);

@@ -90,7 +90,17 @@ pub unsafe extern "C" fn vp_request_begin(
     path: vp_str,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { build(request, |r| r.begin(method.bytes()?, path.bytes()?)) }
+    let (method, path) = unsafe { (method.bytes(), path.bytes()) };
+    let begin = |request: &mut Request| match (method, path) {
+        (Ok(method), Ok(path)) => request.begin(method, path),
+        (Err(status), _) | (_, Err(status)) => {
+            // Beginning in vain: what was built before is over all the same.
+            let _ = request.begin(b"", b"");
+            Err(status)
+        }
+    };
+    // SAFETY: the header.
+    unsafe { build(request, begin) }
 }
 
 /// Adds `name=value` to the query, percent-encoded (RFC 3986 section 2). Before any header.

@@ -104,6 +104,8 @@ pub struct Roster<W> {
     idle: Vec<SlotIndex>,
     waiting: VecDeque<Waiting<W>>,
     waiting_capacity: usize,
+    /// Requests that left the line with a grant and are not started yet.
+    granted: u32,
     tickets: u64,
     leases: u64,
     closed: bool,
@@ -117,6 +119,7 @@ impl<W> Roster<W> {
             idle: Vec::with_capacity(slots as usize),
             waiting: VecDeque::with_capacity(waiting_capacity),
             waiting_capacity,
+            granted: 0,
             tickets: 0,
             leases: 0,
             closed: false,
@@ -192,9 +195,21 @@ impl<W> Roster<W> {
         Ok(ticket)
     }
 
-    /// Puts a waiter back to the head of the line: its grant turned out to be of no use.
+    /// The grant of an exchange was carried out: its request is started.
+    pub fn carried_out(&mut self) {
+        self.granted -= 1;
+    }
+
+    /// Requests that are neither in line nor started: whoever holds their grant is about to start
+    /// them, or to put them back. While there are any, the line is not finally empty.
+    pub fn granted(&self) -> u32 {
+        self.granted
+    }
+
+    /// Puts a request back to the head of the line: its grant turned out to be of no use.
     /// An idle slot goes to it at once.
     pub fn wait_again(&mut self, waiting: Waiting<W>) -> Option<Grant<W>> {
+        self.granted -= 1;
         self.waiting.push_front(waiting);
         let slot = self.idle.pop()?;
         self.rejoin(slot)
@@ -265,6 +280,7 @@ impl<W> Roster<W> {
         let lease = match waiter.wanted {
             Wanted::Exchange => {
                 self.place(slot).at_work = true;
+                self.granted += 1;
                 None
             }
             Wanted::Lease => Some(self.grant_lease(slot)),

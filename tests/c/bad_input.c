@@ -25,6 +25,28 @@ static void urls(void) {
     vp_config_free(config);
 }
 
+/* A body in place: the request is at its end. */
+static void whole(vp_request *request) {
+    uint8_t *space;
+    OK(vp_request_begin(request, text("POST"), text("/echo")));
+    OK(vp_request_body_reserve(request, 8, &space));
+    memcpy(space, "12345678", 8);
+    OK(vp_request_body_commit(request, 8));
+}
+
+/* After `before` a piece is refused, and from then on all that would send the rest. */
+#define REFUSED_AFTER(before, call, status)                                     \
+    do {                                                                        \
+        vp_str nothing;                                                         \
+        OK(vp_request_begin(request, text("POST"), text("/echo")));             \
+        before;                                                                 \
+        CHECK_STATUS(call, status);                                             \
+        CHECK_STATUS(vp_request_header(request, text("A"), text("b")), status); \
+        CHECK_STATUS(vp_request_bytes(request, &nothing), status);              \
+    } while (0)
+
+#define REFUSED(call, status) REFUSED_AFTER((void)0, call, status)
+
 static void builder(vp_request *request) {
     CHECK_STATUS(vp_request_begin(request, text("G ET"), text("/")), VP_ERR_METHOD);
     CHECK_STATUS(vp_request_begin(request, text("GET\r\n"), text("/")), VP_ERR_METHOD);
@@ -34,33 +56,29 @@ static void builder(vp_request *request) {
     CHECK_STATUS(vp_request_begin(request, text("GET"), text("/ HTTP/1.1\r\nX: y")), VP_ERR_PATH);
     CHECK_STATUS(vp_request_begin(request, text("GET"), text("/#part")), VP_ERR_PATH);
 
-    OK(vp_request_begin(request, text("POST"), text("/echo")));
-    CHECK_STATUS(vp_request_query_raw(request, text("a=b c")), VP_ERR_PATH);
-    CHECK_STATUS(vp_request_query_raw(request, text("a\r\n")), VP_ERR_PATH);
+    REFUSED(vp_request_query_raw(request, text("a=b c")), VP_ERR_PATH);
+    REFUSED(vp_request_query_raw(request, text("a\r\n")), VP_ERR_PATH);
 
     static const char *const names[] = {"", "a b", "a:", "a\r\n", "(a)", "\xc3\xa4"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        CHECK_STATUS(vp_request_header(request, text(names[i]), text("x")), VP_ERR_HEADER_NAME);
+        REFUSED(vp_request_header(request, text(names[i]), text("x")), VP_ERR_HEADER_NAME);
     static const vp_str values[] = {{"a\r\nb", 4}, {"a\n", 2}, {"\r", 1}, {"a\0b", 3}, {"\x7f", 1}};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        CHECK_STATUS(vp_request_header(request, text("X"), values[i]), VP_ERR_HEADER_VALUE);
+        REFUSED(vp_request_header(request, text("X"), values[i]), VP_ERR_HEADER_VALUE);
     static const char *const reserved[] = {"Host", "hOST", "Content-Length", "content-length",
-                                           "Transfer-Encoding"};
+                                           "Transfer-Encoding", "Expect", "Upgrade"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        CHECK_STATUS(vp_request_header(request, text(reserved[i]), text("1")),
-                     VP_ERR_HEADER_RESERVED);
+        REFUSED(vp_request_header(request, text(reserved[i]), text("1")), VP_ERR_HEADER_RESERVED);
 
-    CHECK_STATUS(vp_request_body_commit(request, 1), VP_ERR_PHASE);
-    CHECK_STATUS(vp_request_rewind(request), VP_ERR_PHASE);
     uint8_t *space;
-    OK(vp_request_body_reserve(request, 8, &space));
-    CHECK_STATUS(vp_request_body_commit(request, 9), VP_ERR_ARGUMENT);
-    memcpy(space, "12345678", 8);
-    OK(vp_request_body_commit(request, 8));
-    CHECK_STATUS(vp_request_header(request, text("Late"), text("x")), VP_ERR_PHASE);
-    CHECK_STATUS(vp_request_query(request, text("late"), text("x")), VP_ERR_PHASE);
-    CHECK_STATUS(vp_request_body(request, text("again")), VP_ERR_PHASE);
-    CHECK_STATUS(vp_request_mark(request), VP_ERR_PHASE);
+    REFUSED(vp_request_body_commit(request, 1), VP_ERR_PHASE);
+    REFUSED(vp_request_rewind(request), VP_ERR_PHASE);
+    REFUSED_AFTER(OK(vp_request_body_reserve(request, 8, &space)),
+                  vp_request_body_commit(request, 9), VP_ERR_ARGUMENT);
+    REFUSED_AFTER(whole(request), vp_request_header(request, text("L"), text("x")), VP_ERR_PHASE);
+    REFUSED_AFTER(whole(request), vp_request_query(request, text("l"), text("x")), VP_ERR_PHASE);
+    REFUSED_AFTER(whole(request), vp_request_body(request, text("again")), VP_ERR_PHASE);
+    REFUSED_AFTER(whole(request), vp_request_mark(request), VP_ERR_PHASE);
 }
 
 static void too_large(vp_request *request) {
@@ -69,13 +87,25 @@ static void too_large(vp_request *request) {
     vp_str big = {much, sizeof much};
     uint8_t *space;
     CHECK_STATUS(vp_request_begin(request, big, text("/")), VP_ERR_TOO_LARGE);
-    OK(vp_request_begin(request, text("POST"), text("/echo")));
-    CHECK_STATUS(vp_request_query(request, text("a"), big), VP_ERR_TOO_LARGE);
-    CHECK_STATUS(vp_request_header(request, text("X"), big), VP_ERR_TOO_LARGE);
-    CHECK_STATUS(vp_request_body(request, big), VP_ERR_TOO_LARGE);
-    CHECK_STATUS(vp_request_body_reserve(request, sizeof much, &space), VP_ERR_TOO_LARGE);
-    CHECK_STATUS(vp_request_body_reserve(request, SIZE_MAX, &space), VP_ERR_TOO_LARGE);
-    OK(vp_request_body(request, text("small"))); /* What was refused has changed nothing. */
+    REFUSED(vp_request_query(request, text("a"), big), VP_ERR_TOO_LARGE);
+    REFUSED(vp_request_header(request, text("X"), big), VP_ERR_TOO_LARGE);
+    REFUSED(vp_request_body(request, big), VP_ERR_TOO_LARGE);
+    REFUSED(vp_request_body_reserve(request, sizeof much, &space), VP_ERR_TOO_LARGE);
+    REFUSED(vp_request_body_reserve(request, SIZE_MAX, &space), VP_ERR_TOO_LARGE);
+}
+
+/* A refusal that was overlooked sends neither half an order nor the order before it once more. */
+static void overlooked(vp_pool *pool, vp_request *request) {
+    OK(vp_request_begin(request, text("POST"), text("/api/v3/order")));
+    OK(vp_request_mark(request));
+    OK(vp_request_body(request, text("newClientOrderId=before")));
+    vp_request_begin(request, text("POST"), text("/api/v3/order x"));
+    vp_request_body(request, text("newClientOrderId=after"));
+    vp_completion completion = empty_completion();
+    CHECK_STATUS(vp_execute(pool, request, 0, &completion), VP_ERR_PATH);
+    CHECK_STATUS(vp_submit(pool, request, VP_QUEUE, NULL), VP_ERR_PATH);
+    CHECK_STATUS(vp_request_rewind(request), VP_ERR_PHASE);
+    whole(request);
 }
 
 static void pools(vp_pool *pool, vp_request *request) {
@@ -106,6 +136,7 @@ int main(void) {
     OK(vp_request_new(pool, &request));
     builder(request);
     too_large(request);
+    overlooked(pool, request);
     pools(pool, request);
     CHECK_EQ(venue_count("requests"), 0);
 

@@ -206,19 +206,31 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_bytes(NULL, &bytes), VP_ERR_NULL);
 }
 
+/* A piece that is NULL is refused, and so is the rest of its request. */
+#define SPOILT(call)                                                       \
+    do {                                                                   \
+        OK(vp_request_begin(request, text("POST"), text("/api/v3/ping"))); \
+        CHECK_STATUS(call, VP_ERR_NULL);                                   \
+        CHECK_STATUS(vp_request_body(request, text("b")), VP_ERR_NULL);    \
+    } while (0)
+
 static void request_gets_nothing(vp_request *request) {
     CHECK_STATUS(vp_request_begin(request, BROKEN, text("/")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_begin(request, text("GET"), BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_request_begin(request, NOTHING, text("/")), VP_ERR_METHOD);
     CHECK_STATUS(vp_request_begin(request, text("GET"), NOTHING), VP_ERR_PATH);
+    SPOILT(vp_request_query(request, BROKEN, NOTHING));
+    SPOILT(vp_request_query(request, text("a"), BROKEN));
+    SPOILT(vp_request_query_raw(request, BROKEN));
+    SPOILT(vp_request_header(request, BROKEN, text("b")));
+    SPOILT(vp_request_header(request, text("a"), BROKEN));
+    SPOILT(vp_request_body(request, BROKEN));
+    SPOILT(vp_request_body_reserve(request, 1, NULL));
     OK(vp_request_begin(request, text("POST"), text("/api/v3/ping")));
-    CHECK_STATUS(vp_request_query(request, BROKEN, NOTHING), VP_ERR_NULL);
-    CHECK_STATUS(vp_request_query(request, text("a"), BROKEN), VP_ERR_NULL);
-    CHECK_STATUS(vp_request_query_raw(request, BROKEN), VP_ERR_NULL);
-    CHECK_STATUS(vp_request_header(request, BROKEN, text("b")), VP_ERR_NULL);
-    CHECK_STATUS(vp_request_header(request, text("a"), BROKEN), VP_ERR_NULL);
-    CHECK_STATUS(vp_request_body(request, BROKEN), VP_ERR_NULL);
-    CHECK_STATUS(vp_request_body_reserve(request, 1, NULL), VP_ERR_NULL);
+    OK(vp_request_mark(request));
+    CHECK_STATUS(vp_request_begin(request, BROKEN, text("/")), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_rewind(request), VP_ERR_PHASE);
+    OK(vp_request_begin(request, text("POST"), text("/api/v3/ping")));
     CHECK_STATUS(vp_request_bytes(request, NULL), VP_ERR_NULL);
     OK(vp_request_set_on_complete(request, never_called, NULL));
     OK(vp_request_set_on_complete(request, NULL, NULL));

@@ -26,9 +26,11 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx on a free port, or answers `None` where there is none to start.
+    /// Starts nginx on a free port, or answers `None` where there is none to start. `make test` gets
+    /// one, by scripts/ensure-nginx.sh.
     fn start() -> Option<Self> {
-        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
+        let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/build/tools/nginx/usr/sbin/nginx");
+        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", unpacked];
         let Some(program) = program.iter().find(|path| Path::new(path).exists()) else {
             println!("SKIPPED: nginx is not installed");
             return None;

@@ -29,6 +29,9 @@ fn waiting_is_fifo_and_a_freed_slot_goes_to_the_first() {
     roster.wait(Wanted::Lease, 10, "second").unwrap();
     let grant = roster.finished(0).unwrap();
     assert_eq!((grant.slot, grant.lease, grant.waiter.who), (0, None, "first"));
+    assert_eq!(roster.granted(), 1);
+    roster.carried_out();
+    assert_eq!(roster.granted(), 0);
     let grant = roster.finished(0).unwrap();
     assert_eq!(grant.waiter.who, "second");
     let lease = grant.lease.unwrap();
@@ -109,7 +112,9 @@ fn a_useless_grant_goes_back_to_the_head() {
     roster.wait(Wanted::Exchange, 10, "b").unwrap();
     let grant = roster.finished(1).unwrap();
     roster.went_down(1, 1);
+    assert_eq!(roster.granted(), 1);
     assert!(roster.wait_again(grant.waiter).is_none());
+    assert_eq!(roster.granted(), 0);
     assert!(roster.finished(1).is_none());
     assert_eq!(roster.finished(0).unwrap().waiter.who, "a");
 }
