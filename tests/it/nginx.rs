@@ -26,8 +26,8 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx on a free port, or answers `None` where there is none to start. `make test` gets
-    /// one, by scripts/ensure-nginx.sh.
+    /// Starts nginx on a free port, or answers `None` where there is none to start. `make test`
+    /// gets one, by scripts/ensure-nginx.sh.
     fn start() -> Option<Self> {
         let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/build/tools/nginx/usr/sbin/nginx");
         let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", unpacked];
