@@ -4,6 +4,7 @@
 //! random input is compared with.
 
 mod cases;
+mod corpus;
 mod feed;
 mod limits;
 mod model;

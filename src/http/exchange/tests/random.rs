@@ -6,7 +6,8 @@ use proptest::sample::{Index, select};
 
 use super::cases::Case;
 use super::feed::{Verdict, feed_cut, in_bytes, whole};
-use super::model::{Model, judge, reusable};
+use super::model::{Ask, Model, judge};
+use crate::http::exchange::Reuse;
 
 /// A valid response, and what it must decode to.
 #[derive(Clone, Debug)]
@@ -175,11 +176,12 @@ fn check(bytes: Vec<u8>, points: &[Index]) -> Result<(), TestCaseError> {
     let verdict = whole(&case);
     prop_assert_eq!(&in_bytes(&case), &verdict);
     prop_assert_eq!(&feed_cut(&case, &cuts(case.bytes.len(), points)), &verdict);
-    match (judge(&case.bytes), &verdict) {
+    match (judge(&case.bytes, &Ask::default()), &verdict) {
         (Model::Refused, Verdict::Failed(..)) | (Model::Incomplete, Verdict::Pending) => {}
-        (Model::Done(status, body, reuse), Verdict::Done(seen, seen_reuse)) => {
-            prop_assert_eq!((status, &body), (seen.status, &seen.body));
-            prop_assert_eq!(reuse, reusable(*seen_reuse));
+        (Model::Done(answer), Verdict::Done(seen, reuse)) => {
+            prop_assert_eq!((answer.status, &answer.body), (seen.status, &seen.body));
+            prop_assert_eq!(&answer.headers, &seen.headers);
+            prop_assert_eq!(answer.reuse, *reuse);
         }
         (model, verdict) => prop_assert!(false, "model {:?}, codec {:?}", model, verdict),
     }
@@ -197,7 +199,7 @@ proptest! {
         let case = Case::new("valid", &valid.bytes);
         let verdict = feed_cut(&case, &cuts(valid.bytes.len(), &points));
         let Verdict::Done(seen, reuse) = verdict else { panic!("{verdict:?}") };
-        prop_assert!(reusable(reuse));
+        prop_assert_eq!(reuse, Reuse::KeepAlive);
         prop_assert_eq!(seen.status, valid.status);
         prop_assert_eq!(seen.body, valid.body);
         prop_assert_eq!((seen.trailers, seen.interim), (valid.trailers, valid.interim));

@@ -1,0 +1,86 @@
+//! One response: the same verdict however it is cut, and the verdict of the model.
+//!
+//! ```text
+//!  flags          bit 0 HEAD, 1 request close, 2-3 end, 4 limits follow, 5-6 first memory
+//!  limits         7 bytes, if bit 4 says so
+//!  n, n lengths   how the bytes are cut, again and again; n = 0: into single bytes
+//!  bytes          the response and what is behind it
+//! ```
+
+use venuepool::error::Outcome;
+use venuepool::http::exchange::{Exchange, Progress};
+use venuepool::http::response::Response;
+
+use super::Limits;
+use super::input::{Cuts, Input, assert_alike, assert_bounded};
+use super::model::{Ask, judge};
+
+/// Checks one input.
+pub fn check(data: &[u8]) {
+    let mut input = Input(data);
+    let flags = input.byte();
+    let ask = Ask {
+        head_request: flags & 1 != 0,
+        request_close: flags & 2 != 0,
+        end: match flags >> 2 & 3 {
+            1 => Some(true),
+            2 => Some(false),
+            _ => None,
+        },
+        limits: if flags & 16 != 0 { input.limits() } else { Limits::default() },
+    };
+    let cuts = Cuts::new(input.piece());
+    let bytes = input.0;
+    let memory = match flags >> 5 & 3 {
+        0 => bytes.len() + 1,
+        1 => 0,
+        2 => 64,
+        _ => 4096,
+    };
+    let model = judge(bytes, &ask);
+
+    let mut whole = Response::with_capacity(bytes.len() + 1);
+    let verdict = feed(&mut whole, &ask, bytes, None, bytes.len() + 1);
+    assert_alike(verdict, &whole, &model);
+
+    let mut pieces = Response::with_capacity(memory);
+    let again = feed(&mut pieces, &ask, bytes, Some(cuts), memory);
+    assert_eq!(again, verdict, "the cuts have changed the verdict");
+    assert_alike(again, &pieces, &model);
+}
+
+/// Feeds `bytes` to one exchange, in pieces or as a whole.
+fn feed(
+    r: &mut Response,
+    ask: &Ask,
+    bytes: &[u8],
+    mut cuts: Option<Cuts<'_>>,
+    memory: usize,
+) -> Result<Progress, Outcome> {
+    let mut exchange = Exchange::new(ask.head_request, ask.request_close);
+    let mut progress = Ok(Progress::NeedMore);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let len = cuts.as_mut().map_or(rest.len(), Cuts::next_len);
+        let (mut segment, behind) = rest.split_at(len.min(rest.len()));
+        rest = behind;
+        while !segment.is_empty() {
+            let space = r.space(&ask.limits);
+            assert!(!space.is_empty(), "no room, and yet more is needed");
+            let n = segment.len().min(space.len());
+            space[..n].copy_from_slice(&segment[..n]);
+            r.commit(n);
+            segment = &segment[n..];
+            progress = exchange.on_bytes(r, &ask.limits);
+            assert!(exchange.has_begun());
+            assert_bounded(r, ask, memory);
+            if progress.is_err() {
+                return progress;
+            }
+        }
+    }
+    match ask.end {
+        None => progress,
+        Some(clean) => exchange.on_eof(r, clean),
+    }
+}
