@@ -7,6 +7,7 @@
 pub mod c_api;
 pub mod exchanges;
 mod input;
+mod peer;
 pub mod request;
 pub mod response;
 
