@@ -10,6 +10,8 @@ mod line;
 mod load;
 mod nginx;
 mod opening;
+mod outcomes;
 mod responses;
 mod rig;
+mod segmentation;
 mod wire_state;
