@@ -206,6 +206,13 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_sizes_and_no_content() {
+        let mut buf = Buf::with_capacity(10);
+        put(&mut buf, b"secret");
+        assert_eq!(format!("{buf:?}"), "Buf { filled: 6, capacity: 10 }");
+    }
+
+    #[test]
     #[should_panic(expected = "more bytes committed")]
     fn commit_beyond_the_room_panics() {
         Buf::with_capacity(1).commit(2);

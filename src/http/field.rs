@@ -146,6 +146,14 @@ mod tests {
         }
     }
 
+    /// The classes are made by the compiler; here once more by the program.
+    #[test]
+    fn a_class_holds_alphanumerics_and_its_symbols() {
+        let class = alphanumeric_and(b"-._~");
+        assert_eq!(class, UNRESERVED);
+        assert_eq!(class.iter().filter(|is_in| **is_in).count(), 26 + 26 + 10 + 4);
+    }
+
     #[test]
     fn one_bad_byte_anywhere_spoils_the_whole() {
         for length in 1..70 {

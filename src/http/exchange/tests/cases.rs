@@ -234,7 +234,7 @@ fn bad_status_lines() -> Vec<Case> {
         bad("LF first", b"\nHTTP/1.1 200 OK"),
         bad("space first", b" HTTP/1.1 200 OK"),
         bad("nothing but CRLF", b""),
-        bad("HTTP/0.9", b"<html>hello</html>"),
+        bad("an answer of HTTP/0.9", b"<html>hello</html>"),
         bad("lower case", b"http/1.1 200 OK"),
         bad("another protocol", b"ICY 200 OK"),
         bad("RTSP", b"RTSP/1.1 200 OK"),
@@ -242,7 +242,7 @@ fn bad_status_lines() -> Vec<Case> {
         bad("TLS alert", b"\x15\x03\x03\x00\x02\x02\x28"),
         bad("two spaces before the status", b"HTTP/1.1  200 OK"),
         bad("tab before the status", b"HTTP/1.1\t200 OK"),
-        bad("two digits", b"HTTP/1.1 20 OK"),
+        bad("status of two digits", b"HTTP/1.1 20 OK"),
         bad("two digits at the end", b"HTTP/1.1 20"),
         bad("four digits", b"HTTP/1.1 2000 OK"),
         bad("letters in the status", b"HTTP/1.1 2x0 OK"),
@@ -456,7 +456,7 @@ fn codings() -> Vec<Case> {
         bad("unknown coding", "Transfer-Encoding: xchunked"),
         bad("suffix", "Transfer-Encoding: chunkedx"),
         bad("empty coding", "Transfer-Encoding:"),
-        bad("list with empty part", "Transfer-Encoding: chunked,"),
+        bad("list of codings with empty part", "Transfer-Encoding: chunked,"),
         bad("parameter", "Transfer-Encoding: chunked;q=1"),
         bad("quoted", "Transfer-Encoding: \"chunked\""),
         bad("vertical separation", "Transfer-Encoding: chun ked"),
@@ -481,7 +481,7 @@ fn chunks() -> Vec<Case> {
         chunked("two chunks", "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n").body("hello!"),
         chunked("hex in both cases", "a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n")
             .body("01234567890123456789"),
-        chunked("two digits", format!("1f\r\n{}\r\n0\r\n\r\n", "y".repeat(31)))
+        chunked("size of two digits", format!("1f\r\n{}\r\n0\r\n\r\n", "y".repeat(31)))
             .body("y".repeat(31)),
         chunked("W10: zero-padded size", "00000000000000000000000005\r\nhello\r\n0\r\n\r\n")
             .body("hello"),

@@ -3,6 +3,7 @@
 //! The seeds are files in the repository; `UPDATE_CORPUS=1` writes them anew. Their form is said in
 //! `fuzz/src/response.rs` and `fuzz/src/exchanges.rs`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ fn the_corpus_holds_every_case() {
     for (target, encode) in
         [("response", response as fn(&Case) -> Vec<u8>), ("exchanges", exchanges)]
     {
-        let mut seeds = 0;
+        let mut seeds = HashSet::new();
         for case in table().iter().filter(|case| case.bytes.len() <= MAX_SEED) {
             let path = place(target, &case.name);
             let seed = encode(case);
@@ -27,9 +28,9 @@ fn the_corpus_holds_every_case() {
             }
             let found = fs::read(&path).unwrap_or_default();
             assert!(found == seed, "{}: run the tests with UPDATE_CORPUS=1", path.display());
-            seeds += 1;
+            assert!(seeds.insert(path), "two cases are called {}", case.name);
         }
-        assert!(seeds > 300, "only {seeds}");
+        assert!(seeds.len() > 300, "only {}", seeds.len());
     }
 }
 

@@ -253,7 +253,9 @@ fn dechunk(bytes: &[u8], limits: &Limits) -> Part<Body> {
         framing += len;
         let complete = behind.is_some() || rest.ends_with(b"\r");
         let Some(size) = size_of(line, complete) else { return Part::Bad };
-        if len > limits.max_chunk_line || framing > limits.max_chunk_overhead.saturating_add(body.len()) {
+        if len > limits.max_chunk_line
+            || framing > limits.max_chunk_overhead.saturating_add(body.len())
+        {
             return Part::Bad;
         }
         let Some(behind) = behind else { return Part::Short };
@@ -276,7 +278,9 @@ fn dechunk(bytes: &[u8], limits: &Limits) -> Part<Body> {
         body.extend_from_slice(&behind[..size]);
         let crlf = &behind[size..behind.len().min(size + 2)];
         framing += crlf.len();
-        if !b"\r\n".starts_with(crlf) || framing > limits.max_chunk_overhead.saturating_add(body.len()) {
+        if !b"\r\n".starts_with(crlf)
+            || framing > limits.max_chunk_overhead.saturating_add(body.len())
+        {
             return Part::Bad;
         }
         if crlf.len() < 2 {
