@@ -39,7 +39,12 @@ fn sources() -> Vec<PathBuf> {
     all.extend(files("tests", &[".rs", ".c", ".cpp", ".h"]));
     all.extend(files("c_examples", &[".c", ".cpp", ".h", ".hpp"]));
     all.extend(files("include", &[".hpp"]));
+    all.extend(fuzz());
     all
+}
+
+fn fuzz() -> Vec<PathBuf> {
+    [files("fuzz/src", &[".rs"]), files("fuzz/fuzz_targets", &[".rs"])].concat()
 }
 
 fn fail(what: &str, found: &[String]) {
@@ -81,6 +86,7 @@ fn nothing_is_left_over() {
 fn every_file_says_what_it_is_for() {
     let silent = |path: &PathBuf| !read(path).starts_with("//!");
     let files = files("src", &[".rs"]).into_iter().chain(files("tests", &[".rs"]));
+    let files = files.chain(fuzz());
     let found: Vec<String> = files.filter(silent).map(|path| path.display().to_string()).collect();
     fail("files without a head", &found);
 }

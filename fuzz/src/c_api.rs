@@ -309,6 +309,8 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             27 => vp_config_set_dials_per_second(config, small),
             28 => vp_config_set_insecure_skip_verify(config, on),
             29 => vp_config_set_tcp_keepalive(config, number, number, small),
+            30 => vp_config_set_drive(config, small),
+            31 => vp_config_set_drive(config, small & 1),
             _ => vp_config_new(null_mut()),
         }
     }

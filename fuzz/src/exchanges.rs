@@ -35,12 +35,8 @@ pub fn check(data: &[u8]) {
     let mut start = 0;
     while start < stream.len() {
         let kind = kinds.next_len() - 1;
-        let ask = Ask {
-            head_request: kind & 1 != 0,
-            request_close: kind & 2 != 0,
-            limits,
-            end: None,
-        };
+        let ask =
+            Ask { head_request: kind & 1 != 0, request_close: kind & 2 != 0, limits, end: None };
         let bytes = &stream[start..];
         let polite = if kind & 4 != 0 { end_of(bytes, &ask) } else { None };
         r.recycle(64);

@@ -28,7 +28,6 @@ impl<'a> Input<'a> {
         self.bytes(len.into())
     }
 
-
     /// Seven limits, one byte each; 255 is the default.
     pub(super) fn limits(&mut self) -> Limits {
         let usual = Limits::default();
@@ -100,4 +99,27 @@ pub(super) fn assert_alike(
 /// Whether the connection may carry the next exchange.
 pub(super) fn keeps(progress: Result<Progress, venuepool::error::Outcome>) -> bool {
     progress == Ok(Progress::Done(Reuse::KeepAlive))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::judge;
+    use super::*;
+    use venuepool::http::exchange::Exchange;
+
+    /// The comparison sees what is wrong: a model that judges other bytes disagrees.
+    #[test]
+    fn a_disagreement_is_seen() {
+        let good = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        let ask = Ask::default();
+        let mut r = Response::with_capacity(100);
+        r.space(&ask.limits)[..good.len()].copy_from_slice(good);
+        r.commit(good.len());
+        let progress = Exchange::new(false, false).on_bytes(&mut r, &ask.limits);
+        assert_alike(progress, &r, &judge(good, &ask));
+        for other in [&good[..good.len() - 1], b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nh"] {
+            let compare = || assert_alike(progress, &r, &judge(other, &ask));
+            assert!(std::panic::catch_unwind(compare).is_err());
+        }
+    }
 }

@@ -1,10 +1,12 @@
-//! Arbitrary calls of the request builder: each is refused and changes nothing, or what it added
-//! is read back, by `httparse` and by a look at every line, exactly as it was meant.
+//! Arbitrary calls of the request builder: what the calls added is read back, by `httparse` and by a
+//! look at each line, exactly as it was meant; and after a refused call nothing comes out at all,
+//! until a begin or rewind succeeds.
 //!
 //! The input is a choice of origin, then calls: an operation and its pieces.
 
 use std::sync::Arc;
 
+use venuepool::error::Status;
 use venuepool::http::origin::Origin;
 use venuepool::http::request::Request;
 
@@ -41,131 +43,148 @@ pub fn check(data: &[u8]) {
     let Ok(origin) = Origin::new(b"[::1]:80", base, defaults.iter().copied(), capacity) else {
         return;
     };
-    let mut request = Request::new(Arc::new(origin));
-    let mut shadow = None;
-    let mut mark = None;
+    let mut play =
+        Play { request: Request::new(Arc::new(origin)), shadow: None, mark: None, spoiled: None };
     for _ in 0..MAX_CALLS {
         if input.0.is_empty() {
             break;
         }
-        call(&mut input, &mut request, &mut shadow, &mut mark, base);
-        assert_eq!(request.bytes().is_ok(), shadow.as_ref().is_some_and(|s| s.finished));
+        play.call(&mut input, base);
+        let finished = play.shadow.as_ref().is_some_and(|shadow| shadow.finished);
+        assert_eq!(play.request.bytes().is_ok(), finished && play.spoiled.is_none());
     }
+    let Play { mut request, shadow, spoiled, .. } = play;
     let finished = request.finish().map(<[u8]>::to_vec);
-    match (&finished, &shadow) {
-        (Ok(bytes), Some(shadow)) => assert_reads_back(bytes, shadow, defaults, &request),
-        (Ok(_), None) => panic!("a request that was never begun has bytes"),
-        (Err(_), _) => {}
+    match (&finished, &shadow, spoiled) {
+        (Ok(bytes), Some(shadow), None) => assert_reads_back(bytes, shadow, defaults, &request),
+        (Ok(_), ..) => panic!("a request that was spoiled, or never begun, has bytes"),
+        (Err(status), _, Some(spoiled)) => assert_eq!(*status, spoiled),
+        (Err(_), _, None) => {}
     }
     if let Ok(bytes) = finished {
         assert!(bytes.len() <= capacity);
         assert_eq!(request.finish(), Ok(&bytes[..]), "the end of a request is the end");
-        assert!(request.header(b"A", b"b").is_err() && request.body(b"x").is_err());
+        assert!(request.header(b"A", b"b").is_err() && request.finish().is_err());
     }
 }
 
-/// One call on the builder, and on the shadow if it was taken.
-fn call(
-    input: &mut Input<'_>,
-    request: &mut Request,
-    shadow: &mut Option<Shadow>,
-    mark: &mut Option<Shadow>,
-    base: &[u8],
-) {
-    match input.byte() % 11 {
-        0 => {
-            let (method, path) = (input.piece(), input.piece());
-            if request.begin(method, path).is_ok() {
-                *shadow = Some(begun(method, path, base));
-                *mark = None;
+/// A builder, and what it should come to.
+struct Play {
+    request: Request,
+    shadow: Option<Shadow>,
+    mark: Option<Shadow>,
+    /// What the first refused call answered.
+    spoiled: Option<Status>,
+}
+
+impl Play {
+    /// One call on the builder, and on the shadow if it was taken.
+    fn call(&mut self, input: &mut Input<'_>, base: &[u8]) {
+        match input.byte() % 11 {
+            0 => {
+                let (method, path) = (input.piece(), input.piece());
+                self.begin(method, path, base);
             }
-        }
-        1 => {
-            const METHODS: [&[u8]; 4] = [b"GET", b"POST", b"HEAD", b"OPTIONS"];
-            let method = METHODS[usize::from(input.byte() & 3)];
-            let path = if input.byte() & 1 == 0 { &b"/p?q"[..] } else { b"*" };
-            if request.begin(method, path).is_ok() {
-                *shadow = Some(begun(method, path, base));
-                *mark = None;
+            1 => {
+                const METHODS: [&[u8]; 4] = [b"GET", b"POST", b"HEAD", b"OPTIONS"];
+                let method = METHODS[usize::from(input.byte() & 3)];
+                let path = if input.byte() & 1 == 0 { &b"/p?q"[..] } else { b"*" };
+                self.begin(method, path, base);
             }
-        }
-        2 => {
-            let (name, value) = (input.piece(), input.piece());
-            if request.query(name, value).is_ok() {
+            2 => {
+                let (name, value) = (input.piece(), input.piece());
+                let answer = self.request.query(name, value);
                 let piece = [&encoded(name)[..], b"=", &encoded(value)].concat();
-                taken(shadow).join(&piece);
+                self.note(answer, |shadow| shadow.join(&piece));
             }
-        }
-        3 => {
-            let piece = input.piece();
-            if request.query_raw(piece).is_ok() && !piece.is_empty() {
-                taken(shadow).join(piece);
+            3 => {
+                let piece = input.piece();
+                let answer = self.request.query_raw(piece);
+                self.note(answer, |shadow| shadow.join(piece));
             }
-        }
-        4 | 5 => {
-            let (name, value) = (input.piece(), input.piece());
-            if request.header(name, value).is_ok() {
-                taken(shadow).headers.push((name.to_vec(), trim(value).to_vec()));
+            4 | 5 => {
+                let (name, value) = (input.piece(), input.piece());
+                let answer = self.request.header(name, value);
+                let field = (name.to_vec(), trim(value).to_vec());
+                self.note(answer, |shadow| shadow.headers.push(field));
             }
-        }
-        6 => {
-            let body = input.piece();
-            if request.body(body).is_ok() {
-                taken(shadow).end_with(Some(body.to_vec()));
+            6 => {
+                let body = input.piece();
+                let answer = self.request.body(body);
+                self.note(answer, |shadow| shadow.end_with(Some(body.to_vec())));
             }
-        }
-        _ => more_calls(input, request, shadow, mark),
-    }
-}
-
-fn more_calls(
-    input: &mut Input<'_>,
-    request: &mut Request,
-    shadow: &mut Option<Shadow>,
-    mark: &mut Option<Shadow>,
-) {
-    match input.byte() % 5 {
-        0 => {
-            let (body, more) = (input.piece(), usize::from(input.byte()));
-            let reserved = request.body_reserve(body.len() + more);
-            if let Ok(space) = reserved {
-                assert_eq!(space.len(), body.len() + more);
-                space[..body.len()].copy_from_slice(body);
-                taken(shadow).body = Some(body.to_vec());
-                taken(shadow).reserved = true;
-            }
-        }
-        1 => {
-            let len = shadow.as_ref().and_then(|s| s.body.as_ref()).map_or(0, Vec::len);
-            if request.body_commit(len).is_ok() {
-                let shadow = taken(shadow);
-                assert!(shadow.reserved);
-                let body = shadow.body.take();
-                shadow.end_with(body);
-            }
-        }
-        2 => {
-            if request.mark().is_ok() {
-                *mark = Some(taken(shadow).clone());
-            }
-        }
-        3 => {
-            if request.rewind().is_ok() {
-                *shadow = Some(mark.clone().expect("there was a mark"));
-            }
-        }
-        _ => {
-            if request.finish().is_ok() && !taken(shadow).finished {
-                let shadow = taken(shadow);
-                let expected = [&b"POST"[..], b"PUT", b"PATCH"].contains(&&shadow.method[..]);
-                shadow.end_with(expected.then(Vec::new));
-            }
+            _ => self.more_calls(input),
         }
     }
-}
 
-fn taken(shadow: &mut Option<Shadow>) -> &mut Shadow {
-    shadow.as_mut().expect("nothing is taken before begin")
+    fn more_calls(&mut self, input: &mut Input<'_>) {
+        match input.byte() % 5 {
+            0 => {
+                let (body, more) = (input.piece(), usize::from(input.byte()));
+                let reserved = self.request.body_reserve(body.len() + more).map(|space| {
+                    assert_eq!(space.len(), body.len() + more);
+                    space[..body.len()].copy_from_slice(body);
+                });
+                self.note(reserved, |shadow| {
+                    shadow.body = Some(body.to_vec());
+                    shadow.reserved = true;
+                });
+            }
+            1 => {
+                let body = self.shadow.as_ref().and_then(|shadow| shadow.body.clone());
+                let more = if input.byte() == 255 { 256 } else { 0 };
+                let answer = self.request.body_commit(body.as_ref().map_or(0, Vec::len) + more);
+                self.note(answer, |shadow| {
+                    assert!(shadow.reserved && more == 0);
+                    shadow.end_with(body);
+                });
+            }
+            2 => {
+                self.mark = None;
+                let answer = self.request.mark();
+                self.note(answer, |_| ());
+                self.mark = answer.ok().and(self.shadow.clone());
+            }
+            3 => match self.request.rewind() {
+                Ok(()) => {
+                    self.shadow = Some(self.mark.clone().expect("there was a mark"));
+                    self.spoiled = None;
+                }
+                Err(status) => self.spoiled = Some(status),
+            },
+            _ => {
+                let answer = self.request.finish().map(drop);
+                self.note(answer, |shadow| {
+                    if !shadow.finished {
+                        let body = shadow.expects_body().then(Vec::new);
+                        shadow.end_with(body);
+                    }
+                });
+            }
+        }
+    }
+
+    fn begin(&mut self, method: &[u8], path: &[u8], base: &[u8]) {
+        self.mark = None;
+        match self.request.begin(method, path) {
+            Ok(()) => {
+                self.shadow = Some(begun(method, path, base));
+                self.spoiled = None;
+            }
+            Err(status) => self.spoiled = Some(status),
+        }
+    }
+
+    /// A call that was taken goes to the shadow; one that was refused spoils the request, and every
+    /// later one is refused alike.
+    fn note(&mut self, answer: Result<(), Status>, taken: impl FnOnce(&mut Shadow)) {
+        match (answer, self.spoiled) {
+            (Ok(()), None) => taken(self.shadow.as_mut().expect("nothing is taken before begin")),
+            (Ok(()), Some(_)) => panic!("a spoiled request took a call"),
+            (Err(status), Some(first)) => assert_eq!(status, first),
+            (Err(status), None) => self.spoiled = Some(status),
+        }
+    }
 }
 
 fn begun(method: &[u8], path: &[u8], base: &[u8]) -> Shadow {
@@ -174,7 +193,14 @@ fn begun(method: &[u8], path: &[u8], base: &[u8]) -> Shadow {
 }
 
 impl Shadow {
+    fn expects_body(&self) -> bool {
+        [&b"POST"[..], b"PUT", b"PATCH"].contains(&&self.method[..])
+    }
+
     fn join(&mut self, piece: &[u8]) {
+        if piece.is_empty() {
+            return;
+        }
         self.target.push(if self.target.contains(&b'?') { b'&' } else { b'?' });
         self.target.extend_from_slice(piece);
     }
@@ -189,8 +215,8 @@ impl Shadow {
 
 /// Reads `bytes` with an independent parser.
 fn assert_reads_back(bytes: &[u8], shadow: &Shadow, defaults: &[(&[u8], &[u8])], r: &Request) {
-    let expects_body = [&b"POST"[..], b"PUT", b"PATCH"].contains(&&shadow.method[..]);
-    let body = shadow.body.clone().or((!shadow.finished && expects_body).then(Vec::new));
+    let expects_body = !shadow.finished && shadow.expects_body();
+    let body = shadow.body.clone().or(expects_body.then(Vec::new));
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut parsed = httparse::Request::new(&mut fields);
     let head_len = parsed.parse(bytes).expect("it is a request").unwrap();

@@ -86,7 +86,7 @@ fn plaintext_segments_of_any_size_make_the_same_responses() {
     }
 }
 
-/// The server's end of a TLS connection, which says what goes into a record and what into a segment.
+/// The server's end of a TLS connection, which says what is a record and what a segment.
 struct TlsPeer<'a> {
     socket: &'a mut Peer,
     session: ServerConnection,
