@@ -1,6 +1,6 @@
-//! Arbitrary calls of the request builder: what the calls added is read back, by `httparse` and by a
-//! look at each line, exactly as it was meant; and after a refused call nothing comes out at all,
-//! until a begin or rewind succeeds.
+//! Arbitrary calls of the builder: what the calls added is read back, by `httparse` and by a look
+//! at each line, exactly as it was meant; and after a refused call nothing comes out at all, until
+//! a begin or rewind succeeds.
 //!
 //! The input is a choice of origin, then calls: an operation and its pieces.
 

@@ -74,9 +74,7 @@ fn feed(
             progress = exchange.on_bytes(r, &ask.limits);
             assert!(exchange.has_begun());
             assert_bounded(r, ask, memory);
-            if progress.is_err() {
-                return progress;
-            }
+            progress?;
         }
     }
     match ask.end {

@@ -261,8 +261,9 @@ pub(super) unsafe fn struct_size<T: Versioned>(out: *const T) -> Result<usize, S
     }
     // SAFETY: the caller's promise, and `struct_size` is the first field.
     let size = unsafe { out.cast::<usize>().read() };
-    // No version of a struct is ever this large: a stray number, not a size.
-    if !(T::FIRST..=64 * T::FIRST).contains(&size) {
+    // No version of a struct is ever this large, or ends off its own alignment: a stray number, not
+    // a size. Of structs in a row the second would stand where none can.
+    if !(T::FIRST..=64 * T::FIRST).contains(&size) || !size.is_multiple_of(align_of::<T>()) {
         return Err(Status::ERR_STRUCT_SIZE);
     }
     Ok(size)
@@ -301,7 +302,7 @@ mod tests {
             assert_eq!((*out).waiting, 6);
         }
         assert_eq!((newer[0], newer[4], newer[5]), (48, 0, 0));
-        for stray in [0, 8, 31, 1 << 20, usize::MAX] {
+        for stray in [0, 8, 31, 33, 36, 1 << 20, usize::MAX] {
             newer[0] = stray;
             // SAFETY: only the first word is read.
             let answer = unsafe { struct_size(newer.as_ptr().cast::<vp_health>()) };

@@ -200,7 +200,7 @@ fn a_close_delimited_body_over_tls_needs_its_close_notify() {
 /// The descriptor of this process that is connected to `port`.
 fn socket_to(port: u16) -> RawFd {
     let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
-    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let is_it = |fd: &RawFd| {
         // SAFETY: it may be closed by another test meanwhile, which the call then says; it is
         // looked at and not kept.
@@ -208,7 +208,7 @@ fn socket_to(port: u16) -> RawFd {
         let peer = socket2::SockRef::from(&borrowed).peer_addr();
         peer.is_ok_and(|peer| peer.as_socket().is_some_and(|peer| peer.port() == port))
     };
-    numbers.filter(is_it).next().expect("the pool's connection")
+    numbers.find(is_it).expect("the pool's connection")
 }
 
 /// An error that is neither a reset nor TLS: the host program closes a descriptor that is not its

@@ -302,7 +302,7 @@ fn empty_tls_records_before_within_and_behind_a_response_are_nothing() {
                 let answer = &answers()[0].0;
                 let (front, back) = answer.split_at(20);
                 let mut records = Vec::new();
-                for plaintext in [b"", &front[..], b"", b"", back, b"", b""] {
+                for plaintext in [b"", front, b"", b"", back, b"", b""] {
                     records.push(encrypt(plaintext));
                 }
                 if one_segment {
