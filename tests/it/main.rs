@@ -14,4 +14,5 @@ mod outcomes;
 mod responses;
 mod rig;
 mod segmentation;
+mod tls_peer;
 mod wire_state;

@@ -3,21 +3,24 @@
 //! `tests/outcomes.rs` holds the list of where each outcome is produced.
 
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
-use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
+use mock_venue::{CertificateKind, Certificates, Peer, Script, ScriptServer, Transport};
+use rustls::version::TLS13;
 use venuepool::completion::{Callback, Completion};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, WireState};
 
 use crate::rig::{
-    body, config, get, next_completion, request, script_pool, status, switch, until_idle,
+    body, config, get, next_completion, request, script_pool, status, switch, until, until_idle,
 };
+use crate::tls_peer::Tls;
 
-fn closed(pool: &Pool, reason: CloseReason) -> u64 {
-    pool.stats().closed[reason as usize].get()
+/// Waits until one connection was given up for that reason: it is counted behind the completion.
+fn until_closed(pool: &Pool, reason: CloseReason) {
+    until(|| (pool.stats().closed[reason as usize].get() == 1).then_some(()));
 }
 
 /// A scripted server, plain or TLS, and a pool of one connection whose requests may be large.
@@ -61,7 +64,7 @@ fn an_early_answer_over_tls_is_delivered_and_the_connection_given_up() {
     assert_eq!((status(&done), body(&done).as_str()), (413, "big"));
     assert!(done.bytes_sent < 31 << 20 && done.times.write_ns == 0);
     until_idle(&pool, 1);
-    assert_eq!(closed(&pool, CloseReason::EarlyResponse), 1);
+    until_closed(&pool, CloseReason::EarlyResponse);
     drop(over);
     pool.close().unwrap();
 }
@@ -106,7 +109,7 @@ fn an_answer_to_a_request_that_was_not_sent_is_unsolicited() {
     let done = next_completion(&pool);
     assert_eq!(done.outcome, Outcome::UnsolicitedResponse, "{done:?}");
     assert_eq!((done.wire_state, done.bytes_sent), (WireState::NotSent, 0));
-    assert_eq!(closed(&pool, CloseReason::IdleBytes), 1);
+    until_closed(&pool, CloseReason::IdleBytes);
     drop(throw);
     pool.close().unwrap();
 }
@@ -131,45 +134,20 @@ fn fill(socket: RawFd) {
 
 #[test]
 fn bytes_that_are_no_tls_end_the_exchange() {
-    let certificates = Certificates::new().unwrap();
-    let inner = Script::serve_tls(Transport::Tls, &certificates, |peer, _| {
-        let _ = peer.wait_eof();
-    })
-    .unwrap();
-    // A relay that answers the first request by itself, outside of TLS.
-    let target = inner.address();
-    let (throw, thrown) = switch();
-    let relay = Script::serve(move |peer, _| relay(peer, target, &thrown)).unwrap();
-    let mut config = config(&relay.url().replace("http:", "https:"), 1);
-    config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
-    let pool = Pool::open(&config).unwrap();
-    let mut request = request(&pool);
-    request.begin(b"GET", b"/").unwrap();
-    pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
-    throw.send(()).unwrap();
-    let done = next_completion(&pool);
-    assert_eq!((done.outcome, done.wire_state), (Outcome::TlsError, WireState::Sent));
-    assert_eq!(closed(&pool, CloseReason::Tls), 1);
-    pool.close().unwrap();
-}
-
-/// Passes bytes on in both directions until told to speak for itself.
-fn relay(peer: &mut Peer, target: std::net::SocketAddr, thrown: &Mutex<mpsc::Receiver<()>>) {
-    use std::io::{Read, Write};
-    let mut server = std::net::TcpStream::connect(target).unwrap();
-    server.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    let mut buffer = [0; 16 * 1024];
-    // Two flights of the client, each answered: hello, then what ends the handshake.
-    for _ in 0..2 {
-        let Ok(count @ 1..) = peer.read_some(&mut buffer) else { return };
-        server.write_all(&buffer[..count]).unwrap();
-        while let Ok(count @ 1..) = server.read(&mut buffer) {
-            peer.write(&buffer[..count]).unwrap();
+    let tls = Tls::new(&TLS13, CertificateKind::Good);
+    let (_server, pool) = tls.serve(|mut peer| {
+        let tickets = peer.take_records();
+        peer.socket.write(&tickets).unwrap();
+        if peer.read_request() {
+            // In the clear, as a proxy does that gives up.
+            peer.socket.write(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            let _ = peer.socket.wait_eof();
         }
-    }
-    let _ = thrown.lock().unwrap().recv();
-    let _ = peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    let _ = peer.wait_eof();
+    });
+    let done = get(&pool, "/");
+    assert_eq!((done.outcome, done.wire_state), (Outcome::TlsError, WireState::Sent));
+    until_closed(&pool, CloseReason::Tls);
+    pool.close().unwrap();
 }
 
 /// RFC 9112 section 9.8.
@@ -231,7 +209,7 @@ fn a_socket_that_the_host_program_replaced_is_an_io_error() {
     assert!(replaced >= 0);
     let done = next_completion(&pool);
     assert_eq!((done.outcome, done.wire_state), (Outcome::IoError, WireState::Sent));
-    assert_eq!(closed(&pool, CloseReason::IoError), 1);
+    until_closed(&pool, CloseReason::IoError);
     drop(over);
     until_idle(&pool, 1);
     pool.close().unwrap();
@@ -267,7 +245,7 @@ fn a_panic_on_the_pool_thread_ends_the_exchange_in_flight_as_internal() {
     sent.send(()).unwrap();
     let done = next_completion(&pool);
     assert_eq!((done.outcome, done.wire_state), (Outcome::Internal, WireState::Sent));
-    assert_eq!(closed(&pool, CloseReason::Internal), 1);
+    until_closed(&pool, CloseReason::Internal);
     assert_eq!(status(&get(&pool, "/")), 204);
     pool.close().unwrap();
 }
