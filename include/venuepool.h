@@ -964,6 +964,49 @@ VP_API vp_status vp_config_set_max_head_size(struct vp_config *config, uint64_t 
 VP_API vp_status vp_config_set_max_headers(struct vp_config *config, uint32_t count) VP_NOEXCEPT;
 
 /**
+ * Sets how many interim (1xx) responses may come before the final one, 0 to 1000; 16 by default.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_max_interim(struct vp_config *config, uint32_t count) VP_NOEXCEPT;
+
+/**
+ * Sets the longest chunk size line with its extensions, in bytes; 8 KiB by default.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_max_chunk_line(struct vp_config *config, uint64_t bytes) VP_NOEXCEPT;
+
+/**
+ * Sets by how much all chunk framing of a response may outweigh its body, in bytes; 16 KiB by
+ * default.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_max_chunk_overhead(struct vp_config *config,
+                                           uint64_t bytes)
+VP_NOEXCEPT;
+
+/**
+ * Sets how long all trailer fields together may be, in bytes; 16 KiB by default.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_max_trailer_size(struct vp_config *config,
+                                         uint64_t bytes)
+VP_NOEXCEPT;
+
+/**
  * Sets how many requests without a callback may be accepted and not yet polled; 4096 by default.
  *
  * Threads: as `vp_config_new`.

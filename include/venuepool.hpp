@@ -567,6 +567,18 @@ class Config {
     Config& max_headers(std::uint32_t count) noexcept {
         return remember("max_headers", vp_config_set_max_headers(raw_, count));
     }
+    Config& max_interim(std::uint32_t count) noexcept {
+        return remember("max_interim", vp_config_set_max_interim(raw_, count));
+    }
+    Config& max_chunk_line(std::uint64_t bytes) noexcept {
+        return remember("max_chunk_line", vp_config_set_max_chunk_line(raw_, bytes));
+    }
+    Config& max_chunk_overhead(std::uint64_t bytes) noexcept {
+        return remember("max_chunk_overhead", vp_config_set_max_chunk_overhead(raw_, bytes));
+    }
+    Config& max_trailer_size(std::uint64_t bytes) noexcept {
+        return remember("max_trailer_size", vp_config_set_max_trailer_size(raw_, bytes));
+    }
     Config& completion_capacity(std::uint32_t count) noexcept {
         return remember("completion_capacity", vp_config_set_completion_capacity(raw_, count));
     }

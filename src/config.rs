@@ -5,6 +5,7 @@
 //! hands them over. Durations are nanoseconds, sizes are bytes. Of the other layers this file knows
 //! only the byte rules of HTTP and the `Origin` that it can make; certificates are stored unread.
 
+mod limits;
 mod sizes;
 mod sockets;
 mod tls;
@@ -19,6 +20,7 @@ pub use tls::{ClientCert, Pem, Tls};
 pub use url::{Scheme, Url};
 
 use crate::error::Status;
+use crate::http::response::Limits;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
 
 /// What a pool is opened with.
@@ -33,6 +35,7 @@ pub struct Config {
     drive: Drive,
     timeouts: Timeouts,
     sizes: Sizes,
+    limits: Limits,
     sockets: Sockets,
     backoff: Backoff,
     dials_per_second: u32,
@@ -104,6 +107,7 @@ impl Default for Config {
             drive: Drive::Thread,
             timeouts: Timeouts { connect_ns: S, tls_handshake_ns: 2 * S, request_ns: 11 * S },
             sizes: Sizes::default(),
+            limits: Limits::default(),
             sockets: Sockets::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,

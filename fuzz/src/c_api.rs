@@ -176,7 +176,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 33;
+        let which = input.byte() % 37;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -311,6 +311,10 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             29 => vp_config_set_tcp_keepalive(config, number, number, small),
             30 => vp_config_set_drive(config, small),
             31 => vp_config_set_drive(config, small & 1),
+            32 => vp_config_set_max_interim(config, small),
+            33 => vp_config_set_max_chunk_line(config, number),
+            34 => vp_config_set_max_chunk_overhead(config, number),
+            35 => vp_config_set_max_trailer_size(config, number),
             _ => vp_config_new(null_mut()),
         }
     }

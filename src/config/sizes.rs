@@ -1,6 +1,6 @@
-//! How much memory things may take, and how far a peer may go.
+//! How much memory things may take.
 
-use super::{Config, GIB, KIB, MIB, within};
+use super::{Config, KIB, MIB, within};
 use crate::error::Status;
 
 /// How much memory things may take; bytes unless the name says otherwise.
@@ -10,12 +10,6 @@ pub struct Sizes {
     pub request_capacity: usize,
     /// What a response buffer begins with; it grows as the body needs.
     pub response_capacity: usize,
-    /// The longest body of a response.
-    pub max_body_size: usize,
-    /// The longest head of a response.
-    pub max_head_size: usize,
-    /// The most header fields in a response.
-    pub max_headers: usize,
     /// The most completions that may be outstanding at a time in a completion queue.
     pub completion_capacity: usize,
     /// The most callers and requests that may wait in line for a slot.
@@ -27,9 +21,6 @@ impl Default for Sizes {
         Self {
             request_capacity: 64 * KIB,
             response_capacity: 64 * KIB,
-            max_body_size: 16 * MIB,
-            max_head_size: 32 * KIB,
-            max_headers: 128,
             completion_capacity: 4096,
             waiting_capacity: 1024,
         }
@@ -53,33 +44,6 @@ impl Config {
     /// `ERR_ARGUMENT`.
     pub fn set_response_capacity(&mut self, bytes: usize) -> Result<(), Status> {
         self.sizes.response_capacity = within(bytes, KIB..=64 * MIB)?;
-        Ok(())
-    }
-
-    /// Sets the longest body of a response, 1 byte to 1 GiB.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_max_body_size(&mut self, bytes: usize) -> Result<(), Status> {
-        self.sizes.max_body_size = within(bytes, 1..=GIB)?;
-        Ok(())
-    }
-
-    /// Sets the longest head of a response, 1 KiB to 1 MiB.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_max_head_size(&mut self, bytes: usize) -> Result<(), Status> {
-        self.sizes.max_head_size = within(bytes, KIB..=MIB)?;
-        Ok(())
-    }
-
-    /// Sets the most header fields in a response, 1 to 256.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT`.
-    pub fn set_max_headers(&mut self, count: usize) -> Result<(), Status> {
-        self.sizes.max_headers = within(count, 1..=256)?;
         Ok(())
     }
 

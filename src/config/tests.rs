@@ -67,9 +67,17 @@ fn defaults_are_those_of_the_design() {
     assert_eq!((config.thread_name(), config.cpu()), ("venuepool", None));
     let sizes = config.sizes();
     assert_eq!((sizes.request_capacity, sizes.response_capacity), (65_536, 65_536));
-    assert_eq!((sizes.max_body_size, sizes.max_head_size), (16_777_216, 32_768));
-    assert_eq!((sizes.max_headers, sizes.completion_capacity), (128, 4096));
-    assert_eq!(sizes.waiting_capacity, 1024);
+    assert_eq!((sizes.completion_capacity, sizes.waiting_capacity), (4096, 1024));
+    let limits = Limits {
+        max_head_size: 32_768,
+        max_headers: 128,
+        max_interim: 16,
+        max_chunk_line: 8_192,
+        max_chunk_overhead: 16_384,
+        max_trailer_size: 16_384,
+        max_body_size: 16_777_216,
+    };
+    assert_eq!(*config.limits(), limits);
     let sockets = config.sockets();
     let keepalive = TcpKeepalive { time_ns: 30 * S, interval_ns: 5 * S, count: 3 };
     assert_eq!((sockets.nodelay, sockets.tcp_keepalive), (true, Some(keepalive)));
@@ -199,7 +207,8 @@ fn counts_have_bounds() {
     let max = usize::MAX;
     let (set, bad) = (Config::set_dials_per_second, [0, 1001, u32::MAX]);
     assert_bounds(&[1, 1000], &bad, set, |c| c.dials_per_second());
-    assert_bounds(&[1, 256], &[0, 257, max], Config::set_max_headers, |c| c.sizes.max_headers);
+    assert_bounds(&[1, 256], &[0, 257, max], Config::set_max_headers, |c| c.limits.max_headers);
+    assert_bounds(&[0, 1000], &[1001, max], Config::set_max_interim, |c| c.limits.max_interim);
     let million = 1 << 20;
     let bad = [0, million + 1, max];
     let (set, get) = (Config::set_completion_capacity, |c: &Config| c.sizes.completion_capacity);
@@ -218,10 +227,16 @@ fn sizes_have_bounds() {
     assert_bounds(&good, &bad, set, get);
     let (set, get) = (Config::set_response_capacity, |c: &Config| c.sizes().response_capacity);
     assert_bounds(&good, &bad, set, get);
-    let (set, get) = (Config::set_max_body_size, |c: &Config| c.sizes().max_body_size);
+    let (set, get) = (Config::set_max_body_size, |c: &Config| c.limits.max_body_size);
     assert_bounds(&[1, 1 << 30], &[0, (1 << 30) + 1, max], set, get);
-    let (set, get) = (Config::set_max_head_size, |c: &Config| c.sizes().max_head_size);
+    let (set, get) = (Config::set_max_head_size, |c: &Config| c.limits.max_head_size);
     assert_bounds(&[1024, 1 << 20], &[0, 1023, (1 << 20) + 1, max], set, get);
+    let (set, get) = (Config::set_max_chunk_line, |c: &Config| c.limits.max_chunk_line);
+    assert_bounds(&[32, 1 << 20], &[0, 31, (1 << 20) + 1, max], set, get);
+    let (set, get) = (Config::set_max_chunk_overhead, |c: &Config| c.limits.max_chunk_overhead);
+    assert_bounds(&[32, 64 << 20], &[0, 31, (64 << 20) + 1, max], set, get);
+    let (set, get) = (Config::set_max_trailer_size, |c: &Config| c.limits.max_trailer_size);
+    assert_bounds(&[0, 1 << 20], &[(1 << 20) + 1, max], set, get);
     let good = [Some(1024), Some(1 << 30), None];
     let bad = [Some(0), Some(1023), Some((1 << 30) + 1), Some(max)];
     assert_bounds(&good, &bad, Config::set_send_buffer, |c| c.sockets().send_buffer);

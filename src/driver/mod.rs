@@ -112,12 +112,7 @@ impl Pool {
         };
         Ok(Self {
             origin: Arc::new(origin),
-            limits: Limits {
-                max_head_size: sizes.max_head_size,
-                max_headers: sizes.max_headers,
-                max_body_size: sizes.max_body_size,
-                ..Limits::default()
-            },
+            limits: *config.limits(),
             request_timeout_ns: config.timeouts().request_ns,
             backoff: Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns },
             dialer: dialer(config, url)?,

@@ -287,6 +287,60 @@ pub unsafe extern "C" fn vp_config_set_max_headers(config: *mut vp_config, count
     unsafe { configure(config, |config| config.set_max_headers(count as usize)) }
 }
 
+/// Sets how many interim (1xx) responses may come before the final one, 0 to 1000; 16 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_interim(config: *mut vp_config, count: u32) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_interim(count as usize)) }
+}
+
+/// Sets the longest chunk size line with its extensions, in bytes; 8 KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_chunk_line(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_chunk_line(size(bytes)?)) }
+}
+
+/// Sets by how much all chunk framing of a response may outweigh its body, in bytes; 16 KiB by
+/// default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_chunk_overhead(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_chunk_overhead(size(bytes)?)) }
+}
+
+/// Sets how long all trailer fields together may be, in bytes; 16 KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_trailer_size(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_max_trailer_size(size(bytes)?)) }
+}
+
 /// Sets how many requests without a callback may be accepted and not yet polled; 4096 by default.
 ///
 /// Threads: as `vp_config_new`.

@@ -46,6 +46,10 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_max_body_size(NULL, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_max_head_size(NULL, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_max_headers(NULL, 10), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_interim(NULL, 10), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_chunk_line(NULL, 100), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_chunk_overhead(NULL, 100), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_trailer_size(NULL, 100), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_completion_capacity(NULL, 10), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_waiting_capacity(NULL, 10), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_nodelay(NULL, 1), VP_ERR_NULL);
@@ -85,6 +89,10 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_max_head_size(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_max_headers(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_max_headers(config, 257), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_interim(config, 1001), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_chunk_line(config, 31), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_chunk_overhead(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_trailer_size(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_completion_capacity(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_tcp_keepalive(config, 1, 1, UINT32_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_socket_buffers(config, UINT64_MAX, 0), VP_ERR_ARGUMENT);

@@ -1,9 +1,10 @@
 //! Each kind of response through the whole pool, plaintext and TLS, and the connection afterwards.
 
 use mock_venue::{Fault, FaultKind, Options, Script, Venue};
+use venuepool::config::Config;
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
-use venuepool::error::{CloseReason, Outcome};
+use venuepool::error::{CloseReason, Outcome, Status};
 
 use crate::rig::{body, get, request, script_pool, status, until, until_idle, venue_pool};
 
@@ -131,4 +132,43 @@ fn responses_that_break_the_rules_end_with_their_name_and_their_connection() {
         assert_eq!(pool.stats().closed[CloseReason::Protocol as usize].get(), 1);
         pool.close().unwrap();
     }
+}
+
+/// The outcome of an answer in a pool that was configured so.
+fn outcome_with(
+    configure: impl FnOnce(&mut Config) -> Result<(), Status>,
+    answer: &'static str,
+) -> Outcome {
+    let server = Script::serve(move |peer, _| {
+        if let Ok(Some(_)) = peer.read_request() {
+            peer.write(answer.as_bytes()).unwrap();
+            let _ = peer.wait_eof();
+        }
+    })
+    .unwrap();
+    let mut config = crate::rig::config(&server.url(), 1);
+    configure(&mut config).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    let outcome = get(&pool, "/").outcome;
+    pool.close().unwrap();
+    outcome
+}
+
+#[test]
+fn every_limit_is_a_setting() {
+    const EARLY: &str = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+    const CHUNKS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+        1;extension=of-more-than-thirty-two-bytes\r\nx\r\n0\r\nTrailer: field\r\n\r\n";
+    const SIZED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\n\r\nok";
+    for answer in [EARLY, CHUNKS, SIZED] {
+        assert_eq!(outcome_with(|_| Ok(()), answer), Outcome::Ok);
+    }
+    assert_eq!(outcome_with(|c| c.set_max_interim(0), EARLY), Outcome::TooManyInterim);
+    assert_eq!(outcome_with(|c| c.set_max_chunk_line(32), CHUNKS), Outcome::ChunkOverhead);
+    assert_eq!(outcome_with(|c| c.set_max_chunk_overhead(32), CHUNKS), Outcome::ChunkOverhead);
+    assert_eq!(outcome_with(|c| c.set_max_trailer_size(4), CHUNKS), Outcome::TrailersTooLarge);
+    assert_eq!(outcome_with(|c| c.set_max_body_size(1), SIZED), Outcome::BodyTooLarge);
+    assert_eq!(outcome_with(|c| c.set_max_headers(1), SIZED), Outcome::TooManyHeaders);
+    let long: &'static str = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "a".repeat(1024)).leak();
+    assert_eq!(outcome_with(|c| c.set_max_head_size(1024), long), Outcome::HeadTooLarge);
 }
