@@ -287,11 +287,13 @@ impl Pool {
             })?
         };
         let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-        let mut roster = self.roster();
-        roster.went_down(slot, not_started.epoch);
-        // Still leased, so nobody else can be granted it.
-        let grant = roster.finished(slot);
-        debug_assert!(grant.is_none());
+        let grant = {
+            let mut roster = self.roster();
+            roster.went_down(slot, not_started.epoch);
+            // A grant only if another thread has given the lease back meanwhile.
+            roster.finished(slot)
+        };
+        self.carry_out(grant);
         Err(Status::ERR_SLOT_DOWN)
     }
 

@@ -11,7 +11,6 @@ use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-use super::slot::Slot;
 use super::tend::Report;
 use super::{Pool, alarm, tend};
 use crate::config::Config;
@@ -20,6 +19,9 @@ use crate::net::connect::DialError;
 
 /// Name look-ups that may run at once; each holds a thread while it runs.
 const RESOLVER_THREADS: usize = 4;
+
+/// How often the end looks, a millisecond apart, whether all grants were carried out.
+const MAX_LOOKS: u32 = 2_000;
 
 /// Starts the thread. Each slot's first dial is reported once.
 pub(super) fn spawn(
@@ -59,7 +61,13 @@ impl Drop for EndOfPool<'_> {
         if self.0.caller.is_none() {
             self.0.deliver_handed_over();
         }
-        self.0.slots.iter().for_each(Slot::clear);
+        for slot in &self.0.slots {
+            // Nothing, unless this is the end by a defect.
+            if let Some(ended) = slot.abandon() {
+                self.0.deliver(ended);
+            }
+            slot.clear();
+        }
         self.0.shelf.close();
         self.0.completions.end();
     }
@@ -91,9 +99,12 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     pool.dismiss_waiting();
     while slots.join_next().await.is_some() {}
     // An engine's thread may just be starting a request from the line. It will find no connection,
-    // and put it back.
-    while pool.roster().granted() > 0 {
-        tokio::time::sleep(Duration::from_micros(50)).await;
+    // and put it back, in no time; the bound is for a thread that never does.
+    for _ in 0..MAX_LOOKS {
+        if pool.roster().granted() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     timekeeper.abort();
     watcher.abort();
