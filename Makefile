@@ -20,7 +20,7 @@ CONFIGURED_ASAN := build/asan/CMakeCache.txt
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-rust test-c test-sanitize fuzz install clean
+.PHONY: help library demo test test-rust test-c test-sanitize lint fuzz install clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -32,13 +32,15 @@ demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends 
 	$(cmake) --build build --parallel $(JOBS)
 	@scripts/demo.sh $(URL)
 
-test: test-rust test-c test-sanitize ## All tests and checks.
+test: test-rust test-c test-sanitize lint ## All tests and checks.
 
-test-rust: ## Format, lints, and the tests of the crates.
+test-rust: ## The tests of the crates.
 	@scripts/ensure-nginx.sh
+	$(CARGO) test --locked --workspace --quiet
+
+lint: ## Format and lints.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) test --locked --workspace --quiet
 
 test-c: $(CONFIGURED) ## The tests in C and C++, the examples, and the installed package.
 	$(cmake) --build build --parallel $(JOBS)
