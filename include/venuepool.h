@@ -1220,7 +1220,8 @@ VP_API vp_status vp_pool_shutdown(struct vp_pool *pool, uint64_t grace_ns) VP_NO
  * will. Completions that were not polled can still be polled (until then the pool keeps its
  * memory), and responses stay valid.
  *
- * Threads: any but the pool thread. Blocks for the rest of the grace.
+ * Threads: any but the pool thread. Blocks for the rest of the grace, or until what is in flight
+ * has ended. In caller drive it receives that itself, and callbacks run in it.
  * Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
  * Errors: ERR_NULL, ERR_FORKED, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED the second time.
  */

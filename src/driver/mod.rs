@@ -160,13 +160,19 @@ impl Pool {
         if self.grace_ns.load(Ordering::SeqCst) == NEVER {
             self.shutdown(Duration::ZERO);
         }
-        self.join();
-        if let Some(caller) = &self.caller {
-            // Callbacks are left to the engine: here, at the last, and when no other thread of it
-            // is still about to run one.
-            let _driving = self.last_turn(caller);
-            self.deliver_handed_over();
+        let Some(caller) = &self.caller else {
+            self.join();
+            return Ok(());
+        };
+        // Perhaps nobody drives any more: then what is in flight is received here, and the last
+        // callbacks run here, once no other thread is still about to run one.
+        let _driving = self.last_turn(caller);
+        let driven = self.drive_until(caller, Duration::MAX, || self.completions.has_ended());
+        if driven.is_err() {
+            self.shutdown(Duration::ZERO);
         }
+        self.join();
+        self.deliver_handed_over();
         Ok(())
     }
 

@@ -349,3 +349,25 @@ fn an_end_right_behind_bytes_is_not_missed() {
         pool.close().unwrap();
     }
 }
+
+#[test]
+fn close_receives_what_is_in_flight_when_nobody_drives_any_more() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let delay = FaultKind::Delay(Duration::from_millis(30));
+    for (fault, outcome) in [(delay, Outcome::Ok), (FaultKind::Stall, Outcome::Timeout)] {
+        venue.clear_faults().unwrap();
+        venue.set_fault(Fault::always(fault)).unwrap();
+        let pool = caller_pool(&venue, 1);
+        let mut request = request(&pool);
+        order(&mut request, "in-flight");
+        if outcome == Outcome::Timeout {
+            request.set_timeout_ns(20_000_000);
+        }
+        pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+        // Without end: only the request's own end can end it.
+        pool.shutdown(Duration::MAX);
+        pool.close().unwrap();
+        assert_eq!(polled(&pool).outcome, outcome);
+        assert_eq!(pool.poll(1, drop), Ok(None));
+    }
+}
