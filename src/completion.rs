@@ -188,6 +188,16 @@ impl CompletionQueue {
         count
     }
 
+    /// Sleeps until there is something to take or nothing comes any more, at most for `patience`;
+    /// leaves the descriptor as it is.
+    pub fn sleep(&self, patience: Duration) {
+        // A deadline too far to represent is no deadline.
+        let deadline = Instant::now().checked_add(patience);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while self.receiver.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// A descriptor that is readable while completions are in the queue; made at the first call.
     pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
         if let Some(event) = self.event.get() {

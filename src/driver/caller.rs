@@ -99,8 +99,9 @@ impl Pool {
         take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
         let Some(caller) = &self.caller else { return Ok(self.completions.poll(limit, take)) };
-        let Some(_driving) = self.drive_unless_ended(caller)? else {
-            return Ok(self.completions.drain(limit, take));
+        let Some(_driving) = self.drive_unless_closing(caller)? else {
+            // Not the end yet: the closing thread may still hold a last completion.
+            return Ok(self.completions.drain(limit, take).or(Some(0)));
         };
         if self.slots.len() <= DIRECT_LOOKS && !caller.fd_is_out.load(Ordering::Relaxed) {
             self.drive_in_flight();
@@ -126,7 +127,14 @@ impl Pool {
         let Some(caller) = &self.caller else {
             return Ok(self.completions.wait(limit, patience, take));
         };
-        let Some(_driving) = self.drive_unless_ended(caller)? else {
+        let Some(_driving) = self.drive_unless_closing(caller)? else {
+            self.completions.sleep(patience);
+            let taken = self.completions.drain(limit, &mut take);
+            if taken.is_some() {
+                return Ok(taken);
+            }
+            // The closing thread may still hold a last completion; it is done in no time.
+            drop(self.last_turn(caller));
             return Ok(self.completions.drain(limit, take));
         };
         let mut taken = Some(0);
@@ -160,11 +168,10 @@ impl Pool {
         Ok(self.driving(baton))
     }
 
-    /// As [`Pool::begin_to_drive`]; `None` when nothing is left to drive and the closing thread
-    /// runs the last callbacks.
-    fn drive_unless_ended<'a>(&self, caller: &'a Caller) -> Result<Option<Driving<'a>>, Status> {
+    /// As [`Pool::begin_to_drive`]; `None` when the closing thread drives, for the last time.
+    fn drive_unless_closing<'a>(&self, caller: &'a Caller) -> Result<Option<Driving<'a>>, Status> {
         match self.begin_to_drive(caller) {
-            Err(Status::ERR_DRIVEN) if self.completions.has_ended() => Ok(None),
+            Err(Status::ERR_DRIVEN) if self.is_closed() => Ok(None),
             driving => driving.map(Some),
         }
     }
