@@ -2,7 +2,7 @@
 # Runs each fuzz target for a bounded time: scripts/fuzz.sh [SECONDS [TARGET...]]; 60 seconds each by
 # default. Needs a nightly toolchain and a C++ compiler; gets cargo-fuzz itself when it is missing.
 #
-# The corpus in fuzz/corpus is read and not changed; what is found on the way goes to fuzz/work. A
+# The corpus in fuzz/corpus is read and not changed; what is found on the way goes to fuzz/found. A
 # crash, a hang or a disagreement ends the script with an error, and its input lies in fuzz/artifacts.
 # SANITIZER=none is several times faster than the default, address.
 set -eu
@@ -25,7 +25,7 @@ cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 folder=$PWD/fuzz
 cargo +nightly fuzz build --sanitizer "$sanitizer" --release
 for target; do
-    mkdir -p "$folder/work/$target" "$folder/artifacts/$target"
+    mkdir -p "$folder/found/$target" "$folder/artifacts/$target"
     # Long inputs tell the C functions nothing that short ones do not.
     case $target in
         c_api) max_len=500 ;;
@@ -33,7 +33,7 @@ for target; do
     esac
     echo "== $target: $seconds seconds"
     cargo +nightly fuzz run --sanitizer "$sanitizer" --release "$target" \
-        "$folder/work/$target" "$folder/corpus/$target" -- \
+        "$folder/found/$target" "$folder/corpus/$target" -- \
         -dict="$folder/http.dict" -max_len=$max_len -max_total_time="$seconds" \
         -rss_limit_mb=2048 -timeout=25 -verbosity=0 -print_final_stats=1
 done
