@@ -700,8 +700,9 @@ typedef struct vp_completion {
 } vp_completion;
 
 /**
- * Receives a completion. Runs on the pool thread: it must be short, must not block, and must not
- * throw. It may submit, cancel, retain, release and shut down; it must not close the pool.
+ * Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
+ * must be short, must not block, and must not throw. It may submit, cancel, retain, release and
+ * shut down; it must not close the pool.
  *
  * `completion` and its response are borrowed until the function returns.
  */
@@ -1410,7 +1411,8 @@ VP_NOEXCEPT;
  * Sends the completion to a function instead of the completion queue; NULL goes back to the queue.
  * Stays until it is changed. Setting another function or context allocates once.
  *
- * Threads: one at a time. The function runs on the pool thread.
+ * Threads: one at a time. The function runs on the pool thread, or in caller drive on the thread
+ * that drives.
  * Lifetime: `context` must be valid until the completion of each request submitted with it.
  * Errors: ERR_NULL.
  */
@@ -1453,7 +1455,8 @@ VP_NOEXCEPT;
  * Threads: any but the pool thread. Blocks until the request's deadline at the most.
  * Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
  * release.
- * Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
+ * Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback, and in caller
+ * drive ERR_DRIVEN while another thread drives.
  */
 VP_API
 vp_status vp_execute(struct vp_pool *pool,
@@ -1477,7 +1480,7 @@ VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out)
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.
  * Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
- * ERR_FORKED.
+ * ERR_FORKED, and in caller drive ERR_DRIVEN while another thread drives.
  */
 VP_API
 vp_status vp_pool_acquire(struct vp_pool *pool,
@@ -1523,12 +1526,13 @@ VP_API vp_status vp_cancel(struct vp_pool *pool, uint64_t id) VP_NOEXCEPT;
 /**
  * Takes up to `capacity` completions from the queue into `out[]`, and answers how many, 0 when
  * there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
- * from one to the next.
+ * from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
  *
- * Threads: any; each completion goes to one of them. Never blocks.
+ * Threads: any; each completion goes to one of them. Never blocks. In caller drive one at a time.
  * Lifetime: each response in `out` is the caller's to release.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
- * the pool has ended and the last completion was taken.
+ * the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while
+ * another thread drives, and ERR_WOULD_DEADLOCK in a callback.
  */
 VP_API
 int32_t vp_pool_poll(struct vp_pool *pool,
@@ -1540,7 +1544,7 @@ VP_NOEXCEPT;
  * As `vp_pool_poll`, but sleeps until there is a completion, at most for `timeout_ns`; answers 0
  * when that ran out. UINT64_MAX waits without end, until there is one or the pool ends.
  *
- * Threads: any but the pool thread.
+ * Threads: any but the pool thread. In caller drive one at a time.
  * Lifetime: as `vp_pool_poll`.
  * Errors: as `vp_pool_poll`, and ERR_WOULD_DEADLOCK in a callback.
  */

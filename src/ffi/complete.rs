@@ -13,12 +13,13 @@ use crate::error::Status;
 
 /// Takes up to `capacity` completions from the queue into `out[]`, and answers how many, 0 when
 /// there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
-/// from one to the next.
+/// from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
 ///
-/// Threads: any; each completion goes to one of them. Never blocks.
+/// Threads: any; each completion goes to one of them. Never blocks. In caller drive one at a time.
 /// Lifetime: each response in `out` is the caller's to release.
 /// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
-/// the pool has ended and the last completion was taken.
+/// the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while
+/// another thread drives, and ERR_WOULD_DEADLOCK in a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_poll(
     pool: *mut vp_pool,
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn vp_pool_poll(
 /// As `vp_pool_poll`, but sleeps until there is a completion, at most for `timeout_ns`; answers 0
 /// when that ran out. UINT64_MAX waits without end, until there is one or the pool ends.
 ///
-/// Threads: any but the pool thread.
+/// Threads: any but the pool thread. In caller drive one at a time.
 /// Lifetime: as `vp_pool_poll`.
 /// Errors: as `vp_pool_poll`, and ERR_WOULD_DEADLOCK in a callback.
 #[unsafe(no_mangle)]

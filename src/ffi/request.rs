@@ -254,7 +254,8 @@ pub unsafe extern "C" fn vp_request_set_user_data(
 /// Sends the completion to a function instead of the completion queue; NULL goes back to the queue.
 /// Stays until it is changed. Setting another function or context allocates once.
 ///
-/// Threads: one at a time. The function runs on the pool thread.
+/// Threads: one at a time. The function runs on the pool thread, or in caller drive on the thread
+/// that drives.
 /// Lifetime: `context` must be valid until the completion of each request submitted with it.
 /// Errors: ERR_NULL.
 #[unsafe(no_mangle)]

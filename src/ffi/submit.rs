@@ -54,7 +54,8 @@ pub unsafe extern "C" fn vp_submit(
 /// Threads: any but the pool thread. Blocks until the request's deadline at the most.
 /// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
 /// release.
-/// Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
+/// Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback, and in caller
+/// drive ERR_DRIVEN while another thread drives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_execute(
     pool: *mut vp_pool,
@@ -95,7 +96,7 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.
 /// Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
-/// ERR_FORKED.
+/// ERR_FORKED, and in caller drive ERR_DRIVEN while another thread drives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_acquire(
     pool: *mut vp_pool,

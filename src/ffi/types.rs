@@ -84,8 +84,9 @@ pub struct vp_completion {
     pub bytes_sent: u64,
 }
 
-/// Receives a completion. Runs on the pool thread: it must be short, must not block, and must not
-/// throw. It may submit, cancel, retain, release and shut down; it must not close the pool.
+/// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
+/// must be short, must not block, and must not throw. It may submit, cancel, retain, release and
+/// shut down; it must not close the pool.
 ///
 /// `completion` and its response are borrowed until the function returns.
 pub type vp_on_complete =
