@@ -58,9 +58,9 @@
 #define VP_NO_SLOT UINT32_MAX
 
 /**
- * The number of close reasons that this header knows.
+ * The room for close reasons in `vp_stats`; more than there are today.
  */
-#define VP_CLOSE_REASONS 17
+#define VP_CLOSE_REASONS 32
 
 /**
  * The version of this header: `major * 1000000 + minor * 1000 + patch`.
@@ -82,6 +82,16 @@
  * those calls, and the pool thread only heals. One thread at a time drives.
  */
 #define VP_DRIVE_CALLER 1
+
+/**
+ * Suspend policy: the connections stay.
+ */
+#define VP_SUSPEND_KEEP 0
+
+/**
+ * Suspend policy: the connections are closed, and none is dialled until the pause is over.
+ */
+#define VP_SUSPEND_CLOSE 1
 
 /**
  * Submit flag: when no slot is idle, wait in line (FIFO) until the request's deadline, instead of
@@ -213,6 +223,10 @@ enum vp_status
    */
   VP_ERR_DRIVEN = -33,
   /**
+   * The venue asked for a pause, and the pool keeps it; `vp_pool_suspend` tells how.
+   */
+  VP_ERR_SUSPENDED = -34,
+  /**
    * Opening failed: the host name could not be resolved.
    */
   VP_ERR_RESOLVE = -40,
@@ -238,6 +252,56 @@ enum vp_status
 typedef enum vp_status vp_status;
 #else
 typedef int32_t vp_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What happened.
+ */
+enum vp_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A slot has a live connection.
+   */
+  VP_EVENT_KIND_UP = 1,
+  /**
+   * A connection was given up; the close reason says why.
+   */
+  VP_EVENT_KIND_LOST = 2,
+  /**
+   * A dial failed; the status and the text say why, `until_ns` when the next begins.
+   */
+  VP_EVENT_KIND_DIAL_FAILED = 3,
+  /**
+   * All slots were live, and one is not any more.
+   */
+  VP_EVENT_KIND_DEGRADED = 4,
+  /**
+   * All slots are live, for the first time or again.
+   */
+  VP_EVENT_KIND_ALL_LIVE = 5,
+  /**
+   * The venue asked for a pause: nothing is accepted until `until_ns`.
+   */
+  VP_EVENT_KIND_SUSPENDED = 6,
+  /**
+   * The pause is over.
+   */
+  VP_EVENT_KIND_RESUMED = 7,
+  /**
+   * The answer to a request arrived after its deadline, within the linger time. Its completion
+   * was delivered before, as a timeout; `late` is what it would have been.
+   */
+  VP_EVENT_KIND_LATE_RESPONSE = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum vp_event_kind vp_event_kind;
+#else
+typedef int32_t vp_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -283,6 +347,10 @@ enum vp_outcome
    * The peer sent a TLS alert, or bytes that are no valid TLS.
    */
   VP_OUTCOME_TLS_ERROR = 7,
+  /**
+   * The pool was suspended while the request waited in line.
+   */
+  VP_OUTCOME_SUSPENDED = 8,
   /**
    * The status line breaks RFC 9112 section 4.
    */
@@ -406,6 +474,47 @@ typedef int32_t vp_wire;
 #endif // __cplusplus
 
 /**
+ * What a slot does.
+ */
+enum vp_slot_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It has no connection, and waits for the time of the next dial.
+   */
+  VP_SLOT_STATE_WAITING = 0,
+  /**
+   * It has no connection; one is being dialled.
+   */
+  VP_SLOT_STATE_DIALLING = 1,
+  /**
+   * It is live, and a submit can take it.
+   */
+  VP_SLOT_STATE_IDLE = 2,
+  /**
+   * A request is in flight.
+   */
+  VP_SLOT_STATE_IN_FLIGHT = 3,
+  /**
+   * A heartbeat is in flight.
+   */
+  VP_SLOT_STATE_HEARTBEAT = 4,
+  /**
+   * It is live and reserved by a lease.
+   */
+  VP_SLOT_STATE_LEASED = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum vp_slot_state vp_slot_state;
+#else
+typedef int32_t vp_slot_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Why a connection was given up.
  */
 enum vp_close_reason
@@ -481,6 +590,26 @@ enum vp_close_reason
    * A defect in the library.
    */
   VP_CLOSE_REASON_INTERNAL = 16,
+  /**
+   * It was idle for as long as the idle limit allows, or as the venue announced to wait.
+   */
+  VP_CLOSE_REASON_IDLE_LIMIT = 17,
+  /**
+   * It was as old as connections of this pool may get.
+   */
+  VP_CLOSE_REASON_MAX_AGE = 18,
+  /**
+   * It had carried as many requests as it may, by our limit or by the venue's.
+   */
+  VP_CLOSE_REASON_MAX_REQUESTS = 19,
+  /**
+   * A heartbeat on it was not answered in time.
+   */
+  VP_CLOSE_REASON_HEARTBEAT = 20,
+  /**
+   * The pool was suspended, and set to close its connections then.
+   */
+  VP_CLOSE_REASON_SUSPENDED = 21,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -523,122 +652,6 @@ typedef struct vp_str {
    */
   size_t len;
 } vp_str;
-
-/**
- * Why opening a pool, or healing a connection, failed.
- *
- * Set `struct_size` to `sizeof(vp_error)` before the call.
- */
-typedef struct vp_error {
-  /**
-   * `sizeof(vp_error)` as the caller was compiled.
-   */
-  size_t struct_size;
-  /**
-   * The step that failed, as a `vp_status`.
-   */
-  int32_t status;
-  /**
-   * `errno` of the system call that failed; 0 when none did.
-   */
-  int32_t os_error;
-  /**
-   * What was tried and what went wrong; NUL-terminated, shortened to fit.
-   */
-  char text[256];
-} vp_error;
-
-/**
- * The state of a pool at one moment.
- *
- * Set `struct_size` to `sizeof(vp_health)` before the call.
- */
-typedef struct vp_health {
-  /**
-   * `sizeof(vp_health)` as the caller was compiled.
-   */
-  size_t struct_size;
-  /**
-   * All slots.
-   */
-  uint32_t slots;
-  /**
-   * Slots with a live connection.
-   */
-  uint32_t live;
-  /**
-   * Live slots that a submit can take now.
-   */
-  uint32_t idle;
-  /**
-   * Slots with an exchange in flight.
-   */
-  uint32_t in_flight;
-  /**
-   * Slots reserved by a lease.
-   */
-  uint32_t leased;
-  /**
-   * Requests and callers waiting in line.
-   */
-  uint32_t waiting;
-} vp_health;
-
-/**
- * Counters since the pool was opened.
- *
- * Set `struct_size` to `sizeof(vp_stats)` before the call.
- */
-typedef struct vp_stats {
-  /**
-   * `sizeof(vp_stats)` as the caller was compiled.
-   */
-  size_t struct_size;
-  /**
-   * Requests accepted.
-   */
-  uint64_t submitted;
-  /**
-   * Requests and leases refused because nothing was free.
-   */
-  uint64_t refused;
-  /**
-   * Requests that ended with a full response.
-   */
-  uint64_t answered;
-  /**
-   * Requests that ended without one.
-   */
-  uint64_t failed;
-  /**
-   * Connections begun.
-   */
-  uint64_t dials;
-  /**
-   * Connections that came to live. More than the pool has slots means that it healed.
-   */
-  uint64_t connected;
-  /**
-   * Dials that failed to resolve the name.
-   */
-  uint64_t failed_resolve;
-  /**
-   * Dials that failed to connect.
-   */
-  uint64_t failed_connect;
-  /**
-   * Dials that failed in TLS, certificate checks included.
-   */
-  uint64_t failed_tls;
-  /**
-   * Dials that failed at a system call of our own (no descriptor left, for example).
-   */
-  uint64_t failed_system;
-  /**
-   * Connections given up, at the index of their `vp_close_reason`.
-   */
-  uint64_t closed[VP_CLOSE_REASONS];
-} vp_stats;
 
 /**
  * How one accepted request ended. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never was.
@@ -698,6 +711,243 @@ typedef struct vp_completion {
    */
   uint64_t bytes_sent;
 } vp_completion;
+
+/**
+ * One piece of news of a pool, for logs and alarms.
+ */
+typedef struct vp_event {
+  /**
+   * The size of this struct as the library was compiled.
+   */
+  size_t struct_size;
+  /**
+   * What happened.
+   */
+  vp_event_kind kind;
+  /**
+   * The slot that it is about, or `VP_NO_SLOT`.
+   */
+  uint32_t slot;
+  /**
+   * When, in nanoseconds of CLOCK_MONOTONIC.
+   */
+  uint64_t time_ns;
+  /**
+   * How many slots are live now.
+   */
+  uint32_t live;
+  /**
+   * Why a connection was given up, a `vp_close_reason`; else -1.
+   */
+  int32_t close_reason;
+  /**
+   * At which step a dial failed, a `vp_status`; else 0.
+   */
+  int32_t status;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * When the next dial begins, or when the pause ends; else 0.
+   */
+  uint64_t until_ns;
+  /**
+   * The same in words, for a log.
+   */
+  struct vp_str text;
+  /**
+   * The late completion of `VP_EVENT_KIND_LATE_RESPONSE`, borrowed; else NULL.
+   */
+  const struct vp_completion *late;
+} vp_event;
+
+/**
+ * Receives an event. Runs on the pool thread with no lock held: it must be short, must not block,
+ * and must not throw. It may do what a completion callback in thread drive may do.
+ *
+ * `event` and all that it points to are borrowed until the function returns.
+ */
+typedef void (*vp_on_event)(void *context, const struct vp_event *event);
+
+/**
+ * Why opening a pool, or healing a connection, failed.
+ *
+ * Set `struct_size` to `sizeof(vp_error)` before the call.
+ */
+typedef struct vp_error {
+  /**
+   * `sizeof(vp_error)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * The step that failed, as a `vp_status`.
+   */
+  int32_t status;
+  /**
+   * `errno` of the system call that failed; 0 when none did.
+   */
+  int32_t os_error;
+  /**
+   * What was tried and what went wrong; NUL-terminated, shortened to fit.
+   */
+  char text[256];
+} vp_error;
+
+/**
+ * The state of a pool at one moment.
+ *
+ * Set `struct_size` to `sizeof(vp_health)` before the call.
+ */
+typedef struct vp_health {
+  /**
+   * `sizeof(vp_health)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * All slots.
+   */
+  uint32_t slots;
+  /**
+   * Slots with a live connection.
+   */
+  uint32_t live;
+  /**
+   * Live slots that a submit can take now.
+   */
+  uint32_t idle;
+  /**
+   * Slots with an exchange in flight.
+   */
+  uint32_t in_flight;
+  /**
+   * Slots reserved by a lease.
+   */
+  uint32_t leased;
+  /**
+   * Requests and callers waiting in line.
+   */
+  uint32_t waiting;
+  /**
+   * When the pause that the pool keeps is over, in nanoseconds of CLOCK_MONOTONIC; 0 without
+   * one.
+   */
+  uint64_t suspended_until_ns;
+} vp_health;
+
+/**
+ * The state of one slot at one moment. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never
+ * was.
+ *
+ * Set `struct_size` of the first to `sizeof(vp_slot_health)` before the call.
+ */
+typedef struct vp_slot_health {
+  /**
+   * `sizeof(vp_slot_health)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * Its number, as in `vp_completion`.
+   */
+  uint32_t slot;
+  /**
+   * What it does.
+   */
+  vp_slot_state state;
+  /**
+   * When its connection came up; 0 when it has none.
+   */
+  uint64_t up_ns;
+  /**
+   * Exchanges on this connection, heartbeats included.
+   */
+  uint64_t requests;
+  /**
+   * When the peer last proved that it is there: by an answer, or by accepting the connection.
+   */
+  uint64_t proven_ns;
+  /**
+   * From the last byte sent to the first byte received, in the last answered exchange: a
+   * heartbeat's is the round trip and the venue's own time.
+   */
+  uint64_t rtt_ns;
+  /**
+   * When the next dial begins, if it waits for that.
+   */
+  uint64_t next_dial_ns;
+  /**
+   * Connections that it had, the present one included.
+   */
+  uint32_t connections;
+  /**
+   * Why the one before was given up, a `vp_close_reason`; -1 when there was none.
+   */
+  int32_t last_close_reason;
+} vp_slot_health;
+
+/**
+ * Counters since the pool was opened.
+ *
+ * Set `struct_size` to `sizeof(vp_stats)` before the call.
+ */
+typedef struct vp_stats {
+  /**
+   * `sizeof(vp_stats)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * Requests accepted.
+   */
+  uint64_t submitted;
+  /**
+   * Requests and leases refused because nothing was free.
+   */
+  uint64_t refused;
+  /**
+   * Requests that ended with a full response.
+   */
+  uint64_t answered;
+  /**
+   * Requests that ended without one.
+   */
+  uint64_t failed;
+  /**
+   * Connections begun.
+   */
+  uint64_t dials;
+  /**
+   * Connections that came to live. More than the pool has slots means that it healed.
+   */
+  uint64_t connected;
+  /**
+   * Dials that failed to resolve the name.
+   */
+  uint64_t failed_resolve;
+  /**
+   * Dials that failed to connect.
+   */
+  uint64_t failed_connect;
+  /**
+   * Dials that failed in TLS, certificate checks included.
+   */
+  uint64_t failed_tls;
+  /**
+   * Dials that failed at a system call of our own (no descriptor left, for example).
+   */
+  uint64_t failed_system;
+  /**
+   * Connections given up, at the index of their `vp_close_reason`.
+   */
+  uint64_t closed[VP_CLOSE_REASONS];
+  /**
+   * Heartbeats sent.
+   */
+  uint64_t heartbeats;
+  /**
+   * Answers that came within the linger time after their deadline.
+   */
+  uint64_t late;
+} vp_stats;
 
 /**
  * Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -773,6 +1023,20 @@ VP_API const char *vp_wire_name(int32_t wire_state) VP_NOEXCEPT;
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_close_reason_name(int32_t reason) VP_NOEXCEPT;
+
+/**
+ * The name of a `vp_event_kind`; "VP_UNKNOWN" for a number that is none.
+ *
+ * Threads: any. Lifetime: static text. Errors: none.
+ */
+VP_API const char *vp_event_name(int32_t kind) VP_NOEXCEPT;
+
+/**
+ * The name of a `vp_slot_state`; "VP_UNKNOWN" for a number that is none.
+ *
+ * Threads: any. Lifetime: static text. Errors: none.
+ */
+VP_API const char *vp_slot_state_name(int32_t state) VP_NOEXCEPT;
 
 /**
  * Makes a configuration with the defaults.
@@ -873,6 +1137,17 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the CPU cannot be had.
  */
 VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOEXCEPT;
+
+/**
+ * Lets the pool thread never sleep: it looks at the sockets in flight all the time, which saves
+ * the wake-up of an answer and costs a whole CPU. For thread drive, with `vp_config_set_cpu` and a
+ * CPU of its own; no effect in caller drive. Off by default.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL.
+ */
+VP_API vp_status vp_config_set_busy_poll(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
  * Sets the budget for resolving and connecting together; 1 s by default.
@@ -1188,6 +1463,177 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
+ * Sets the heartbeat: a request (GET is best: many servers close after HEAD) on each connection
+ * that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
+ * one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
+ * is given up and healed. While it is under way its slot takes no other request, so with a single
+ * slot an order may find none idle for that time: use VP_QUEUE, or two slots. An interval of 0
+ * ends it; off by default. A good value: a third of the venue's idle timeout, 5 to 15 s.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `method` and `path` are copied. The path is put behind the base path.
+ * Errors: ERR_NULL, ERR_METHOD, ERR_PATH, ERR_ARGUMENT for an interval outside 1 ms to 1 day or a
+ * timeout outside 1 us to 1 day.
+ */
+VP_API
+vp_status vp_config_set_heartbeat(struct vp_config *config,
+                                  struct vp_str method,
+                                  struct vp_str path,
+                                  uint64_t interval_ns,
+                                  uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Adds a header to each heartbeat, besides the default headers. At most 64.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `name` and `value` are copied.
+ * Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_ARGUMENT for one
+ * too many.
+ */
+VP_API
+vp_status vp_config_add_heartbeat_header(struct vp_config *config,
+                                         struct vp_str name,
+                                         struct vp_str value)
+VP_NOEXCEPT;
+
+/**
+ * Sets how long a connection may be idle and still take a request: less than the venue's own idle
+ * timeout. Its replacement is dialled at nine tenths of it, and it is closed at the limit even
+ * without one. 1 ms to 1 day; 0, the default, for no limit but what the venue announces in
+ * `Keep-Alive: timeout=`, which always counts.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_idle_limit_ns(struct vp_config *config,
+                                      uint64_t limit_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets the age at which a connection is replaced by a new one, by chance up to a fifth earlier, so
+ * that not all go at once. It serves until the new one is live. 1 ms to 30 days; 0, the default,
+ * for never.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_max_age_ns(struct vp_config *config, uint64_t age_ns) VP_NOEXCEPT;
+
+/**
+ * Sets how many requests a connection carries, heartbeats included. Its replacement is dialled a
+ * tenth before. 0, the default, for any number but what the venue announces in `Keep-Alive: max=`,
+ * which always counts.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL.
+ */
+VP_API
+vp_status vp_config_set_max_requests(struct vp_config *config,
+                                     uint64_t requests)
+VP_NOEXCEPT;
+
+/**
+ * Sets how recent the last look at an idle connection must be for a submit to send without looking
+ * again (one recv that does not wait, which finds a FIN, a reset or stray bytes). 0 to 1 s; 10 us
+ * by default, so that an engine that answers a completion with the next order saves the call; 0
+ * looks each time.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_look_after_ns(struct vp_config *config, uint64_t age_ns) VP_NOEXCEPT;
+
+/**
+ * Sets how long the kernel may take to accept a whole request, from submit on; the request then
+ * ends as a timeout. 1 us to 1 day; 0, the default, for as long as the request may take.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_write_timeout_ns(struct vp_config *config,
+                                         uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets how long the first byte of a response may take, from the moment at which the request was
+ * sent. 1 us to 1 day; 0, the default, for as long as the request may take.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_first_byte_timeout_ns(struct vp_config *config,
+                                              uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets how long a request with VP_QUEUE may wait in line; it then ends as a timeout, NOT_SENT.
+ * 1 us to 1 day; 0, the default, for as long as the request may take.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_queue_timeout_ns(struct vp_config *config,
+                                         uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets how long the answer to a request is still waited for after its deadline. The completion
+ * comes at the deadline all the same, as a timeout; the late answer comes as an event
+ * (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. 1
+ * us to 1 day; 0, the default, for not at all.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t linger_ns) VP_NOEXCEPT;
+
+/**
+ * Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool: for as long as
+ * their Retry-After says (seconds or a date, RFC 9110 section 10.2.3), or else for `for_ns`, which
+ * may be 0 for not at all. Until then submits and leases are refused with ERR_SUSPENDED, and what
+ * waits in line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other. The
+ * same status again replaces; at most 32.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a status outside 300 to 599, a time over 30 days, an unknown
+ * policy, one status too many.
+ */
+VP_API
+vp_status vp_config_suspend_on(struct vp_config *config,
+                               int32_t http_status,
+                               uint64_t for_ns,
+                               uint32_t policy)
+VP_NOEXCEPT;
+
+/**
+ * Sets who is told what happens to connections; NULL, the default, for nobody. For logs and
+ * alarms: no event is needed to trade.
+ *
+ * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives.
+ * Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
+ * Errors: ERR_NULL.
+ */
+VP_API
+vp_status vp_config_set_event(struct vp_config *config,
+                              vp_on_event function,
+                              void *context)
+VP_NOEXCEPT;
+
+/**
  * Opens a pool: starts its thread, dials all connections in parallel, and returns when all are
  * live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
  * `vp_config_set_degraded_open` is on.
@@ -1236,6 +1682,30 @@ VP_API vp_status vp_pool_close(struct vp_pool *pool) VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
  */
 VP_API vp_status vp_pool_health(const struct vp_pool *pool, struct vp_health *out) VP_NOEXCEPT;
+
+/**
+ * Shows each slot, up to `capacity` of them, in the order of their numbers; answers how many.
+ *
+ * Threads: any. Waits for no exchange.
+ * Lifetime: `out[]` is written; set the `struct_size` of the first, which is also the distance
+ * from one to the next.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+int32_t vp_pool_slots(const struct vp_pool *pool,
+                      struct vp_slot_health *out,
+                      size_t capacity)
+VP_NOEXCEPT;
+
+/**
+ * Suspends the pool for `for_ns` from now, if it is not suspended for longer already; 0 ends any
+ * pause at once. For what a status alone does not tell: see `vp_config_suspend_on`.
+ *
+ * Threads: any, also in a callback.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API vp_status vp_pool_suspend(struct vp_pool *pool, uint64_t for_ns) VP_NOEXCEPT;
 
 /**
  * Reads the counters.

@@ -59,6 +59,12 @@ inline std::string_view to_string(vp_wire wire) noexcept {
 inline std::string_view to_string(vp_close_reason reason) noexcept {
     return vp_close_reason_name(reason);
 }
+inline std::string_view to_string(vp_event_kind kind) noexcept {
+    return vp_event_name(kind);
+}
+inline std::string_view to_string(vp_slot_state state) noexcept {
+    return vp_slot_state_name(state);
+}
 
 namespace detail {
 
@@ -528,6 +534,9 @@ class Config {
     Config& thread_name(std::string_view name) noexcept {
         return remember("thread_name", vp_config_set_thread_name(raw_, detail::str(name)));
     }
+    Config& busy_poll(bool on = true) noexcept {
+        return remember("busy_poll", vp_config_set_busy_poll(raw_, on));
+    }
     Config& cpu(int number) noexcept { return remember("cpu", vp_config_set_cpu(raw_, number)); }
 
     // Times.
@@ -543,12 +552,61 @@ class Config {
         return remember("request_timeout",
                         vp_config_set_request_timeout_ns(raw_, detail::ns(timeout)));
     }
+    Config& write_timeout(std::chrono::nanoseconds timeout) noexcept {
+        return remember("write_timeout", vp_config_set_write_timeout_ns(raw_, detail::ns(timeout)));
+    }
+    Config& first_byte_timeout(std::chrono::nanoseconds timeout) noexcept {
+        return remember("first_byte_timeout",
+                        vp_config_set_first_byte_timeout_ns(raw_, detail::ns(timeout)));
+    }
+    Config& queue_timeout(std::chrono::nanoseconds timeout) noexcept {
+        return remember("queue_timeout", vp_config_set_queue_timeout_ns(raw_, detail::ns(timeout)));
+    }
+    Config& linger(std::chrono::nanoseconds time) noexcept {
+        return remember("linger", vp_config_set_linger_ns(raw_, detail::ns(time)));
+    }
+
+    // What keeps connections good.
+    Config& heartbeat(std::string_view method, std::string_view path,
+                      std::chrono::nanoseconds interval,
+                      std::chrono::nanoseconds timeout) noexcept {
+        return remember("heartbeat", vp_config_set_heartbeat(
+                                         raw_, detail::str(method), detail::str(path),
+                                         detail::ns(interval), detail::ns(timeout)));
+    }
+    Config& add_heartbeat_header(std::string_view name, std::string_view value) noexcept {
+        return remember("add_heartbeat_header", vp_config_add_heartbeat_header(
+                                                    raw_, detail::str(name), detail::str(value)));
+    }
+    Config& idle_limit(std::chrono::nanoseconds limit) noexcept {
+        return remember("idle_limit", vp_config_set_idle_limit_ns(raw_, detail::ns(limit)));
+    }
+    Config& max_age(std::chrono::nanoseconds age) noexcept {
+        return remember("max_age", vp_config_set_max_age_ns(raw_, detail::ns(age)));
+    }
+    Config& max_requests(std::uint64_t requests) noexcept {
+        return remember("max_requests", vp_config_set_max_requests(raw_, requests));
+    }
+    Config& look_after(std::chrono::nanoseconds age) noexcept {
+        return remember("look_after", vp_config_set_look_after_ns(raw_, detail::ns(age)));
+    }
     Config& backoff(std::chrono::nanoseconds first, std::chrono::nanoseconds longest) noexcept {
         return remember("backoff",
                         vp_config_set_backoff(raw_, detail::ns(first), detail::ns(longest)));
     }
     Config& dials_per_second(std::uint32_t dials) noexcept {
         return remember("dials_per_second", vp_config_set_dials_per_second(raw_, dials));
+    }
+
+    // Pauses, and news.
+    Config& suspend_on(int http_status, std::chrono::nanoseconds time,
+                       std::uint32_t policy = VP_SUSPEND_KEEP) noexcept {
+        return remember("suspend_on",
+                        vp_config_suspend_on(raw_, http_status, detail::ns(time), policy));
+    }
+    /// `function` runs on the pool thread; `context` must outlive the pools opened with this.
+    Config& event(vp_on_event function, void* context) noexcept {
+        return remember("event", vp_config_set_event(raw_, function, context));
     }
 
     // Sizes.
@@ -879,6 +937,18 @@ class Pool {
         vp_stats out = detail::sized<vp_stats>();
         const Status status = vp_pool_stats(raw_, &out);
         return {status, out};
+    }
+    /// Fills `out` with the slots in the order of their numbers; the answer is how many.
+    template <std::size_t N>
+    Result<std::size_t> slots(vp_slot_health (&out)[N]) const noexcept {
+        out[0].struct_size = sizeof(vp_slot_health);
+        const std::int32_t answer = vp_pool_slots(raw_, out, N);
+        if (answer < 0) return {static_cast<vp_status>(answer), 0};
+        return {VP_OK, static_cast<std::size_t>(answer)};
+    }
+    /// Refuses all submits for that long; no time ends a pause.
+    Status suspend(std::chrono::nanoseconds time) noexcept {
+        return vp_pool_suspend(raw_, detail::ns(time));
     }
     /// Why the last dial that failed did so; VP_ERR_NOT_FOUND when none ever failed.
     Result<Error> last_dial_error() const noexcept {

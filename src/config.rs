@@ -8,7 +8,9 @@
 mod limits;
 mod sizes;
 mod sockets;
+mod suspend;
 mod tls;
+mod upkeep;
 mod url;
 
 use std::fmt;
@@ -16,10 +18,13 @@ use std::ops::RangeInclusive;
 
 pub use sizes::Sizes;
 pub use sockets::{Sockets, TcpKeepalive};
+pub use suspend::SuspendRule;
 pub use tls::{ClientCert, Pem, Tls};
+pub use upkeep::{Heartbeat, Upkeep};
 pub use url::{Scheme, Url};
 
 use crate::error::Status;
+use crate::event::EventHook;
 use crate::http::response::Limits;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
 
@@ -39,8 +44,12 @@ pub struct Config {
     sockets: Sockets,
     backoff: Backoff,
     dials_per_second: u32,
+    upkeep: Upkeep,
+    suspend_rules: Vec<SuspendRule>,
+    event: Option<EventHook>,
     thread_name: String,
     cpu: Option<usize>,
+    busy_poll: bool,
     tls: Tls,
 }
 
@@ -69,6 +78,15 @@ pub struct Timeouts {
     pub tls_handshake_ns: u64,
     /// From submit to completion, for a request without a timeout of its own.
     pub request_ns: u64,
+    /// From submit to the moment at which the kernel has taken the whole request; 0 for no limit
+    /// but the request's.
+    pub write_ns: u64,
+    /// From then to the first byte of the response; 0 for no limit but the request's.
+    pub first_byte_ns: u64,
+    /// In the waiting line; 0 for no limit but the request's.
+    pub queue_ns: u64,
+    /// How long an answer is waited for after its deadline; 0 for not at all.
+    pub linger_ns: u64,
 }
 
 /// The bounds of the wait between failed dials. The first dial after a loss is made at once.
@@ -105,14 +123,26 @@ impl Default for Config {
             connections: 4,
             allow_degraded_open: false,
             drive: Drive::Thread,
-            timeouts: Timeouts { connect_ns: S, tls_handshake_ns: 2 * S, request_ns: 11 * S },
+            timeouts: Timeouts {
+                connect_ns: S,
+                tls_handshake_ns: 2 * S,
+                request_ns: 11 * S,
+                write_ns: 0,
+                first_byte_ns: 0,
+                queue_ns: 0,
+                linger_ns: 0,
+            },
             sizes: Sizes::default(),
             limits: Limits::default(),
             sockets: Sockets::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,
+            upkeep: Upkeep::default(),
+            suspend_rules: Vec::new(),
+            event: None,
             thread_name: "venuepool".to_owned(),
             cpu: None,
+            busy_poll: false,
             tls: Tls::default(),
         }
     }
@@ -239,6 +269,50 @@ impl Config {
         Ok(())
     }
 
+    /// Sets how long the kernel may take to accept a whole request, 1 us to 1 day, or 0 for as long
+    /// as the request may take.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_write_timeout_ns(&mut self, timeout_ns: u64) -> Result<(), Status> {
+        self.timeouts.write_ns = optional(timeout_ns)?;
+        Ok(())
+    }
+
+    /// Sets how long the first byte of a response may take after the request was sent, 1 us to 1
+    /// day, or 0 for as long as the request may take.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_first_byte_timeout_ns(&mut self, timeout_ns: u64) -> Result<(), Status> {
+        self.timeouts.first_byte_ns = optional(timeout_ns)?;
+        Ok(())
+    }
+
+    /// Sets how long a request may wait in line, 1 us to 1 day, or 0 for as long as it may take.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_queue_timeout_ns(&mut self, timeout_ns: u64) -> Result<(), Status> {
+        self.timeouts.queue_ns = optional(timeout_ns)?;
+        Ok(())
+    }
+
+    /// Sets how long an answer is still waited for after its deadline, 1 us to 1 day, or 0 for not
+    /// at all. It comes as an event.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_linger_ns(&mut self, linger_ns: u64) -> Result<(), Status> {
+        self.timeouts.linger_ns = optional(linger_ns)?;
+        Ok(())
+    }
+
+    /// Sets who is told what happens to the connections.
+    pub fn set_event_hook(&mut self, hook: Option<EventHook>) {
+        self.event = hook;
+    }
+
     /// Sets the first and the longest wait between failed dials, each 1 us to 1 day.
     ///
     /// # Errors
@@ -276,6 +350,21 @@ impl Config {
     pub fn set_cpu(&mut self, cpu: Option<usize>) -> Result<(), Status> {
         self.cpu = cpu.map(|cpu| within(cpu, 0..=MAX_CPUS - 1)).transpose()?;
         Ok(())
+    }
+
+    /// Sets whether the pool thread never sleeps but looks at the sockets in flight all the time.
+    pub const fn set_busy_poll(&mut self, busy: bool) {
+        self.busy_poll = busy;
+    }
+
+    /// Whether the pool thread never sleeps.
+    pub const fn busy_poll(&self) -> bool {
+        self.busy_poll
+    }
+
+    /// Who is told what happens to the connections.
+    pub const fn event_hook(&self) -> Option<&EventHook> {
+        self.event.as_ref()
     }
 
     /// How many connections the pool keeps.
@@ -334,6 +423,11 @@ impl fmt::Debug for Header {
 
 fn within<T: PartialOrd>(value: T, range: RangeInclusive<T>) -> Result<T, Status> {
     if range.contains(&value) { Ok(value) } else { Err(Status::ERR_ARGUMENT) }
+}
+
+/// A duration, or 0 for none.
+fn optional(duration_ns: u64) -> Result<u64, Status> {
+    if duration_ns == 0 { Ok(0) } else { within(duration_ns, DURATION_NS) }
 }
 
 fn printable(text: &[u8]) -> Option<&str> {

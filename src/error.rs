@@ -73,6 +73,8 @@ pub enum Status {
     ERR_WOULD_DEADLOCK = -32,
     /// Another thread drives the pool at this moment; in caller drive there is one at a time.
     ERR_DRIVEN = -33,
+    /// The venue asked for a pause, and the pool keeps it; `vp_pool_suspend` tells how.
+    ERR_SUSPENDED = -34,
     /// Opening failed: the host name could not be resolved.
     ERR_RESOLVE = -40,
     /// Opening failed: no address could be connected.
@@ -116,6 +118,7 @@ impl Status {
         Self::ERR_FORKED,
         Self::ERR_WOULD_DEADLOCK,
         Self::ERR_DRIVEN,
+        Self::ERR_SUSPENDED,
         Self::ERR_RESOLVE,
         Self::ERR_CONNECT,
         Self::ERR_TLS,
@@ -154,6 +157,7 @@ impl Status {
             Self::ERR_FORKED => c"VP_ERR_FORKED",
             Self::ERR_WOULD_DEADLOCK => c"VP_ERR_WOULD_DEADLOCK",
             Self::ERR_DRIVEN => c"VP_ERR_DRIVEN",
+            Self::ERR_SUSPENDED => c"VP_ERR_SUSPENDED",
             Self::ERR_RESOLVE => c"VP_ERR_RESOLVE",
             Self::ERR_CONNECT => c"VP_ERR_CONNECT",
             Self::ERR_TLS => c"VP_ERR_TLS",
@@ -185,6 +189,8 @@ pub enum Outcome {
     IoError = 6,
     /// The peer sent a TLS alert, or bytes that are no valid TLS.
     TlsError = 7,
+    /// The pool was suspended while the request waited in line.
+    Suspended = 8,
     /// The status line breaks RFC 9112 section 4.
     BadStatusLine = 10,
     /// The version is neither HTTP/1.0 nor HTTP/1.1.
@@ -237,6 +243,7 @@ impl Outcome {
         Self::ConnectionClosed,
         Self::IoError,
         Self::TlsError,
+        Self::Suspended,
         Self::BadStatusLine,
         Self::BadVersion,
         Self::BadHeader,
@@ -268,6 +275,7 @@ impl Outcome {
             Self::ConnectionClosed => c"VP_OUTCOME_CONNECTION_CLOSED",
             Self::IoError => c"VP_OUTCOME_IO_ERROR",
             Self::TlsError => c"VP_OUTCOME_TLS_ERROR",
+            Self::Suspended => c"VP_OUTCOME_SUSPENDED",
             Self::BadStatusLine => c"VP_OUTCOME_BAD_STATUS_LINE",
             Self::BadVersion => c"VP_OUTCOME_BAD_VERSION",
             Self::BadHeader => c"VP_OUTCOME_BAD_HEADER",
@@ -362,9 +370,34 @@ pub enum CloseReason {
     IoError = 15,
     /// A defect in the library.
     Internal = 16,
+    /// It was idle for as long as the idle limit allows, or as the venue announced to wait.
+    IdleLimit = 17,
+    /// It was as old as connections of this pool may get.
+    MaxAge = 18,
+    /// It had carried as many requests as it may, by our limit or by the venue's.
+    MaxRequests = 19,
+    /// A heartbeat on it was not answered in time.
+    Heartbeat = 20,
+    /// The pool was suspended, and set to close its connections then.
+    Suspended = 21,
 }
 
 impl CloseReason {
+    /// Whether this side ended the connection for a reason of its own, which says nothing about
+    /// the venue.
+    pub const fn is_ours(self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled
+                | Self::Shutdown
+                | Self::RequestClose
+                | Self::IdleLimit
+                | Self::MaxAge
+                | Self::MaxRequests
+                | Self::Suspended
+        )
+    }
+
     /// Every close reason; each stands at the index of its number.
     pub const ALL: &[Self] = &[
         Self::IdleClosed,
@@ -384,6 +417,11 @@ impl CloseReason {
         Self::Shutdown,
         Self::IoError,
         Self::Internal,
+        Self::IdleLimit,
+        Self::MaxAge,
+        Self::MaxRequests,
+        Self::Heartbeat,
+        Self::Suspended,
     ];
 
     /// The name as C spells it.
@@ -406,6 +444,11 @@ impl CloseReason {
             Self::Shutdown => c"VP_CLOSE_REASON_SHUTDOWN",
             Self::IoError => c"VP_CLOSE_REASON_IO_ERROR",
             Self::Internal => c"VP_CLOSE_REASON_INTERNAL",
+            Self::IdleLimit => c"VP_CLOSE_REASON_IDLE_LIMIT",
+            Self::MaxAge => c"VP_CLOSE_REASON_MAX_AGE",
+            Self::MaxRequests => c"VP_CLOSE_REASON_MAX_REQUESTS",
+            Self::Heartbeat => c"VP_CLOSE_REASON_HEARTBEAT",
+            Self::Suspended => c"VP_CLOSE_REASON_SUSPENDED",
         }
     }
 }

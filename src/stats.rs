@@ -37,6 +37,10 @@ pub struct Stats {
     pub connected: Counter,
     /// Dials that failed at: resolving, connecting, TLS, a system call.
     pub dial_failures: [Counter; 4],
+    /// Heartbeats sent.
+    pub heartbeats: Counter,
+    /// Answers that came within the linger time after their deadline.
+    pub late: Counter,
     /// Connections given up, by [`CloseReason`].
     pub closed: [Counter; CloseReason::ALL.len()],
 }

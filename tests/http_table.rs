@@ -34,6 +34,7 @@ fn every_outcome_of_a_response_has_a_row() {
         Outcome::ConnectionReset,
         Outcome::IoError,
         Outcome::TlsError,
+        Outcome::Suspended,
         Outcome::Internal,
     ];
     for outcome in Outcome::ALL {

@@ -32,6 +32,7 @@ fn proof(outcome: Outcome) -> Proof {
             Pool("outcomes", "a_socket_that_the_host_program_replaced_is_an_io_error")
         }
         Outcome::TlsError => Pool("outcomes", "bytes_that_are_no_tls_end_the_exchange"),
+        Outcome::Suspended => Pool("suspend", "a_pause_empties_the_line"),
         Outcome::UnsolicitedResponse => {
             Pool("outcomes", "an_answer_to_a_request_that_was_not_sent_is_unsolicited")
         }

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use venuepool::error::{Outcome, Status, WireState};
+use venuepool::event::EventKind;
 use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
 use venuepool::ffi::handle::vp_pool;
@@ -25,6 +26,7 @@ use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
 use venuepool::ffi::submit::*;
 use venuepool::ffi::types::*;
+use venuepool::ffi::upkeep::*;
 use venuepool::ffi::version::*;
 
 use super::input::Input;
@@ -176,7 +178,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 37;
+        let which = input.byte() % 48;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -189,6 +191,16 @@ impl World {
                 7 => vp_config_set_client_cert_pem(config, any_text(input), any_text(input)),
                 8 => vp_config_set_server_name(config, any_text(input)),
                 9 => vp_config_set_alpn(config, any_text(input)),
+                37 => {
+                    let (method, path) = (any_text(input), any_text(input));
+                    let (interval, timeout) = (any_number(input), any_number(input));
+                    vp_config_set_heartbeat(config, method, path, interval, timeout)
+                }
+                38 => vp_config_set_heartbeat(config, text(b"GET"), text(b"/"), 1_000_000, 1_000),
+                39 => vp_config_add_heartbeat_header(config, any_text(input), any_text(input)),
+                40 => {
+                    vp_config_set_event(config, (input.byte() & 1 == 0).then_some(told), null_mut())
+                }
                 _ => set_number(config, which, input),
             });
         }
@@ -315,14 +327,42 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             33 => vp_config_set_max_chunk_line(config, number),
             34 => vp_config_set_max_chunk_overhead(config, number),
             35 => vp_config_set_max_trailer_size(config, number),
+            41 => vp_config_set_idle_limit_ns(config, number),
+            42 => vp_config_set_max_age_ns(config, number),
+            43 => vp_config_set_max_requests(config, number),
+            44 => match number % 4 {
+                0 => vp_config_set_write_timeout_ns(config, any_number(input)),
+                1 => vp_config_set_first_byte_timeout_ns(config, any_number(input)),
+                2 => vp_config_set_queue_timeout_ns(config, any_number(input)),
+                _ => vp_config_set_linger_ns(config, any_number(input)),
+            },
+            45 => vp_config_suspend_on(config, on, any_number(input), small % 3),
+            46 => vp_config_set_look_after_ns(config, number),
+            47 => vp_config_set_busy_poll(config, on & 1),
             _ => vp_config_new(null_mut()),
         }
     }
 }
 
+/// Reads an event to its end.
+unsafe extern "C" fn told(_: *mut c_void, event: *const vp_event) {
+    let event = unsafe { &*event };
+    let name = unsafe { CStr::from_ptr(vp_event_name(event.kind as i32)) };
+    assert!(name.to_bytes().starts_with(b"VP_EVENT_KIND_"));
+    assert!(event.text.len > 0 && !event.text.ptr.is_null());
+    assert_eq!(event.late.is_null(), event.kind != EventKind::LateResponse);
+}
+
 fn names(input: &mut Input<'_>) {
     let number = any_number(input) as i32;
-    for name in [vp_status_name, vp_outcome_name, vp_wire_name, vp_close_reason_name] {
+    for name in [
+        vp_status_name,
+        vp_outcome_name,
+        vp_wire_name,
+        vp_close_reason_name,
+        vp_event_name,
+        vp_slot_state_name,
+    ] {
         let name = name(number);
         assert!(unsafe { CStr::from_ptr(name) }.to_bytes().starts_with(b"VP_"));
     }
@@ -462,9 +502,10 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 4;
-        let right = [size_of::<vp_health>(), size_of::<vp_stats>(), size_of::<vp_error>(), 8];
-        self.room[0] = self.any_size(input, right[usize::from(which)]) as u64;
+        let which = input.byte() % 6;
+        let slot = size_of::<vp_slot_health>();
+        let right = [size_of::<vp_health>(), size_of::<vp_stats>(), size_of::<vp_error>(), slot];
+        self.room[0] = self.any_size(input, right[usize::from(which) % 4]) as u64;
         let mut fd = 0;
         unsafe {
             let out = or_null(input, self.room.as_mut_ptr());
@@ -472,6 +513,13 @@ impl World {
                 0 => vp_pool_health(pool, out.cast()),
                 1 => vp_pool_stats(pool, out.cast()),
                 2 => vp_pool_last_dial_error(pool, out.cast()),
+                3 => {
+                    let count = vp_pool_slots(pool, out.cast(), usize::from(input.byte() % 8));
+                    assert_ne!(count, Status::ERR_INTERNAL as i32);
+                    Status::OK
+                }
+                // A short pause, ended by the next look or by itself.
+                4 => vp_pool_suspend(pool, u64::from(input.byte() & 1) * 100_000),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::*;
+use crate::pool::upkeep::Rules;
 
 fn with_url(url: &str) -> Config {
     let mut config = Config::default();
@@ -60,10 +61,18 @@ fn defaults_are_those_of_the_design() {
         connect_ns: 1_000_000_000,
         tls_handshake_ns: 2_000_000_000,
         request_ns: 11_000_000_000,
+        write_ns: 0,
+        first_byte_ns: 0,
+        queue_ns: 0,
+        linger_ns: 0,
     };
     assert_eq!(*config.timeouts(), timeouts);
     assert_eq!(config.backoff(), Backoff { first_ns: 100_000_000, max_ns: 5_000_000_000 });
     assert_eq!(config.dials_per_second(), 5);
+    assert_eq!(config.upkeep().rules, Rules::default());
+    assert_eq!(config.upkeep().look_after_ns, 10_000);
+    assert!(config.suspend_rules().is_empty() && config.event_hook().is_none());
+    assert!(!config.busy_poll());
     assert_eq!((config.thread_name(), config.cpu()), ("venuepool", None));
     let sizes = config.sizes();
     assert_eq!((sizes.request_capacity, sizes.response_capacity), (65_536, 65_536));
@@ -257,6 +266,65 @@ fn durations_have_bounds() {
     let good = [(1_000, 1_000), (1_000, 86_400 * S), (S, S), (86_400 * S, 86_400 * S)];
     let bad = [(0, S), (999, S), (S, 0), (S + 1, S), (S, 86_400 * S + 1), (u64::MAX, u64::MAX)];
     assert_bounds(&good, &bad, set, get);
+}
+
+#[test]
+fn upkeep_has_bounds() {
+    let (good, bad) = ([0, 1_000_000, 86_400 * S], [1, 999_999, 86_400 * S + 1, u64::MAX]);
+    let (set, get) = (Config::set_idle_limit_ns, |c: &Config| c.upkeep().rules.idle_limit_ns);
+    assert_bounds(&good, &bad, set, get);
+    let (good, bad) = ([0, 1_000_000, 30 * 86_400 * S], [1, 999_999, u64::MAX]);
+    let (set, get) = (Config::set_max_age_ns, |c: &Config| c.upkeep().rules.max_age_ns);
+    assert_bounds(&good, &bad, set, get);
+    let (set, get) = (Config::set_look_after_ns, |c: &Config| c.upkeep().look_after_ns);
+    assert_bounds(&[0, 1, S], &[S + 1, u64::MAX], set, get);
+    let (good, bad) = ([0, 1_000, 86_400 * S], [1, 999, 86_400 * S + 1, u64::MAX]);
+    assert_bounds(&good, &bad, Config::set_write_timeout_ns, |c| c.timeouts().write_ns);
+    let set = Config::set_first_byte_timeout_ns;
+    assert_bounds(&good, &bad, set, |c| c.timeouts().first_byte_ns);
+    assert_bounds(&good, &bad, Config::set_queue_timeout_ns, |c| c.timeouts().queue_ns);
+    assert_bounds(&good, &bad, Config::set_linger_ns, |c| c.timeouts().linger_ns);
+}
+
+#[test]
+fn a_heartbeat_is_a_request_of_its_own() {
+    let mut config = Config::default();
+    config.set_url(b"https://h/base").unwrap();
+    config.set_heartbeat(b"GET", b"/ping", S, S / 2).unwrap();
+    config.add_heartbeat_header(b"X-Probe", b"1").unwrap();
+    let heartbeat = config.heartbeat(&config.origin().unwrap().into()).unwrap().unwrap();
+    let text = String::from_utf8(heartbeat.bytes).unwrap();
+    assert!(text.starts_with("GET /base/ping HTTP/1.1\r\nHost: h\r\n"), "{text}");
+    assert!(text.contains("X-Probe: 1\r\n"), "{text}");
+    assert_eq!((heartbeat.is_head, heartbeat.timeout_ns), (false, S / 2));
+    let refused = |method: &'static [u8], path: &'static [u8], interval, timeout| {
+        move |c: &mut Config| c.set_heartbeat(method, path, interval, timeout)
+    };
+    assert_refuses(&mut config, Status::ERR_METHOD, refused(b"G T", b"/", S, S));
+    assert_refuses(&mut config, Status::ERR_PATH, refused(b"GET", b"ping", S, S));
+    assert_refuses(&mut config, Status::ERR_ARGUMENT, refused(b"GET", b"/", 999_999, S));
+    assert_refuses(&mut config, Status::ERR_ARGUMENT, refused(b"GET", b"/", S, 0));
+    let reserved = |c: &mut Config| c.add_heartbeat_header(b"Host", b"x");
+    assert_refuses(&mut config, Status::ERR_HEADER_RESERVED, reserved);
+    config.set_heartbeat(b"", b"", 0, 0).unwrap();
+    assert_eq!(config.heartbeat(&config.origin().unwrap().into()), Ok(None));
+    assert_eq!(config.upkeep().rules.heartbeat_ns, 0);
+}
+
+#[test]
+fn a_status_suspends_once() {
+    let mut config = Config::default();
+    config.suspend_on(429, S, false).unwrap();
+    config.suspend_on(429, 0, true).unwrap();
+    let rule = SuspendRule { http_status: 429, for_ns: 0, closes: true };
+    assert_eq!(config.suspend_rules(), [rule]);
+    for status in [0, 200, 299, 600, 65_535] {
+        assert_refuses(&mut config, Status::ERR_ARGUMENT, |c| c.suspend_on(status, S, false));
+    }
+    assert_refuses(&mut config, Status::ERR_ARGUMENT, |c| c.suspend_on(418, u64::MAX, false));
+    (500..531).for_each(|status| config.suspend_on(status, S, false).unwrap());
+    assert_refuses(&mut config, Status::ERR_ARGUMENT, |c| c.suspend_on(599, S, false));
+    config.suspend_on(500, 2 * S, false).unwrap();
 }
 
 #[test]

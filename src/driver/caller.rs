@@ -224,7 +224,7 @@ impl Pool {
         driven.map_err(|_| Status::ERR_SYSTEM)
     }
 
-    fn drive_in_flight(&self) {
+    pub(super) fn drive_in_flight(&self) {
         for (index, slot) in self.slots.iter().enumerate() {
             if slot.is_in_flight() {
                 self.drive_slot(index);

@@ -8,22 +8,35 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::Pool;
-use super::slot::{Ended, Slot, Turn};
+use super::in_flight::{Ended, Recipient};
+use super::slot::{Fate, Slot, Turn};
 use super::submit::Waiter;
-use crate::error::Outcome;
+use crate::error::{Outcome, Status};
 use crate::pool::roster::Grant;
 
 impl Pool {
     /// Tells the roster what a turn came to, delivers the completion, serves who waits.
     pub(super) fn settle(&self, slot: &Slot, turn: Turn) {
-        if turn.lost {
-            self.roster().went_down(slot.index, turn.epoch);
-            if self.caller.is_some() {
-                // The slot's task did not drive, so it does not know yet.
-                slot.news.notify_one();
-            }
+        let mut grant = None;
+        match turn.fate {
+            Fate::Kept => {}
+            Fate::Lost => self.roster().went_down(slot.index, turn.epoch),
+            Fate::Replaced => grant = self.roster().came_up(slot.index, turn.epoch),
         }
-        let Some(ended) = turn.ended else { return };
+        if turn.fate != Fate::Kept {
+            // The slot's task may not be the one that drove, so it may not know yet.
+            slot.news.notify_one();
+        }
+        self.carry_out(grant);
+        self.beats.alarm.note(turn.upkeep_ns);
+        if let Some(lingering) = turn.lingering {
+            self.linger(lingering);
+        }
+        let Some(ended) = turn.ended else {
+            self.alarm.note(slot.deadline_ns());
+            return;
+        };
+        self.judge_pause(&ended);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
         let grant = self.roster().finished(slot.index);
@@ -35,15 +48,19 @@ impl Pool {
     pub(super) fn deliver(&self, ended: Ended) {
         let on_pool_thread = self.is_pool_thread();
         let driving = if self.caller.is_some() { self.is_driver() } else { on_pool_thread };
-        match ended.callback {
-            Some(_) if !driving => return self.hand_over(ended),
-            Some(callback) => {
-                self.stats.ended(ended.completion.outcome);
-                return callback(ended.completion);
+        let Ended { recipient, completion } = ended;
+        match recipient {
+            Recipient::Heartbeat => return self.beat_ended(completion),
+            Recipient::Callback(_) if !driving => {
+                return self.hand_over(Ended { recipient, completion });
             }
-            None => self.stats.ended(ended.completion.outcome),
+            Recipient::Callback(callback) => {
+                self.stats.ended(completion.outcome);
+                return callback(completion);
+            }
+            Recipient::Queue => self.stats.ended(completion.outcome),
         }
-        self.completions.push(ended.completion);
+        self.completions.push(completion);
         if on_pool_thread {
             // Rung when the turn is over.
             self.completions.announce();
@@ -55,9 +72,9 @@ impl Pool {
 
     /// As [`Pool::deliver`], under the roster's lock or in a callback: no callback runs in here.
     pub(super) fn leave(&self, ended: Ended) {
-        match ended.callback {
-            Some(_) => self.hand_over(ended),
-            None => self.deliver(ended),
+        match ended.recipient {
+            Recipient::Callback(_) => self.hand_over(ended),
+            _ => self.deliver(ended),
         }
     }
 
@@ -85,7 +102,8 @@ impl Pool {
     pub(super) fn dismiss_waiting(&self) {
         let waiting = self.roster().take_waiting();
         for waiter in waiting {
-            waiter.who.dismiss(Outcome::Shutdown, |ended| self.deliver(ended));
+            let why = (Outcome::Shutdown, Status::ERR_CLOSED);
+            waiter.who.dismiss(why, |ended| self.deliver(ended));
         }
     }
 

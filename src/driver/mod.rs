@@ -4,6 +4,8 @@
 //!  engine threads                        | pool thread (tokio, current_thread)
 //!  submit.rs   check out, start, send    |  tend.rs      one task per slot: dial, install, drive
 //!              wait in line, lease       |  alarm.rs     earliest deadline of all slots
+//!                                        |  upkeep.rs    heartbeat, rotation
+//!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                        slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
@@ -13,13 +15,22 @@
 //! lock are never held at the same time, and no lock is held while a callback runs.
 
 pub mod alarm;
+mod busy;
 pub mod caller;
 pub mod clock;
 mod deliver;
+pub mod health;
+pub mod in_flight;
+mod linger;
+mod news;
+pub mod policy;
+mod retry_after;
 pub mod slot;
 pub mod submit;
+mod suspend;
 mod tend;
 mod thread;
+mod upkeep;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
@@ -32,7 +43,6 @@ use crate::completion::CompletionQueue;
 use crate::config::{Config, Drive, Scheme, Url};
 use crate::error::Status;
 use crate::http::origin::Origin;
-use crate::http::response::Limits;
 use crate::net::connect::{DialError, Dialer};
 use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
@@ -43,8 +53,17 @@ use crate::stats::Stats;
 use alarm::Alarm;
 use caller::Caller;
 use clock::now_ns;
-use slot::{Ended, NEVER, Setting, Slot};
+use in_flight::Ended;
+use linger::Late;
+use news::News;
+use policy::Policy;
+use slot::{Setting, Slot};
 use submit::Waiter;
+use suspend::Suspension;
+use upkeep::Beats;
+
+/// No deadline.
+pub const NEVER: u64 = u64::MAX;
 
 /// Free responses kept besides one per slot, for views that the engine holds a while.
 const SPARE_RESPONSES: usize = 16;
@@ -52,9 +71,7 @@ const SPARE_RESPONSES: usize = 16;
 /// One pool: the connections to one origin, and all that is shared about them.
 pub struct Pool {
     origin: Arc<Origin>,
-    limits: Limits,
-    request_timeout_ns: u64,
-    backoff: Bounds,
+    policy: Policy,
     dialer: Dialer,
     slots: Box<[Slot]>,
     roster: Mutex<Roster<Waiter>>,
@@ -63,6 +80,10 @@ pub struct Pool {
     completions: CompletionQueue,
     stats: Stats,
     alarm: Alarm,
+    beats: Beats,
+    suspension: Suspension,
+    late: Late,
+    news: News,
     next_id: AtomicU64,
     /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
@@ -104,6 +125,9 @@ impl Pool {
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let (slots, sizes) = (config.connections() as u32, config.sizes());
         let backoff = config.backoff();
+        let backoff = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
+        let origin = Arc::new(origin);
+        let beat = config.heartbeat(&origin).map_err(refused("the heartbeat is too long"))?;
         let (ending, _) = watch::channel(false);
         let completions = CompletionQueue::new(sizes.completion_capacity);
         let caller = match config.drive() {
@@ -111,18 +135,20 @@ impl Pool {
             Drive::Caller => Some(Caller::new(&completions).map_err(thread::system("epoll"))?),
         };
         Ok(Self {
-            origin: Arc::new(origin),
-            limits: *config.limits(),
-            request_timeout_ns: config.timeouts().request_ns,
-            backoff: Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns },
+            policy: Policy::new(config),
             dialer: dialer(config, url)?,
-            slots: (0..slots).map(Slot::new).collect(),
+            slots: (0..slots).map(|index| Slot::new(index, backoff)).collect(),
             roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity)),
             dial_limit: Mutex::new(DialLimit::new(slots, config.dials_per_second())),
             shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
             completions,
             stats: Stats::default(),
             alarm: Alarm::default(),
+            beats: Beats::new(beat),
+            suspension: Suspension::new(config.suspend_rules()),
+            late: Late::default(),
+            news: News::new(config.event_hook()),
+            origin,
             next_id: AtomicU64::new(1),
             handed_over: Mutex::default(),
             has_handed_over: AtomicBool::new(false),
@@ -230,7 +256,7 @@ impl Pool {
 
     fn setting(&self) -> Setting<'_> {
         Setting {
-            limits: &self.limits,
+            policy: &self.policy,
             shelf: &self.shelf,
             grace_ns: self.grace_ns.load(Ordering::SeqCst),
         }

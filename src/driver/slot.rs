@@ -4,57 +4,31 @@
 //! to read the response. The lock is held across one non-blocking `send` or `recv`, because a TLS
 //! session is one state machine for both directions, and nobody else wants this slot meanwhile.
 //!
-//! The slot knows its connection and HTTP. It does not know the roster: what its state means for
-//! the pool is told in the return values, and each accepted request leaves it exactly once, as a
-//! [`Ended`].
+//! The slot knows its connection and the exchange on it. It does not know the roster: what its
+//! state means for the pool is told in the return values, and each accepted request leaves it
+//! exactly once, as an [`Ended`].
 
+use std::collections::VecDeque;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::clock::now_ns;
-use crate::completion::{Callback, Completion, Times};
+use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Promise, Stop};
+use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
-use crate::http::exchange::{Exchange, Progress, Reuse};
-use crate::http::response::Limits;
-use crate::net::connection::{Connection, Fault, Received};
+use crate::http::keep_alive::{KeepAlive, keep_alive};
+use crate::net::connection::Connection;
+use crate::pool::backoff::{Backoff, Bounds};
+use crate::pool::upkeep::{Action, Announced, Upkeep};
 use crate::recycle::{Recycled, Shelf};
 
-/// No deadline.
-pub const NEVER: u64 = u64::MAX;
-
-/// An accepted request: exactly one completion is owed for it.
-pub struct Promise {
-    /// The id that submit gave.
-    pub id: u64,
-    /// The caller's own number.
-    pub user_data: u64,
-    /// Where the completion goes; to the queue when `None`.
-    pub callback: Option<Callback>,
-    /// When submit was called.
-    pub submit_ns: u64,
-    /// When the exchange must be over.
-    pub deadline_ns: u64,
-}
-
-/// A request as it goes out.
-#[derive(Clone, Copy)]
-pub struct Outgoing<'a> {
-    /// All its bytes.
-    pub bytes: &'a [u8],
-    /// Its method is HEAD.
-    pub is_head: bool,
-    /// It says `Connection: close`.
-    pub closes: bool,
-}
-
-/// A promise and what it is kept with.
-pub struct Ended {
-    /// Where the completion goes.
-    pub callback: Option<Callback>,
-    /// The completion.
-    pub completion: Completion,
+/// The request was sent, at least in part.
+pub struct Started {
+    /// The kernel did not take everything, or failed: whoever drives has to look.
+    pub needs_turn: bool,
 }
 
 /// The slot could not begin: no byte was sent. The promise goes back.
@@ -66,16 +40,45 @@ pub struct NotStarted {
 }
 
 /// What one turn of [`Slot::drive`] came to.
-#[derive(Default)]
 pub struct Turn {
     /// The exchange that ended in it.
     pub ended: Option<Ended>,
-    /// The connection was given up in it; [`Slot::take_loss`] tells why.
-    pub lost: bool,
-    /// The connection that it was about.
+    /// The same exchange, if its answer is still waited for.
+    pub lingering: Option<Lingering>,
+    /// What became of the connection; [`Slot::take_loss`] tells why.
+    pub fate: Fate,
+    /// The connection that is here now, or was here last.
     pub epoch: u32,
     /// Bytes wait for the socket to become writable.
     pub wants_write: bool,
+    /// When the connection needs upkeep, if the exchange has changed that; [`NEVER`] if not.
+    pub upkeep_ns: u64,
+}
+
+impl Turn {
+    /// Nothing was done.
+    fn idle(epoch: u32) -> Self {
+        Self {
+            ended: None,
+            lingering: None,
+            fate: Fate::Kept,
+            epoch,
+            wants_write: false,
+            upkeep_ns: NEVER,
+        }
+    }
+}
+
+/// What a turn did to the connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fate {
+    /// It serves on, if there is one.
+    #[default]
+    Kept,
+    /// It was given up.
+    Lost,
+    /// It was given up, and its replacement serves.
+    Replaced,
 }
 
 /// A connection that was given up.
@@ -87,23 +90,40 @@ pub struct Loss {
     pub lifetime_ns: u64,
     /// Whether it had brought at least one response.
     pub answered: bool,
-}
-
-/// A request that was started.
-pub struct Started {
-    /// Whoever drives has something to do that the socket will not tell of.
-    pub needs_turn: bool,
+    /// Its replacement took over.
+    pub replaced: bool,
 }
 
 /// What the pool gives to each turn.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
-    /// The limits of a response.
-    pub limits: &'a Limits,
+    /// What the pool was configured with.
+    pub policy: &'a Policy,
     /// Where fresh responses come from.
     pub shelf: &'a Arc<Shelf>,
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     pub grace_ns: u64,
+}
+
+/// What is known of a slot, for whoever asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report {
+    /// It has a live connection.
+    pub live: bool,
+    /// An exchange is in flight, and it is a heartbeat.
+    pub at_work: Option<bool>,
+    /// Connections that it had.
+    pub connections: u32,
+    /// When the present one came up, how many exchanges it carried, when the last one ended.
+    pub upkeep: Upkeep,
+    /// From sent to the first byte of the response, in the last exchange of any connection.
+    pub rtt_ns: u64,
+    /// When the peer was last known to be there: it answered, or it shook hands.
+    pub proven_ns: u64,
+    /// Why the last connection was given up.
+    pub last_loss: Option<CloseReason>,
+    /// When the next dial begins; 0 when none waits.
+    pub next_dial_ns: u64,
 }
 
 /// A place for one connection.
@@ -115,77 +135,93 @@ pub struct Slot {
     pub news: Notify,
     /// The deadline of the exchange in flight until it is announced, readable without the lock.
     deadline_ns: AtomicU64,
-    /// Whether an exchange is in flight, readable without the lock.
+    /// Whether an exchange of the engine's is in flight, readable without the lock.
     in_flight: AtomicBool,
+    /// When the next dial begins; 0 when none waits.
+    pub next_dial_ns: AtomicU64,
+    backoff: Mutex<Backoff>,
 }
 
 #[derive(Default)]
 struct Line {
     connection: Option<Connection>,
+    /// A live connection that takes over as soon as no exchange is in flight.
+    next: Option<(Connection, u64)>,
     /// Counts the connections that this slot had.
     epoch: u32,
-    born_ns: u64,
+    upkeep: Upkeep,
     in_flight: Option<InFlight>,
     /// The connection has brought a response.
     answered: bool,
     /// The connection was found dead by a submitter; the slot's task has yet to clear it away.
     doomed: Option<CloseReason>,
+    /// Why the connection is given up as soon as no exchange is in flight.
+    retire: Option<CloseReason>,
+    /// Why a replacement is wanted, which the slot's task has yet to dial.
+    replace: Option<CloseReason>,
+    /// A replacement was asked for.
+    replacing: bool,
+    /// When the socket was last seen to hold nothing.
+    looked_ns: u64,
     /// Something may have come in that the exchange will not read: look when it is over.
     look_again: bool,
-    /// Why the last connection was given up, until the slot's task asks.
-    loss: Option<Loss>,
+    /// The connections that were given up, until the slot's task asks. At most two: the second is
+    /// the replacement of the first.
+    losses: VecDeque<Loss>,
+    last_loss: Option<CloseReason>,
+    rtt_ns: u64,
+    proven_ns: u64,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Arc<Recycled>>,
 }
 
-struct InFlight {
-    promise: Promise,
-    exchange: Exchange,
-    response: Arc<Recycled>,
-    times: Times,
-    cancelled: bool,
-    /// Sending failed after the kernel had taken a part.
-    fault: Option<Fault>,
-}
-
-/// Why an exchange stops.
-enum Stop {
-    /// With a whole response.
-    Answered(Reuse),
-    /// Without one.
-    Failed(Outcome, CloseReason),
-}
-
 impl Slot {
     /// An empty slot.
-    pub fn new(index: u32) -> Self {
+    pub fn new(index: u32, backoff: Bounds) -> Self {
         Self {
+            backoff: Mutex::new(Backoff::new(backoff)),
             index,
             line: Mutex::default(),
             news: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
             in_flight: AtomicBool::new(false),
+            next_dial_ns: AtomicU64::new(0),
         }
     }
 
-    /// Puts a live connection in, and answers its epoch.
-    pub fn install(&self, connection: Connection, shelf: &Arc<Shelf>) -> u32 {
+    /// Puts a live connection into the empty slot, and answers its epoch. `random` is uniform.
+    pub fn install(&self, connection: Connection, random: u64, shelf: &Arc<Shelf>) -> u32 {
         let mut line = self.lock();
-        line.connection = Some(connection);
-        line.doomed = None;
-        line.answered = false;
-        line.look_again = false;
-        line.born_ns = now_ns();
-        line.epoch += 1;
+        line.put(connection, random, now_ns());
         line.fresh.get_or_insert_with(|| shelf.take());
         line.epoch
     }
 
+    /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
+    /// when the old connection was lost meanwhile.
+    pub fn replace(&self, connection: Connection, random: u64) {
+        let mut line = self.lock();
+        if line.connection.is_none() {
+            line.put(connection, random, now_ns());
+            if let Some(loss) = line.losses.back_mut() {
+                loss.replaced = true;
+            }
+            return;
+        }
+        line.retire = line.replace.take().or(line.retire);
+        line.next = Some((connection, random));
+    }
+
     /// Begins an exchange on the caller's thread. The slot must be the caller's by the roster.
-    pub fn start(&self, promise: Promise, request: Outgoing<'_>) -> Result<Started, NotStarted> {
+    pub fn start(
+        &self,
+        promise: Promise,
+        request: Outgoing<'_>,
+        policy: &Policy,
+    ) -> Result<Started, NotStarted> {
         let mut line = self.lock();
         let epoch = line.epoch;
-        if let Err(reason) = line.ready() {
+        if let Err(reason) = line.ready(promise.submit_ns, policy) {
             if let Some(reason) = reason {
                 line.doomed = Some(reason);
                 self.news.notify_one();
@@ -204,22 +240,16 @@ impl Slot {
             self.news.notify_one();
             return Err(NotStarted { promise, epoch });
         }
-        let all_sent = fault.is_none() && !connection.has_unsent();
-        let mut times = Times { submit_ns: promise.submit_ns, ..Times::default() };
-        if all_sent {
-            times.write_ns = now_ns();
+        let response = line.fresh.take().expect("install and every turn leave a fresh response");
+        let in_flight = InFlight::new(promise, request, response, fault, connection);
+        let needs_turn = !in_flight.is_sent();
+        // The task that sends heartbeats watches over them itself.
+        if !in_flight.promise.recipient.is_heartbeat() {
+            self.deadline_ns.store(in_flight.deadline_ns(policy), Ordering::SeqCst);
+            self.in_flight.store(true, Ordering::SeqCst);
         }
-        self.deadline_ns.store(promise.deadline_ns, Ordering::SeqCst);
-        self.in_flight.store(true, Ordering::SeqCst);
-        line.in_flight = Some(InFlight {
-            promise,
-            exchange: Exchange::new(request.is_head, request.closes),
-            response: line.fresh.take().expect("install and every turn leave a fresh response"),
-            times,
-            cancelled: false,
-            fault,
-        });
-        Ok(Started { needs_turn: !all_sent })
+        line.in_flight = Some(in_flight);
+        Ok(Started { needs_turn })
     }
 
     /// What the pool thread does in caller drive: nothing while the engine has an exchange here,
@@ -229,7 +259,7 @@ impl Slot {
             let mut line = self.lock();
             if line.in_flight.is_some() && now_ns() < setting.grace_ns {
                 line.look_again = true;
-                return Turn::default();
+                return Turn::idle(line.epoch);
             }
         }
         self.drive(setting)
@@ -241,40 +271,74 @@ impl Slot {
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
         let line = &mut *line;
-        let mut turn = Turn { epoch: line.epoch, ..Turn::default() };
+        let mut turn = Turn::idle(line.epoch);
         let Some(connection) = &mut line.connection else { return turn };
+        let is_open = setting.grace_ns == NEVER;
         let reason = if let Some(in_flight) = &mut line.in_flight {
-            let Some(stop) = in_flight.advance(connection, setting, now) else {
+            let stop = in_flight.advance(connection, setting.policy, setting.grace_ns, now);
+            let Some(stop) = stop else {
                 turn.wants_write = connection.has_unsent();
+                if self.deadline_ns() != NEVER {
+                    let deadline_ns = in_flight.deadline_ns(setting.policy);
+                    self.deadline_ns.store(deadline_ns, Ordering::SeqCst);
+                }
                 return turn;
             };
-            let reason = stop.close_reason(connection);
-            let in_flight = line.in_flight.take().expect("it was there a line ago");
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
             self.in_flight.store(false, Ordering::SeqCst);
-            turn.ended = Some(in_flight.end(self.index, connection, &stop, now));
-            line.fresh = Some(setting.shelf.take());
-            line.answered |= matches!(stop, Stop::Answered(_));
+            let in_flight = line.in_flight.take().expect("it was there a line ago");
+            let reason = line.finish(self.index, in_flight, &stop, setting, now, &mut turn);
             let look_again = std::mem::take(&mut line.look_again);
             reason
-                .or_else(|| (setting.grace_ns != NEVER).then_some(CloseReason::Shutdown))
-                .or_else(|| look_again.then(|| connection.look_idle().err()).flatten())
+                .or_else(|| (!is_open).then_some(CloseReason::Shutdown))
+                .or(line.retire)
+                .or_else(|| look_again.then(|| line.look(now).err()).flatten())
         } else if line.doomed.is_some() {
             line.doomed
-        } else if setting.grace_ns != NEVER {
+        } else if !is_open {
             Some(CloseReason::Shutdown)
+        } else if line.retire.is_some() {
+            line.retire
         } else {
-            connection.look_idle().err()
+            line.look(now).err()
         };
-        if let Some(reason) = reason
-            && let Some(connection) = line.connection.take()
-        {
-            connection.end();
-            let lifetime_ns = now.saturating_sub(line.born_ns);
-            line.loss = Some(Loss { reason, lifetime_ns, answered: line.answered });
-            turn.lost = true;
+        if let Some(reason) = reason {
+            line.give_up(reason, is_open, now, &mut turn);
         }
         turn
+    }
+
+    /// What the connection needs now, or when to look again at the latest. What the slot's task can
+    /// do about it, it is told here; a heartbeat is the caller's to send.
+    pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, u64> {
+        let mut line = self.lock();
+        if line.connection.is_none() || line.retire.is_some() {
+            return Err(NEVER);
+        }
+        let action = line.upkeep.action(&policy.rules, now, line.replacing)?;
+        match action {
+            Action::Replace(reason) => {
+                line.replace = Some(reason);
+                line.replacing = true;
+            }
+            // The end of the exchange is use, and the judgement is made anew.
+            _ if line.in_flight.is_some() => return Err(NEVER),
+            Action::Retire(reason) => line.retire = Some(reason),
+            Action::Heartbeat => return Ok(action),
+        }
+        self.news.notify_one();
+        Ok(action)
+    }
+
+    /// Gives the connection up as soon as no exchange is in flight.
+    pub fn retire(&self, reason: CloseReason) {
+        self.lock().retire = Some(reason);
+        self.news.notify_one();
+    }
+
+    /// Whether a replacement is to be dialled.
+    pub fn wants_replacement(&self) -> bool {
+        self.lock().replace.is_some()
     }
 
     /// Ends whatever is here after a defect: the state cannot be trusted any more.
@@ -282,6 +346,8 @@ impl Slot {
         let mut line = self.lock();
         let connection = line.connection.take();
         let in_flight = line.in_flight.take();
+        line.next = None;
+        line.losses.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
         self.in_flight.store(false, Ordering::SeqCst);
         let (connection, in_flight) = (connection?, in_flight?);
@@ -291,9 +357,9 @@ impl Slot {
         Some(ended)
     }
 
-    /// Why the last connection was given up; answered once.
+    /// Why a connection was given up; answered once for each, the oldest first.
     pub fn take_loss(&self) -> Option<Loss> {
-        self.lock().loss.take()
+        self.lock().losses.pop_front()
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
@@ -321,9 +387,19 @@ impl Slot {
         deadline <= now && swap(deadline).is_ok()
     }
 
-    /// Whether an exchange is in flight. Takes no lock.
+    /// Whether an exchange of the engine's is in flight. Takes no lock.
     pub fn is_in_flight(&self) -> bool {
         self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// When to dial again. Only the slot's task uses it.
+    pub fn backoff(&self) -> MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The socket of the live connection.
+    pub fn socket(&self) -> Option<Arc<TcpStream>> {
+        self.lock().connection.as_ref().map(|connection| Arc::clone(connection.stream()))
     }
 
     /// The epoch of the newest connection.
@@ -331,10 +407,26 @@ impl Slot {
         self.lock().epoch
     }
 
+    /// What is known of it.
+    pub fn report(&self) -> Report {
+        let line = self.lock();
+        Report {
+            live: line.connection.is_some(),
+            at_work: line.in_flight.as_ref().map(|f| f.promise.recipient.is_heartbeat()),
+            connections: line.epoch,
+            upkeep: line.upkeep,
+            rtt_ns: line.rtt_ns,
+            proven_ns: line.proven_ns,
+            last_loss: line.last_loss,
+            next_dial_ns: self.next_dial_ns.load(Ordering::Relaxed),
+        }
+    }
+
     /// Frees what a closed pool has no use for.
     pub fn clear(&self) {
         let mut line = self.lock();
         line.connection = None;
+        line.next = None;
         line.fresh = None;
     }
 
@@ -345,146 +437,105 @@ impl Slot {
 }
 
 impl Line {
-    /// Whether the connection can take a request: a last look finds what came in while it was idle,
-    /// so that neither a FIN eats the request nor stray bytes answer it.
-    fn ready(&mut self) -> Result<(), Option<CloseReason>> {
-        match &mut self.connection {
-            Some(connection) if self.doomed.is_none() => connection.look_idle().map_err(Some),
-            _ => Err(None),
-        }
+    fn put(&mut self, connection: Connection, random: u64, now: u64) {
+        self.connection = Some(connection);
+        self.epoch += 1;
+        self.upkeep = self.upkeep.next(now, random);
+        self.answered = false;
+        self.doomed = None;
+        self.retire = None;
+        self.replace = None;
+        self.replacing = false;
+        self.look_again = false;
+        // Nobody has looked yet.
+        self.looked_ns = 0;
+        self.proven_ns = now;
     }
-}
 
-impl InFlight {
-    /// Goes on with the exchange; answers how it stops, if it does.
-    fn advance(
+    /// Whether the connection can take a request: a last look finds what came in while it was idle,
+    /// so that neither a FIN eats the request nor stray bytes answer it. A look that was made only
+    /// just now is not made again.
+    fn ready(&mut self, now: u64, policy: &Policy) -> Result<(), Option<CloseReason>> {
+        // One that is about to be replaced may serve once more.
+        let is_over = self.retire.is_some() && self.next.is_none();
+        if self.doomed.is_some() || is_over || self.connection.is_none() {
+            return Err(None);
+        }
+        if now.saturating_sub(self.looked_ns) < policy.look_after_ns {
+            return Ok(());
+        }
+        self.look(now).map_err(Some)
+    }
+
+    /// Looks whether the idle connection is as silent as it should be.
+    fn look(&mut self, now: u64) -> Result<(), CloseReason> {
+        self.looked_ns = now;
+        self.connection.as_mut().map_or(Ok(()), Connection::look_idle)
+    }
+
+    /// Ends the exchange, and answers why the connection cannot serve another, if so.
+    fn finish(
         &mut self,
-        connection: &mut Connection,
+        index: u32,
+        in_flight: InFlight,
+        stop: &Stop,
         setting: Setting<'_>,
         now: u64,
-    ) -> Option<Stop> {
-        if self.cancelled {
-            return Some(Stop::Failed(Outcome::Cancelled, CloseReason::Cancelled));
+        turn: &mut Turn,
+    ) -> Option<CloseReason> {
+        let mut connection = self.connection.take()?;
+        let reason = stop.close_reason(&mut connection);
+        self.fresh = Some(setting.shelf.take());
+        self.looked_ns = now;
+        self.upkeep.used(now);
+        if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, stop) {
+            let (ended, lingering) = in_flight.linger(index, connection, stop, now);
+            turn.ended = Some(ended);
+            turn.lingering = Some(lingering);
+            return reason;
         }
-        if self.fault.is_none() && connection.has_unsent() {
-            self.fault = connection.flush().err();
-            if self.fault.is_none() && !connection.has_unsent() {
-                self.times.write_ns = now;
+        let rtt_ns = in_flight.rtt_ns();
+        let ended = in_flight.end(index, &connection, stop, now);
+        self.connection = Some(connection);
+        if matches!(stop, Stop::Answered(_)) {
+            self.proven_ns = now;
+            self.rtt_ns = rtt_ns;
+            // A server that announces limits does so from its first answer on.
+            if (!self.answered || self.upkeep.has_heard())
+                && let Some(recycled) = &ended.completion.response
+            {
+                let KeepAlive { timeout_ns, requests_left } = keep_alive(&recycled.response);
+                self.upkeep.heard(Announced { timeout_ns, requests_left });
             }
+            self.answered = true;
         }
-        // Read even when sending failed: the peer may have answered early, for example with a 413.
-        self.receive(connection, setting.limits, now).or_else(|| {
-            if let Some(fault) = &self.fault {
-                Some(Stop::Failed(fault.outcome(), fault.close_reason(false)))
-            } else if self.promise.deadline_ns <= now {
-                Some(Stop::Failed(Outcome::Timeout, CloseReason::Timeout))
-            } else if setting.grace_ns <= now {
-                Some(Stop::Failed(Outcome::Shutdown, CloseReason::Shutdown))
-            } else {
-                None
-            }
-        })
-    }
-
-    fn receive(&mut self, connection: &mut Connection, limits: &Limits, now: u64) -> Option<Stop> {
-        let shared = Arc::get_mut(&mut self.response);
-        let response = &mut shared.expect("an exchange in flight is its only holder").response;
-        loop {
-            let progress = match connection.receive(response.space(limits)) {
-                Ok(Received::Nothing) => return None,
-                Ok(Received::Bytes(_)) if connection.wire_state() == WireState::NotSent => {
-                    Err((Outcome::UnsolicitedResponse, CloseReason::IdleBytes))
-                }
-                Ok(Received::Bytes(n)) => {
-                    response.commit(n);
-                    if self.times.first_byte_ns == 0 {
-                        self.times.first_byte_ns = now;
-                    }
-                    let progress = self.exchange.on_bytes(response, limits);
-                    progress.map_err(|outcome| (outcome, CloseReason::Protocol))
-                }
-                Ok(Received::End { clean }) => {
-                    let progress = self.exchange.on_eof(response, clean);
-                    progress.map_err(|outcome| (outcome, CloseReason::Closed))
-                }
-                Err(fault) => {
-                    return Some(Stop::Failed(fault.outcome(), fault.close_reason(false)));
-                }
-            };
-            match progress {
-                Ok(Progress::NeedMore) => {}
-                Ok(Progress::Done(reuse)) => return Some(Stop::Answered(reuse)),
-                Err((outcome, reason)) => return Some(Stop::Failed(outcome, reason)),
-            }
+        turn.ended = Some(ended);
+        let rules = &setting.policy.rules;
+        if rules.max_requests != 0 || self.upkeep.has_heard() {
+            turn.upkeep_ns = self.upkeep.action(rules, now, self.replacing).err().unwrap_or(now);
         }
+        let is_used_up = self.upkeep.requests_left(rules) == 0;
+        reason.or(is_used_up.then_some(CloseReason::MaxRequests))
     }
 
-    /// Turns the exchange into its completion.
-    fn end(self, slot: u32, connection: &Connection, stop: &Stop, now: u64) -> Ended {
-        let (outcome, wire_state) = match stop {
-            Stop::Answered(_) => (Outcome::Ok, WireState::Answered),
-            // Less than a whole request cannot be executed, whatever was answered to it.
-            Stop::Failed(outcome, _) => match connection.wire_state() {
-                WireState::Sent if self.exchange.has_begun() => (*outcome, WireState::Answering),
-                sent => (*outcome, sent),
-            },
-        };
-        let response = match outcome {
-            Outcome::Ok => Some(self.response),
-            _ => {
-                Recycled::release(self.response);
-                None
+    fn give_up(&mut self, reason: CloseReason, is_open: bool, now: u64, turn: &mut Turn) {
+        if let Some(connection) = self.connection.take() {
+            connection.end();
+        }
+        let next = self.next.take();
+        let lifetime_ns = now.saturating_sub(self.upkeep.born_ns());
+        let replaced = is_open && next.is_some();
+        self.losses.push_back(Loss { reason, lifetime_ns, answered: self.answered, replaced });
+        self.last_loss = Some(reason);
+        turn.fate = Fate::Lost;
+        match next {
+            Some((connection, random)) if is_open => {
+                self.put(connection, random, now);
+                turn.fate = Fate::Replaced;
+                turn.epoch = self.epoch;
             }
-        };
-        let times = Times { done_ns: now, ..self.times };
-        let bytes_sent = connection.bytes_sent();
-        self.promise.end(outcome, wire_state, Some(slot), times, bytes_sent, response)
-    }
-}
-
-impl Promise {
-    /// Ends a request that never reached a connection.
-    pub fn unsent(self, outcome: Outcome) -> Ended {
-        let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };
-        self.end(outcome, WireState::NotSent, None, times, 0, None)
-    }
-
-    fn end(
-        self,
-        outcome: Outcome,
-        wire_state: WireState,
-        slot: Option<u32>,
-        times: Times,
-        bytes_sent: u64,
-        response: Option<Arc<Recycled>>,
-    ) -> Ended {
-        let completion = Completion {
-            id: self.id,
-            user_data: self.user_data,
-            outcome,
-            wire_state,
-            slot,
-            times,
-            bytes_sent,
-            response,
-        };
-        Ended { callback: self.callback, completion }
-    }
-}
-
-impl Stop {
-    /// Why the connection cannot be used again; `None` when it can.
-    fn close_reason(&self, connection: &mut Connection) -> Option<CloseReason> {
-        match self {
-            Self::Failed(_, reason) => Some(*reason),
-            // The rest of the request would still go out, or never would: both spoil the next one.
-            Self::Answered(_) if connection.wire_state() != WireState::Sent => {
-                Some(CloseReason::EarlyResponse)
-            }
-            Self::Answered(Reuse::Close(reason)) => Some(*reason),
-            Self::Answered(Reuse::KeepAlive) => {
-                connection.has_surplus().then_some(CloseReason::SurplusBytes)
-            }
+            Some((connection, _)) => connection.end(),
+            None => {}
         }
     }
 }

@@ -7,9 +7,10 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Pool;
 use super::clock::now_ns;
-use super::slot::{Ended, NEVER, NotStarted, Outgoing, Promise};
+use super::in_flight::{Ended, Outgoing, Promise, Recipient};
+use super::slot::NotStarted;
+use super::{NEVER, Pool};
 use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
@@ -52,7 +53,7 @@ enum Parked {
     #[default]
     Waiting,
     Given(Lease),
-    Dismissed,
+    Dismissed(Status),
 }
 
 impl Pool {
@@ -70,7 +71,7 @@ impl Pool {
             self.stats.submitted.add();
             return Ok(id);
         };
-        let uses_queue = promise.callback.is_none();
+        let uses_queue = matches!(promise.recipient, Recipient::Queue);
         let result = match when_busy {
             WhenBusy::Refuse => Err(self.busy_or_closed()),
             WhenBusy::Queue => self.join_line(promise, outgoing),
@@ -86,7 +87,8 @@ impl Pool {
         callback: Option<Callback>,
     ) -> Result<u64, Status> {
         let (promise, outgoing) = self.promise(request, callback)?;
-        let (id, uses_queue) = (promise.id, promise.callback.is_none());
+        let id = promise.id;
+        let uses_queue = matches!(promise.recipient, Recipient::Queue);
         let result = self.send_leased(lease, promise, outgoing);
         self.accepted(result.map(|()| id), uses_queue)
     }
@@ -128,6 +130,10 @@ impl Pool {
 
     /// Reserves the hottest idle slot, or refuses at once.
     pub fn try_acquire(&self) -> Result<Lease, Status> {
+        if self.suspension.is_on(now_ns()) {
+            self.stats.refused.add();
+            return Err(Status::ERR_SUSPENDED);
+        }
         let lease = self.roster().lease();
         lease.ok_or_else(|| {
             self.stats.refused.add();
@@ -139,6 +145,9 @@ impl Pool {
     /// Not on the pool thread.
     pub fn acquire(&self, patience: Duration) -> Result<Lease, Status> {
         let deadline = Instant::now().checked_add(patience);
+        if self.suspension.is_on(now_ns()) {
+            return Err(Status::ERR_SUSPENDED);
+        }
         if let Some(lease) = self.roster().lease() {
             return Ok(lease);
         }
@@ -152,6 +161,9 @@ impl Pool {
             let mut roster = self.roster();
             if roster.is_closed() {
                 return Err(Status::ERR_CLOSED);
+            }
+            if self.suspension.is_on(now_ns()) {
+                return Err(Status::ERR_SUSPENDED);
             }
             if let Some(lease) = roster.lease() {
                 return Ok(lease);
@@ -197,7 +209,8 @@ impl Pool {
             // comes afterwards.
             let mut roster = self.roster();
             if let Some(waiter) = roster.withdraw_first(of_this_id) {
-                waiter.dismiss(Outcome::Cancelled, |ended| self.leave(ended));
+                let why = (Outcome::Cancelled, Status::ERR_CLOSED);
+                waiter.dismiss(why, |ended| self.leave(ended));
                 return Ok(());
             }
         }
@@ -217,8 +230,12 @@ impl Pool {
         if !Arc::ptr_eq(request.origin(), &self.origin) {
             return Err(Status::ERR_WRONG_POOL);
         }
+        if self.suspension.is_on(submit_ns) {
+            self.stats.refused.add();
+            return Err(Status::ERR_SUSPENDED);
+        }
         let timeout_ns = match request.timeout_ns() {
-            0 => self.request_timeout_ns,
+            0 => self.policy.request_timeout_ns,
             ns => ns,
         };
         let user_data = request.user_data();
@@ -230,7 +247,8 @@ impl Pool {
         }
         let id = self.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
-        let promise = Promise { id, user_data, callback, submit_ns, deadline_ns };
+        let recipient = callback.map_or(Recipient::Queue, Recipient::Callback);
+        let promise = Promise { id, user_data, recipient, submit_ns, deadline_ns };
         Ok((promise, Outgoing { bytes, is_head, closes }))
     }
 
@@ -299,13 +317,17 @@ impl Pool {
 
     /// Copies the request into the waiting line, unless a slot came free meanwhile.
     fn join_line(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
-        let deadline_ns = promise.deadline_ns;
+        let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
+        let deadline_ns = promise.deadline_ns.min(longest_ns);
         let Outgoing { bytes, is_head, closes } = outgoing;
         let mut queued = Queued { promise, bytes: bytes.to_vec(), is_head, closes };
         let mut roster = self.roster();
         loop {
             if roster.is_closed() {
                 return Err(Status::ERR_CLOSED);
+            }
+            if self.suspension.is_on(now_ns()) {
+                return Err(Status::ERR_SUSPENDED);
             }
             let Some(slot) = roster.checkout() else { break };
             drop(roster);
@@ -341,7 +363,8 @@ impl Pool {
             (Waiter::Request(queued), None) => queued,
             (who, _) => {
                 debug_assert!(false, "the roster grants what was wanted");
-                who.dismiss(Outcome::Internal, |ended| self.deliver(ended));
+                let why = (Outcome::Internal, Status::ERR_INTERNAL);
+                who.dismiss(why, |ended| self.deliver(ended));
                 return None;
             }
         };
@@ -380,10 +403,11 @@ impl Pool {
     fn start(&self, slot: u32, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
         let deadline_ns = promise.deadline_ns;
         let slot = &self.slots[slot as usize];
-        if slot.start(promise, outgoing)?.needs_turn {
+        if slot.start(promise, outgoing, &self.policy)?.needs_turn {
             self.rouse(slot);
         }
-        self.alarm.note(deadline_ns);
+        // Its own deadline, if it has ended already.
+        self.alarm.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
     }
 
@@ -393,11 +417,11 @@ impl Pool {
 }
 
 impl Waiter {
-    /// Ends the waiting without a slot.
-    pub(super) fn dismiss(self, outcome: Outcome, deliver: impl FnOnce(Ended)) {
+    /// Ends the waiting without a slot: a request with that outcome, a caller with that status.
+    pub(super) fn dismiss(self, why: (Outcome, Status), deliver: impl FnOnce(Ended)) {
         match self {
-            Self::Request(queued) => deliver(queued.promise.unsent(outcome)),
-            Self::Lease(parking) => parking.wake(Parked::Dismissed),
+            Self::Request(queued) => deliver(queued.promise.unsent(why.0)),
+            Self::Lease(parking) => parking.wake(Parked::Dismissed(why.1)),
         }
     }
 }
@@ -418,7 +442,7 @@ impl Parking {
         loop {
             match *place {
                 Parked::Given(lease) => return Some(Ok(lease)),
-                Parked::Dismissed => return Some(Err(Status::ERR_CLOSED)),
+                Parked::Dismissed(why) => return Some(Err(why)),
                 Parked::Waiting => {}
             }
             let Some(deadline) = deadline else {

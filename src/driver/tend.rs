@@ -3,7 +3,13 @@
 //! One task per slot on the pool thread. It waits for the socket, for news from other threads, or
 //! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]). In caller
 //! drive the engine does that, and the task only looks after the idle connection.
+//!
+//! A slot has one dial at a time. It is begun when the connection is lost, or before, when upkeep
+//! wants a replacement: then the old connection serves until the new one is live.
 
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -18,10 +24,21 @@ use crate::error::CloseReason;
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
-use crate::pool::backoff::Backoff;
 
 /// Takes the report of each slot's first dial.
 pub(super) type Report = Sender<Result<(), DialError>>;
+
+/// What a dial ends with.
+struct Live {
+    connection: Connection,
+    /// The runtime's eye on it, in thread drive.
+    socket: Option<Watch>,
+    /// Still to be told that there is a connection.
+    report: Option<Report>,
+}
+
+/// A dial under way, with all its attempts. It ends with a live connection.
+type Dial<'a> = Pin<Box<dyn Future<Output = Live> + Send + 'a>>;
 
 /// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
 /// in flight: the slot is cleared and tended anew.
@@ -36,127 +53,142 @@ pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) 
     }
 }
 
-async fn tend(pool: Arc<Pool>, index: usize, mut report: Option<Report>) {
+async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
     let slot = &pool.slots[index];
     let mut ending = pool.ending.subscribe();
-    let mut backoff = Backoff::new(pool.backoff);
-    while let Some((connection, watch)) =
-        heal(&pool, slot, &mut backoff, &mut ending, &mut report).await
-    {
-        let epoch = slot.install(connection, &pool.shelf);
-        pool.stats.connected.add();
-        let grant = pool.roster().came_up(slot.index, epoch);
-        pool.carry_out(grant);
-        if let Some(report) = report.take() {
+    let mut dial = heal(&pool, slot, report);
+    loop {
+        let live = tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => return,
+            live = &mut dial => live,
+        };
+        slot.install(live.connection, fastrand::u64(..), &pool.shelf);
+        pool.slot_is_up(slot);
+        if let Some(report) = live.report {
             // Nobody listens any more when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
-        let loss = match watch {
-            Some(socket) => serve(&pool, slot, &socket, &mut ending).await,
-            None => stand_by(&pool, slot, &mut ending).await,
-        };
-        pool.stats.closed(loss.reason);
-        backoff.lived(loss.lifetime_ns);
-        // What the engine itself cut short says nothing against the venue.
-        if loss.answered || loss.reason == CloseReason::Cancelled {
-            backoff.proven();
+        match serve(&pool, slot, live.socket, &mut ending).await {
+            Some(next) => dial = next,
+            None => return,
         }
     }
 }
 
-/// Dials until there is a live connection, or until the pool ends.
-async fn heal(
-    pool: &Pool,
-    slot: &Slot,
-    backoff: &mut Backoff,
-    ending: &mut watch::Receiver<bool>,
-    report: &mut Option<Report>,
-) -> Option<(Connection, Option<Watch>)> {
-    loop {
-        let delay = Duration::from_nanos(backoff.next_delay(fastrand::u64(..)));
-        let attempt = async {
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-            pool.await_dial_permit().await;
-            pool.stats.dials.add();
-            let connection = pool.dialer.dial().await?;
-            let watch = pool.watch(slot, &connection)?;
-            Ok((connection, watch))
-        };
-        let result: Result<_, DialError> = tokio::select! {
-            biased;
-            _ = ending.wait_for(|ending| *ending) => return None,
-            result = attempt => result,
-        };
-        match result {
-            Ok(live) => return Some(live),
-            Err(error) => {
-                pool.stats.dial_failed(error.step);
-                *pool.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(error.clone());
-                if let Some(report) = report.take() {
-                    let _ = report.send(Err(error));
-                }
+/// Begins to dial, and goes on until there is a live connection.
+fn heal<'a>(pool: &'a Pool, slot: &'a Slot, mut report: Option<Report>) -> Dial<'a> {
+    Box::pin(async move {
+        let mut delay_ns = slot.backoff().next_delay(fastrand::u64(..));
+        loop {
+            let error = match attempt(pool, slot, delay_ns).await {
+                Ok((connection, socket)) => return Live { connection, socket, report },
+                Err(error) => error,
+            };
+            delay_ns = slot.backoff().next_delay(fastrand::u64(..));
+            pool.dial_failed(slot, &error, now_ns().saturating_add(delay_ns));
+            if let Some(report) = report.take() {
+                let _ = report.send(Err(error));
             }
         }
-    }
+    })
 }
 
-impl Pool {
-    /// Makes the socket known to whoever drives: to the runtime, or in caller drive to the sets.
-    fn watch(&self, slot: &Slot, connection: &Connection) -> Result<Option<Watch>, DialError> {
-        let watched = match &self.caller {
-            None => watch(connection).map(Some),
-            Some(caller) => caller.add(connection.stream(), slot.index).map(|()| None),
-        };
-        watched.map_err(system("watch the socket"))
-    }
-}
-
-/// Thread drive: drives a live connection until it is gone.
-async fn serve(
+/// One attempt to dial, after `delay_ns`.
+async fn attempt(
     pool: &Pool,
     slot: &Slot,
-    socket: &Watch,
+    delay_ns: u64,
+) -> Result<(Connection, Option<Watch>), DialError> {
+    if delay_ns != 0 {
+        slot.next_dial_ns.store(now_ns().saturating_add(delay_ns), Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_nanos(delay_ns)).await;
+    }
+    pool.await_pause_without_connections().await;
+    pool.await_dial_permit().await;
+    slot.next_dial_ns.store(0, Ordering::Relaxed);
+    pool.stats.dials.add();
+    let connection = pool.dialer.dial().await?;
+    let socket = pool.watch(slot, &connection)?;
+    Ok((connection, socket))
+}
+
+/// Drives, or in caller drive looks after, live connections until there is none, and answers the
+/// dial that is to bring the next; `None` at the end of the pool.
+async fn serve<'a>(
+    pool: &'a Pool,
+    slot: &'a Slot,
+    mut socket: Option<Watch>,
     ending: &mut watch::Receiver<bool>,
-) -> Loss {
+) -> Option<Dial<'a>> {
     let mut ending_seen = false;
+    // A replacement: first it is dialled, then it waits for the old one to finish its exchange.
+    let mut dial: Option<Dial<'a>> = None;
+    let mut next_socket = None;
     loop {
-        let turn = slot.drive(pool.setting());
+        let turn = match pool.caller {
+            None => slot.drive(pool.setting()),
+            Some(_) => slot.drive_unless_in_flight(pool.setting()),
+        };
         let wants_write = turn.wants_write;
         pool.settle(slot, turn);
-        if let Some(loss) = slot.take_loss() {
-            return loss;
+        while let Some(loss) = slot.take_loss() {
+            pool.slot_lost(slot, &loss);
+            if !loss.replaced {
+                return Some(dial.unwrap_or_else(|| heal(pool, slot, None)));
+            }
+            socket = next_socket.take();
+            pool.slot_is_up(slot);
         }
         tokio::select! {
             // What is read after readiness was cleared, and before it is announced again, was there
             // when the slot looked: it looks until the socket has nothing.
-            ready = socket.readable() => {
-                if let Ok(mut ready) = ready { ready.clear_ready() }
+            () = readable(socket.as_ref()) => {}
+            () = writable(socket.as_ref()), if wants_write => {}
+            () = slot.news.notified() => {
+                if dial.is_none() && slot.wants_replacement() {
+                    dial = Some(heal(pool, slot, None));
+                }
             }
-            ready = socket.writable(), if wants_write => {
-                if let Ok(mut ready) = ready { ready.clear_ready() }
+            live = finished(&mut dial) => {
+                dial = None;
+                next_socket = live.socket;
+                slot.replace(live.connection, fastrand::u64(..));
             }
-            () = slot.news.notified() => {}
             _ = ending.wait_for(|ending| *ending), if !ending_seen => ending_seen = true,
         }
     }
 }
 
-/// Caller drive: looks after a live connection while nothing is in flight on it.
-async fn stand_by(pool: &Pool, slot: &Slot, ending: &mut watch::Receiver<bool>) -> Loss {
-    let mut ending_seen = false;
-    loop {
-        let turn = slot.drive_unless_in_flight(pool.setting());
-        pool.settle(slot, turn);
-        if let Some(loss) = slot.take_loss() {
-            return loss;
+/// Waits until the socket is readable, and clears that; without a socket for ever.
+async fn readable(socket: Option<&Watch>) {
+    match socket {
+        Some(socket) => {
+            if let Ok(mut ready) = socket.readable().await {
+                ready.clear_ready();
+            }
         }
-        tokio::select! {
-            () = slot.news.notified() => {}
-            _ = ending.wait_for(|ending| *ending), if !ending_seen => ending_seen = true,
+        None => pending().await,
+    }
+}
+
+/// Waits until the socket is writable, and clears that; without a socket for ever.
+async fn writable(socket: Option<&Watch>) {
+    match socket {
+        Some(socket) => {
+            if let Ok(mut ready) = socket.writable().await {
+                ready.clear_ready();
+            }
         }
+        None => pending().await,
+    }
+}
+
+/// Waits for the end of the dial; without one for ever.
+async fn finished(dial: &mut Option<Dial<'_>>) -> Live {
+    match dial {
+        Some(dial) => dial.await,
+        None => pending().await,
     }
 }
 
@@ -173,6 +205,43 @@ pub(super) async fn watch_losses(pool: Arc<Pool>) {
 }
 
 impl Pool {
+    /// Makes the socket known to whoever drives: to the runtime, or in caller drive to the sets.
+    fn watch(&self, slot: &Slot, connection: &Connection) -> Result<Option<Watch>, DialError> {
+        let watched = match &self.caller {
+            None => watch(connection).map(Some),
+            Some(caller) => caller.add(connection.stream(), slot.index).map(|()| None),
+        };
+        watched.map_err(system("watch the socket"))
+    }
+
+    /// The slot has a new live connection.
+    fn slot_is_up(&self, slot: &Slot) {
+        self.stats.connected.add();
+        let grant = self.roster().came_up(slot.index, slot.epoch());
+        self.carry_out(grant);
+        self.beats.alarm.rearm.notify_one();
+        self.tell_up(slot.index);
+    }
+
+    /// A connection was given up; what it did says whether to hurry with the next.
+    fn slot_lost(&self, slot: &Slot, loss: &Loss) {
+        self.stats.closed(loss.reason);
+        let mut backoff = slot.backoff();
+        backoff.lived(loss.lifetime_ns);
+        // What this side ended by itself says nothing against the venue.
+        if loss.answered || loss.reason.is_ours() {
+            backoff.proven();
+        }
+        drop(backoff);
+        self.tell_lost(slot.index, loss);
+    }
+
+    fn dial_failed(&self, slot: &Slot, error: &DialError, next_ns: u64) {
+        self.stats.dial_failed(error.step);
+        *self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        self.tell_dial_failed(slot.index, error, next_ns);
+    }
+
     /// Clears a slot whose task panicked.
     fn abandon(&self, index: usize) {
         let slot = &self.slots[index];

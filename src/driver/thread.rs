@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use super::tend::Report;
-use super::{Pool, alarm, tend};
+use super::{Pool, alarm, busy, linger, suspend, tend, upkeep};
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::connect::DialError;
@@ -94,6 +94,10 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     drop(report);
     let timekeeper = tokio::spawn(alarm::keep_time(Arc::clone(pool)));
     let watcher = tokio::spawn(tend::watch_losses(Arc::clone(pool)));
+    let looker = tokio::spawn(busy::look_all_the_time(Arc::clone(pool)));
+    let upkeeper = tokio::spawn(upkeep::keep_up(Arc::clone(pool)));
+    let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
+    let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
     let _ = ending.wait_for(|ending| *ending).await;
     pool.dismiss_waiting();
@@ -106,8 +110,9 @@ async fn run(pool: &Arc<Pool>, report: Report) {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    timekeeper.abort();
-    watcher.abort();
+    for task in [timekeeper, watcher, upkeeper, pauses, late, looker] {
+        task.abort();
+    }
     debug_assert_ne!(pool.grace_ns.load(Ordering::SeqCst), super::NEVER);
 }
 

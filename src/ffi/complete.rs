@@ -85,6 +85,12 @@ pub(super) fn owned(mut completion: Completion) -> vp_completion {
     vp_completion { http_status: status, ..view }
 }
 
+/// A completion whose response stays ours.
+pub(super) fn borrowed(completion: &Completion) -> vp_completion {
+    let response = completion.response.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
+    vp_completion::new(completion, response.cast_mut().cast::<vp_response>())
+}
+
 /// Moves completions from the queue to the caller's array.
 ///
 /// # Safety

@@ -14,7 +14,7 @@ pub struct vp_config {
 ///
 /// # Safety
 /// `config` is as the header demands.
-unsafe fn configure(
+pub(super) unsafe fn configure(
     config: *mut vp_config,
     change: impl FnOnce(&mut Config) -> Result<(), Status>,
 ) -> Status {
@@ -26,7 +26,7 @@ unsafe fn configure(
 ///
 /// # Safety
 /// `config` is as the header demands.
-unsafe fn switch(config: *mut vp_config, change: impl FnOnce(&mut Config)) -> Status {
+pub(super) unsafe fn switch(config: *mut vp_config, change: impl FnOnce(&mut Config)) -> Status {
     // SAFETY: the caller's promise.
     unsafe {
         configure(config, |config| {
@@ -179,6 +179,19 @@ pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> 
     };
     // SAFETY: the header.
     unsafe { configure(config, |config| config.set_cpu(cpu?)) }
+}
+
+/// Lets the pool thread never sleep: it looks at the sockets in flight all the time, which saves
+/// the wake-up of an answer and costs a whole CPU. For thread drive, with `vp_config_set_cpu` and a
+/// CPU of its own; no effect in caller drive. Off by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_busy_poll(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_busy_poll(on != 0)) }
 }
 
 /// Sets the budget for resolving and connecting together; 1 s by default.

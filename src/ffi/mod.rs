@@ -18,6 +18,8 @@ pub mod version;
 
 pub mod config;
 
+pub mod upkeep;
+
 pub mod pool;
 
 pub mod request;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::config::vp_config;
 use super::handle::vp_pool;
-use super::types::{struct_size, vp_error, vp_health, vp_stats, write_sized};
-use super::{borrow, borrow_mut, status};
+use super::types::{struct_size, vp_error, vp_health, vp_slot_health, vp_stats, write_sized};
+use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
+use crate::driver::health::SlotHealth;
 use crate::error::Status;
 use crate::net::connect::DialError;
+use crate::stats::Counter;
 
 /// Opens a pool: starts its thread, dials all connections in parallel, and returns when all are
 /// live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
@@ -108,6 +110,52 @@ pub unsafe extern "C" fn vp_pool_health(pool: *const vp_pool, out: *mut vp_healt
     })
 }
 
+/// Shows each slot, up to `capacity` of them, in the order of their numbers; answers how many.
+///
+/// Threads: any. Waits for no exchange.
+/// Lifetime: `out[]` is written; set the `struct_size` of the first, which is also the distance
+/// from one to the next.
+/// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_slots(
+    pool: *const vp_pool,
+    out: *mut vp_slot_health,
+    capacity: usize,
+) -> i32 {
+    count(|| {
+        // SAFETY: the header.
+        let (pool, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
+        if capacity == 0 {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        let slots = pool.with_open(|pool| Ok(pool.slot_healths()))?;
+        let shown = slots.len().min(capacity);
+        for (at, slot) in slots[..shown].iter().enumerate() {
+            // SAFETY: the header: `capacity` structs of `size` bytes each.
+            unsafe { write_sized(out.byte_add(at * size), size, &vp_slot_health::new(slot)) };
+        }
+        Ok(shown)
+    })
+}
+
+/// Suspends the pool for `for_ns` from now, if it is not suspended for longer already; 0 ends any
+/// pause at once. For what a status alone does not tell: see `vp_config_suspend_on`.
+///
+/// Threads: any, also in a callback.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_suspend(pool: *mut vp_pool, for_ns: u64) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let pool = unsafe { borrow(pool) }?;
+        pool.with_open(|pool| {
+            pool.suspend(for_ns);
+            Ok(())
+        })
+    })
+}
+
 /// Reads the counters.
 ///
 /// Threads: any.
@@ -168,6 +216,24 @@ impl vp_health {
             in_flight: census.at_work,
             leased: census.leased,
             waiting: census.waiting,
+            suspended_until_ns: pool.suspended_until_ns(),
+        }
+    }
+}
+
+impl vp_slot_health {
+    fn new(slot: &SlotHealth) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            slot: slot.slot,
+            state: slot.state,
+            up_ns: slot.up_ns,
+            requests: slot.requests,
+            proven_ns: slot.proven_ns,
+            rtt_ns: slot.rtt_ns,
+            next_dial_ns: slot.next_dial_ns,
+            connections: slot.connections,
+            last_close_reason: slot.last_close_reason.map_or(-1, |reason| reason as i32),
         }
     }
 }
@@ -188,7 +254,9 @@ impl vp_stats {
             failed_connect: connect.get(),
             failed_tls: tls.get(),
             failed_system: system.get(),
-            closed: std::array::from_fn(|reason| stats.closed[reason].get()),
+            heartbeats: stats.heartbeats.get(),
+            late: stats.late.get(),
+            closed: std::array::from_fn(|reason| stats.closed.get(reason).map_or(0, Counter::get)),
         }
     }
 }

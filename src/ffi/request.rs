@@ -3,8 +3,9 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use super::complete::borrowed;
 use super::handle::vp_pool;
-use super::types::{vp_completion, vp_on_complete, vp_response, vp_str};
+use super::types::{vp_completion, vp_on_complete, vp_str};
 use super::{borrow, borrow_mut, guard, status};
 use crate::completion::{Callback, Completion};
 use crate::error::Status;
@@ -298,8 +299,7 @@ fn callback(
     context: usize,
 ) -> Callback {
     Arc::new(move |completion: Completion| {
-        let response = completion.response.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
-        let view = vp_completion::new(&completion, response.cast_mut().cast::<vp_response>());
+        let view = borrowed(&completion);
         // SAFETY: the header: the function may be called until its last completion, and does not
         // throw. What it gets lives until it returns.
         unsafe { function(context as *mut c_void, &raw const view) };

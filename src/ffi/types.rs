@@ -5,7 +5,9 @@ use std::mem::size_of;
 use std::slice;
 
 use crate::completion::Completion;
+use crate::driver::health::SlotState;
 use crate::error::{CloseReason, Outcome, Status, WireState};
+use crate::event::EventKind;
 use crate::pool::roster::Lease;
 
 /// Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
@@ -112,12 +114,79 @@ pub struct vp_health {
     pub leased: u32,
     /// Requests and callers waiting in line.
     pub waiting: u32,
+    /// When the pause that the pool keeps is over, in nanoseconds of CLOCK_MONOTONIC; 0 without
+    /// one.
+    pub suspended_until_ns: u64,
 }
 
-/// The number of close reasons that this header knows.
-pub const VP_CLOSE_REASONS: usize = 17;
+/// The state of one slot at one moment. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never
+/// was.
+///
+/// Set `struct_size` of the first to `sizeof(vp_slot_health)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_slot_health {
+    /// `sizeof(vp_slot_health)` as the caller was compiled.
+    pub struct_size: usize,
+    /// Its number, as in `vp_completion`.
+    pub slot: u32,
+    /// What it does.
+    pub state: SlotState,
+    /// When its connection came up; 0 when it has none.
+    pub up_ns: u64,
+    /// Exchanges on this connection, heartbeats included.
+    pub requests: u64,
+    /// When the peer last proved that it is there: by an answer, or by accepting the connection.
+    pub proven_ns: u64,
+    /// From the last byte sent to the first byte received, in the last answered exchange: a
+    /// heartbeat's is the round trip and the venue's own time.
+    pub rtt_ns: u64,
+    /// When the next dial begins, if it waits for that.
+    pub next_dial_ns: u64,
+    /// Connections that it had, the present one included.
+    pub connections: u32,
+    /// Why the one before was given up, a `vp_close_reason`; -1 when there was none.
+    pub last_close_reason: i32,
+}
 
-const _: () = assert!(VP_CLOSE_REASONS == CloseReason::ALL.len());
+/// One piece of news of a pool, for logs and alarms.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_event {
+    /// The size of this struct as the library was compiled.
+    pub struct_size: usize,
+    /// What happened.
+    pub kind: EventKind,
+    /// The slot that it is about, or `VP_NO_SLOT`.
+    pub slot: u32,
+    /// When, in nanoseconds of CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// How many slots are live now.
+    pub live: u32,
+    /// Why a connection was given up, a `vp_close_reason`; else -1.
+    pub close_reason: i32,
+    /// At which step a dial failed, a `vp_status`; else 0.
+    pub status: i32,
+    /// 0.
+    pub reserved: u32,
+    /// When the next dial begins, or when the pause ends; else 0.
+    pub until_ns: u64,
+    /// The same in words, for a log.
+    pub text: vp_str,
+    /// The late completion of `VP_EVENT_KIND_LATE_RESPONSE`, borrowed; else NULL.
+    pub late: *const vp_completion,
+}
+
+/// Receives an event. Runs on the pool thread with no lock held: it must be short, must not block,
+/// and must not throw. It may do what a completion callback in thread drive may do.
+///
+/// `event` and all that it points to are borrowed until the function returns.
+pub type vp_on_event = Option<unsafe extern "C" fn(context: *mut c_void, event: *const vp_event)>;
+
+/// The room for close reasons in `vp_stats`; more than there are today.
+pub const VP_CLOSE_REASONS: usize = 32;
+
+const _: () = assert!(VP_CLOSE_REASONS >= CloseReason::ALL.len());
 
 /// Counters since the pool was opened.
 ///
@@ -149,6 +218,10 @@ pub struct vp_stats {
     pub failed_system: u64,
     /// Connections given up, at the index of their `vp_close_reason`.
     pub closed: [u64; VP_CLOSE_REASONS],
+    /// Heartbeats sent.
+    pub heartbeats: u64,
+    /// Answers that came within the linger time after their deadline.
+    pub late: u64,
 }
 
 /// A response, shared by reference count. Its bytes stay where they are until the last release.
@@ -240,6 +313,10 @@ unsafe impl Versioned for vp_health {
     const FIRST: usize = 32;
 }
 // SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_slot_health {
+    const FIRST: usize = 64;
+}
+// SAFETY: `repr(C)` with `struct_size` first.
 unsafe impl Versioned for vp_stats {
     const FIRST: usize = 224;
 }
@@ -248,8 +325,9 @@ unsafe impl Versioned for vp_stats {
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
     assert!(size_of::<vp_completion>() == vp_completion::FIRST);
-    assert!(size_of::<vp_health>() == vp_health::FIRST);
-    assert!(size_of::<vp_stats>() == vp_stats::FIRST);
+    assert!(size_of::<vp_health>() == vp_health::FIRST + 8);
+    assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
+    assert!(size_of::<vp_stats>() == vp_stats::FIRST + 17 * 8);
 };
 
 /// The size that the caller's struct has.
@@ -291,18 +369,28 @@ mod tests {
 
     #[test]
     fn older_newer_and_stray_struct_sizes() {
-        let value = vp_health { struct_size: 32, slots: 1, waiting: 6, ..vp_health::default() };
-        let mut newer = [usize::MAX; 6];
-        newer[0] = 48;
+        let value =
+            vp_health { slots: 1, waiting: 6, suspended_until_ns: 7, ..vp_health::default() };
+        let mut newer = [usize::MAX; 7];
+        newer[0] = 56;
         let out = newer.as_mut_ptr().cast::<vp_health>();
-        // SAFETY: `newer` is 48 bytes long.
+        // SAFETY: `newer` is 56 bytes long.
         unsafe {
-            assert_eq!(struct_size(out), Ok(48));
-            write_sized(out, 48, &value);
+            assert_eq!(struct_size(out), Ok(56));
+            write_sized(out, 56, &value);
             assert_eq!((*out).slots, 1);
             assert_eq!((*out).waiting, 6);
         }
-        assert_eq!((newer[0], newer[4], newer[5]), (48, 0, 0));
+        assert_eq!((newer[0], newer[4], newer[5], newer[6]), (56, 7, 0, 0));
+        let mut older = [usize::MAX; 5];
+        older[0] = 32;
+        let out = older.as_mut_ptr().cast::<vp_health>();
+        // SAFETY: `older` is longer than its 32 bytes.
+        unsafe {
+            assert_eq!(struct_size(out), Ok(32));
+            write_sized(out, 32, &value);
+        }
+        assert_eq!((older[0], older[4]), (32, usize::MAX), "nothing behind it is written");
         for stray in [0, 8, 31, 33, 36, 1 << 20, usize::MAX] {
             newer[0] = stray;
             // SAFETY: only the first word is read.

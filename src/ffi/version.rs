@@ -3,7 +3,9 @@
 use std::ffi::{CStr, c_char};
 
 use super::guard;
+use crate::driver::health::SlotState;
 use crate::error::{CloseReason, Outcome, Status, WireState};
+use crate::event::EventKind;
 
 /// The version of this header: `major * 1000000 + minor * 1000 + patch`.
 pub const VP_VERSION_NUMBER: u32 = 1_000;
@@ -60,6 +62,22 @@ pub extern "C" fn vp_wire_name(wire_state: i32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn vp_close_reason_name(reason: i32) -> *const c_char {
     name(CloseReason::ALL, reason, |c| c as i32, CloseReason::name)
+}
+
+/// The name of a `vp_event_kind`; "VP_UNKNOWN" for a number that is none.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_event_name(kind: i32) -> *const c_char {
+    name(EventKind::ALL, kind, |e| e as i32, EventKind::name)
+}
+
+/// The name of a `vp_slot_state`; "VP_UNKNOWN" for a number that is none.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_slot_state_name(state: i32) -> *const c_char {
+    name(SlotState::ALL, state, |s| s as i32, SlotState::name)
 }
 
 fn name<T: Copy>(

@@ -29,6 +29,7 @@ mod body;
 pub mod exchange;
 pub(crate) mod field;
 mod head;
+pub mod keep_alive;
 pub mod origin;
 pub mod request;
 pub mod response;

@@ -15,9 +15,13 @@ use super::live_set::LiveSet;
 pub type Watch = AsyncFd<Arc<TcpStream>>;
 
 /// Registers the socket of a connection with the runtime of the calling thread.
-#[allow(unsafe_code)]
 pub fn watch(connection: &Connection) -> io::Result<Watch> {
-    let stream = Arc::clone(connection.stream());
+    watch_socket(Arc::clone(connection.stream()))
+}
+
+/// Registers a socket with the runtime of the calling thread.
+#[allow(unsafe_code)]
+pub fn watch_socket(stream: Arc<TcpStream>) -> io::Result<Watch> {
     // SAFETY: the `Arc` keeps the descriptor open for as long as it is registered, and a
     // `TcpStream` that is shared cannot be replaced by another.
     let watch = unsafe { AsyncFd::register(stream) };

@@ -1,4 +1,5 @@
-//! The pool's policy, pure: who gets which slot, when to dial again, how often.
+//! The pool's policy, pure: who gets which slot, when to dial again and how often, what
+//! a live connection needs.
 //!
 //! Nothing here knows a clock, a socket, a thread or tokio. Times are nanoseconds given by the
 //! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
@@ -6,3 +7,4 @@
 pub mod backoff;
 pub mod dial_limit;
 pub mod roster;
+pub mod upkeep;

@@ -12,7 +12,8 @@
 //! - Nobody waits while a slot is idle: whoever frees a slot gets the [`Grant`] for the first
 //!   waiter and must carry it out.
 //! - Check-out is LIFO (the hottest connection first), waiting is FIFO.
-//! - News of a connection carry its epoch, so that late news of an old one do no harm.
+//! - News of a connection carry its epoch, so that late news of an old one do no harm; of one
+//!   connection, its end is the last news.
 //!
 //! The roster knows neither connections nor requests: a waiter is any value `W`.
 
@@ -133,6 +134,14 @@ impl<W> Roster<W> {
         Some(slot)
     }
 
+    /// Takes that very slot for one exchange, if it is idle; [`Roster::finished`] ends it.
+    pub fn take(&mut self, slot: SlotIndex) -> bool {
+        let Some(index) = self.idle.iter().position(|idle| *idle == slot) else { return false };
+        self.idle.remove(index);
+        self.place(slot).at_work = true;
+        true
+    }
+
     /// Reserves the hottest idle slot until [`Roster::release`].
     pub fn lease(&mut self) -> Option<Lease> {
         let slot = self.idle.pop()?;
@@ -164,20 +173,25 @@ impl<W> Roster<W> {
         self.rejoin(slot)
     }
 
-    /// A slot has a live connection, the `epoch`th of its own.
+    /// A slot has a live connection, the `epoch`th of its own, counted from 1. A slot that was up
+    /// keeps its place: its connection was replaced by a newer one.
     pub fn came_up(&mut self, slot: SlotIndex, epoch: u32) -> Option<Grant<W>> {
         let place = self.place(slot);
-        place.up = true;
+        if epoch <= place.epoch {
+            return None;
+        }
         place.epoch = epoch;
-        self.rejoin(slot)
+        let was_up = std::mem::replace(&mut place.up, true);
+        if was_up { None } else { self.rejoin(slot) }
     }
 
-    /// The connection of that epoch is gone. News of an older epoch change nothing.
+    /// The connection of that epoch is gone.
     pub fn went_down(&mut self, slot: SlotIndex, epoch: u32) {
         let place = self.place(slot);
-        if place.epoch != epoch {
+        if epoch < place.epoch {
             return;
         }
+        place.epoch = epoch;
         place.up = false;
         self.idle.retain(|idle| *idle != slot);
     }
@@ -250,6 +264,11 @@ impl<W> Roster<W> {
     /// Whether [`Roster::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether the slot is reserved by a lease.
+    pub fn is_leased(&self, slot: SlotIndex) -> bool {
+        self.places[slot as usize].lease.is_some()
     }
 
     /// Counts the slots and waiters.

@@ -20,7 +20,10 @@ int main(void) {
     SIZE(vp_outcome, 4);
     SIZE(vp_wire, 4);
     SIZE(vp_close_reason, 4);
+    SIZE(vp_event_kind, 4);
+    SIZE(vp_slot_state, 4);
     SIZE(vp_on_complete, 8);
+    SIZE(vp_on_event, 8);
 
     SIZE(vp_str, 16);
     FIELD(vp_str, ptr, 0, 8);
@@ -32,7 +35,7 @@ int main(void) {
     FIELD(vp_error, os_error, 12, 4);
     FIELD(vp_error, text, 16, 256);
 
-    SIZE(vp_health, 32);
+    SIZE(vp_health, 40);
     FIELD(vp_health, struct_size, 0, 8);
     FIELD(vp_health, slots, 8, 4);
     FIELD(vp_health, live, 12, 4);
@@ -40,8 +43,34 @@ int main(void) {
     FIELD(vp_health, in_flight, 20, 4);
     FIELD(vp_health, leased, 24, 4);
     FIELD(vp_health, waiting, 28, 4);
+    FIELD(vp_health, suspended_until_ns, 32, 8);
 
-    SIZE(vp_stats, 224);
+    SIZE(vp_slot_health, 64);
+    FIELD(vp_slot_health, struct_size, 0, 8);
+    FIELD(vp_slot_health, slot, 8, 4);
+    FIELD(vp_slot_health, state, 12, 4);
+    FIELD(vp_slot_health, up_ns, 16, 8);
+    FIELD(vp_slot_health, requests, 24, 8);
+    FIELD(vp_slot_health, proven_ns, 32, 8);
+    FIELD(vp_slot_health, rtt_ns, 40, 8);
+    FIELD(vp_slot_health, next_dial_ns, 48, 8);
+    FIELD(vp_slot_health, connections, 56, 4);
+    FIELD(vp_slot_health, last_close_reason, 60, 4);
+
+    SIZE(vp_event, 72);
+    FIELD(vp_event, struct_size, 0, 8);
+    FIELD(vp_event, kind, 8, 4);
+    FIELD(vp_event, slot, 12, 4);
+    FIELD(vp_event, time_ns, 16, 8);
+    FIELD(vp_event, live, 24, 4);
+    FIELD(vp_event, close_reason, 28, 4);
+    FIELD(vp_event, status, 32, 4);
+    FIELD(vp_event, reserved, 36, 4);
+    FIELD(vp_event, until_ns, 40, 8);
+    FIELD(vp_event, text, 48, 16);
+    FIELD(vp_event, late, 64, 8);
+
+    SIZE(vp_stats, 360);
     FIELD(vp_stats, struct_size, 0, 8);
     FIELD(vp_stats, submitted, 8, 8);
     FIELD(vp_stats, refused, 16, 8);
@@ -53,7 +82,9 @@ int main(void) {
     FIELD(vp_stats, failed_connect, 64, 8);
     FIELD(vp_stats, failed_tls, 72, 8);
     FIELD(vp_stats, failed_system, 80, 8);
-    FIELD(vp_stats, closed, 88, 136);
+    FIELD(vp_stats, closed, 88, 256);
+    FIELD(vp_stats, heartbeats, 344, 8);
+    FIELD(vp_stats, late, 352, 8);
 
     SIZE(vp_completion, 88);
     FIELD(vp_completion, struct_size, 0, 8);

@@ -9,7 +9,10 @@
 
 static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     vp_completion completion = empty_completion();
-    vp_health health = {sizeof health, 0, 0, 0, 0, 0, 0};
+    vp_health health;
+    health.struct_size = sizeof health;
+    vp_slot_health slot;
+    slot.struct_size = sizeof slot;
     vp_stats stats;
     stats.struct_size = sizeof stats;
     vp_error error = {sizeof error, 0, 0, ""};
@@ -30,6 +33,8 @@ static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     CHECK_STATUS(vp_pool_health(pool, &health), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_stats(pool, &stats), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_shutdown(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_close(pool), VP_ERR_FORKED);

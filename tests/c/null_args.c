@@ -14,6 +14,12 @@ static void never_called(void *context, const vp_completion *completion) {
     CHECK_FAIL("a callback that nobody asked for");
 }
 
+static void never_told(void *context, const vp_event *event) {
+    (void)context;
+    (void)event;
+    CHECK_FAIL("an event of a pool that was never opened");
+}
+
 static void version(void) {
     CHECK(vp_version_string()[0] != 0);
     CHECK_EQ(vp_version_number(), VP_VERSION_NUMBER);
@@ -23,6 +29,8 @@ static void version(void) {
         CHECK(strcmp(vp_outcome_name(strays[i]), "VP_UNKNOWN") == 0);
         CHECK(strcmp(vp_wire_name(strays[i]), "VP_UNKNOWN") == 0);
         CHECK(strcmp(vp_close_reason_name(strays[i]), "VP_UNKNOWN") == 0);
+        CHECK(strcmp(vp_event_name(strays[i]), "VP_UNKNOWN") == 0);
+        CHECK(strcmp(vp_slot_state_name(strays[i]), "VP_UNKNOWN") == 0);
     }
 }
 
@@ -65,6 +73,19 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_alpn(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_insecure_skip_verify(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_key_log(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_busy_poll(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_heartbeat(NULL, url, url, 0, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_heartbeat_header(NULL, url, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_idle_limit_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_age_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_max_requests(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_look_after_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_write_timeout_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_first_byte_timeout_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_queue_timeout_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_linger_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
 }
 
 static void config_gets_nothing(vp_config *config) {
@@ -106,6 +127,27 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_client_cert_pem(config, BROKEN, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_alpn(config, BROKEN), VP_ERR_NULL);
+    vp_str get = VP_STR("GET"), path = VP_STR("/");
+    CHECK_STATUS(vp_config_set_heartbeat(config, BROKEN, path, 1000000, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_heartbeat(config, get, BROKEN, 1000000, 1000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_heartbeat(config, NOTHING, path, 1000000, 1000), VP_ERR_METHOD);
+    CHECK_STATUS(vp_config_set_heartbeat(config, get, NOTHING, 1000000, 1000), VP_ERR_PATH);
+    CHECK_STATUS(vp_config_set_heartbeat(config, get, path, 1, 1000), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_heartbeat(config, get, path, 1000000, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_add_heartbeat_header(config, BROKEN, path), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_heartbeat_header(config, get, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_idle_limit_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_max_age_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_look_after_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_write_timeout_ns(config, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_first_byte_timeout_ns(config, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_queue_timeout_ns(config, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_linger_ns(config, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_suspend_on(config, 429, 0, 2), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_suspend_on(config, 200, 0, VP_SUSPEND_CLOSE), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_suspend_on(config, INT32_MIN, 0, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_suspend_on(config, 429, UINT64_MAX, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
 }
 
 static void open_with(const vp_config *config) {
@@ -126,7 +168,8 @@ static void open_with(const vp_config *config) {
 }
 
 static void pool_is_null(vp_request *request) {
-    vp_health health = {sizeof health, 0, 0, 0, 0, 0, 0};
+    vp_health health;
+    health.struct_size = sizeof health;
     vp_stats stats;
     stats.struct_size = sizeof stats;
     vp_error error = {sizeof error, 0, 0, ""};
@@ -139,6 +182,10 @@ static void pool_is_null(vp_request *request) {
     CHECK_STATUS(vp_pool_health(NULL, &health), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_stats(NULL, &stats), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_last_dial_error(NULL, &error), VP_ERR_NULL);
+    vp_slot_health slot;
+    slot.struct_size = sizeof slot;
+    CHECK_STATUS(vp_pool_slots(NULL, &slot, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_suspend(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
     CHECK_STATUS(vp_execute(NULL, request, 0, &completion), VP_ERR_NULL);
@@ -157,6 +204,7 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_health(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_stats(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_slots(pool, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(pool, NULL, 0, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(pool, request, ~0u, NULL), VP_ERR_ARGUMENT);
@@ -181,13 +229,19 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_wait(pool, &completion, 0, 0), VP_ERR_ARGUMENT);
     static const size_t strays[] = {0, 1, 8, SIZE_MAX};
     for (size_t i = 0; i < sizeof strays / sizeof *strays; i++) {
-        vp_health health = {strays[i], 0, 0, 0, 0, 0, 0};
+        vp_health health;
+        health.struct_size = strays[i];
+        vp_slot_health slot;
+        slot.struct_size = strays[i];
         vp_stats stats;
         stats.struct_size = strays[i];
         vp_error error = {strays[i], 0, 0, ""};
         completion.struct_size = strays[i];
         CHECK_STATUS(vp_pool_health(pool, &health), VP_ERR_STRUCT_SIZE);
         CHECK_STATUS(vp_pool_stats(pool, &stats), VP_ERR_STRUCT_SIZE);
+        CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_STRUCT_SIZE);
+        slot.struct_size = sizeof slot;
+        CHECK_STATUS(vp_pool_slots(pool, &slot, 0), VP_ERR_ARGUMENT);
         CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_STRUCT_SIZE);
         CHECK_STATUS(vp_pool_poll(pool, &completion, 1), VP_ERR_STRUCT_SIZE);
         CHECK_STATUS(vp_pool_wait(pool, &completion, 1, 0), VP_ERR_STRUCT_SIZE);

@@ -371,3 +371,31 @@ fn close_receives_what_is_in_flight_when_nobody_drives_any_more() {
         assert_eq!(pool.poll(1, drop), Ok(None));
     }
 }
+
+#[test]
+fn a_pool_thread_that_never_sleeps_does_all_the_same() {
+    for options in [Options::plain(), Options::tls()] {
+        let venue = Venue::start(options).unwrap();
+        let mut config = venue_config(&venue, 2);
+        config.set_busy_poll(true);
+        let pool = Pool::open(&config).unwrap();
+        let mut request = request(&pool);
+        for number in 0..50 {
+            order(&mut request, &format!("order-{number}"));
+            let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+            assert_eq!(done.outcome, Outcome::Ok);
+        }
+        lose_connections(&venue, How::Rst, 2);
+        until(|| (pool.stats().connected.get() == 4).then_some(()));
+        until_idle(&pool, 2);
+        let fault = Fault::first(1, FaultKind::Stall).on("/api/v3/order");
+        venue.set_fault(fault).unwrap();
+        order(&mut request, "stalled");
+        request.set_timeout_ns(5_000_000);
+        assert_eq!(pool.execute(&mut request, WhenBusy::Queue).unwrap().outcome, Outcome::Timeout);
+        until_idle(&pool, 2);
+        assert_eq!(body(&get(&pool, "/api/v3/ping")), "{}");
+        assert_eq!(venue.stats().duplicates, 0);
+        pool.close().unwrap();
+    }
+}

@@ -3,7 +3,9 @@
 //! The C face of the same promises is tested by the ctest suite in `tests/c`.
 
 mod caller;
+mod deadlines;
 mod desync;
+mod events;
 mod healing;
 mod lifecycle;
 mod line;
@@ -14,5 +16,7 @@ mod outcomes;
 mod responses;
 mod rig;
 mod segmentation;
+mod suspend;
 mod tls_peer;
+mod upkeep;
 mod wire_state;

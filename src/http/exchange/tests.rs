@@ -127,6 +127,7 @@ fn every_outcome_of_a_response_is_produced() {
         Outcome::ConnectionReset,
         Outcome::IoError,
         Outcome::TlsError,
+        Outcome::Suspended,
         Outcome::UnsolicitedResponse,
         Outcome::Internal,
     ];

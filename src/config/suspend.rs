@@ -1,0 +1,43 @@
+//! When the pool pauses because the venue asked for it.
+
+use super::{Config, DAY, within};
+use crate::error::Status;
+
+/// What a status of a response does to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspendRule {
+    /// The status.
+    pub http_status: u16,
+    /// How long the pause is when the response has no Retry-After, in nanoseconds; 0 for none.
+    pub for_ns: u64,
+    /// Whether the connections are closed for the time of it.
+    pub closes: bool,
+}
+
+/// Pauses.
+impl Config {
+    /// Sets what a response of this status does: it suspends the pool for as long as its
+    /// Retry-After says, or else for `for_ns` (0 to 30 days, 0 for not at all). The same status
+    /// again replaces; there may be 32.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` for a status outside 300 to 599, a time out of range, one rule too many.
+    pub fn suspend_on(
+        &mut self,
+        http_status: u16,
+        for_ns: u64,
+        closes: bool,
+    ) -> Result<(), Status> {
+        let http_status = within(http_status, 300..=599)?;
+        let for_ns = within(for_ns, 0..=30 * DAY)?;
+        self.suspend_rules.retain(|rule| rule.http_status != http_status);
+        within(self.suspend_rules.len(), 0..=31)?;
+        self.suspend_rules.push(SuspendRule { http_status, for_ns, closes });
+        Ok(())
+    }
+
+    /// Which statuses suspend the pool.
+    pub fn suspend_rules(&self) -> &[SuspendRule] {
+        &self.suspend_rules
+    }
+}

@@ -1,0 +1,72 @@
+//! Answers that come too late: waited for a while, told as an event, good for nothing else.
+//!
+//! The engine has its completion (a timeout) and the slot heals; the old connection stays aside
+//! until its answer is there or the linger time is over, and is then closed. Runs on the pool
+//! thread in both drives.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::Pool;
+use super::in_flight::Lingering;
+use crate::completion::Completion;
+use crate::net::watch::watch;
+
+/// Exchanges on their way to the task that waits for their answers.
+#[derive(Default)]
+pub(super) struct Late {
+    queue: Mutex<Vec<Lingering>>,
+    news: Notify,
+}
+
+impl Pool {
+    /// Hands over an exchange whose answer is still waited for. Any thread.
+    pub(super) fn linger(&self, lingering: Lingering) {
+        self.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
+        self.late.news.notify_one();
+    }
+}
+
+/// The task that waits for late answers, until it is dropped. Of those there are never more than
+/// slots: one too many is given up.
+pub(super) async fn await_late_answers(pool: Arc<Pool>) {
+    let mut waiting = JoinSet::new();
+    loop {
+        let queue =
+            std::mem::take(&mut *pool.late.queue.lock().unwrap_or_else(PoisonError::into_inner));
+        for lingering in queue {
+            if waiting.len() < pool.slots.len() {
+                waiting.spawn(await_answer(Arc::clone(&pool), lingering));
+            } else {
+                lingering.end();
+            }
+        }
+        tokio::select! {
+            () = pool.late.news.notified() => {}
+            Some(_) = waiting.join_next() => {}
+        }
+    }
+}
+
+async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
+    let patience = Duration::from_nanos(pool.policy.linger_ns);
+    let answer = tokio::time::timeout(patience, read(&pool, &mut lingering)).await;
+    if let Ok(Some(late)) = answer {
+        pool.stats.late.add();
+        pool.tell_late(late);
+    }
+    lingering.end();
+}
+
+async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Completion> {
+    let socket = watch(&lingering.connection).ok()?;
+    loop {
+        if let Some(end) = lingering.advance(&pool.policy.limits) {
+            return end;
+        }
+        socket.readable().await.ok()?.clear_ready();
+    }
+}

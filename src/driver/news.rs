@@ -1,0 +1,111 @@
+//! Telling the engine's log what happens: events, made only when somebody listens.
+//!
+//! Runs on the pool thread, with no lock held.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Pool;
+use super::clock::now_ns;
+use super::slot::Loss;
+use crate::completion::Completion;
+use crate::event::{Event, EventHook, EventKind};
+use crate::net::connect::DialError;
+
+/// Who listens, and what they know.
+pub(super) struct News {
+    hook: Option<EventHook>,
+    /// All slots were live when this was last told.
+    all_live: AtomicBool,
+}
+
+impl News {
+    pub(super) fn new(hook: Option<&EventHook>) -> Self {
+        Self { hook: hook.cloned(), all_live: AtomicBool::new(false) }
+    }
+}
+
+impl Pool {
+    /// A slot came up.
+    pub(super) fn tell_up(&self, slot: u32) {
+        self.tell(EventKind::Up, |event| {
+            event.slot = Some(slot);
+            event.text = format!("slot {slot}: live");
+        });
+        self.tell_whether_all_live();
+    }
+
+    /// A connection was given up.
+    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss) {
+        self.tell(EventKind::Lost, |event| {
+            event.slot = Some(slot);
+            event.close_reason = Some(loss.reason);
+            let (why, ms) = (loss.reason.name().to_string_lossy(), loss.lifetime_ns / 1_000_000);
+            event.text = format!("slot {slot}: connection given up after {ms} ms: {why}");
+        });
+        self.tell_whether_all_live();
+    }
+
+    /// A dial failed; the next one begins at `until_ns`.
+    pub(super) fn tell_dial_failed(&self, slot: u32, error: &DialError, until_ns: u64) {
+        self.tell(EventKind::DialFailed, |event| {
+            event.slot = Some(slot);
+            event.status = Some(error.step);
+            event.until_ns = until_ns;
+            event.text = format!("slot {slot}: {}", error.text);
+        });
+    }
+
+    /// A pause began, or became longer.
+    pub(super) fn tell_suspended(&self, until_ns: u64) {
+        self.tell(EventKind::Suspended, |event| {
+            event.until_ns = until_ns;
+            let ms = until_ns.saturating_sub(event.time_ns) / 1_000_000;
+            event.text = format!("suspended for {ms} ms");
+        });
+    }
+
+    /// A pause is over.
+    pub(super) fn tell_resumed(&self) {
+        self.tell(EventKind::Resumed, |event| event.text = "resumed".to_owned());
+    }
+
+    /// An answer came after its deadline.
+    pub(super) fn tell_late(&self, late: Completion) {
+        self.tell(EventKind::LateResponse, |event| {
+            event.slot = late.slot;
+            event.text = format!("request {}: answered after its deadline", late.id);
+            event.late = Some(late);
+        });
+    }
+
+    fn tell_whether_all_live(&self) {
+        if self.news.hook.is_none() {
+            return;
+        }
+        let all_live = self.census().live == self.slots();
+        if self.news.all_live.swap(all_live, Ordering::Relaxed) == all_live {
+            return;
+        }
+        let kind = if all_live { EventKind::AllLive } else { EventKind::Degraded };
+        self.tell(kind, |event| {
+            event.text = format!("{} of {} slots are live", event.live, self.slots());
+        });
+    }
+
+    fn tell(&self, kind: EventKind, fill: impl FnOnce(&mut Event)) {
+        let Some(hook) = &self.news.hook else { return };
+        let mut event = Event {
+            kind,
+            time_ns: now_ns(),
+            slot: None,
+            live: self.census().live,
+            close_reason: None,
+            status: None,
+            until_ns: 0,
+            text: String::new(),
+            late: None,
+        };
+        fill(&mut event);
+        (hook.0)(&event);
+    }
+}

@@ -1,0 +1,54 @@
+//! What a pool was configured with, as its turns need it: numbers, fixed for its life.
+
+use super::NEVER;
+use crate::config::Config;
+use crate::http::response::Limits;
+use crate::pool::upkeep::Rules;
+
+/// Limits and times that never change. Nanoseconds; [`NEVER`] for no limit, unless said otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// How far a peer may go.
+    pub limits: Limits,
+    /// What live connections need.
+    pub rules: Rules,
+    /// From submit to completion.
+    pub request_timeout_ns: u64,
+    /// From submit to the last byte in the kernel.
+    pub write_timeout_ns: u64,
+    /// From there to the first byte of the response.
+    pub first_byte_timeout_ns: u64,
+    /// In the waiting line.
+    pub queue_timeout_ns: u64,
+    /// How long an answer is waited for after its deadline; 0 for not at all.
+    pub linger_ns: u64,
+    /// The pool thread never sleeps.
+    pub busy_poll: bool,
+    /// How old the last look at an idle connection may be.
+    pub look_after_ns: u64,
+}
+
+impl Policy {
+    /// The policy of a pool opened with `config`.
+    pub fn new(config: &Config) -> Self {
+        let (timeouts, upkeep) = (config.timeouts(), config.upkeep());
+        let optional = |ns| if ns == 0 { NEVER } else { ns };
+        Self {
+            limits: *config.limits(),
+            rules: upkeep.rules,
+            request_timeout_ns: timeouts.request_ns,
+            write_timeout_ns: optional(timeouts.write_ns),
+            first_byte_timeout_ns: optional(timeouts.first_byte_ns),
+            queue_timeout_ns: optional(timeouts.queue_ns),
+            linger_ns: timeouts.linger_ns,
+            busy_poll: config.busy_poll(),
+            look_after_ns: upkeep.look_after_ns,
+        }
+    }
+
+    /// The shortest of the times after which something may be due, once a request is accepted.
+    pub fn shortest_ns(&self) -> u64 {
+        let steps = self.write_timeout_ns.min(self.first_byte_timeout_ns);
+        self.request_timeout_ns.min(steps).min(self.queue_timeout_ns)
+    }
+}

@@ -1,0 +1,135 @@
+//! Pauses: the venue said "too many", so for a while nothing is sent.
+//!
+//! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
+//! waiting line is emptied. A task on the pool thread tells of its beginning and its end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
+
+use super::Pool;
+use super::clock::now_ns;
+use super::in_flight::Ended;
+use super::retry_after::retry_after;
+use crate::config::SuspendRule;
+use crate::error::{CloseReason, Outcome, Status};
+
+/// The pause of a pool, and what begins one.
+#[derive(Default)]
+pub(super) struct Suspension {
+    rules: Vec<SuspendRule>,
+    /// 0 while there is no pause.
+    until_ns: AtomicU64,
+    /// No connection is kept or dialled in this pause.
+    closes: AtomicBool,
+    changed: Notify,
+}
+
+impl Suspension {
+    pub(super) fn new(rules: &[SuspendRule]) -> Self {
+        Self { rules: rules.to_vec(), ..Self::default() }
+    }
+
+    /// When the pause ends; 0 when there is none.
+    pub(super) fn until_ns(&self) -> u64 {
+        self.until_ns.load(Ordering::SeqCst)
+    }
+
+    /// Whether there is a pause at that moment.
+    pub(super) fn is_on(&self, now: u64) -> bool {
+        now < self.until_ns()
+    }
+}
+
+impl Pool {
+    /// Suspends the pool for so long from now, at least; 0 ends a pause at once. Any thread.
+    pub fn suspend(&self, for_ns: u64) {
+        match for_ns {
+            0 => {
+                self.suspension.until_ns.store(0, Ordering::SeqCst);
+                self.suspension.changed.notify_one();
+            }
+            _ => self.begin_pause(for_ns, false),
+        }
+    }
+
+    /// When the present pause ends, in nanoseconds; 0 when there is none.
+    pub fn suspended_until_ns(&self) -> u64 {
+        let until = self.suspension.until_ns();
+        if until > now_ns() { until } else { 0 }
+    }
+
+    /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
+    /// again, so that nobody in line is sent on it.
+    pub(super) fn judge_pause(&self, ended: &Ended) {
+        let rules = &self.suspension.rules;
+        let Some(recycled) = ended.completion.response.as_ref() else { return };
+        let status = recycled.response.status();
+        let Some(rule) = rules.iter().find(|rule| rule.http_status == status) else { return };
+        let asked = retry_after(&recycled.response, SystemTime::now());
+        let asked_ns = asked.map(|wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
+        let for_ns = asked_ns.unwrap_or(rule.for_ns);
+        if for_ns != 0 {
+            self.begin_pause(for_ns, rule.closes);
+        }
+    }
+
+    fn begin_pause(&self, for_ns: u64, closes: bool) {
+        let until = now_ns().saturating_add(for_ns);
+        self.suspension.closes.fetch_or(closes, Ordering::SeqCst);
+        self.suspension.until_ns.fetch_max(until, Ordering::SeqCst);
+        // Whoever joins the line looks at `until_ns` under the roster's lock: nobody slips in.
+        let waiting = self.roster().take_waiting();
+        for waiter in waiting {
+            let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
+            waiter.who.dismiss(why, |ended| self.deliver(ended));
+        }
+        if self.suspension.closes.load(Ordering::SeqCst) {
+            self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
+        }
+        self.suspension.changed.notify_one();
+    }
+
+    /// Waits until dialling is allowed.
+    pub(super) async fn await_pause_without_connections(&self) {
+        loop {
+            let left_ns = self.suspension.until_ns().saturating_sub(now_ns());
+            if left_ns == 0 || !self.suspension.closes.load(Ordering::SeqCst) {
+                return;
+            }
+            // It may be ended early: so it is looked at often enough, and seldom enough.
+            tokio::time::sleep(Duration::from_nanos(left_ns.min(50_000_000))).await;
+        }
+    }
+}
+
+/// The task that tells of pauses, until it is dropped.
+pub(super) async fn watch_pauses(pool: Arc<Pool>) {
+    let suspension = &pool.suspension;
+    let mut told_ns = 0;
+    loop {
+        let until = suspension.until_ns();
+        let left_ns = until.saturating_sub(now_ns());
+        if left_ns > 0 && until != told_ns {
+            pool.tell_suspended(until);
+            told_ns = until;
+        } else if left_ns == 0 && told_ns != 0 {
+            // One that has begun meanwhile keeps its own.
+            let over =
+                suspension.until_ns.compare_exchange(until, 0, Ordering::SeqCst, Ordering::SeqCst);
+            if over.is_ok() {
+                suspension.closes.store(false, Ordering::SeqCst);
+                pool.tell_resumed();
+                told_ns = 0;
+            }
+            continue;
+        }
+        let end = tokio::time::sleep(Duration::from_nanos(left_ns));
+        tokio::select! {
+            () = end, if left_ns > 0 => {}
+            () = suspension.changed.notified() => {}
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Upkeep: looks after live connections in time, so that the next order finds a good one.
+//!
+//! One task for all slots. It sleeps until the earliest moment at which any connection may need
+//! something ([`Upkeep`](crate::pool::upkeep::Upkeep) says what), tells the slots' tasks to replace
+//! or retire, and sends the heartbeats itself. Exchanges cost it no wake-up: what they change only
+//! makes things later, but for limits that a response announces (the alarm's `note`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::NEVER;
+use super::Pool;
+use super::alarm::Alarm;
+use super::clock::now_ns;
+use super::in_flight::{Outgoing, Promise, Recipient};
+use super::slot::Slot;
+use crate::completion::Completion;
+use crate::config::Heartbeat;
+use crate::net::watch::watch_socket;
+use crate::pool::upkeep::Action;
+use crate::recycle::Recycled;
+
+/// One in so many slots may be beating at a time, so that orders find the others free.
+const BEATING_SHARE: u32 = 4;
+
+/// How long a heartbeat that is due waits for its turn, at least, in nanoseconds.
+const TURN_NS: u64 = 1_000_000;
+
+/// The heartbeat of a pool, ready to be sent, and when upkeep looks next.
+pub(super) struct Beats {
+    /// `None`: no heartbeat is configured.
+    request: Option<Heartbeat>,
+    /// When upkeep looks next.
+    pub(super) alarm: Alarm,
+    /// Slots with a heartbeat in flight.
+    beating: AtomicU32,
+}
+
+impl Beats {
+    pub(super) fn new(request: Option<Heartbeat>) -> Self {
+        Self { request, alarm: Alarm::default(), beating: AtomicU32::new(0) }
+    }
+}
+
+/// The task that looks after live connections, until it is dropped.
+pub(super) async fn keep_up(pool: Arc<Pool>) {
+    let alarm = &pool.beats.alarm;
+    let most_ns = pool.policy.rules.shortest_ns();
+    loop {
+        // What is at work now is looked at again after the shortest time that any rule has.
+        let latest = now_ns().saturating_add(most_ns);
+        alarm.arm(latest);
+        let due = pool.slots.iter().map(|slot| pool.keep_up(slot)).min().unwrap_or(NEVER);
+        let due = due.min(latest);
+        alarm.arm(due);
+        let sleep = Duration::from_nanos(due.saturating_sub(now_ns()));
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = alarm.rearm.notified() => {}
+        }
+    }
+}
+
+impl Pool {
+    /// Does what the connection of the slot needs, and answers when to look again.
+    fn keep_up(self: &Arc<Self>, slot: &Slot) -> u64 {
+        loop {
+            match slot.upkeep(&self.policy, now_ns()) {
+                Err(later) => return later,
+                Ok(Action::Heartbeat) => return self.beat(slot),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Sends a heartbeat if the slot is idle, and answers when to look again.
+    fn beat(self: &Arc<Self>, slot: &Slot) -> u64 {
+        let Some(beat) = &self.beats.request else { return NEVER };
+        let soon = now_ns().saturating_add((self.policy.rules.heartbeat_ns / 50).max(TURN_NS));
+        let most = (self.slots() / BEATING_SHARE).max(1);
+        if self.suspension.is_on(now_ns()) || self.beats.beating.load(Ordering::Relaxed) >= most {
+            return soon;
+        }
+        if !self.roster().take(slot.index) {
+            // Leased, or at work: which is better proof than any heartbeat.
+            return soon;
+        }
+        let now = now_ns();
+        let deadline_ns = now.saturating_add(beat.timeout_ns);
+        let recipient = Recipient::Heartbeat;
+        let promise = Promise { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns };
+        let outgoing = Outgoing { bytes: &beat.bytes, is_head: beat.is_head, closes: false };
+        match slot.start(promise, outgoing, &self.policy) {
+            Ok(_) => {
+                self.stats.heartbeats.add();
+                self.beats.beating.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
+            }
+            Err(not_started) => {
+                let grant = {
+                    let mut roster = self.roster();
+                    roster.went_down(slot.index, not_started.epoch);
+                    roster.finished(slot.index)
+                };
+                self.carry_out(grant);
+            }
+        }
+        NEVER
+    }
+
+    /// A heartbeat was answered, or missed.
+    pub(super) fn beat_ended(&self, completion: Completion) {
+        if let Some(response) = completion.response {
+            Recycled::release(response);
+        }
+        self.beats.beating.fetch_sub(1, Ordering::Relaxed);
+        self.beats.alarm.rearm.notify_one();
+    }
+}
+
+/// Sees to it that somebody looks for the answer of a heartbeat. In thread drive the slot's task
+/// does, and is only told of the deadline. In caller drive nobody may be driving, so it is done
+/// here; when the engine's thread comes first, that is as good.
+async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
+    let slot = &pool.slots[index];
+    let is_over = || slot.report().at_work != Some(true);
+    let socket = match &pool.caller {
+        Some(_) => slot.socket().and_then(|stream| watch_socket(stream).ok()),
+        None => None,
+    };
+    loop {
+        let left = Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
+        match &socket {
+            None => tokio::time::sleep(left).await,
+            Some(socket) => {
+                if let Ok(Ok(mut ready)) = tokio::time::timeout(left, socket.readable()).await {
+                    ready.clear_ready();
+                }
+            }
+        }
+        if is_over() {
+            return;
+        }
+        if pool.caller.is_none() {
+            slot.news.notify_one();
+            return;
+        }
+        let turn = slot.drive(pool.setting());
+        pool.settle(slot, turn);
+    }
+}

@@ -1,0 +1,102 @@
+//! News of the pool for the engine's log and alarms: what happened to connections, and pauses.
+//!
+//! Events are for people and monitors; no event is needed to trade. They are told on the pool
+//! thread, with no lock held, in the order in which that thread learns of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::completion::Completion;
+use crate::error::{CloseReason, Status};
+
+/// What happened.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A slot has a live connection.
+    Up = 1,
+    /// A connection was given up; the close reason says why.
+    Lost = 2,
+    /// A dial failed; the status and the text say why, `until_ns` when the next begins.
+    DialFailed = 3,
+    /// All slots were live, and one is not any more.
+    Degraded = 4,
+    /// All slots are live, for the first time or again.
+    AllLive = 5,
+    /// The venue asked for a pause: nothing is accepted until `until_ns`.
+    Suspended = 6,
+    /// The pause is over.
+    Resumed = 7,
+    /// The answer to a request arrived after its deadline, within the linger time. Its completion
+    /// was delivered before, as a timeout; `late` is what it would have been.
+    LateResponse = 8,
+}
+
+impl EventKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: &[Self] = &[
+        Self::Up,
+        Self::Lost,
+        Self::DialFailed,
+        Self::Degraded,
+        Self::AllLive,
+        Self::Suspended,
+        Self::Resumed,
+        Self::LateResponse,
+    ];
+
+    /// The name as C spells it.
+    pub const fn name(self) -> &'static std::ffi::CStr {
+        match self {
+            Self::Up => c"VP_EVENT_KIND_UP",
+            Self::Lost => c"VP_EVENT_KIND_LOST",
+            Self::DialFailed => c"VP_EVENT_KIND_DIAL_FAILED",
+            Self::Degraded => c"VP_EVENT_KIND_DEGRADED",
+            Self::AllLive => c"VP_EVENT_KIND_ALL_LIVE",
+            Self::Suspended => c"VP_EVENT_KIND_SUSPENDED",
+            Self::Resumed => c"VP_EVENT_KIND_RESUMED",
+            Self::LateResponse => c"VP_EVENT_KIND_LATE_RESPONSE",
+        }
+    }
+}
+
+/// One piece of news.
+#[derive(Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// When, in nanoseconds of CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// The slot that it is about, if it is about one.
+    pub slot: Option<u32>,
+    /// How many slots are live now.
+    pub live: u32,
+    /// Why a connection was given up.
+    pub close_reason: Option<CloseReason>,
+    /// At which step a dial failed.
+    pub status: Option<Status>,
+    /// When the next dial begins, or the pause ends, in nanoseconds; 0 when there is no such time.
+    pub until_ns: u64,
+    /// The same in words.
+    pub text: String,
+    /// The late completion.
+    pub late: Option<Completion>,
+}
+
+/// Receives the events of a pool.
+#[derive(Clone)]
+pub struct EventHook(pub Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl fmt::Debug for EventHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventHook")
+    }
+}
+
+impl PartialEq for EventHook {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for EventHook {}

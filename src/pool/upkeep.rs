@@ -1,0 +1,331 @@
+//! Upkeep of a live connection: when it wants a heartbeat, a replacement, or its end.
+//!
+//! ```text
+//!   limit          its replacement is dialled    the connection itself goes
+//!   idle time      at 9/10 of the limit          when replaced, at the limit at the latest
+//!   requests       a tenth of them before        when replaced, at the limit at the latest
+//!   age            at 8/10 .. 10/10, by chance   when replaced
+//! ```
+//!
+//! A connection beyond its idle or request limit may die with the next order, so no connection is
+//! better: an engine that is told "no slot" knows where it stands. Age alone loses no order, so an
+//! old connection serves until its replacement is live.
+//!
+//! What the venue announces (`Keep-Alive: timeout=5, max=100`) is a limit too, where it is the
+//! stricter one. Times are nanoseconds on any clock that never goes back.
+
+use crate::error::CloseReason;
+
+/// No such moment.
+const NEVER: u64 = u64::MAX;
+
+/// Requests before an announced limit at which the replacement is dialled.
+const EARLY_REQUESTS: u64 = 5;
+
+/// The limits that a pool is configured with; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// A heartbeat after so much idle time, give or take a fifth.
+    pub heartbeat_ns: u64,
+    /// No request on a connection that was idle for longer.
+    pub idle_limit_ns: u64,
+    /// A replacement at this age, or up to a fifth earlier.
+    pub max_age_ns: u64,
+    /// No more requests on one connection, heartbeats included.
+    pub max_requests: u64,
+}
+
+/// What a response announced about its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// The venue closes the connection after so much idle time.
+    pub timeout_ns: Option<u64>,
+    /// So many more requests are served on it.
+    pub requests_left: Option<u64>,
+}
+
+/// What a connection needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Proof of life.
+    Heartbeat,
+    /// A replacement, dialled while it still serves.
+    Replace(CloseReason),
+    /// Its end, replaced or not.
+    Retire(CloseReason),
+}
+
+/// The upkeep of one connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Upkeep {
+    born_ns: u64,
+    used_ns: u64,
+    requests: u64,
+    announced: Announced,
+    /// Uniform over all of `u64`; all choices of this connection come from it.
+    random: u64,
+}
+
+impl Upkeep {
+    /// A connection that came up now. `random` is uniform over all of `u64`.
+    pub fn new(now_ns: u64, random: u64) -> Self {
+        Self { born_ns: now_ns, used_ns: now_ns, random, ..Self::default() }
+    }
+
+    /// The connection that follows this one in its slot. How long the venue keeps idle connections
+    /// is taken over: it is the venue's habit, not the connection's.
+    pub fn next(&self, now_ns: u64, random: u64) -> Self {
+        let announced = Announced { timeout_ns: self.announced.timeout_ns, requests_left: None };
+        Self { announced, ..Self::new(now_ns, random) }
+    }
+
+    /// When it came up.
+    pub fn born_ns(&self) -> u64 {
+        self.born_ns
+    }
+
+    /// When the last exchange on it ended; when it came up, if there was none.
+    pub fn used_ns(&self) -> u64 {
+        self.used_ns
+    }
+
+    /// How many exchanges it carried.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// An exchange on it has ended.
+    pub fn used(&mut self, now_ns: u64) {
+        self.used_ns = now_ns;
+        self.requests += 1;
+        if let Some(left) = &mut self.announced.requests_left {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// Takes over what the last response announced.
+    pub fn heard(&mut self, announced: Announced) {
+        self.announced = announced;
+    }
+
+    /// Whether a response has announced a limit.
+    pub fn has_heard(&self) -> bool {
+        self.announced != Announced::default()
+    }
+
+    /// Requests that may still be sent on it.
+    pub fn requests_left(&self, rules: &Rules) -> u64 {
+        let ours = match rules.max_requests {
+            0 => NEVER,
+            limit => limit.saturating_sub(self.requests),
+        };
+        ours.min(self.announced.requests_left.unwrap_or(NEVER))
+    }
+
+    /// Whether its replacement should be dialled because of the requests that are left.
+    pub fn runs_out(&self, rules: &Rules) -> bool {
+        let ours = (rules.max_requests / 10).max(1);
+        let margin = if self.announced.requests_left.is_some() { EARLY_REQUESTS } else { ours };
+        self.requests_left(rules) <= margin.max(ours)
+    }
+
+    /// What it needs now, the gravest first; or, as the error, when to look again at the latest.
+    /// `replacing`: its replacement is under way already.
+    pub fn action(&self, rules: &Rules, now_ns: u64, replacing: bool) -> Result<Action, u64> {
+        let (early, last) = self.idle_ns(rules);
+        let aged = self.aged_ns(rules);
+        let beat = self.beat_ns(rules);
+        if self.requests_left(rules) == 0 {
+            Ok(Action::Retire(CloseReason::MaxRequests))
+        } else if last <= now_ns {
+            Ok(Action::Retire(CloseReason::IdleLimit))
+        } else if !replacing && self.runs_out(rules) {
+            Ok(Action::Replace(CloseReason::MaxRequests))
+        } else if !replacing && early <= now_ns {
+            Ok(Action::Replace(CloseReason::IdleLimit))
+        } else if !replacing && aged <= now_ns {
+            Ok(Action::Replace(CloseReason::MaxAge))
+        } else if beat <= now_ns {
+            Ok(Action::Heartbeat)
+        } else if replacing {
+            Err(last.min(beat))
+        } else {
+            Err(early.min(aged).min(beat))
+        }
+    }
+
+    /// When idleness asks for a replacement, and when for the end.
+    fn idle_ns(&self, rules: &Rules) -> (u64, u64) {
+        let ours = (rules.idle_limit_ns != 0).then_some(rules.idle_limit_ns);
+        // The venue's clock runs while its answer is on the way, so it may close a little early.
+        let theirs = self.announced.timeout_ns.map(|timeout| timeout - timeout / 10);
+        let Some(limit) = ours.into_iter().chain(theirs).min() else { return (NEVER, NEVER) };
+        (self.used_ns.saturating_add(limit - limit / 10), self.used_ns.saturating_add(limit))
+    }
+
+    fn aged_ns(&self, rules: &Rules) -> u64 {
+        match rules.max_age_ns {
+            0 => NEVER,
+            limit => self.born_ns.saturating_add(limit - part(limit / 5, self.random)),
+        }
+    }
+
+    fn beat_ns(&self, rules: &Rules) -> u64 {
+        match rules.heartbeat_ns {
+            0 => NEVER,
+            interval => {
+                // A new choice for each beat, so that slots which beat together drift apart.
+                let random = mixed(self.random ^ self.requests);
+                let wait = interval - interval / 5 + part(interval / 5 * 2, random);
+                self.used_ns.saturating_add(wait)
+            }
+        }
+    }
+}
+
+impl Rules {
+    /// The shortest time after which any connection may need something by these rules, in
+    /// nanoseconds: whoever looks that often misses nothing by more.
+    pub fn shortest_ns(&self) -> u64 {
+        let heartbeat = self.heartbeat_ns - self.heartbeat_ns / 5;
+        let idle = self.idle_limit_ns - self.idle_limit_ns / 10;
+        let age = self.max_age_ns - self.max_age_ns / 5;
+        [heartbeat, idle, age].into_iter().filter(|ns| *ns != 0).min().unwrap_or(NEVER)
+    }
+}
+
+/// `random` as a part of `whole`: uniform over `0..=whole`.
+fn part(whole: u64, random: u64) -> u64 {
+    ((u128::from(random) * (u128::from(whole) + 1)) >> 64) as u64
+}
+
+/// The finaliser of splitmix64 (Steele, Lea, Flood 2014): each bit depends on all bits.
+fn mixed(seed: u64) -> u64 {
+    let x = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+    const HALF: u64 = u64::MAX / 2;
+
+    fn idle_rules() -> Rules {
+        Rules { idle_limit_ns: 50 * S, ..Rules::default() }
+    }
+
+    #[test]
+    fn without_rules_nothing_is_ever_due() {
+        let upkeep = Upkeep::new(S, HALF);
+        assert_eq!(upkeep.action(&Rules::default(), NEVER - 1, false), Err(NEVER));
+        assert_eq!(Rules::default().shortest_ns(), NEVER);
+    }
+
+    #[test]
+    fn an_idle_connection_is_replaced_before_the_limit_and_gone_at_it() {
+        let mut upkeep = Upkeep::new(0, HALF);
+        upkeep.used(10 * S);
+        let rules = idle_rules();
+        assert_eq!(upkeep.action(&rules, 54 * S, false), Err(55 * S));
+        let replace = Action::Replace(CloseReason::IdleLimit);
+        assert_eq!(upkeep.action(&rules, 55 * S, false), Ok(replace));
+        assert_eq!(upkeep.action(&rules, 55 * S, true), Err(60 * S));
+        let retire = Action::Retire(CloseReason::IdleLimit);
+        assert_eq!(upkeep.action(&rules, 60 * S, true), Ok(retire));
+    }
+
+    #[test]
+    fn use_begins_the_idle_time_anew() {
+        let mut upkeep = Upkeep::new(0, HALF);
+        upkeep.used(49 * S);
+        assert_eq!(upkeep.action(&idle_rules(), 60 * S, false), Err(94 * S));
+    }
+
+    #[test]
+    fn age_asks_for_a_replacement_within_a_fifth_and_never_for_the_end() {
+        let rules = Rules { max_age_ns: 1000 * S, ..Rules::default() };
+        for (random, due) in [(0, 1000 * S), (HALF, 900 * S), (u64::MAX, 800 * S)] {
+            let upkeep = Upkeep::new(7, random);
+            let Err(found) = upkeep.action(&rules, 7, false) else { panic!("due at once") };
+            assert!(found.abs_diff(7 + due) <= 1, "{found}");
+            let replace = Action::Replace(CloseReason::MaxAge);
+            assert_eq!(upkeep.action(&rules, found, false), Ok(replace));
+            assert_eq!(upkeep.action(&rules, NEVER - 1, true), Err(NEVER));
+        }
+    }
+
+    #[test]
+    fn the_last_requests_are_counted() {
+        let rules = Rules { max_requests: 20, ..Rules::default() };
+        let mut upkeep = Upkeep::new(0, HALF);
+        for request in 1..=20 {
+            let expected = if upkeep.runs_out(&rules) {
+                Ok(Action::Replace(CloseReason::MaxRequests))
+            } else {
+                Err(NEVER)
+            };
+            assert_eq!(upkeep.action(&rules, request, false), expected);
+            assert_eq!(upkeep.runs_out(&rules), request > 18);
+            upkeep.used(request);
+        }
+        let retire = Ok(Action::Retire(CloseReason::MaxRequests));
+        assert_eq!(upkeep.action(&rules, 21, true), retire);
+    }
+
+    #[test]
+    fn the_stricter_limit_counts() {
+        let mut upkeep = Upkeep::new(0, HALF);
+        upkeep.used(0);
+        assert!(!upkeep.has_heard());
+        upkeep.heard(Announced { timeout_ns: Some(5 * S), requests_left: Some(7) });
+        assert!(upkeep.has_heard());
+        assert_eq!(upkeep.action(&idle_rules(), 0, false), Err(4_050_000_000));
+        assert!(!upkeep.runs_out(&idle_rules()));
+        upkeep.used(0);
+        upkeep.used(0);
+        assert!(upkeep.runs_out(&idle_rules()));
+        assert_eq!(upkeep.requests_left(&idle_rules()), 5);
+        let next = upkeep.next(0, HALF);
+        assert_eq!(next.action(&idle_rules(), 0, false), Err(4_050_000_000));
+        assert_eq!((next.requests_left(&idle_rules()), next.requests()), (NEVER, 0));
+        upkeep.heard(Announced { timeout_ns: Some(5000 * S), requests_left: None });
+        assert_eq!(upkeep.action(&idle_rules(), 0, false), Err(45 * S));
+        upkeep.heard(Announced { timeout_ns: Some(0), requests_left: Some(0) });
+        let retire = Ok(Action::Retire(CloseReason::MaxRequests));
+        assert_eq!(upkeep.action(&idle_rules(), 0, false), retire);
+    }
+
+    #[test]
+    fn heartbeats_spread_over_two_fifths_of_the_interval() {
+        let rules = Rules { heartbeat_ns: 10 * S, ..Rules::default() };
+        let mut upkeep = Upkeep::new(0, 42);
+        let mut waits = Vec::new();
+        for _ in 0..1000 {
+            let Err(due) = upkeep.action(&rules, upkeep.used_ns(), false) else { panic!("due") };
+            waits.push(due - upkeep.used_ns());
+            assert_eq!(upkeep.action(&rules, due, false), Ok(Action::Heartbeat));
+            upkeep.used(due);
+        }
+        let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!((8 * S..8 * S + S / 10).contains(least), "{least}");
+        assert!((12 * S - S / 10..=12 * S).contains(most), "{most}");
+        assert!(rules.shortest_ns() <= *least);
+    }
+
+    #[test]
+    fn what_is_graver_comes_first() {
+        let rules =
+            Rules { heartbeat_ns: S, idle_limit_ns: 50 * S, max_age_ns: 60 * S, max_requests: 0 };
+        let upkeep = Upkeep::new(0, HALF);
+        let now = 70 * S;
+        let retire = Ok(Action::Retire(CloseReason::IdleLimit));
+        assert_eq!(upkeep.action(&rules, now, false), retire);
+        let replace = Ok(Action::Replace(CloseReason::IdleLimit));
+        assert_eq!(upkeep.action(&rules, 49 * S, false), replace);
+        assert_eq!(upkeep.action(&rules, 49 * S, true), Ok(Action::Heartbeat));
+    }
+}

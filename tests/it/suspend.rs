@@ -1,0 +1,197 @@
+//! Pauses that the venue asks for, or the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_venue::{Fault, FaultKind, Options, Venue};
+use venuepool::config::Drive;
+use venuepool::driver::Pool;
+use venuepool::driver::clock::now_ns;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::{CloseReason, Outcome, Status, WireState};
+
+use crate::rig::{
+    PATIENCE, get, next_completion, order, request, status, submit_soon, until, until_idle,
+    venue_config,
+};
+
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000 * MS;
+
+fn limited(code: u16, retry_after: Option<u64>, as_date: bool) -> Fault {
+    Fault::first(1, FaultKind::Status { code, retry_after, as_date }).on("/api/v3/order")
+}
+
+fn refuse(pool: &Pool) -> Result<u64, Status> {
+    let mut request = request(pool);
+    order(&mut request, "refused");
+    pool.submit(&mut request, None, WhenBusy::Queue)
+}
+
+#[test]
+fn a_configured_status_suspends_for_as_long_as_it_says() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        for (retry_after, as_date, longest) in
+            [(Some(3), false, 3 * S), (Some(3), true, 3 * S), (None, false, 2 * S)]
+        {
+            let venue = Venue::start(Options::plain()).unwrap();
+            venue.set_fault(limited(429, retry_after, as_date)).unwrap();
+            let mut config = venue_config(&venue, 2);
+            config.set_drive(drive);
+            config.suspend_on(429, 2 * S, false).unwrap();
+            let pool = Pool::open(&config).unwrap();
+            assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
+            assert_eq!(pool.suspended_until_ns(), 0);
+            let mut request = request(&pool);
+            order(&mut request, "limited");
+            let before = now_ns();
+            let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+            assert_eq!((status(&done), done.outcome), (429, Outcome::Ok));
+            let until_ns = pool.suspended_until_ns();
+            // The date has whole seconds, so it may be almost one second less.
+            let least = if as_date { before + longest - S } else { before + longest };
+            assert!((least..=now_ns() + longest).contains(&until_ns), "{until_ns} {before}");
+            assert_eq!(refuse(&pool), Err(Status::ERR_SUSPENDED));
+            assert_eq!(pool.try_acquire(), Err(Status::ERR_SUSPENDED));
+            assert_eq!(pool.acquire(PATIENCE), Err(Status::ERR_SUSPENDED));
+            // The connections stay.
+            assert_eq!(pool.census().live, 2);
+            pool.suspend(0);
+            assert_eq!(pool.suspended_until_ns(), 0);
+            assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
+            assert_eq!(venue.orders_with_id("refused"), 0);
+            pool.close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_status_that_is_not_configured_does_nothing() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    venue.set_fault(limited(429, Some(60), false)).unwrap();
+    let mut config = venue_config(&venue, 1);
+    config.suspend_on(418, S, false).unwrap();
+    // Without a Retry-After this one has nothing to say.
+    config.suspend_on(403, 0, false).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    assert_eq!(status(&get(&pool, "/api/v3/order")), 429);
+    venue.set_fault(limited(403, None, false)).unwrap();
+    assert_eq!(status(&get(&pool, "/api/v3/order")), 403);
+    assert_eq!(pool.suspended_until_ns(), 0);
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_pause_empties_the_line() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.suspend_on(429, 60 * S, false).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        // The first order is answered with 429 while five wait behind it.
+        let lease = pool.try_acquire().unwrap();
+        let mut request = request(&pool);
+        let mut ids = Vec::new();
+        for number in 0..5 {
+            order(&mut request, &format!("waiting-{number}"));
+            ids.push(pool.submit(&mut request, None, WhenBusy::Queue).unwrap());
+        }
+        venue.set_fault(limited(429, None, false)).unwrap();
+        order(&mut request, "limited");
+        pool.submit_on(lease, &mut request, None).unwrap();
+        pool.release(lease).unwrap();
+        let mut seen = Vec::new();
+        until(|| {
+            let record = |done: venuepool::completion::Completion| seen.push(done);
+            pool.poll(8, record).unwrap();
+            (seen.len() == 6).then_some(())
+        });
+        let waited: Vec<_> = seen.iter().filter(|done| ids.contains(&done.id)).collect();
+        assert_eq!(waited.len(), 5);
+        for done in waited {
+            assert_eq!(done.outcome, Outcome::Suspended);
+            assert_eq!(done.wire_state, WireState::NotSent);
+        }
+        assert_eq!(venue.stats().orders, 0);
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn sleepers_in_acquire_are_told() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = Pool::open(&venue_config(&venue, 1)).unwrap();
+    let lease = pool.try_acquire().unwrap();
+    let sleeper = {
+        let pool = Arc::clone(&pool);
+        std::thread::spawn(move || pool.acquire(PATIENCE))
+    };
+    until(|| (pool.census().waiting == 1).then_some(()));
+    pool.suspend(60 * S);
+    assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_SUSPENDED));
+    let mut request = request(&pool);
+    order(&mut request, "leased");
+    assert_eq!(pool.submit_on(lease, &mut request, None), Err(Status::ERR_SUSPENDED));
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_pause_may_close_the_connections_and_dials_none() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::tls()).unwrap();
+        venue.set_fault(limited(418, None, false)).unwrap();
+        let mut config = venue_config(&venue, 3);
+        config.set_drive(drive);
+        config.suspend_on(418, 60 * S, true).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        let mut request = request(&pool);
+        order(&mut request, "banned");
+        pool.execute(&mut request, WhenBusy::Refuse).unwrap();
+        until(|| (pool.stats().closed[CloseReason::Suspended as usize].get() == 3).then_some(()));
+        until(|| (venue.stats().open == 0).then_some(()));
+        let dials = pool.stats().dials.get();
+        assert_eq!((pool.census().live, dials), (0, 3));
+        pool.suspend(0);
+        until_idle(&pool, 3);
+        assert_eq!(pool.stats().dials.get(), dials + 3);
+        assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn a_pause_ends_by_itself_and_a_second_one_only_makes_it_longer() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = Pool::open(&venue_config(&venue, 1)).unwrap();
+    pool.suspend(30 * MS);
+    let first = pool.suspended_until_ns();
+    pool.suspend(MS);
+    assert!(pool.suspended_until_ns() == first || first < now_ns());
+    let mut request = request(&pool);
+    order(&mut request, "later");
+    let start = now_ns();
+    let accepted = until(|| match pool.submit(&mut request, None, WhenBusy::Refuse) {
+        Ok(id) => Some(id),
+        Err(status) => {
+            assert_eq!(status, Status::ERR_SUSPENDED);
+            None
+        }
+    });
+    assert!(now_ns() >= first && now_ns() - start < PATIENCE.as_nanos() as u64);
+    assert_eq!(next_completion(&pool).id, accepted);
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_pool_that_is_suspended_closes_at_once() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = Pool::open(&venue_config(&venue, 1)).unwrap();
+    let mut request = request(&pool);
+    order(&mut request, "before");
+    submit_soon(&pool, &mut request);
+    pool.suspend(3600 * S);
+    pool.shutdown(Duration::from_secs(5));
+    assert_eq!(next_completion(&pool).outcome, Outcome::Ok);
+    pool.close().unwrap();
+}
