@@ -4,6 +4,7 @@
 //! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own
 //! thread. Only when no slot is idle does anything else here matter.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -169,9 +170,11 @@ impl Pool {
                 return Ok(lease);
             }
             let waiter = Waiter::Lease(Arc::clone(&parking));
+            let ticket = self.next_id();
             // The sleeper watches its own deadline.
-            let ticket = roster.wait(Wanted::Lease, NEVER, waiter);
-            ticket.map_err(|_| Status::ERR_WAITING_FULL)?
+            let place = roster.wait(ticket, Wanted::Lease, NEVER, waiter);
+            place.map_err(|_| Status::ERR_WAITING_FULL)?;
+            ticket
         };
         let woken = match caller {
             None => parking.sleep(deadline),
@@ -202,15 +205,17 @@ impl Pool {
     /// Asks for the end of a request. Its completion still comes, exactly once: as cancelled, or as
     /// what it became in the meantime.
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
-        let of_this_id =
-            |w: &Waiting<Waiter>| matches!(&w.who, Waiter::Request(q) if q.promise.id == id);
         {
             // Told before the lock is gone: the end of the pool empties the line under it, and
             // comes afterwards.
             let mut roster = self.roster();
-            if let Some(waiter) = roster.withdraw_first(of_this_id) {
+            if let Some(waiter) = roster.withdraw(id) {
                 let why = (Outcome::Cancelled, Status::ERR_CLOSED);
                 waiter.dismiss(why, |ended| self.leave(ended));
+                return Ok(());
+            }
+            // On its way from the line to a slot: whoever starts it will know.
+            if roster.recall(id) {
                 return Ok(());
             }
         }
@@ -245,7 +250,7 @@ impl Pool {
             self.stats.refused.add();
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
-        let id = self.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let id = self.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let recipient = callback.map_or(Recipient::Queue, Recipient::Callback);
         let promise = Promise { id, user_data, recipient, submit_ns, deadline_ns };
@@ -318,7 +323,7 @@ impl Pool {
     /// Copies the request into the waiting line, unless a slot came free meanwhile.
     fn join_line(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
         let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
-        let deadline_ns = promise.deadline_ns.min(longest_ns);
+        let (ticket, deadline_ns) = (promise.id, promise.deadline_ns.min(longest_ns));
         let Outgoing { bytes, is_head, closes } = outgoing;
         let mut queued = Queued { promise, bytes: bytes.to_vec(), is_head, closes };
         let mut roster = self.roster();
@@ -341,7 +346,8 @@ impl Pool {
             roster = self.roster();
         }
         let waiter = Waiter::Request(Box::new(queued));
-        roster.wait(Wanted::Exchange, deadline_ns, waiter).map_err(|_| Status::ERR_WAITING_FULL)?;
+        let place = roster.wait(ticket, Wanted::Exchange, deadline_ns, waiter);
+        place.map_err(|_| Status::ERR_WAITING_FULL)?;
         drop(roster);
         self.alarm.note(deadline_ns);
         Ok(())
@@ -371,7 +377,12 @@ impl Pool {
         let started = self.start_queued(slot, *queued);
         let mut roster = self.roster();
         let Err((queued, epoch)) = started else {
-            roster.carried_out();
+            let recalled = roster.carried_out(ticket);
+            drop(roster);
+            let slot = &self.slots[slot as usize];
+            if recalled && slot.cancel(ticket) {
+                self.rouse(slot);
+            }
             return None;
         };
         let who = Waiter::Request(Box::new(queued));
@@ -379,8 +390,13 @@ impl Pool {
         // Back to the head of the line first, so that what `finished` frees goes to it.
         let again = roster.wait_again(Waiting { ticket, wanted, deadline_ns, who });
         let freed = roster.finished(slot);
+        if let Err(recalled) = again {
+            let why = (Outcome::Cancelled, Status::ERR_CLOSED);
+            recalled.dismiss(why, |ended| self.leave(ended));
+            return freed;
+        }
         drop(roster);
-        match (again, freed) {
+        match (again.unwrap_or(None), freed) {
             (Some(again), Some(freed)) => {
                 self.carry_out(Some(again));
                 Some(freed)
@@ -409,6 +425,11 @@ impl Pool {
         // Its own deadline, if it has ended already.
         self.alarm.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
+    }
+
+    /// A number that this pool has not given out yet.
+    fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     fn busy_or_closed(&self) -> Status {

@@ -54,7 +54,7 @@ pub struct Grant<W> {
 /// One place in the waiting line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Waiting<W> {
-    /// Names this place, for [`Roster::withdraw`].
+    /// The waiter's own number, never used twice in one pool, for [`Roster::withdraw`].
     pub ticket: u64,
     /// What is waited for.
     pub wanted: Wanted,
@@ -98,6 +98,13 @@ struct Place {
     lease: Option<u64>,
 }
 
+/// A request between the line and its slot.
+#[derive(Debug)]
+struct Granted {
+    ticket: u64,
+    recalled: bool,
+}
+
 /// The roster of one pool.
 #[derive(Debug)]
 pub struct Roster<W> {
@@ -106,8 +113,7 @@ pub struct Roster<W> {
     waiting: VecDeque<Waiting<W>>,
     waiting_capacity: usize,
     /// Requests that left the line with a grant and are not started yet.
-    granted: u32,
-    tickets: u64,
+    granted: Vec<Granted>,
     leases: u64,
     closed: bool,
 }
@@ -120,8 +126,7 @@ impl<W> Roster<W> {
             idle: Vec::with_capacity(slots as usize),
             waiting: VecDeque::with_capacity(waiting_capacity),
             waiting_capacity,
-            granted: 0,
-            tickets: 0,
+            granted: Vec::with_capacity(slots as usize),
             leases: 0,
             closed: false,
         }
@@ -198,35 +203,47 @@ impl<W> Roster<W> {
 
     /// Joins the end of the waiting line, or gets the waiter back when the line is full.
     /// Only for when no slot is idle.
-    pub fn wait(&mut self, wanted: Wanted, deadline_ns: u64, who: W) -> Result<u64, W> {
+    pub fn wait(&mut self, ticket: u64, wanted: Wanted, deadline_ns: u64, who: W) -> Result<(), W> {
         debug_assert!(self.idle.is_empty(), "nobody waits while a slot is idle");
         if self.waiting.len() >= self.waiting_capacity {
             return Err(who);
         }
-        self.tickets += 1;
-        let ticket = self.tickets;
         self.waiting.push_back(Waiting { ticket, wanted, deadline_ns, who });
-        Ok(ticket)
+        Ok(())
     }
 
-    /// The grant of an exchange was carried out: its request is started.
-    pub fn carried_out(&mut self) {
-        self.granted -= 1;
+    /// The grant of an exchange was carried out: its request is started. Answers whether it was
+    /// recalled on the way.
+    pub fn carried_out(&mut self, ticket: u64) -> bool {
+        let index = self.granted.iter().position(|granted| granted.ticket == ticket);
+        index.is_some_and(|index| self.granted.swap_remove(index).recalled)
     }
 
     /// Requests that are neither in line nor started: whoever holds their grant is about to start
     /// them, or to put them back. While there are any, the line is not finally empty.
-    pub fn granted(&self) -> u32 {
-        self.granted
+    pub fn granted(&self) -> usize {
+        self.granted.len()
+    }
+
+    /// Asks for the end of a request whose grant is under way; whoever carries it out is told.
+    /// `false`: there is none of that ticket.
+    pub fn recall(&mut self, ticket: u64) -> bool {
+        let granted = self.granted.iter_mut().find(|granted| granted.ticket == ticket);
+        granted.is_some_and(|granted| {
+            granted.recalled = true;
+            true
+        })
     }
 
     /// Puts a request back to the head of the line: its grant turned out to be of no use.
-    /// An idle slot goes to it at once.
-    pub fn wait_again(&mut self, waiting: Waiting<W>) -> Option<Grant<W>> {
-        self.granted -= 1;
+    /// An idle slot goes to it at once. One that was recalled is given back instead.
+    pub fn wait_again(&mut self, waiting: Waiting<W>) -> Result<Option<Grant<W>>, W> {
+        if self.carried_out(waiting.ticket) {
+            return Err(waiting.who);
+        }
         self.waiting.push_front(waiting);
-        let slot = self.idle.pop()?;
-        self.rejoin(slot)
+        let slot = self.idle.pop();
+        Ok(slot.and_then(|slot| self.rejoin(slot)))
     }
 
     /// Leaves the waiting line. `None` means that the grant is already under way.
@@ -235,7 +252,7 @@ impl<W> Roster<W> {
     }
 
     /// Takes the first waiter that fits out of the line.
-    pub fn withdraw_first(&mut self, fits: impl FnMut(&Waiting<W>) -> bool) -> Option<W> {
+    fn withdraw_first(&mut self, fits: impl FnMut(&Waiting<W>) -> bool) -> Option<W> {
         let index = self.waiting.iter().position(fits)?;
         self.waiting.remove(index).map(|waiting| waiting.who)
     }
@@ -299,7 +316,7 @@ impl<W> Roster<W> {
         let lease = match waiter.wanted {
             Wanted::Exchange => {
                 self.place(slot).at_work = true;
-                self.granted += 1;
+                self.granted.push(Granted { ticket: waiter.ticket, recalled: false });
                 None
             }
             Wanted::Lease => Some(self.grant_lease(slot)),

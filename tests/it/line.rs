@@ -1,15 +1,16 @@
 //! Leases and the waiting line: who gets a slot, and when.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_venue::{Fault, FaultKind, Options, Venue};
+use mock_venue::{Fault, FaultKind, Options, Peer, Script, Venue};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
 
 use crate::rig::{
-    PATIENCE, next_completion, order, request, until, until_idle, venue_config, venue_pool,
+    PATIENCE, config, next_completion, order, request, until, until_idle, venue_config, venue_pool,
 };
 
 #[test]
@@ -17,7 +18,7 @@ fn check_out_is_lifo() {
     let venue = Venue::start(Options::plain()).unwrap();
     let pool = venue_pool(&venue, 4);
     let mut request = request(&pool);
-    let mut slots = std::collections::HashSet::new();
+    let mut slots = HashSet::new();
     for number in 0..20 {
         order(&mut request, &number.to_string());
         let done = pool.execute(&mut request, WhenBusy::Refuse).unwrap();
@@ -156,5 +157,41 @@ fn outstanding_completions_are_bounded() {
     assert_eq!(refused, Err(Status::ERR_COMPLETIONS_FULL));
     next_completion(&pool);
     pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_cancel_finds_its_request_wherever_it_is_on_its_way() {
+    const EACH: usize = 2_000;
+    // Nothing is ever answered, so no request ends but by its cancel, and each cancel must find it:
+    // in line, in the slot, or between the two, where the healing of the connection puts it.
+    let server = Script::serve(|peer: &mut Peer, _| {
+        let _ = peer.wait_eof();
+    });
+    let server = server.unwrap();
+    let mut config = config(&server.url(), 2);
+    config.set_backoff_ns(1_000, 1_000).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    std::thread::scope(|scope| {
+        for engine in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || {
+                let mut request = request(pool);
+                for number in 0..EACH {
+                    order(&mut request, &format!("order-{engine}-{number}"));
+                    let id = pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+                    // Up to about the time that the healing of a connection takes.
+                    (0..(number * 7919) % 8000).for_each(|_| std::hint::spin_loop());
+                    assert_eq!(pool.cancel(id), Ok(()));
+                }
+            });
+        }
+        let mut seen = HashSet::new();
+        while seen.len() < 4 * EACH {
+            let done = next_completion(&pool);
+            assert_eq!(done.outcome, Outcome::Cancelled);
+            assert!(seen.insert(done.id), "told twice");
+        }
+    });
     pool.close().unwrap();
 }

@@ -25,12 +25,12 @@ fn checkout_is_lifo() {
 fn waiting_is_fifo_and_a_freed_slot_goes_to_the_first() {
     let mut roster = live(1);
     roster.checkout().unwrap();
-    roster.wait(Wanted::Exchange, 10, "first").unwrap();
-    roster.wait(Wanted::Lease, 10, "second").unwrap();
+    roster.wait(1, Wanted::Exchange, 10, "first").unwrap();
+    roster.wait(2, Wanted::Lease, 10, "second").unwrap();
     let grant = roster.finished(0).unwrap();
     assert_eq!((grant.slot, grant.lease, grant.waiter.who), (0, None, "first"));
     assert_eq!(roster.granted(), 1);
-    roster.carried_out();
+    assert!(!roster.carried_out(1));
     assert_eq!(roster.granted(), 0);
     let grant = roster.finished(0).unwrap();
     assert_eq!(grant.waiter.who, "second");
@@ -43,7 +43,7 @@ fn waiting_is_fifo_and_a_freed_slot_goes_to_the_first() {
 #[test]
 fn a_healed_slot_goes_to_the_first_waiter() {
     let mut roster = Roster::new(1, 8);
-    roster.wait(Wanted::Exchange, 10, "waiter").unwrap();
+    roster.wait(1, Wanted::Exchange, 10, "waiter").unwrap();
     assert_eq!(roster.came_up(0, 1).unwrap().waiter.who, "waiter");
 }
 
@@ -91,15 +91,15 @@ fn late_news_of_an_old_connection_do_no_harm() {
 #[test]
 fn the_waiting_line_is_bounded_expires_and_can_be_left() {
     let mut roster = Roster::new(1, 2);
-    let first = roster.wait(Wanted::Exchange, 30, "a").unwrap();
-    roster.wait(Wanted::Exchange, 20, "b").unwrap();
-    assert_eq!(roster.wait(Wanted::Exchange, 10, "c"), Err("c"));
+    roster.wait(1, Wanted::Exchange, 30, "a").unwrap();
+    roster.wait(2, Wanted::Exchange, 20, "b").unwrap();
+    assert_eq!(roster.wait(3, Wanted::Exchange, 10, "c"), Err("c"));
     assert_eq!(roster.next_deadline(), Some(20));
     assert_eq!(roster.expire(19), None);
     assert_eq!(roster.expire(20), Some("b"));
     assert_eq!(roster.expire(20), None);
-    assert_eq!(roster.withdraw(first), Some("a"));
-    assert_eq!(roster.withdraw(first), None);
+    assert_eq!(roster.withdraw(1), Some("a"));
+    assert_eq!(roster.withdraw(1), None);
     assert_eq!(roster.next_deadline(), None);
 }
 
@@ -108,15 +108,34 @@ fn a_useless_grant_goes_back_to_the_head() {
     let mut roster = live(2);
     roster.checkout().unwrap();
     roster.checkout().unwrap();
-    roster.wait(Wanted::Exchange, 10, "a").unwrap();
-    roster.wait(Wanted::Exchange, 10, "b").unwrap();
+    roster.wait(1, Wanted::Exchange, 10, "a").unwrap();
+    roster.wait(2, Wanted::Exchange, 10, "b").unwrap();
     let grant = roster.finished(1).unwrap();
     roster.went_down(1, 1);
     assert_eq!(roster.granted(), 1);
-    assert!(roster.wait_again(grant.waiter).is_none());
+    assert_eq!(roster.wait_again(grant.waiter), Ok(None));
     assert_eq!(roster.granted(), 0);
     assert!(roster.finished(1).is_none());
     assert_eq!(roster.finished(0).unwrap().waiter.who, "a");
+}
+
+#[test]
+fn a_request_on_its_way_to_a_slot_can_be_recalled() {
+    let mut roster = live(2);
+    roster.checkout().unwrap();
+    roster.checkout().unwrap();
+    for ticket in 1..=3 {
+        roster.wait(ticket, Wanted::Exchange, 10, "waiter").unwrap();
+    }
+    let first = roster.finished(0).unwrap();
+    let second = roster.finished(1).unwrap();
+    assert!(!roster.recall(3), "it is in line still");
+    assert!(roster.recall(1) && roster.recall(2));
+    // The one was started and is to be cancelled; the other does not go back to the line.
+    assert!(roster.carried_out(first.waiter.ticket));
+    assert!(!roster.recall(1), "it has arrived");
+    assert_eq!(roster.wait_again(second.waiter), Err("waiter"));
+    assert_eq!((roster.granted(), roster.census().waiting), (0, 1));
 }
 
 #[test]
@@ -124,7 +143,7 @@ fn after_close_nothing_is_given_out() {
     let mut roster = live(2);
     roster.checkout().unwrap();
     roster.checkout().unwrap();
-    roster.wait(Wanted::Exchange, 10, "waiter").unwrap();
+    roster.wait(1, Wanted::Exchange, 10, "waiter").unwrap();
     roster.close();
     assert!(roster.is_closed());
     assert!(roster.finished(1).is_none());
@@ -161,11 +180,14 @@ struct World {
 }
 
 impl World {
-    fn granted(&mut self, grant: Option<Grant<u64>>) {
+    fn granted(&mut self, roster: &mut Roster<u64>, grant: Option<Grant<u64>>) {
         let Some(grant) = grant else { return };
         assert_eq!(Some(grant.waiter.who), self.line.pop_front(), "FIFO");
         match grant.lease {
-            None => self.at_work.push(grant.slot),
+            None => {
+                assert!(!roster.carried_out(grant.waiter.ticket));
+                self.at_work.push(grant.slot);
+            }
             Some(lease) => self.leases.push(lease),
         }
     }
@@ -196,7 +218,7 @@ impl World {
                 None => {
                     let wanted =
                         if random.below(2) == 0 { Wanted::Exchange } else { Wanted::Lease };
-                    if roster.wait(wanted, now + random.below(50), now).is_ok() {
+                    if roster.wait(now, wanted, now + random.below(50), now).is_ok() {
                         self.line.push_back(now);
                     }
                 }
@@ -204,13 +226,15 @@ impl World {
             2 | 3 if !self.at_work.is_empty() => {
                 let index = random.below(self.at_work.len() as u64) as usize;
                 let slot = self.at_work.swap_remove(index);
-                self.granted(roster.finished(slot));
+                let grant = roster.finished(slot);
+                self.granted(roster, grant);
             }
             4 => self.leases.extend(roster.lease()),
             5 if !self.leases.is_empty() => {
                 let index = random.below(self.leases.len() as u64) as usize;
                 let lease = self.leases.swap_remove(index);
-                self.granted(roster.release(lease).unwrap());
+                let grant = roster.release(lease).unwrap();
+                self.granted(roster, grant);
             }
             6 if self.up[slot as usize] => {
                 self.up[slot as usize] = false;
@@ -220,7 +244,8 @@ impl World {
             7 if !self.up[slot as usize] => {
                 self.up[slot as usize] = true;
                 self.epochs[slot as usize] += 1;
-                self.granted(roster.came_up(slot, self.epochs[slot as usize]));
+                let grant = roster.came_up(slot, self.epochs[slot as usize]);
+                self.granted(roster, grant);
             }
             _ => {
                 while let Some(who) = roster.expire(now) {
