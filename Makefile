@@ -20,7 +20,7 @@ CONFIGURED_ASAN := build/asan/CMakeCache.txt
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-rust test-c test-sanitize lint fuzz install clean
+.PHONY: help library demo test test-rust test-c test-sanitize lint fuzz soak install clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -52,6 +52,10 @@ test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan a
 
 fuzz: ## Fuzzes the codec and the C functions, FUZZ_SECONDS (60) each; needs a nightly toolchain.
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
+
+soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a random one).
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),1800) SOAK_SEED=$(or $(SOAK_SEED),$(shell date +%s)) \
+	    $(CARGO) test --locked --release --test soak
 
 install: library ## Into PREFIX, /usr/local by default.
 	$(cmake) --install build $(if $(PREFIX),--prefix $(PREFIX))

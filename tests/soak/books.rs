@@ -1,0 +1,169 @@
+//! What was promised for each order, and what was kept.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use venuepool::completion::Completion;
+use venuepool::error::{CloseReason, Outcome, WireState};
+use venuepool::stats::Stats;
+
+use crate::venue::VenueProcess;
+
+/// Orders that one round may send at most.
+pub(crate) const MOST_ORDERS: usize = 200_000;
+
+/// What is known of an order.
+const UNKNOWN: u8 = 0;
+const SUBMITTING: u8 = 1;
+const COMPLETED: u8 = 2;
+
+/// The books of one round: each order is named by its number in it.
+pub(crate) struct Page {
+    prefix: String,
+    state: Vec<AtomicU8>,
+    completed: Mutex<Vec<(usize, Outcome, WireState, u16)>>,
+}
+
+impl Page {
+    /// Names an order.
+    pub(crate) fn name(&self, number: usize) -> String {
+        format!("{}-{number}", self.prefix)
+    }
+
+    /// An order is about to be submitted.
+    pub(crate) fn submitting(&self, number: usize) {
+        assert_eq!(self.state[number].swap(SUBMITTING, Ordering::SeqCst), UNKNOWN);
+    }
+
+    /// It was refused, so no completion may come, and may have come, for it.
+    pub(crate) fn refused(&self, number: usize) {
+        let before = self.state[number].swap(UNKNOWN, Ordering::SeqCst);
+        assert_eq!(before, SUBMITTING, "order {number}: refused and completed");
+    }
+
+    /// Its completion came.
+    pub(crate) fn completed(&self, done: &Completion) {
+        let number = done.user_data as usize;
+        let before = self.state[number].swap(COMPLETED, Ordering::SeqCst);
+        assert_eq!(before, SUBMITTING, "order {number}: completed twice, or never submitted");
+        let status = done.response.as_ref().map_or(0, |r| r.response.status());
+        assert_eq!(done.outcome == Outcome::Ok, status != 0);
+        assert_ne!(done.outcome, Outcome::Internal, "a defect");
+        assert!(done.times.done_ns >= done.times.submit_ns);
+        let line = (number, done.outcome, done.wire_state, status);
+        self.completed.lock().unwrap().push(line);
+    }
+
+    /// How many are accepted and not completed.
+    pub(crate) fn owed(&self) -> usize {
+        self.state.iter().filter(|state| state.load(Ordering::SeqCst) == SUBMITTING).count()
+    }
+}
+
+/// The books of the whole run.
+pub(crate) struct Books {
+    seed: u64,
+    pub(crate) rounds: u32,
+    pub(crate) page: Page,
+    outcomes: BTreeMap<String, u64>,
+    wires: BTreeMap<String, u64>,
+    statuses: BTreeMap<u16, u64>,
+    reasons: BTreeMap<String, u64>,
+    /// From lost to up, in nanoseconds.
+    pub(crate) heals: Vec<u64>,
+    asked: u64,
+}
+
+impl Books {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rounds: 0,
+            page: page(seed, 0),
+            outcomes: BTreeMap::new(),
+            wires: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            heals: Vec::new(),
+            asked: 0,
+        }
+    }
+
+    pub(crate) fn accepted(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+
+    /// Adds up why connections were given up, and checks that the counters fit each other.
+    pub(crate) fn count(&mut self, stats: &Stats) {
+        let completed = self.page.completed.lock().unwrap();
+        let answered = completed.iter().filter(|line| line.1 == Outcome::Ok).count() as u64;
+        assert_eq!(stats.submitted.get(), completed.len() as u64);
+        assert_eq!(stats.answered.get(), answered);
+        assert_eq!(stats.failed.get(), completed.len() as u64 - answered);
+        let mut closed = 0;
+        for reason in CloseReason::ALL {
+            let count = stats.closed[*reason as usize].get();
+            closed += count;
+            if count > 0 {
+                let name = reason.name().to_string_lossy().into_owned();
+                *self.reasons.entry(name).or_default() += count;
+            }
+        }
+        assert_eq!(stats.connected.get(), closed, "each connection has come to an end, once");
+    }
+
+    /// Ends a round: compares what the pool told with what the venue saw.
+    pub(crate) fn settle(&mut self, venue: &mut VenueProcess) {
+        let page = std::mem::replace(&mut self.page, page(self.seed, self.rounds + 1));
+        self.rounds += 1;
+        assert_eq!(page.owed(), 0, "a completion is missing");
+        assert_eq!(venue.tell("duplicates"), 0, "an order was sent twice");
+        for (number, outcome, wire, status) in page.completed.lock().unwrap().iter() {
+            *self.outcomes.entry(outcome.name().to_string_lossy().into_owned()).or_default() += 1;
+            *self.wires.entry(wire.name().to_string_lossy().into_owned()).or_default() += 1;
+            *self.statuses.entry(*status).or_default() += 1;
+            // Every failure is looked up, and of the many good ones some.
+            let executed = match (outcome, wire) {
+                (Outcome::Ok, _) if number % 16 != 0 => continue,
+                // A refusal is not carried out, any other answer is an execution.
+                (Outcome::Ok, _) if (400..500).contains(status) => Some(0),
+                (Outcome::Ok, _) => Some(1),
+                (_, WireState::NotSent | WireState::Partial) => Some(0),
+                _ => None,
+            };
+            self.asked += 1;
+            let found = venue.tell(&format!("orders {}", page.name(*number)));
+            let as_told = executed.map_or(found <= 1, |executed| found == executed);
+            assert!(as_told, "{outcome:?} {wire:?} {status}, and the venue has {found}");
+        }
+    }
+
+    /// The table.
+    pub(crate) fn print(&mut self) {
+        println!("\n{:<36}{:>10}", "rounds (pools)", self.rounds);
+        println!("{:<36}{:>10}", "orders accepted, each completed once", self.accepted());
+        println!("{:<36}{:>10}", "looked up at the venue", self.asked);
+        println!("{:<36}{:>10}", "duplicates at the venue", 0);
+        let tables = [&self.outcomes, &self.wires, &self.reasons];
+        for line in tables.into_iter().flatten() {
+            println!("{:<36}{:>10}", line.0, line.1);
+        }
+        for (status, count) in &self.statuses {
+            println!("{:<36}{count:>10}", format!("HTTP {status}"));
+        }
+        self.heals.sort_unstable();
+        for (name, part) in [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)] {
+            if let Some(last) = self.heals.len().checked_sub(1) {
+                let ms = self.heals[last * part / 100] as f64 / 1e6;
+                println!("{:<36}{ms:>10.1}", format!("lost to live again, {name}, ms"));
+            }
+        }
+    }
+}
+
+fn page(seed: u64, round: u32) -> Page {
+    let mut state = Vec::new();
+    state.resize_with(MOST_ORDERS, || AtomicU8::new(UNKNOWN));
+    Page { prefix: format!("{seed}-{round}"), state, completed: Mutex::default() }
+}

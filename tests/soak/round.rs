@@ -1,0 +1,297 @@
+//! One round: a pool of random settings from open to close, engines that send in every way there
+//! is, and faults one after the other.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use venuepool::completion::{Callback, Completion};
+use venuepool::config::{Config, Drive};
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::Status;
+use venuepool::event::{Event, EventHook, EventKind};
+use venuepool::http::Request;
+use venuepool::recycle::Recycled;
+
+use crate::books::{Books, MOST_ORDERS, Page};
+use crate::venue::VenueProcess;
+
+const MS: u64 = 1_000_000;
+
+/// How long a round sends.
+const LOAD: Duration = Duration::from_millis(1500);
+
+/// All slots are live so long after the last fault at the latest; and no close takes longer.
+const HEALED_IN: Duration = Duration::from_secs(10);
+
+/// Faults that the venue knows, in its own words; each is cleared after a while.
+const FAULTS: &[&str] = &[
+    "delay=5ms,every:3",
+    "stall=every:20",
+    "rst-response=every:10",
+    "fin-response=every:10",
+    "cut=20,every:10",
+    "cut=half,fin,every:10",
+    "cut=half,every:10",
+    "slow=100,1ms,every:5",
+    "status=429,retry-after:1,every:50",
+    "status=503,every:10",
+    "status=418,every:100",
+    "interim=100,every:2",
+    "surplus=every:10",
+    "close-after=5,announce",
+    "close-after=7,fin",
+    "close-after=3,rst",
+    "idle-close=2ms",
+    "idle-close=1ms,rst",
+    "idle-bytes=2ms",
+    "black-hole=every:2",
+    "refuse",
+    "max-connections=1",
+    "max-connections=2,429",
+];
+
+/// What the threads of a round share.
+struct Scene<'a> {
+    pool: &'a Pool,
+    page: &'a Page,
+    next: AtomicUsize,
+    over: AtomicBool,
+}
+
+/// Runs a round, and counts what became of it. The books are settled by the caller.
+pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) {
+    let heals = Arc::new(Mutex::new(Heals::default()));
+    let config = config(venue, &mut random, &heals);
+    let drive = config.drive();
+    let pool = Pool::open(&config).unwrap();
+    let scene = Scene {
+        pool: &pool,
+        page: &books.page,
+        next: AtomicUsize::new(0),
+        over: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..random.usize(1..=4) {
+            let (scene, random) = (&scene, random.fork());
+            scope.spawn(move || engine(scene, random));
+        }
+        scope.spawn(|| collect(&scene));
+        let end = Instant::now() + LOAD;
+        while Instant::now() < end {
+            misbehave(venue, &mut random);
+        }
+        venue.tell("clear");
+        // Some pools end in the midst of it, some when all is well again.
+        if random.bool() {
+            scene.over.store(true, Ordering::SeqCst);
+            await_health(&scene);
+        }
+        pool.shutdown(Duration::from_millis(random.u64(..30)));
+        scene.over.store(true, Ordering::SeqCst);
+    });
+    let start = Instant::now();
+    match pool.close() {
+        Ok(()) => {}
+        Err(status) => panic!("{status:?} from close, {drive:?}"),
+    }
+    assert!(start.elapsed() < HEALED_IN, "close took {:?}", start.elapsed());
+    books.count(pool.stats());
+    books.heals.append(&mut heals.lock().unwrap().took_ns);
+}
+
+/// Waits until every slot is live and every order completed.
+fn await_health(scene: &Scene<'_>) {
+    let healed = Instant::now() + HEALED_IN;
+    loop {
+        // A pause may have been asked for by the last answers.
+        scene.pool.suspend(0);
+        let (census, owed) = (scene.pool.census(), scene.page.owed());
+        if census.live == scene.pool.slots() && owed == 0 {
+            return;
+        }
+        assert!(Instant::now() < healed, "{census:?}, owed {owed}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// When each slot was lost, and how long it took to heal.
+#[derive(Default)]
+struct Heals {
+    lost_ns: HashMap<u32, u64>,
+    took_ns: Vec<u64>,
+}
+
+fn config(venue: &VenueProcess, random: &mut Rng, heals: &Arc<Mutex<Heals>>) -> Config {
+    let mut config = Config::default();
+    config.set_url(venue.url.as_bytes()).unwrap();
+    config.set_ca_pem(venue.ca_pem.as_bytes()).unwrap();
+    config.set_connections(random.usize(1..=8)).unwrap();
+    config.set_drive(if random.bool() { Drive::Thread } else { Drive::Caller });
+    config.set_busy_poll(random.u8(..8) == 0);
+    config.set_backoff_ns(MS, 50 * MS).unwrap();
+    config.set_dials_per_second(1000).unwrap();
+    config.set_connect_timeout_ns(200 * MS).unwrap();
+    config.set_tls_handshake_timeout_ns(200 * MS).unwrap();
+    config.set_request_timeout_ns(100 * MS).unwrap();
+    if random.bool() {
+        config.set_heartbeat(b"GET", b"/api/v3/ping", random.u64(2..20) * MS, 50 * MS).unwrap();
+    }
+    if random.bool() {
+        config.set_idle_limit_ns(random.u64(2..50) * MS).unwrap();
+    }
+    if random.bool() {
+        config.set_max_age_ns(random.u64(5..500) * MS).unwrap();
+    }
+    if random.bool() {
+        config.set_max_requests(random.u64(1..200));
+    }
+    if random.bool() {
+        config.set_first_byte_timeout_ns(random.u64(1..50) * MS).unwrap();
+        config.set_queue_timeout_ns(random.u64(1..50) * MS).unwrap();
+    }
+    if random.bool() {
+        config.set_linger_ns(random.u64(1..50) * MS).unwrap();
+    }
+    if random.bool() {
+        config.suspend_on(429, 5 * MS, random.bool()).unwrap();
+        config.suspend_on(418, 20 * MS, random.bool()).unwrap();
+    }
+    config.set_look_after_ns(if random.bool() { 0 } else { 10_000 }).unwrap();
+    let heals = Arc::clone(heals);
+    config.set_event_hook(Some(EventHook(Arc::new(move |event: &Event| {
+        let (Some(slot), mut heals) = (event.slot, heals.lock().unwrap()) else { return };
+        if event.kind == EventKind::Lost {
+            heals.lost_ns.insert(slot, event.time_ns);
+        } else if event.kind == EventKind::Up
+            && let Some(lost_ns) = heals.lost_ns.remove(&slot)
+        {
+            heals.took_ns.push(event.time_ns - lost_ns);
+        }
+    }))));
+    config
+}
+
+fn misbehave(venue: &mut VenueProcess, random: &mut Rng) {
+    match random.u8(..10) {
+        0 => drop(venue.tell("kill rst")),
+        1 => drop(venue.tell("kill fin")),
+        2 => drop(venue.tell("kill bare-fin")),
+        3 => drop(venue.tell("restart rst")),
+        _ => {
+            let fault = FAULTS[random.usize(..FAULTS.len())];
+            venue.tell(&format!("fault {fault}"));
+        }
+    }
+    std::thread::sleep(Duration::from_millis(random.u64(5..60)));
+    venue.tell("clear");
+    std::thread::sleep(Duration::from_millis(random.u64(..20)));
+}
+
+/// Sends orders until the round is over.
+fn engine(scene: &Scene<'_>, mut random: Rng) {
+    let mut request = Request::new(Arc::clone(scene.pool.origin()));
+    let mut last_id = 0;
+    while !scene.over.load(Ordering::SeqCst) {
+        let number = scene.next.fetch_add(1, Ordering::SeqCst);
+        if number >= MOST_ORDERS {
+            return;
+        }
+        build(&mut request, scene.page, number, &mut random);
+        scene.page.submitting(number);
+        match send(scene, &mut request, &mut random) {
+            Ok(id) => last_id = id,
+            Err(Status::ERR_INTERNAL) => panic!("a defect"),
+            Err(_) => scene.page.refused(number),
+        }
+        if random.u8(..16) == 0 {
+            // Of this engine's last order, or of one long gone.
+            let _ = scene.pool.cancel(last_id.saturating_sub(random.u64(..2)));
+        }
+        if random.u8(..4) == 0 {
+            std::thread::sleep(Duration::from_micros(random.u64(..500)));
+        }
+    }
+}
+
+fn build(request: &mut Request, page: &Page, number: usize, random: &mut Rng) {
+    let path = if random.bool() { "/api/v3/order" } else { "/api/v3/order?chunked=1" };
+    request.begin(b"POST", path.as_bytes()).unwrap();
+    let body = format!("symbol=BTCUSDT&side=BUY&newClientOrderId={}", page.name(number));
+    request.body(body.as_bytes()).unwrap();
+    request.set_user_data(number as u64);
+    request.set_timeout_ns(if random.u8(..8) == 0 { random.u64(1..30) * MS } else { 0 });
+}
+
+/// Sends in one of the ways that there are. An error means: refused.
+fn send(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u64, Status> {
+    let pool = scene.pool;
+    match random.u8(..20) {
+        0..9 => pool.submit(request, None, WhenBusy::Refuse),
+        9..14 => pool.submit(request, None, WhenBusy::Queue),
+        14..17 => with_callback(scene, request),
+        17 => {
+            let lease = pool.try_acquire()?;
+            let id = pool.submit_on(lease, request, None);
+            pool.release(lease).unwrap();
+            id
+        }
+        18 => {
+            let lease = pool.acquire(Duration::from_millis(random.u64(..20)))?;
+            let id = pool.submit_on(lease, request, None);
+            pool.release(lease).unwrap();
+            id
+        }
+        _ => {
+            let done = pool.execute(request, WhenBusy::Queue)?;
+            let id = done.id;
+            settle(scene.page, done);
+            Ok(id)
+        }
+    }
+}
+
+/// Sends with a callback, and waits for it.
+fn with_callback(scene: &Scene<'_>, request: &mut Request) -> Result<u64, Status> {
+    let told: Arc<Mutex<Option<Completion>>> = Arc::default();
+    let place = Arc::clone(&told);
+    let callback: Callback = Arc::new(move |done| {
+        let before = place.lock().unwrap().replace(done);
+        assert!(before.is_none(), "called twice");
+    });
+    let id = scene.pool.submit(request, Some(callback), WhenBusy::Queue)?;
+    // Whoever drives calls it within the request's deadline.
+    let end = Instant::now() + HEALED_IN;
+    loop {
+        if let Some(done) = told.lock().unwrap().take() {
+            settle(scene.page, done);
+            return Ok(id);
+        }
+        assert!(Instant::now() < end, "a callback is missing");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Drives, if the engine is to, and takes completions, until the pool has ended.
+fn collect(scene: &Scene<'_>) {
+    loop {
+        let taken = scene.pool.wait(16, Duration::from_millis(1), |done| settle(scene.page, done));
+        match taken {
+            Ok(None) => return,
+            // An engine's execute or acquire drives.
+            Err(Status::ERR_DRIVEN) => std::thread::sleep(Duration::from_micros(100)),
+            Ok(_) => {}
+            Err(status) => panic!("{status:?}"),
+        }
+    }
+}
+
+fn settle(page: &Page, done: Completion) {
+    page.completed(&done);
+    if let Some(response) = done.response {
+        Recycled::release(response);
+    }
+}
