@@ -37,29 +37,23 @@ impl Body {
     /// # Errors
     /// `AmbiguousLength`, `BadTransferEncoding`, `BadContentLength`, or `BodyTooLarge`.
     pub(super) fn of(r: &Response, head_request: bool, l: &Limits) -> Result<Self, Outcome> {
-        let (mut lengths, mut length) = (0, &b""[..]);
-        let (mut codings, mut coding) = (0, &b""[..]);
-        for (name, value) in r.headers() {
-            if name.eq_ignore_ascii_case(b"content-length") {
-                (lengths, length) = (lengths + 1, value);
-            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                (codings, coding) = (codings + 1, value);
-            }
-        }
-        if lengths > 0 && codings > 0 {
+        let mut lengths = r.values_of(b"content-length");
+        let mut codings = r.values_of(b"transfer-encoding");
+        let (length, coding) = (lengths.next(), codings.next());
+        if length.is_some() && coding.is_some() {
             return Err(Outcome::AmbiguousLength);
         }
         // Section 6.1: HTTP/1.0 has no transfer codings. Any coding but `chunked` was not asked for
         // by a TE field, and would leave the body unreadable.
-        let chunked = codings == 1 && coding.eq_ignore_ascii_case(b"chunked");
-        if codings > 0 && (!chunked || r.version_minor() == 0) {
+        let chunked = coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        if coding.is_some() && (!chunked || codings.next().is_some() || r.version_minor() == 0) {
             return Err(Outcome::BadTransferEncoding);
         }
-        let size = match lengths {
-            0 => None,
-            1 => Some(parse_length(length).ok_or(Outcome::BadContentLength)?),
+        let size = match length {
+            None => None,
             // RFC 9110 section 8.6 allows to accept identical repeats, and does not ask for it.
-            _ => return Err(Outcome::BadContentLength),
+            Some(_) if lengths.next().is_some() => return Err(Outcome::BadContentLength),
+            Some(length) => Some(parse_length(length).ok_or(Outcome::BadContentLength)?),
         };
         match size {
             _ if head_request || matches!(r.status(), 204 | 304) => Ok(Self::Length(0)),

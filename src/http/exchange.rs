@@ -5,7 +5,7 @@
 //! what then becomes of the connection. It holds no bytes, and knows no socket, clock or request.
 
 use super::body::Body;
-use super::head::Scan;
+use super::head::{Head, Scan, plain};
 use super::response::{Limits, Response};
 use crate::error::{CloseReason, Outcome};
 
@@ -123,8 +123,7 @@ impl Exchange {
         let mut start = 0;
         let head_len = loop {
             let bytes = &r.buf.filled()[start..];
-            let Some(len) = scan.advance(bytes, l)? else { break None };
-            r.head.parse(&bytes[..len], scan.fields())?;
+            let Some(len) = next_head(bytes, &mut scan, &mut r.head, l)? else { break None };
             match r.head.status {
                 // Section 7.8: an upgrade takes a request that asks for it.
                 101 => return Err(Outcome::UnexpectedUpgrade),
@@ -169,9 +168,13 @@ impl Exchange {
     }
 
     /// RFC 9112 section 9.3, stricter: HTTP/1.0 is not reused even if it offers keep-alive. A close
-    /// that the request asked for keeps that reason, since the response only echoes it.
+    /// that the request asked for keeps that reason, since the response only echoes it. A 408 ends
+    /// the connection even if it does not say so (RFC 9110 section 15.5.9): servers send it by
+    /// themselves on idle connections, and one that crossed the request on its way is no answer to
+    /// it. The answer itself may follow, and must not meet the next request.
     fn judge_reuse(&mut self, r: &Response) {
-        if self.reuse == Reuse::KeepAlive && (r.version_minor() == 0 || says_close(r)) {
+        let over = r.version_minor() == 0 || r.status() == 408 || says_close(r);
+        if self.reuse == Reuse::KeepAlive && over {
             self.reuse = Reuse::Close(CloseReason::ResponseClose);
         }
     }
@@ -198,11 +201,27 @@ impl Exchange {
     }
 }
 
+/// Reads the head that `bytes` begin with, if it is complete, and answers its length.
+fn next_head(
+    bytes: &[u8],
+    scan: &mut Scan,
+    head: &mut Head,
+    l: &Limits,
+) -> Result<Option<usize>, Outcome> {
+    if scan.is_fresh()
+        && let Some(len) = plain::read(bytes, l, head)
+    {
+        return Ok(Some(len));
+    }
+    let Some(len) = scan.advance(bytes, l)? else { return Ok(None) };
+    head.parse(&bytes[..len], scan.fields())?;
+    Ok(Some(len))
+}
+
 /// Whether any `Connection` field lists `close` (RFC 9110 section 7.6.1).
 fn says_close(r: &Response) -> bool {
-    r.headers()
-        .filter(|(name, _)| name.eq_ignore_ascii_case(b"connection"))
-        .flat_map(|(_, value)| value.split(|byte| *byte == b','))
+    r.values_of(b"connection")
+        .flat_map(|value| value.split(|byte| *byte == b','))
         .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 

@@ -1,12 +1,15 @@
 //! The head of a response: finding its end as bytes arrive, and reading it once it is complete.
 //!
-//! Two readers look at every head. [`Scan`] walks it line by line as segments come in and refuses
-//! what is wrong at the line that shows it; it never looks back, so a head costs the same however
-//! it is cut. When the end is found, `httparse` reads the fields once. Where `httparse` forgives
-//! (bare LF, leading empty lines, the reason phrase), `Scan` has already refused, and the two must
-//! agree on the length and the number of fields.
+//! A head that is whole and plain is read by [`plain`], in one pass. Of any other, two readers
+//! decide together. [`Scan`] walks it line by line as segments come in and refuses what is wrong at
+//! the line that shows it; it never looks back, so a head costs the same however it is cut. When
+//! the end is found, `httparse` reads the fields once. Where `httparse` forgives (bare LF, leading
+//! empty lines, the reason phrase), `Scan` has already refused, and the two must agree on the
+//! length and the number of fields.
 //!
 //! This file knows RFC 9112 sections 2 to 5. It does not know what any field means.
+
+pub(super) mod plain;
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -63,6 +66,11 @@ impl Scan {
         // A CR at the very end is judged by the byte that follows it.
         self.scanned = bytes.len() - usize::from(bytes.ends_with(b"\r"));
         Ok(None)
+    }
+
+    /// Whether nothing was looked at yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.scanned == 0
     }
 
     /// Fields in the complete lines so far.

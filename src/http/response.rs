@@ -126,9 +126,7 @@ impl Response {
 
     /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
     pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
-        // `eq_ignore_ascii_case` compares the lengths first.
-        let mut headers = self.headers();
-        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.values_of(name).next()
     }
 
     /// The whole body in one piece, without chunk framing.
@@ -183,9 +181,12 @@ impl Response {
         self.buf.commit(n);
     }
 
-    /// All fields, in order.
-    pub(super) fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        (0..self.header_count()).filter_map(|index| self.header(index))
+    /// The values of all fields called `name`, in order.
+    pub(super) fn values_of(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
+        // The length settles it for most, without a look at the bytes.
+        let fields = self.head.fields.iter().filter(move |field| field.name.len() == name.len());
+        let named = fields.filter(move |field| self.part(&field.name).eq_ignore_ascii_case(name));
+        named.map(|field| self.part(&field.value))
     }
 
     /// The body ends at offset `end`, and with it the response.

@@ -126,6 +126,8 @@ impl Books {
             // Every failure is looked up, and of the many good ones some.
             let executed = match (outcome, wire) {
                 (Outcome::Ok, _) if number % 16 != 0 => continue,
+                // Sent by the venue before it saw the order, which it may have carried out then.
+                (Outcome::Ok, _) if *status == 408 => None,
                 // A refusal is not carried out, any other answer is an execution.
                 (Outcome::Ok, _) if (400..500).contains(status) => Some(0),
                 (Outcome::Ok, _) => Some(1),

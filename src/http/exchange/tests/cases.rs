@@ -696,6 +696,10 @@ fn reuse() -> Vec<Case> {
         closes("both close", "Connection: close").request_close().reuse(Close(RequestClose)),
         Case::ok("surplus before close", &format!("Connection: close\r\n{EMPTY}"), "x").surplus(1),
         Case::ok("surplus before request close", EMPTY, "x").request_close().surplus(1),
+        Case::new("408", "HTTP/1.1 408 Slow\r\nContent-Length: 2\r\n\r\nok")
+            .status(408)
+            .body("ok")
+            .reuse(Close(ResponseClose)),
         old("HTTP/1.0", ""),
         old("HTTP/1.0 with keep-alive", "Connection: keep-alive\r\n"),
         old("HTTP/1.0 with close", "Connection: close\r\n"),

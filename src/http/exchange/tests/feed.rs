@@ -102,7 +102,10 @@ fn seen(r: &Response) -> Seen {
         status: r.status(),
         minor: r.version_minor(),
         reason: r.reason().to_vec(),
-        headers: r.headers().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
+        headers: (0..r.header_count())
+            .filter_map(|index| r.header(index))
+            .map(|(name, value)| (name.to_vec(), value.to_vec()))
+            .collect(),
         body: r.body().to_vec(),
         trailers: r.trailer_count(),
         interim: r.interim_count(),

@@ -83,7 +83,7 @@ fn judge_final(head: Head, rest: &[u8], start: usize, interim: usize, ask: &Ask)
         Reuse::Close(CloseReason::SurplusBytes)
     } else if ask.request_close {
         Reuse::Close(CloseReason::RequestClose)
-    } else if head.minor == 0 || head.says_close() {
+    } else if head.minor == 0 || head.status == 408 || head.says_close() {
         Reuse::Close(CloseReason::ResponseClose)
     } else if ask.end.is_some() {
         Reuse::Close(CloseReason::IdleClosed)
