@@ -44,6 +44,7 @@ lint: ## Format and lints.
 
 test-c: $(CONFIGURED) ## The tests in C and C++, the examples, and the installed package.
 	$(cmake) --build build --parallel $(JOBS)
+	@scripts/ensure-valgrind.sh >/dev/null
 	cd build && $(ctest) --output-on-failure --parallel $(CTEST_JOBS)
 
 test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan and UBSan.

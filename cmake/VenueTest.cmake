@@ -1,14 +1,15 @@
 # Tests that need a venue: each gets a mock venue of its own, on ports of its own.
 #
 #   venuepool_add_venue_test(NAME <name> COMMAND <target> [ARGS <arg>...] [TLS]
-#                            [VENUE_ARGS <arg>...] [LABELS <label>...] [TIMEOUT <seconds>])
+#                            [VENUE_ARGS <arg>...] [LABELS <label>...] [TIMEOUT <seconds>]
+#                            [WRAPPER <program>])
 #
 # runs the program with, in its environment,
 #   VENUE_URL      where the venue is, such as https://localhost:40123
 #   VENUE_CA       the file with the certificate to trust; empty without TLS
 #   VENUE_CONTROL  the venue's control server, such as http://127.0.0.1:40124
-# VENUE_ARGS go to the mock venue (tests/venue/README.md). Without VENUEPOOL_BUILD_TESTS it does
-# nothing.
+# VENUE_ARGS go to the mock venue (tests/venue/README.md); a WRAPPER is run with the program as its
+# first argument. Without VENUEPOOL_BUILD_TESTS it does nothing.
 
 # The mock venue is built as the library is: they share what takes longest to compile, and it has to
 # keep up with the load tests.
@@ -26,7 +27,7 @@ if(VENUEPOOL_BUILD_TESTS)
 endif()
 
 function(venuepool_add_venue_test)
-  cmake_parse_arguments(PARSE_ARGV 0 test "TLS" "NAME;COMMAND;TIMEOUT" "ARGS;VENUE_ARGS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 0 test "TLS" "NAME;COMMAND;TIMEOUT;WRAPPER" "ARGS;VENUE_ARGS;LABELS")
   if(test_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "venuepool_add_venue_test: what is ${test_UNPARSED_ARGUMENTS}?")
   endif()
@@ -40,7 +41,7 @@ function(venuepool_add_venue_test)
     list(APPEND venue --tls --cert-dir "${certificates}")
   endif()
   add_test(NAME ${test_NAME} COMMAND venuepool_with_venue
-    ${venue} ${test_VENUE_ARGS} -- $<TARGET_FILE:${test_COMMAND}> ${test_ARGS})
+    ${venue} ${test_VENUE_ARGS} -- ${test_WRAPPER} $<TARGET_FILE:${test_COMMAND}> ${test_ARGS})
   venuepool_test_properties(${test_NAME} "${test_TIMEOUT}" ${test_LABELS})
 endfunction()
 

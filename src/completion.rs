@@ -242,7 +242,9 @@ impl CompletionQueue {
     fn wake(&self) {
         std::sync::atomic::fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
-            let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever found the queue empty under the gate sleeps once we had it. Rung outside, so
+            // that who wakes up does not run into the closed gate.
+            drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
             self.bell.notify_all();
         }
         self.raise_if_any();

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Counts the instructions of one request, from building it to its released answer, over all threads
+# of the process: instructions.sh COUNTS WAY NAME. They do not depend on how busy the machine is.
+#
+# Fails when they are more than a tenth away from the figure of NAME in instructions.txt: more is a
+# loss, and less is a gain to be written down. UPDATE_COUNTS=1 writes it. A figure belongs to one
+# compiler and one processor's string functions; the tenth is room for others.
+set -eu
+counts=$1 way=$2 name=$3
+figures=$(dirname "$0")/instructions.txt
+valgrind=$("$(dirname "$0")/../../scripts/ensure-valgrind.sh")
+if [ -z "$valgrind" ]; then exit 77; fi
+
+# What the program does once is in both runs, so it is not in their difference.
+instructions() {
+    # shellcheck disable=SC2086 # A command with its environment.
+    $valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        "$counts" "$way" 1 /api/v3/time "$1" 2>&1 >/dev/null |
+        sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+}
+few=$(instructions 200)
+many=$(instructions 1200)
+each=$(((many - few) / 1000))
+if [ "${UPDATE_COUNTS:-}" = 1 ]; then
+    touch "$figures"
+    { grep -v "^$name " "$figures" || true; echo "$name $each"; } | sort >"$figures.new"
+    mv "$figures.new" "$figures"
+fi
+figure=$(sed -n "s/^$name //p" "$figures")
+echo "$name: $each instructions for each request; written down: $figure"
+if [ $((each * 10)) -gt $((figure * 11)) ]; then echo "more than a tenth more"; exit 1; fi
+if [ $((each * 10)) -lt $((figure * 9)) ]; then
+    echo "more than a tenth less: write it down with UPDATE_COUNTS=1"
+    exit 1
+fi
