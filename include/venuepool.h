@@ -947,6 +947,10 @@ typedef struct vp_stats {
    * Answers that came within the linger time after their deadline.
    */
   uint64_t late;
+  /**
+   * Dials for which the last good answer stood in for a name look-up that failed or hung.
+   */
+  uint64_t stale_answers;
 } vp_stats;
 
 /**
@@ -1150,8 +1154,23 @@ VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOE
 VP_API vp_status vp_config_set_busy_poll(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Sets the budget for resolving and connecting together; 1 s by default.
- * Timeouts are 1 us to 1 day, in nanoseconds.
+ * Sets how long a look-up of the name may take; 1 s by default. All dials of a pool share one, and
+ * when it fails or takes longer the last good answer is used, however old (`stale_answers` in
+ * `vp_stats`). Timeouts are 1 us to 1 day, in nanoseconds.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_resolve_timeout_ns(struct vp_config *config,
+                                           uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets the budget for connecting, all addresses of the name together; 1 s by default. They are
+ * tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when one fails or after
+ * 250 ms (RFC 8305); one that failed within the last minute comes behind the others.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1638,7 +1657,7 @@ VP_NOEXCEPT;
  * live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
  * `vp_config_set_degraded_open` is on.
  *
- * Threads: any. Blocks for at most the connect and TLS handshake timeouts together.
+ * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,

@@ -540,6 +540,10 @@ class Config {
     Config& cpu(int number) noexcept { return remember("cpu", vp_config_set_cpu(raw_, number)); }
 
     // Times.
+    Config& resolve_timeout(std::chrono::nanoseconds timeout) noexcept {
+        return remember("resolve_timeout",
+                        vp_config_set_resolve_timeout_ns(raw_, detail::ns(timeout)));
+    }
     Config& connect_timeout(std::chrono::nanoseconds timeout) noexcept {
         return remember("connect_timeout",
                         vp_config_set_connect_timeout_ns(raw_, detail::ns(timeout)));

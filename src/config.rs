@@ -72,6 +72,8 @@ struct Header {
 /// How long each step may take, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// From a name to its addresses.
+    pub resolve_ns: u64,
     /// From the first SYN to an established TCP connection.
     pub connect_ns: u64,
     /// From an established TCP connection to a finished TLS handshake.
@@ -124,6 +126,7 @@ impl Default for Config {
             allow_degraded_open: false,
             drive: Drive::Thread,
             timeouts: Timeouts {
+                resolve_ns: S,
                 connect_ns: S,
                 tls_handshake_ns: 2 * S,
                 request_ns: 11 * S,
@@ -240,6 +243,15 @@ impl Config {
     /// Sets whether a pool opens though some connection could not be had, and heals it later.
     pub const fn set_allow_degraded_open(&mut self, allow: bool) {
         self.allow_degraded_open = allow;
+    }
+
+    /// Sets how long a look-up of the name may take, 1 us to 1 day.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_resolve_timeout_ns(&mut self, timeout_ns: u64) -> Result<(), Status> {
+        self.timeouts.resolve_ns = within(timeout_ns, DURATION_NS)?;
+        Ok(())
     }
 
     /// Sets how long a TCP connect may take, 1 us to 1 day.

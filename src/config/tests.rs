@@ -58,6 +58,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(config.connections(), 4);
     assert!(!config.allow_degraded_open());
     let timeouts = Timeouts {
+        resolve_ns: 1_000_000_000,
         connect_ns: 1_000_000_000,
         tls_handshake_ns: 2_000_000_000,
         request_ns: 11_000_000_000,
@@ -256,6 +257,8 @@ fn sizes_have_bounds() {
 fn durations_have_bounds() {
     let (good, bad) = ([1_000, 86_400 * S], [0, 999, 86_400 * S + 1, u64::MAX]);
     let (set, get) = (Config::set_connect_timeout_ns, |c: &Config| c.timeouts().connect_ns);
+    assert_bounds(&good, &bad, set, get);
+    let (set, get) = (Config::set_resolve_timeout_ns, |c: &Config| c.timeouts().resolve_ns);
     assert_bounds(&good, &bad, set, get);
     let set = Config::set_tls_handshake_timeout_ns;
     assert_bounds(&good, &bad, set, |c| c.timeouts().tls_handshake_ns);

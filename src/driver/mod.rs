@@ -44,6 +44,7 @@ use crate::config::{Config, Drive, Scheme, Url};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::net::connect::{DialError, Dialer};
+use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
@@ -227,6 +228,11 @@ impl Pool {
         &self.stats
     }
 
+    /// How often the last good answer stood in for a look-up of the name.
+    pub fn stale_answers(&self) -> u64 {
+        self.dialer.resolver.stale()
+    }
+
     /// How many slots are in which state.
     pub fn census(&self) -> Census {
         self.roster().census()
@@ -276,13 +282,25 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
     let timeouts = config.timeouts();
     Ok(Dialer {
         host: url.host.clone(),
-        port: url.port,
+        resolver: resolver(config, url),
+        addresses: Arc::default(),
         sockets: Arc::new(config.sockets().clone()),
         user_timeout: Duration::from_nanos(timeouts.request_ns),
         tls,
+        resolve_timeout: Duration::from_nanos(timeouts.resolve_ns),
         connect_timeout: Duration::from_nanos(timeouts.connect_ns),
         tls_handshake_timeout: Duration::from_nanos(timeouts.tls_handshake_ns),
     })
+}
+
+/// Pinned addresses and literals need no look-up.
+fn resolver(config: &Config, url: &Url) -> Arc<Resolver> {
+    let pinned = &config.sockets().addresses;
+    match url.host.parse() {
+        _ if !pinned.is_empty() => Resolver::of_addresses(pinned, url.port),
+        Ok(literal) => Resolver::of_addresses(&[literal], url.port),
+        Err(_) => Resolver::of_host(&url.host, url.port),
+    }
 }
 
 fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {

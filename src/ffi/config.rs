@@ -194,8 +194,25 @@ pub unsafe extern "C" fn vp_config_set_busy_poll(config: *mut vp_config, on: i32
     unsafe { switch(config, |config| config.set_busy_poll(on != 0)) }
 }
 
-/// Sets the budget for resolving and connecting together; 1 s by default.
-/// Timeouts are 1 us to 1 day, in nanoseconds.
+/// Sets how long a look-up of the name may take; 1 s by default. All dials of a pool share one, and
+/// when it fails or takes longer the last good answer is used, however old (`stale_answers` in
+/// `vp_stats`). Timeouts are 1 us to 1 day, in nanoseconds.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_resolve_timeout_ns(
+    config: *mut vp_config,
+    timeout_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_resolve_timeout_ns(timeout_ns)) }
+}
+
+/// Sets the budget for connecting, all addresses of the name together; 1 s by default. They are
+/// tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when one fails or after
+/// 250 ms (RFC 8305); one that failed within the last minute comes behind the others.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -17,7 +17,7 @@ use crate::stats::Counter;
 /// live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
 /// `vp_config_set_degraded_open` is on.
 ///
-/// Threads: any. Blocks for at most the connect and TLS handshake timeouts together.
+/// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
 /// for ever, and answers ERR_CLOSED after that.
 /// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
@@ -256,6 +256,7 @@ impl vp_stats {
             failed_system: system.get(),
             heartbeats: stats.heartbeats.get(),
             late: stats.late.get(),
+            stale_answers: pool.stale_answers(),
             closed: std::array::from_fn(|reason| stats.closed.get(reason).map_or(0, Counter::get)),
         }
     }

@@ -222,6 +222,8 @@ pub struct vp_stats {
     pub heartbeats: u64,
     /// Answers that came within the linger time after their deadline.
     pub late: u64,
+    /// Dials for which the last good answer stood in for a name look-up that failed or hung.
+    pub stale_answers: u64,
 }
 
 /// A response, shared by reference count. Its bytes stay where they are until the last release.
@@ -327,7 +329,7 @@ const _: () = {
     assert!(size_of::<vp_completion>() == vp_completion::FIRST);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 8);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
-    assert!(size_of::<vp_stats>() == vp_stats::FIRST + 17 * 8);
+    assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
 };
 
 /// The size that the caller's struct has.

@@ -1,14 +1,14 @@
 //! Dialling: resolve, connect, TLS handshake. Each step has a deadline and a named failure.
 //!
-//! Runs on the pool thread's runtime. Addresses are tried in the order in which they were resolved,
-//! a new one joining the race every 250 ms while none has won (RFC 8305 section 5), so that one
-//! dead address does not eat the whole budget.
+//! Runs on the pool thread's runtime. Addresses are tried in the order of
+//! [`Addresses`], the next one joining the race when one fails, or after 250 ms while none has won
+//! (RFC 8305 section 5), so that one dead address does not eat the whole budget.
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,12 +16,14 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use super::addresses::Addresses;
 use super::connection::Connection;
+use super::resolve::Resolver;
 use crate::config::Sockets;
 use crate::error::Status;
 
@@ -31,17 +33,21 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Where and how to dial.
 #[derive(Clone)]
 pub struct Dialer {
-    /// A name or an address literal.
+    /// The name, for messages.
     pub host: String,
-    /// The port.
-    pub port: u16,
-    /// Socket settings, and the addresses to use instead of resolving `host`.
+    /// Its addresses.
+    pub resolver: Arc<Resolver>,
+    /// What is remembered of them, shared by all dials of a pool.
+    pub addresses: Arc<Mutex<Addresses>>,
+    /// Socket settings.
     pub sockets: Arc<Sockets>,
     /// TCP_USER_TIMEOUT: unacknowledged data older than this ends the connection.
     pub user_timeout: Duration,
     /// TLS, and the name that the certificate must prove.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    /// The budget for resolving and connecting together.
+    /// The budget for resolving.
+    pub resolve_timeout: Duration,
+    /// The budget for connecting, all addresses together.
     pub connect_timeout: Duration,
     /// The budget for the TLS handshake.
     pub tls_handshake_timeout: Duration,
@@ -72,61 +78,58 @@ impl DialError {
 impl Dialer {
     /// Makes one connection, ready for its first request.
     pub async fn dial(&self) -> Result<Connection, DialError> {
-        let deadline = Instant::now() + self.connect_timeout;
-        let addresses = self.resolve(deadline).await?;
-        let stream = self.connect_any(&addresses, deadline).await?;
-        match &self.tls {
-            None => Ok(Connection::plain(detach(stream)?)),
-            Some((config, name)) => self.handshake(stream, config, name).await,
-        }
-    }
-
-    async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, DialError> {
-        let pinned = &self.sockets.addresses;
-        if !pinned.is_empty() {
-            return Ok(pinned.iter().map(|ip| SocketAddr::new(*ip, self.port)).collect());
-        }
-        if let Ok(ip) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, self.port)]);
-        }
-        let what = format!("resolve {}", self.host);
-        // getaddrinfo runs on a thread of the runtime's; it cannot be cancelled, only left behind.
-        match timeout_at(deadline, lookup_host((self.host.as_str(), self.port))).await {
-            Err(_) => Err(DialError::timeout(Status::ERR_RESOLVE, what, self.connect_timeout)),
-            Ok(Err(error)) => Err(DialError::new(Status::ERR_RESOLVE, what, &error)),
-            Ok(Ok(found)) => {
-                let found: Vec<_> = found.collect();
-                if found.is_empty() {
-                    let error = io::Error::from(io::ErrorKind::NotFound);
-                    return Err(DialError::new(Status::ERR_RESOLVE, what, &error));
-                }
-                Ok(found)
+        let what = || format!("resolve {}", self.host);
+        let resolved = self.resolver.resolve(self.resolve_timeout).await;
+        let resolved = resolved.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => {
+                DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
             }
+            _ => DialError::new(Status::ERR_RESOLVE, what(), &error),
+        })?;
+        let ordered = self.memory().ordered(&resolved, Instant::now());
+        let (stream, address) = self.connect_any(&ordered).await?;
+        let connection = match &self.tls {
+            None => detach(stream).map(Connection::plain),
+            Some((config, name)) => self.handshake(stream, config, name).await,
+        };
+        match connection {
+            Ok(_) => self.memory().worked(address.ip()),
+            Err(_) => self.memory().failed(address.ip(), Instant::now()),
         }
+        connection
     }
 
+    /// Connects to the first address that answers, and says which that was.
     async fn connect_any(
         &self,
         addresses: &[SocketAddr],
-        deadline: Instant,
-    ) -> Result<TcpStream, DialError> {
+    ) -> Result<(TcpStream, SocketAddr), DialError> {
+        let deadline = Instant::now() + self.connect_timeout;
         let mut race = JoinSet::new();
+        let mut running = Vec::new();
         let mut rest = addresses.iter();
         let mut last_error = None;
         loop {
             if let Some(address) = rest.next() {
                 race.spawn(connect_one(*address, Arc::clone(&self.sockets), self.user_timeout));
+                running.push(*address);
             }
             let next_attempt = match rest.len() {
                 0 => deadline,
                 _ => deadline.min(Instant::now() + ATTEMPT_DELAY),
             };
             match timeout_at(next_attempt, race.join_next()).await {
-                Ok(Some(Ok(Ok(stream)))) => return Ok(stream),
-                Ok(Some(Ok(Err(error)))) => last_error = Some(error),
+                Ok(Some(Ok((address, Ok(stream))))) => return Ok((stream, address)),
+                Ok(Some(Ok((address, Err(error))))) => {
+                    self.memory().failed(address.ip(), Instant::now());
+                    running.retain(|running| *running != address);
+                    last_error = Some(error);
+                }
                 Ok(Some(Err(_))) => {}
                 Ok(None) => break,
                 Err(_) if Instant::now() >= deadline => {
+                    let now = Instant::now();
+                    running.iter().for_each(|late| self.memory().failed(late.ip(), now));
                     let what = format!("connect {}", listed(addresses));
                     let text = DialError::timeout(Status::ERR_CONNECT, what, self.connect_timeout);
                     return Err(last_error.unwrap_or(text));
@@ -136,6 +139,10 @@ impl Dialer {
         }
         let gone = || DialError::timeout(Status::ERR_CONNECT, "connect", self.connect_timeout);
         Err(last_error.unwrap_or_else(gone))
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn handshake(
@@ -165,12 +172,17 @@ async fn connect_one(
     address: SocketAddr,
     options: Arc<Sockets>,
     user_timeout: Duration,
-) -> Result<TcpStream, DialError> {
-    let socket = open_socket(address, &options, user_timeout)
-        .map_err(|error| DialError::new(Status::ERR_SYSTEM, format!("socket {address}"), &error))?;
-    let connected = socket.connect(address).await;
-    connected
-        .map_err(|error| DialError::new(Status::ERR_CONNECT, format!("connect {address}"), &error))
+) -> (SocketAddr, Result<TcpStream, DialError>) {
+    let failed =
+        |step, what: &str, error| DialError::new(step, format!("{what} {address}"), &error);
+    let stream = match open_socket(address, &options, user_timeout) {
+        Err(error) => Err(failed(Status::ERR_SYSTEM, "socket", error)),
+        Ok(socket) => {
+            let connected = socket.connect(address).await;
+            connected.map_err(|error| failed(Status::ERR_CONNECT, "connect", error))
+        }
+    };
+    (address, stream)
 }
 
 fn open_socket(

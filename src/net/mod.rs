@@ -4,8 +4,10 @@
 //! lives, it is taken out of the runtime and becomes a [`connection::Connection`]: non-blocking
 //! calls, no futures, usable from the caller's own thread. This folder knows no pool and no policy.
 
+pub mod addresses;
 pub mod connect;
 pub mod connection;
 pub mod live_set;
+pub mod resolve;
 pub mod tls;
 pub mod watch;

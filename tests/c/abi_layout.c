@@ -70,7 +70,7 @@ int main(void) {
     FIELD(vp_event, text, 48, 16);
     FIELD(vp_event, late, 64, 8);
 
-    SIZE(vp_stats, 360);
+    SIZE(vp_stats, 368);
     FIELD(vp_stats, struct_size, 0, 8);
     FIELD(vp_stats, submitted, 8, 8);
     FIELD(vp_stats, refused, 16, 8);
@@ -85,6 +85,7 @@ int main(void) {
     FIELD(vp_stats, closed, 88, 256);
     FIELD(vp_stats, heartbeats, 344, 8);
     FIELD(vp_stats, late, 352, 8);
+    FIELD(vp_stats, stale_answers, 360, 8);
 
     SIZE(vp_completion, 88);
     FIELD(vp_completion, struct_size, 0, 8);

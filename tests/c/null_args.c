@@ -46,6 +46,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_drive(NULL, VP_DRIVE_CALLER), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_resolve_timeout_ns(NULL, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_connect_timeout_ns(NULL, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_tls_handshake_timeout_ns(NULL, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_request_timeout_ns(NULL, 1000), VP_ERR_NULL);
@@ -101,6 +102,7 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_thread_name(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(config, -2), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_cpu(config, INT32_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_resolve_timeout_ns(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_connect_timeout_ns(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_tls_handshake_timeout_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_request_timeout_ns(config, 0), VP_ERR_ARGUMENT);

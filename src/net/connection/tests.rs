@@ -1,6 +1,7 @@
 //! A connection against real sockets and a real TLS peer.
 
 use super::*;
+use crate::net::resolve::Resolver;
 use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
 use std::net::TcpListener;
 use std::time::Instant;
@@ -27,13 +28,12 @@ fn tls_pair(
     config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
     let dialer = Dialer {
         host: "localhost".to_owned(),
-        port: server.address().port(),
-        sockets: Arc::new({
-            config.set_addresses(b"127.0.0.1").unwrap();
-            config.sockets().clone()
-        }),
+        resolver: Resolver::of_addresses(&[server.address().ip()], server.address().port()),
+        addresses: Arc::default(),
+        sockets: Arc::new(config.sockets().clone()),
         user_timeout: Duration::from_secs(5),
         tls: Some((client_config(config.tls()).unwrap(), server_name("localhost").unwrap())),
+        resolve_timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
         tls_handshake_timeout: Duration::from_secs(5),
     };

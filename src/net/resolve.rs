@@ -1,0 +1,260 @@
+//! Names to addresses: one look-up at a time, and the last good answer for when there is none.
+//!
+//! The system's resolver does the work (getaddrinfo: hosts file, nsswitch, search domains, as
+//! operators expect), on a thread of the runtime's. It cannot be cancelled, only left behind: so
+//! all dials of a pool share one look-up, and while one hangs no other is begun.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// A look-up under way.
+type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// Begins a look-up: the system's, or a test's.
+pub type LookUp = Box<dyn Fn() -> LookingUp + Send + Sync>;
+
+/// What came of the newest look-up.
+#[derive(Clone, Default)]
+struct Answer {
+    /// Counts the look-ups that have ended.
+    serial: u64,
+    /// Why it failed, if it did.
+    error: Option<Arc<io::Error>>,
+    /// The newest addresses that any look-up found.
+    last_good: Vec<SocketAddr>,
+}
+
+/// The resolver of one pool.
+pub struct Resolver {
+    look_up: LookUp,
+    answer: watch::Sender<Answer>,
+    /// When the look-up began that is under way.
+    begun: Mutex<Option<Instant>>,
+    stale: AtomicU64,
+}
+
+impl Resolver {
+    /// A resolver that asks the system for `host`.
+    pub fn of_host(host: &str, port: u16) -> Arc<Self> {
+        let host = host.to_owned();
+        Self::new(Box::new(move || {
+            let host = host.clone();
+            Box::pin(async move {
+                let found: Vec<_> = tokio::net::lookup_host((host.as_str(), port)).await?.collect();
+                Ok(found)
+            })
+        }))
+    }
+
+    /// A resolver that knows.
+    pub fn of_addresses(ips: &[IpAddr], port: u16) -> Arc<Self> {
+        let known: Vec<_> = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        Self::new(Box::new(move || Box::pin(std::future::ready(Ok(known.clone())))))
+    }
+
+    /// A resolver that asks `look_up`.
+    pub fn new(look_up: LookUp) -> Arc<Self> {
+        let (answer, _) = watch::channel(Answer::default());
+        let (begun, stale) = (Mutex::default(), AtomicU64::new(0));
+        Arc::new(Self { look_up, answer, begun, stale })
+    }
+
+    /// How often the last good answer stood in for a look-up that failed or took too long.
+    pub fn stale(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    /// The addresses, at least one: of a look-up made now, or else those of the last good one.
+    ///
+    /// # Errors
+    /// What the look-up said, or `TimedOut`, when none has ever succeeded.
+    pub async fn resolve(
+        self: &Arc<Self>,
+        patience: Duration,
+    ) -> Result<Vec<SocketAddr>, io::Error> {
+        let mut answers = self.answer.subscribe();
+        let before = answers.borrow().serial;
+        let begun = self.begin();
+        // One that hangs is not waited for by each dial anew, if there is a way around it.
+        let hangs = begun.elapsed() >= patience && !answers.borrow().last_good.is_empty();
+        let patience = if hangs { Duration::ZERO } else { patience };
+        let fresh = answers.wait_for(|answer| answer.serial > before);
+        let in_time = tokio::time::timeout(patience, fresh).await;
+        let late = || Answer {
+            error: Some(Arc::new(io::ErrorKind::TimedOut.into())),
+            ..self.answer.borrow().clone()
+        };
+        let answer = match in_time {
+            Ok(Ok(answer)) => answer.clone(),
+            _ => late(),
+        };
+        match answer.error {
+            Some(error) if answer.last_good.is_empty() => {
+                Err(io::Error::new(error.kind(), error.to_string()))
+            }
+            Some(_) => {
+                self.stale.fetch_add(1, Ordering::Relaxed);
+                Ok(answer.last_good)
+            }
+            None => Ok(answer.last_good),
+        }
+    }
+
+    /// Begins a look-up unless one is under way, and answers when it began.
+    fn begin(self: &Arc<Self>) -> Instant {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(begun) = *begun {
+            return begun;
+        }
+        let now = Instant::now();
+        *begun = Some(now);
+        let (resolver, looking_up) = (Arc::clone(self), (self.look_up)());
+        tokio::spawn(async move {
+            let found = looking_up.await;
+            *resolver.begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            resolver.answer.send_modify(|answer| {
+                answer.serial += 1;
+                answer.error = match found {
+                    Ok(found) if found.is_empty() => Some(Arc::new(io::ErrorKind::NotFound.into())),
+                    Ok(found) => {
+                        answer.last_good = found;
+                        None
+                    }
+                    Err(error) => Some(Arc::new(error)),
+                };
+            });
+        });
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use std::sync::atomic::AtomicUsize;
+
+    /// What the system answers, one after the other; after the last it hangs.
+    #[derive(Clone)]
+    enum Says {
+        Found(&'static str),
+        Fails,
+        Nothing,
+    }
+
+    fn resolver(says: &[Says]) -> (Arc<Resolver>, Arc<AtomicUsize>) {
+        let says = Mutex::new(VecDeque::from(says.to_vec()));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let resolver = Resolver::new(Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            let next = says.lock().unwrap().pop_front();
+            Box::pin(async move {
+                // A look-up is never done before it was waited for.
+                tokio::task::yield_now().await;
+                match next {
+                    Some(Says::Found(address)) => Ok(vec![address.parse().unwrap()]),
+                    Some(Says::Fails) => Err(io::Error::other("no such host")),
+                    Some(Says::Nothing) => Ok(Vec::new()),
+                    None => std::future::pending().await,
+                }
+            })
+        }));
+        (resolver, asked)
+    }
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(test)
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const ONE: &str = "1.0.0.1:443";
+    const TWO: &str = "1.0.0.2:443";
+
+    fn addresses(text: &str) -> Vec<SocketAddr> {
+        vec![text.parse().unwrap()]
+    }
+
+    #[test]
+    fn each_dial_asks_anew_and_a_change_is_seen() {
+        run(async {
+            let (resolver, asked) = resolver(&[Says::Found(ONE), Says::Found(TWO)]);
+            assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(ONE));
+            assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(TWO));
+            assert_eq!((asked.load(Ordering::SeqCst), resolver.stale()), (2, 0));
+        });
+    }
+
+    #[test]
+    fn dials_at_the_same_time_share_one_look_up() {
+        run(async {
+            let (resolver, asked) = resolver(&[Says::Found(ONE)]);
+            let three =
+                tokio::join!(resolver.resolve(PATIENCE), resolver.resolve(PATIENCE), async {
+                    resolver.resolve(PATIENCE).await
+                });
+            for answer in [three.0, three.1, three.2] {
+                assert_eq!(answer.unwrap(), addresses(ONE));
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 1);
+        });
+    }
+
+    #[test]
+    fn the_last_good_answer_stands_in_for_one_that_fails_or_is_empty() {
+        run(async {
+            let says = [Says::Found(ONE), Says::Fails, Says::Nothing, Says::Found(TWO)];
+            let (resolver, _) = resolver(&says);
+            for expected in [ONE, ONE, ONE, TWO] {
+                assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(expected));
+            }
+            assert_eq!(resolver.stale(), 2);
+        });
+    }
+
+    #[test]
+    fn without_any_good_answer_the_reason_is_told() {
+        run(async {
+            let (resolver, _) = resolver(&[Says::Fails, Says::Nothing]);
+            let error = resolver.resolve(PATIENCE).await.unwrap_err();
+            assert!(error.to_string().contains("no such host"));
+            let error = resolver.resolve(PATIENCE).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            let error = resolver.resolve(Duration::from_millis(1)).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn a_look_up_that_hangs_is_neither_repeated_nor_waited_for_again() {
+        run(async {
+            let (resolver, asked) = resolver(&[Says::Found(ONE)]);
+            resolver.resolve(PATIENCE).await.unwrap();
+            let patience = Duration::from_millis(20);
+            assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));
+            // Its time is over: from now on nobody waits for it.
+            let start = Instant::now();
+            for _ in 0..100 {
+                assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));
+            }
+            assert!(start.elapsed() < 50 * patience, "{:?}", start.elapsed());
+            assert_eq!((asked.load(Ordering::SeqCst), resolver.stale()), (2, 101));
+        });
+    }
+
+    #[test]
+    fn pinned_addresses_are_what_they_are() {
+        run(async {
+            let resolver = Resolver::of_addresses(&["1.0.0.1".parse().unwrap()], 443);
+            assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(ONE));
+        });
+    }
+}
