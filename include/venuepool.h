@@ -53,6 +53,11 @@
 #endif
 
 /**
+ * A count of bytes that nobody knows.
+ */
+#define VP_BYTES_UNKNOWN UINT64_MAX
+
+/**
  * `slot` of a request that never got one.
  */
 #define VP_NO_SLOT UINT32_MAX
@@ -710,6 +715,17 @@ typedef struct vp_completion {
    * Bytes of the request that the kernel took, as on the wire (under TLS: ciphertext).
    */
   uint64_t bytes_sent;
+  /**
+   * Of these, the bytes that the peer's TCP has acknowledged (TCP_INFO): they reached its
+   * kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when there is a response, when
+   * nothing was sent, and where the system does not tell.
+   */
+  uint64_t bytes_acked;
+  /**
+   * Of these, the bytes that never left this machine, and after a failure never will. The rest
+   * is on its way, or lost. `VP_BYTES_UNKNOWN` as for `bytes_acked`.
+   */
+  uint64_t bytes_unsent;
 } vp_completion;
 
 /**

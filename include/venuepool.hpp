@@ -384,6 +384,9 @@ class CompletionFields {
     /// From the call of submit to the end of the exchange.
     std::chrono::nanoseconds elapsed() const noexcept { return done_time() - submit_time(); }
     std::uint64_t bytes_sent() const noexcept { return raw().bytes_sent; }
+    /// Of these, what the peer's TCP has, and what never left; VP_BYTES_UNKNOWN when not known.
+    std::uint64_t bytes_acked() const noexcept { return raw().bytes_acked; }
+    std::uint64_t bytes_unsent() const noexcept { return raw().bytes_unsent; }
 
     /// A full response arrived, whatever its status says.
     bool ok() const noexcept { return outcome() == VP_OUTCOME_OK; }

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::error::{Outcome, WireState};
+use crate::net::evidence::Evidence;
 use crate::recycle::Recycled;
 
 /// When things happened, in nanoseconds of CLOCK_MONOTONIC; 0 for what never happened.
@@ -46,6 +47,8 @@ pub struct Completion {
     pub times: Times,
     /// Bytes of the request that the kernel took, as on the wire.
     pub bytes_sent: u64,
+    /// What the kernel knows of those bytes, when there is no response.
+    pub evidence: Option<Evidence>,
     /// The response, when the outcome is OK.
     pub response: Option<Arc<Recycled>>,
 }
@@ -284,6 +287,7 @@ mod tests {
             slot: None,
             times: Times::default(),
             bytes_sent: 0,
+            evidence: None,
             response: None,
         }
     }

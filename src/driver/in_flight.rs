@@ -243,7 +243,9 @@ impl InFlight {
         };
         let times = Times { done_ns: now, ..self.times };
         let bytes_sent = connection.bytes_sent();
-        self.promise.completion(outcome, wire_state, Some(slot), times, bytes_sent)
+        let told = self.promise.completion(outcome, wire_state, Some(slot), times, bytes_sent);
+        let failed = outcome != Outcome::Ok && bytes_sent > 0;
+        Completion { evidence: failed.then(|| connection.evidence()).flatten(), ..told }
     }
 }
 
@@ -289,6 +291,7 @@ impl Lingering {
             slot: self.told.slot,
             times: Times { done_ns: now_ns(), ..self.told.times },
             bytes_sent: self.told.bytes_sent,
+            evidence: None,
             response: Some(Arc::clone(&self.response)),
         }
     }
@@ -318,6 +321,7 @@ impl Promise {
             slot,
             times,
             bytes_sent,
+            evidence: None,
             response: None,
         }
     }

@@ -3,8 +3,8 @@
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
 //! waiting line is emptied. A task on the pool thread tells of its beginning and its end.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
@@ -20,10 +20,10 @@ use crate::error::{CloseReason, Outcome, Status};
 #[derive(Default)]
 pub(super) struct Suspension {
     rules: Vec<SuspendRule>,
-    /// 0 while there is no pause.
+    /// 0 while there is no pause. Changed under the lock of `closes`, looked at without.
     until_ns: AtomicU64,
     /// No connection is kept or dialled in this pause.
-    closes: AtomicBool,
+    closes: Mutex<bool>,
     changed: Notify,
 }
 
@@ -41,6 +41,21 @@ impl Suspension {
     pub(super) fn is_on(&self, now: u64) -> bool {
         now < self.until_ns()
     }
+
+    /// Ends the pause that ends at that moment; `false` when another one has begun meanwhile.
+    fn end(&self, until_ns: u64) -> bool {
+        let mut closes = self.closes();
+        if self.until_ns() != until_ns {
+            return false;
+        }
+        *closes = false;
+        self.until_ns.store(0, Ordering::SeqCst);
+        true
+    }
+
+    fn closes(&self) -> MutexGuard<'_, bool> {
+        self.closes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Pool {
@@ -48,7 +63,7 @@ impl Pool {
     pub fn suspend(&self, for_ns: u64) {
         match for_ns {
             0 => {
-                self.suspension.until_ns.store(0, Ordering::SeqCst);
+                while !self.suspension.end(self.suspension.until_ns()) {}
                 self.suspension.changed.notify_one();
             }
             _ => self.begin_pause(for_ns, false),
@@ -78,15 +93,19 @@ impl Pool {
 
     fn begin_pause(&self, for_ns: u64, closes: bool) {
         let until = now_ns().saturating_add(for_ns);
-        self.suspension.closes.fetch_or(closes, Ordering::SeqCst);
-        self.suspension.until_ns.fetch_max(until, Ordering::SeqCst);
+        let closes = {
+            let mut all_close = self.suspension.closes();
+            *all_close |= closes;
+            self.suspension.until_ns.fetch_max(until, Ordering::SeqCst);
+            *all_close
+        };
         // Whoever joins the line looks at `until_ns` under the roster's lock: nobody slips in.
         let waiting = self.roster().take_waiting();
         for waiter in waiting {
             let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
             waiter.who.dismiss(why, |ended| self.deliver(ended));
         }
-        if self.suspension.closes.load(Ordering::SeqCst) {
+        if closes {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         }
         self.suspension.changed.notify_one();
@@ -96,7 +115,7 @@ impl Pool {
     pub(super) async fn await_pause_without_connections(&self) {
         loop {
             let left_ns = self.suspension.until_ns().saturating_sub(now_ns());
-            if left_ns == 0 || !self.suspension.closes.load(Ordering::SeqCst) {
+            if left_ns == 0 || !*self.suspension.closes() {
                 return;
             }
             // It may be ended early: so it is looked at often enough, and seldom enough.
@@ -108,19 +127,18 @@ impl Pool {
 /// The task that tells of pauses, until it is dropped.
 pub(super) async fn watch_pauses(pool: Arc<Pool>) {
     let suspension = &pool.suspension;
+    // The end of the pause that was told and is not over; 0 for none.
     let mut told_ns = 0;
     loop {
         let until = suspension.until_ns();
-        let left_ns = until.saturating_sub(now_ns());
-        if left_ns > 0 && until != told_ns {
+        if until != 0 && until != told_ns {
             pool.tell_suspended(until);
             told_ns = until;
-        } else if left_ns == 0 && told_ns != 0 {
-            // One that has begun meanwhile keeps its own.
-            let over =
-                suspension.until_ns.compare_exchange(until, 0, Ordering::SeqCst, Ordering::SeqCst);
-            if over.is_ok() {
-                suspension.closes.store(false, Ordering::SeqCst);
+        }
+        let left_ns = until.saturating_sub(now_ns());
+        if told_ns != 0 && left_ns == 0 {
+            // Over in time, or ended by the engine.
+            if suspension.end(until) {
                 pool.tell_resumed();
                 told_ns = 0;
             }

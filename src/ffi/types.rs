@@ -50,6 +50,9 @@ pub struct vp_lease {
     pub reserved: u32,
 }
 
+/// A count of bytes that nobody knows.
+pub const VP_BYTES_UNKNOWN: u64 = u64::MAX;
+
 /// `slot` of a request that never got one.
 pub const VP_NO_SLOT: u32 = u32::MAX;
 
@@ -84,6 +87,13 @@ pub struct vp_completion {
     pub done_ns: u64,
     /// Bytes of the request that the kernel took, as on the wire (under TLS: ciphertext).
     pub bytes_sent: u64,
+    /// Of these, the bytes that the peer's TCP has acknowledged (TCP_INFO): they reached its
+    /// kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when there is a response, when
+    /// nothing was sent, and where the system does not tell.
+    pub bytes_acked: u64,
+    /// Of these, the bytes that never left this machine, and after a failure never will. The rest
+    /// is on its way, or lost. `VP_BYTES_UNKNOWN` as for `bytes_acked`.
+    pub bytes_unsent: u64,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -271,6 +281,7 @@ impl From<Lease> for vp_lease {
 impl vp_completion {
     /// The C form. `response` is passed on as it is: counted or borrowed is the caller's to say.
     pub(super) fn new(completion: &Completion, response: *mut vp_response) -> Self {
+        let evidence = completion.evidence;
         let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
         Self {
             struct_size: size_of::<Self>(),
@@ -286,6 +297,8 @@ impl vp_completion {
             first_byte_ns: completion.times.first_byte_ns,
             done_ns: completion.times.done_ns,
             bytes_sent: completion.bytes_sent,
+            bytes_acked: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_acked),
+            bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
         }
     }
 }
@@ -326,7 +339,7 @@ unsafe impl Versioned for vp_stats {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 2 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 8);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustls::ClientConnection;
 use socket2::SockRef;
 
+use super::evidence::{self, Evidence};
 use crate::error::{CloseReason, Outcome, WireState};
 
 /// Room for one TLS record with its overhead (RFC 8446 section 5.2), so that the largest record is
@@ -103,12 +104,17 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     request: std::ops::Range<u64>,
+    /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
+    taken_before: Option<u64>,
 }
 
 impl Connection {
     /// A plaintext connection. `stream` must be non-blocking.
     pub fn plain(stream: TcpStream) -> Self {
+        // After a handshake some of its bytes may still be on their way.
+        let taken_before = evidence::counts(&stream).map(|counts| counts.taken());
         Self {
+            taken_before,
             stream: Arc::new(stream),
             session: None,
             outbox: Vec::new(),
@@ -188,6 +194,13 @@ impl Connection {
         self.taken.clamp(self.request.start, self.request.end) - self.request.start
     }
 
+    /// What the kernel knows of the request in flight, as far as it took it. For when its exchange
+    /// has failed: it takes two system calls.
+    pub fn evidence(&self) -> Option<Evidence> {
+        let start = self.taken_before? + self.request.start;
+        Some(evidence::counts(&self.stream)?.of(start, self.bytes_sent()))
+    }
+
     /// Puts the next plaintext bytes into `space`, which must not be empty. After a short read it
     /// is worth asking again: an end or an error may stand right behind the bytes, and
     /// edge-triggered watchers are told of both at once.
@@ -218,10 +231,11 @@ impl Connection {
         matches!(session.tls.reader().read(&mut byte), Ok(1))
     }
 
-    /// Ends the connection in the way that its unsent bytes call for: a request that is cut short
-    /// must not be completed by the kernel later.
+    /// Ends the connection in the way that its unsent bytes call for: a request that is given up
+    /// must not be completed, or sent once more, by the kernel later.
     pub fn end(self) {
-        if self.has_unsent() || self.wire_state() == WireState::Partial {
+        let is_out = |evidence: Evidence| evidence.bytes_acked == self.bytes_sent();
+        if self.has_unsent() || !self.evidence().is_none_or(is_out) {
             self.reset();
         } else {
             self.close();

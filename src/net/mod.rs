@@ -7,6 +7,7 @@
 pub mod addresses;
 pub mod connect;
 pub mod connection;
+pub mod evidence;
 pub mod live_set;
 pub mod resolve;
 pub mod tls;

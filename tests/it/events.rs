@@ -33,6 +33,8 @@ fn the_life_of_a_connection_is_told() {
         config.set_backoff_ns(1_000_000, 1_000_000).unwrap();
         let log = log_to(&mut config);
         let pool = Pool::open(&config).unwrap();
+        // Before nobody listens, or the kernel would reset what was not accepted yet.
+        until(|| (venue.stats().open == 1).then_some(()));
         venue.set_fault(Fault::always(FaultKind::Refuse)).unwrap();
         lose_connections(&venue, How::Fin, 1);
         until(|| (pool.stats().dial_failures[1].get() >= 2).then_some(()));

@@ -171,7 +171,8 @@ fn a_connection_is_replaced_between_two_exchanges_also_without_a_pause() {
 
 #[test]
 fn an_old_connection_is_better_than_none() {
-    let venue = Venue::start(Options::plain()).unwrap();
+    // Over TLS, so that nobody takes a connection for live that only the kernel has accepted.
+    let venue = Venue::start(Options::tls()).unwrap();
     let mut config = venue_config(&venue, 1);
     config.set_max_age_ns(5 * MS).unwrap();
     config.set_backoff_ns(MS, 5 * MS).unwrap();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mock_venue::{Fault, FaultKind, How, Options, Place, Script, Venue};
+use mock_venue::{
+    Certificates, Fault, FaultKind, How, Options, Peer, Place, Script, Transport, Venue,
+};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
@@ -62,7 +64,7 @@ fn a_response_cut_short_is_answering_and_never_a_short_body() {
 fn a_request_that_the_peer_stops_reading_is_partial_and_reset() {
     let (over, test_is_over) = switch();
     // Reads nothing; the client's kernel fills up, its deadline passes.
-    let hold = move |_: &mut mock_venue::Peer, _| {
+    let hold = move |_: &mut Peer, _| {
         let _ = test_is_over.lock().unwrap().recv();
     };
     let server = Script::serve(hold).unwrap();
@@ -80,6 +82,10 @@ fn a_request_that_the_peer_stops_reading_is_partial_and_reset() {
     assert_eq!(done.outcome, Outcome::Timeout);
     assert!((1..63 << 20).contains(&done.bytes_sent), "{}", done.bytes_sent);
     assert_eq!(done.times.write_ns, 0);
+    // Some of it is in the peer's kernel.
+    let evidence = done.evidence.unwrap();
+    assert!(evidence.bytes_acked > 0, "{evidence:?}");
+    assert!(evidence.bytes_acked + evidence.bytes_unsent <= done.bytes_sent);
     pool.close().unwrap();
     drop(over);
 }
@@ -156,4 +162,30 @@ fn a_server_that_closes_used_connections_gets_no_order_twice() {
     }
     assert_eq!(closed.load(Ordering::SeqCst), 20, "each was received exactly once");
     pool.close().unwrap();
+}
+
+#[test]
+fn the_kernel_is_asked_what_the_peer_has() {
+    let certificates = Certificates::new().unwrap();
+    // Reads the request and says nothing.
+    let act = |peer: &mut Peer, _| {
+        let _ = peer.read_request();
+        let _ = peer.wait_eof();
+    };
+    let plain = Script::serve(act).unwrap();
+    let tls = Script::serve_tls(Transport::Tls, &certificates, act).unwrap();
+    for server in [plain, tls] {
+        let mut config = config(&server.url(), 1);
+        config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        let mut request = request(&pool);
+        order(&mut request, "silence");
+        // Longer than an acknowledgement may be delayed.
+        request.set_timeout_ns(500_000_000);
+        let done = pool.execute(&mut request, WhenBusy::Refuse).unwrap();
+        assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
+        let evidence = done.evidence.unwrap();
+        assert_eq!((evidence.bytes_acked, evidence.bytes_unsent), (done.bytes_sent, 0));
+        pool.close().unwrap();
+    }
 }

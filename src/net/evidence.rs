@@ -1,0 +1,80 @@
+//! What the kernel knows of the fate of a request, once its exchange has failed.
+//!
+//! `TCP_INFO` (tcp(7)) counts the bytes that the peer's TCP has acknowledged, and those that were
+//! never put on the wire. That is evidence, not proof of execution: acknowledged bytes reached the
+//! peer's kernel, and what its program did with them nobody here can know. Linux only.
+
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+
+/// The counts of a connection since it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Bytes that the peer has acknowledged; the SYN counts as one.
+    pub acked: u64,
+    /// Bytes in the send queue that were never sent.
+    pub not_sent: u64,
+    /// Bytes in the send queue, sent or not, that are not acknowledged.
+    pub queued: u64,
+}
+
+/// What became of the bytes of one request, as far as the kernel took them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The peer's TCP has them.
+    pub bytes_acked: u64,
+    /// They never left this machine.
+    pub bytes_unsent: u64,
+}
+
+/// Where the counts stand in `struct tcp_info` of linux/tcp.h, whose layout is ABI: fields are only
+/// ever added at its end, and the kernel says how much of it there is.
+const BYTES_ACKED: std::ops::Range<usize> = 120..128;
+const NOTSENT_BYTES: std::ops::Range<usize> = 144..148;
+
+/// Asks the kernel. `None` where it does not know.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub fn counts(stream: &TcpStream) -> Option<Counts> {
+    let mut info = [0_u8; 256];
+    let mut len = info.len() as libc::socklen_t;
+    let mut queued: libc::c_int = 0;
+    let fd = stream.as_raw_fd();
+    // SAFETY: the buffer is `len` bytes long, and the descriptor is open while `stream` is.
+    let answers = unsafe {
+        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &mut len)
+    };
+    if answers != 0 || (len as usize) < NOTSENT_BYTES.end {
+        return None;
+    }
+    // SAFETY: SIOCOUTQ (TIOCOUTQ) writes one int.
+    if unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut queued) } != 0 {
+        return None;
+    }
+    let acked = u64::from_ne_bytes(info[BYTES_ACKED].try_into().ok()?);
+    let not_sent = u32::from_ne_bytes(info[NOTSENT_BYTES].try_into().ok()?);
+    Some(Counts { acked, not_sent: not_sent.into(), queued: queued.try_into().ok()? })
+}
+
+/// Asks nobody.
+#[cfg(not(target_os = "linux"))]
+pub fn counts(_: &TcpStream) -> Option<Counts> {
+    None
+}
+
+impl Counts {
+    /// All bytes that were ever handed to the kernel, on the scale of `acked`.
+    pub fn taken(&self) -> u64 {
+        self.acked + self.queued
+    }
+
+    /// What became of the last `len` bytes that the kernel took, of which the first was byte
+    /// `start` on the scale of `acked`.
+    pub fn of(&self, start: u64, len: u64) -> Evidence {
+        let bytes_acked = self.acked.saturating_sub(start).min(len);
+        Evidence { bytes_acked, bytes_unsent: self.not_sent.min(len - bytes_acked) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
