@@ -140,7 +140,11 @@ impl Pool {
             dialer: dialer(config, url)?,
             slots: (0..slots).map(|index| Slot::new(index, backoff)).collect(),
             roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity)),
-            dial_limit: Mutex::new(DialLimit::new(slots, config.dials_per_second())),
+            dial_limit: Mutex::new(DialLimit::new(
+                slots,
+                config.dials_per_second(),
+                fastrand::u64(..),
+            )),
             shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
             completions,
             stats: Stats::default(),

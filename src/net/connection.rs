@@ -224,9 +224,15 @@ impl Connection {
         }
     }
 
-    /// Whether plaintext beyond what was read is already here. Asks no socket.
+    /// Whether more than what was read is already here: plaintext, or ciphertext that no session
+    /// ticket or other housekeeping explains. Asks no socket.
     pub fn has_surplus(&mut self) -> bool {
         let Some(session) = &mut self.session else { return false };
+        while !session.unread.is_empty() {
+            if session.digest().is_err() {
+                return true;
+            }
+        }
         let mut byte = [0];
         matches!(session.tls.reader().read(&mut byte), Ok(1))
     }

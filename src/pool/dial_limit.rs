@@ -18,10 +18,14 @@ pub struct DialLimit {
 }
 
 impl DialLimit {
-    /// A full bucket of `burst` dials, refilled at `per_second`. Both are at least 1.
-    pub fn new(burst: u32, per_second: u32) -> Self {
+    /// A full bucket of `burst` dials, refilled at `per_second`. Both are at least 1. `random` is
+    /// uniform over all of `u64`: the bucket holds up to one dial more by chance, so that pools
+    /// which emptied theirs at the same moment do not dial in step ever after.
+    pub fn new(burst: u32, per_second: u32, random: u64) -> Self {
         let interval_ns = SECOND_NS / u64::from(per_second.max(1));
-        Self { interval_ns, burst_ns: interval_ns * u64::from(burst.max(1)), full_at_ns: 0 }
+        let more = (u128::from(random) * u128::from(interval_ns)) >> 64;
+        let burst_ns = interval_ns * u64::from(burst.max(1)) + more as u64;
+        Self { interval_ns, burst_ns, full_at_ns: 0 }
     }
 
     /// Takes one dial, or answers how many nanoseconds to wait before asking again.
@@ -42,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_burst_then_a_steady_rate() {
-        let mut limit = DialLimit::new(4, 5);
+        let mut limit = DialLimit::new(4, 5, 0);
         let start = 77 * SECOND_NS;
         assert!((0..4).all(|_| limit.take(start).is_ok()));
         assert_eq!(limit.take(start), Err(SECOND_NS / 5));
@@ -51,8 +55,18 @@ mod tests {
     }
 
     #[test]
+    fn pools_that_begin_together_go_on_apart() {
+        for (random, wait) in [(0, 200), (u64::MAX / 2, 101), (u64::MAX, 1)] {
+            let mut limit = DialLimit::new(4, 5, random);
+            assert!((0..4).all(|_| limit.take(SECOND_NS).is_ok()));
+            let Err(found) = limit.take(SECOND_NS) else { panic!("more than the burst") };
+            assert_eq!(found.div_ceil(1_000_000), wait);
+        }
+    }
+
+    #[test]
     fn in_any_window_there_are_at_most_burst_plus_rate() {
-        let mut limit = DialLimit::new(8, 5);
+        let mut limit = DialLimit::new(8, 5, 0);
         let mut now = 0;
         let mut dials = 0;
         while now < 60 * SECOND_NS {
@@ -66,7 +80,7 @@ mod tests {
 
     #[test]
     fn rest_refills_no_more_than_the_burst() {
-        let mut limit = DialLimit::new(2, 1);
+        let mut limit = DialLimit::new(2, 1, 0);
         let late = 1000 * SECOND_NS;
         assert!(limit.take(late).is_ok() && limit.take(late).is_ok());
         assert!(limit.take(late).is_err());

@@ -2,8 +2,10 @@
 //! misbehaves in every way that it knows, and after each round the books must balance.
 //!
 //! `cargo test --test soak` runs for 15 s from a fixed seed; `make soak` for 30 minutes from a
-//! random one. `SOAK_SECONDS` and `SOAK_SEED` say otherwise. It ends with a table, and with an
-//! error as soon as a promise is broken: the seed is printed first.
+//! random one. `SOAK_SECONDS` and `SOAK_SEED` say otherwise. `SOAK_ROUND` begins with a later
+//! round, whose settings are then those that it had (what its threads make of them is not), and
+//! `SOAK_VERBOSE=1` shows them. It ends with a table, and with an error as soon as a promise is
+//! broken.
 //!
 //! - `venue.rs`: the venue, a process of its own (this program once more)
 //! - `round.rs`: one pool from open to close, its engines and its faults
@@ -38,7 +40,6 @@ fn main() {
     if is_filtered || arguments.iter().any(|argument| argument == "--list") {
         return;
     }
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seconds = number("SOAK_SECONDS").unwrap_or(15);
     let seed = number("SOAK_SEED").unwrap_or(20_261_124);
     println!("soak: {seconds} s, SOAK_SEED={seed}");
@@ -52,19 +53,29 @@ fn main() {
     println!("\ntest result: ok. 1 passed; 0 failed");
 }
 
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
 fn soak(time: Duration, seed: u64) {
     let end = Instant::now() + time;
     let mut random = fastrand::Rng::with_seed(seed);
     let mut venues = [VenueProcess::start(false), VenueProcess::start(true)];
     let mut books = Books::new(seed);
+    let first_round = number("SOAK_ROUND").unwrap_or(0);
+    for _ in 0..first_round {
+        let _ = (random.usize(..2), random.fork());
+    }
+    books.begin_with(first_round as u32);
+    let warm = first_round as u32 + WARM_UP;
     let mut first_kib = 0;
     let (mut fds, mut threads) = (0, 0);
-    while Instant::now() < end || books.rounds <= WARM_UP {
+    while Instant::now() < end || books.rounds <= warm {
         let venue = &mut venues[random.usize(..2)];
         round::run(venue, &mut books, random.fork());
         books.settle(venue);
         let now = Process::look();
-        if books.rounds <= WARM_UP {
+        if books.rounds <= warm {
             (first_kib, fds, threads) = (now.rss_kib, now.fds, now.threads);
         }
         assert_eq!((now.fds, now.threads), (fds, threads), "descriptors and threads do not grow");

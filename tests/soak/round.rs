@@ -66,6 +66,9 @@ struct Scene<'a> {
 pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) {
     let heals = Arc::new(Mutex::new(Heals::default()));
     let config = config(venue, &mut random, &heals);
+    if std::env::var_os("SOAK_VERBOSE").is_some() {
+        println!("{:?} {:?} {:?}", config.drive(), config.upkeep(), config.timeouts());
+    }
     let drive = config.drive();
     let pool = Pool::open(&config).unwrap();
     let scene = Scene {
