@@ -7,11 +7,10 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ClientConnection;
-use socket2::SockRef;
 
 use super::evidence::{self, Evidence};
 use crate::error::{CloseReason, Outcome, WireState};
@@ -260,9 +259,8 @@ impl Connection {
 
     /// Ends the connection with RST, so that nothing that the kernel still holds is sent.
     pub fn reset(self) {
-        // It can only fail for a socket that is gone already.
-        let _ = SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
-        let _ = self.stream.shutdown(Shutdown::Both);
+        // A socket that is gone already needs none.
+        let _ = abort(&self.stream);
     }
 
     /// Sends without a copy when nothing is queued before it.
@@ -338,6 +336,23 @@ impl Session {
         self.tls.read_tls(&mut ciphertext)?;
         self.unread.start = self.unread.end - ciphertext.len();
         self.tls.process_new_packets().map(drop).map_err(|_| Fault::Tls)
+    }
+}
+
+/// Resets the connection at once and forgets what was not sent yet, whoever else holds the socket:
+/// to connect to no address dissolves the association (connect(2)). SO_LINGER with a close would
+/// not do, for it works with the last descriptor only; and a shutdown sends what is queued, and
+/// what is not acknowledged once more, in front of its FIN.
+#[allow(unsafe_code)]
+fn abort(stream: &TcpStream) -> io::Result<()> {
+    // SAFETY: an address of zeros is a valid one; of AF_UNSPEC only the family counts.
+    let mut nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
+    nobody.sa_family = libc::AF_UNSPEC as libc::sa_family_t;
+    let len = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: the address is `len` bytes long, and the descriptor is open while `stream` is.
+    match unsafe { libc::connect(stream.as_raw_fd(), &raw const nobody, len) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -34,26 +34,49 @@ const NOTSENT_BYTES: std::ops::Range<usize> = 144..148;
 
 /// Asks the kernel. `None` where it does not know.
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
 pub fn counts(stream: &TcpStream) -> Option<Counts> {
+    // Two questions, between which an acknowledgement may arrive: then they are asked again.
+    let mut queued = unacknowledged(stream)?;
+    for _ in 0..TRIES {
+        let (acked, not_sent) = tcp_info(stream)?;
+        let still_queued = unacknowledged(stream)?;
+        if still_queued == queued {
+            return Some(Counts { acked, not_sent, queued });
+        }
+        queued = still_queued;
+    }
+    None
+}
+
+/// How often the kernel is asked while acknowledgements arrive.
+const TRIES: u32 = 8;
+
+/// `tcpi_bytes_acked` and `tcpi_notsent_bytes`.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn tcp_info(stream: &TcpStream) -> Option<(u64, u64)> {
     let mut info = [0_u8; 256];
     let mut len = info.len() as libc::socklen_t;
-    let mut queued: libc::c_int = 0;
-    let fd = stream.as_raw_fd();
+    let (fd, info_at) = (stream.as_raw_fd(), (&raw mut info).cast());
     // SAFETY: the buffer is `len` bytes long, and the descriptor is open while `stream` is.
-    let answers = unsafe {
-        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &mut len)
-    };
-    if answers != 0 || (len as usize) < NOTSENT_BYTES.end {
-        return None;
-    }
-    // SAFETY: SIOCOUTQ (TIOCOUTQ) writes one int.
-    if unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut queued) } != 0 {
+    let answer =
+        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info_at, &mut len) };
+    if answer != 0 || (len as usize) < NOTSENT_BYTES.end {
         return None;
     }
     let acked = u64::from_ne_bytes(info[BYTES_ACKED].try_into().ok()?);
     let not_sent = u32::from_ne_bytes(info[NOTSENT_BYTES].try_into().ok()?);
-    Some(Counts { acked, not_sent: not_sent.into(), queued: queued.try_into().ok()? })
+    Some((acked, not_sent.into()))
+}
+
+/// Bytes in the send queue, sent or not, that the peer has not acknowledged (SIOCOUTQ, tcp(7)).
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn unacknowledged(stream: &TcpStream) -> Option<u64> {
+    let mut queued: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, which is TIOCOUTQ, writes one int, and the descriptor is open.
+    let answer = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut queued) };
+    (answer == 0).then(|| u64::try_from(queued).ok()).flatten()
 }
 
 /// Asks nobody.

@@ -10,6 +10,7 @@ mod healing;
 mod lifecycle;
 mod line;
 mod load;
+mod network;
 mod nginx;
 mod opening;
 mod outcomes;

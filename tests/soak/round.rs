@@ -116,7 +116,8 @@ fn await_health(scene: &Scene<'_>) {
         if census.live == scene.pool.slots() && owed == 0 {
             return;
         }
-        assert!(Instant::now() < healed, "{census:?}, owed {owed}");
+        let slots = scene.pool.slot_healths();
+        assert!(Instant::now() < healed, "{census:?}, owed {owed}, {slots:#?}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -144,7 +145,8 @@ fn config(venue: &VenueProcess, random: &mut Rng, heals: &Arc<Mutex<Heals>>) -> 
         config.set_heartbeat(b"GET", b"/api/v3/ping", random.u64(2..20) * MS, 50 * MS).unwrap();
     }
     if random.bool() {
-        config.set_idle_limit_ns(random.u64(2..50) * MS).unwrap();
+        // Not so short that keeping it takes more dials than the limit allows.
+        config.set_idle_limit_ns(random.u64(30..200) * MS).unwrap();
     }
     if random.bool() {
         config.set_max_age_ns(random.u64(5..500) * MS).unwrap();

@@ -3,8 +3,9 @@
 use super::*;
 use crate::net::resolve::Resolver;
 use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
+use socket2::SockRef;
 use std::net::TcpListener;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::net::connect::Dialer;
