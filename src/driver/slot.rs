@@ -278,7 +278,8 @@ impl Slot {
             let stop = in_flight.advance(connection, setting.policy, setting.grace_ns, now);
             let Some(stop) = stop else {
                 turn.wants_write = connection.has_unsent();
-                if self.deadline_ns() != NEVER {
+                // The step may have changed since the deadline was stored, or announced.
+                if !in_flight.promise.recipient.is_heartbeat() {
                     let deadline_ns = in_flight.deadline_ns(setting.policy);
                     self.deadline_ns.store(deadline_ns, Ordering::SeqCst);
                 }
@@ -365,9 +366,8 @@ impl Slot {
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
     pub fn cancel(&self, id: u64) -> bool {
         let mut line = self.lock();
-        let Some(in_flight) = line.in_flight.as_mut().filter(|f| f.promise.id == id) else {
-            return false;
-        };
+        let is_it = |f: &&mut InFlight| f.promise.id == id && !f.promise.recipient.is_heartbeat();
+        let Some(in_flight) = line.in_flight.as_mut().filter(is_it) else { return false };
         in_flight.cancelled = true;
         true
     }

@@ -107,6 +107,31 @@ fn after_its_first_byte_an_answer_has_all_the_time_of_the_request() {
 }
 
 #[test]
+fn silence_after_the_first_byte_ends_at_the_deadline() {
+    for drive in DRIVES {
+        let server = server(|peer| {
+            // The first byte comes at about the time at which it would be too late.
+            std::thread::sleep(Duration::from_millis(20));
+            let _ = peer.write(b"H");
+        });
+        let mut config = driven(&server, drive);
+        config.set_first_byte_timeout_ns(20 * MS).unwrap();
+        config.set_request_timeout_ns(60 * MS).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        let mut answering = 0;
+        for _ in 0..20 {
+            let done = get(&pool, "/");
+            assert_eq!(done.outcome, Outcome::Timeout);
+            answering += u32::from(done.wire_state == WireState::Answering);
+            let took = done.times.done_ns - done.times.submit_ns;
+            assert!((20 * MS..5_000 * MS).contains(&took), "{took}");
+        }
+        println!("{answering} of 20 had a first byte");
+        pool.close().unwrap();
+    }
+}
+
+#[test]
 fn waiting_in_line_has_a_limit_of_its_own() {
     for drive in DRIVES {
         let server = server(|_| {});
