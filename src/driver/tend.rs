@@ -69,10 +69,7 @@ async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
             // Nobody listens any more when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
-        match serve(&pool, slot, live.socket, &mut ending).await {
-            Some(next) => dial = next,
-            None => return,
-        }
+        dial = serve(&pool, slot, live.socket, &mut ending).await;
     }
 }
 
@@ -114,13 +111,13 @@ async fn attempt(
 }
 
 /// Drives, or in caller drive looks after, live connections until there is none, and answers the
-/// dial that is to bring the next; `None` at the end of the pool.
+/// dial that is to bring the next.
 async fn serve<'a>(
     pool: &'a Pool,
     slot: &'a Slot,
     mut socket: Option<Watch>,
     ending: &mut watch::Receiver<bool>,
-) -> Option<Dial<'a>> {
+) -> Dial<'a> {
     let mut ending_seen = false;
     // A replacement: first it is dialled, then it waits for the old one to finish its exchange.
     let mut dial: Option<Dial<'a>> = None;
@@ -135,7 +132,7 @@ async fn serve<'a>(
         while let Some(loss) = slot.take_loss() {
             pool.slot_lost(slot, &loss);
             if !loss.replaced {
-                return Some(dial.unwrap_or_else(|| heal(pool, slot, None)));
+                return dial.unwrap_or_else(|| heal(pool, slot, None));
             }
             socket = next_socket.take();
             pool.slot_is_up(slot);
