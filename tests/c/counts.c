@@ -6,7 +6,8 @@
  *   counts WAY IN_FLIGHT PATH REQUESTS [MOST]
  *
  * WAY is poll or wait (caller drive), queue or callback (thread drive). Fails when a request takes
- * more than MOST calls; for poll the looks at the socket do not count.
+ * more than MOST calls; for poll the looks at the socket do not count. The pool thread may stir now
+ * and then by itself, for its deadlines: one call in a hundred requests is not the requests' doing.
  */
 #include "venue.h"
 
@@ -157,6 +158,6 @@ int main(int argc, char **argv) {
     vp_request_free(request);
     OK(vp_pool_close(pool));
     double most = argc > 5 ? atof(argv[5]) : 1e9;
-    if (all > most) CHECK_FAIL("%.2f system calls for each request, the most is %.2f", all, most);
+    if (all > most + 0.01) CHECK_FAIL("%.2f system calls for each request, the most is %.2f", all, most);
     return 0;
 }
