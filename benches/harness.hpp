@@ -160,11 +160,14 @@ struct Answer {
     std::string_view body;
 };
 
-/// A function for answers that costs no more than a call.
+/// A function for answers that costs no more than a call; true when the engine's thread, should it
+/// sleep in run_until, has to look up.
 struct Answered {
     void *context;
-    void (*function)(void *, unsigned, const Answer &);
-    void operator()(unsigned tag, const Answer &answer) const { function(context, tag, answer); }
+    bool (*function)(void *, unsigned, const Answer &);
+    bool operator()(unsigned tag, const Answer &answer) const {
+        return function(context, tag, answer);
+    }
 };
 
 inline bool is_right(const Request &request, const Answer &answer) {
@@ -229,7 +232,7 @@ class Engine {
         for (unsigned tag = 0; tag < options.depth; tag++)
             flights_.emplace_back(options.content, ids + 10'000'000ULL * tag);
         auto answered = [](void *self, unsigned tag, const Answer &answer) {
-            static_cast<Engine *>(self)->answered(tag, answer);
+            return static_cast<Engine *>(self)->answered(tag, answer);
         };
         client.on_answer({this, answered});
     }
@@ -261,7 +264,7 @@ class Engine {
     }
 
     /// On whatever thread the client tells it.
-    void answered(unsigned tag, const Answer &answer) {
+    bool answered(unsigned tag, const Answer &answer) {
         Flight &flight = flights_[tag];
         std::uint64_t now = now_ns();
         if (!is_right(flight.request, answer)) {
@@ -280,7 +283,7 @@ class Engine {
             record_.latency_ns.push_back(now - flight.submit_ns);
             if (to_start_ > 0) to_start_--, start(tag);
         }
-        left_.fetch_sub(1, std::memory_order_release);
+        return left_.fetch_sub(1, std::memory_order_release) == 1 || own_thread_;
     }
 
     bool finished() const { return left_.load(std::memory_order_acquire) == 0; }

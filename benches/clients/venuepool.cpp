@@ -51,27 +51,32 @@ class Venuepool {
     }
 
     explicit Venuepool(const Options &options)
-        : pool_(shared != nullptr ? shared : open_pool(options)), spins_(options.mode == "poll" || options.mode == "busy"),
-          tolerant_(options.pause_us > 0) {
+        : pool_(shared != nullptr ? shared : open_pool(options)),
+          spins_(options.mode == "poll" || options.mode == "busy"),
+          tolerant_(options.pause_us > 0), requests_(options.depth) {
         sem_init(&called_, 0, 0);
-        ok(vp_request_new(pool_, &request_));
-        if (shared != nullptr) ok(vp_request_set_on_complete(request_, on_complete, this));
+        for (vp_request *&request : requests_) {
+            ok(vp_request_new(pool_, &request));
+            if (shared != nullptr) ok(vp_request_set_on_complete(request, on_complete, this));
+        }
     }
 
     ~Venuepool() {
-        vp_request_free(request_);
+        for (vp_request *request : requests_) vp_request_free(request);
         if (pool_ != shared) vp_pool_close(pool_);
     }
 
     void on_answer(Answered answered) { answered_ = answered; }
 
     void submit(const Request &request, unsigned tag) {
-        vp_request_begin(request_, str(request.method()), str(request.path()));
-        vp_request_header(request_, VP_STR("X-Request-Id"), str(request.id()));
-        vp_request_header(request_, VP_STR("X-Timestamp"), str(request.time()));
-        if (request.is_order()) vp_request_body(request_, str(request.body()));
-        vp_request_set_user_data(request_, tag);
-        vp_status status = vp_submit(pool_, request_, tolerant_ ? VP_QUEUE : 0, nullptr);
+        // Of each flight its own: an engine and its callback may send at the same time.
+        vp_request *out = requests_[tag];
+        vp_request_begin(out, str(request.method()), str(request.path()));
+        vp_request_header(out, VP_STR("X-Request-Id"), str(request.id()));
+        vp_request_header(out, VP_STR("X-Timestamp"), str(request.time()));
+        if (request.is_order()) vp_request_body(out, str(request.body()));
+        vp_request_set_user_data(out, tag);
+        vp_status status = vp_submit(pool_, out, tolerant_ ? VP_QUEUE : 0, nullptr);
         if (status != VP_OK) fail("submit:", vp_status_name(status));
     }
 
@@ -95,11 +100,11 @@ class Venuepool {
 
   private:
     static void on_complete(void *self, const vp_completion *done) {
-        static_cast<Venuepool *>(self)->tell(*done);
-        sem_post(&static_cast<Venuepool *>(self)->called_);
+        if (static_cast<Venuepool *>(self)->tell(*done))
+            sem_post(&static_cast<Venuepool *>(self)->called_);
     }
 
-    void tell(const vp_completion &done) {
+    bool tell(const vp_completion &done) {
         Answer answer{};
         if (done.outcome == VP_OUTCOME_OK) {
             vp_str count{}, body = vp_response_body(done.response);
@@ -108,13 +113,13 @@ class Venuepool {
         } else {
             std::fprintf(stderr, "venuepool: %s, %s\n", vp_outcome_name(done.outcome), vp_wire_name(done.wire_state));
         }
-        answered_(static_cast<unsigned>(done.user_data), answer);
+        return answered_(static_cast<unsigned>(done.user_data), answer);
     }
 
     static inline vp_pool *shared = nullptr;
     vp_pool *pool_;
     bool spins_, tolerant_;
-    vp_request *request_ = nullptr;
+    std::vector<vp_request *> requests_;
     Answered answered_{};
     sem_t called_;
 };

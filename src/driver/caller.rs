@@ -1,7 +1,7 @@
 //! Caller drive: the engine's own loop receives, decodes and completes.
 //!
 //! ```text
-//!  poll   few slots: look at those in flight, one recv each; many: ask the set of live sockets
+//!  poll   one or two in flight: look at each, one recv; more: ask the set of live sockets first
 //!  wait   sleep on the set of live sockets, then the same
 //!  fd     that set, for the engine's own epoll
 //! ```
@@ -24,8 +24,9 @@ use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
 
-/// Up to so many slots are looked at one by one; beyond, the kernel is asked first.
-const DIRECT_LOOKS: usize = 16;
+/// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
+/// which of them have something to read, because a look in vain costs as much as that question.
+const DIRECT_LOOKS: u32 = 2;
 
 /// The number of the completion queue's descriptor among those of the slots.
 const QUEUE: u64 = u64::MAX;
@@ -103,10 +104,10 @@ impl Pool {
             // Not the end yet: the closing thread may still hold a last completion.
             return Ok(self.completions.drain(limit, take).or(Some(0)));
         };
-        if self.slots.len() <= DIRECT_LOOKS && !caller.fd_is_out.load(Ordering::Relaxed) {
-            self.drive_in_flight();
-        } else {
+        if caller.fd_is_out.load(Ordering::Relaxed) || self.flights.exceed(DIRECT_LOOKS) {
             self.drive_signalled(caller, Some(Duration::ZERO))?;
+        } else {
+            self.drive_in_flight();
         }
         self.deliver_handed_over();
         let taken = self.completions.drain(limit, take);
@@ -225,10 +226,8 @@ impl Pool {
     }
 
     pub(super) fn drive_in_flight(&self) {
-        for (index, slot) in self.slots.iter().enumerate() {
-            if slot.is_in_flight() {
-                self.drive_slot(index);
-            }
+        for slot in self.flights.iter() {
+            self.drive_slot(slot);
         }
     }
 

@@ -36,6 +36,9 @@ impl Pool {
             self.alarm.note(slot.deadline_ns());
             return;
         };
+        if !ended.recipient.is_heartbeat() {
+            self.flights.remove(slot.index);
+        }
         self.judge_pause(&ended);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.

@@ -19,6 +19,7 @@ mod busy;
 pub mod caller;
 pub mod clock;
 mod deliver;
+mod flights;
 pub mod health;
 pub mod in_flight;
 mod linger;
@@ -54,6 +55,7 @@ use crate::stats::Stats;
 use alarm::Alarm;
 use caller::Caller;
 use clock::now_ns;
+use flights::Flights;
 use in_flight::Ended;
 use linger::Late;
 use news::News;
@@ -75,6 +77,7 @@ pub struct Pool {
     policy: Policy,
     dialer: Dialer,
     slots: Box<[Slot]>,
+    flights: Flights,
     roster: Mutex<Roster<Waiter>>,
     dial_limit: Mutex<DialLimit>,
     shelf: Arc<Shelf>,
@@ -138,6 +141,7 @@ impl Pool {
         Ok(Self {
             policy: Policy::new(config),
             dialer: dialer(config, url)?,
+            flights: Flights::new(slots),
             slots: (0..slots).map(|index| Slot::new(index, backoff)).collect(),
             roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity)),
             dial_limit: Mutex::new(DialLimit::new(

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -135,8 +135,6 @@ pub struct Slot {
     pub news: Notify,
     /// The deadline of the exchange in flight until it is announced, readable without the lock.
     deadline_ns: AtomicU64,
-    /// Whether an exchange of the engine's is in flight, readable without the lock.
-    in_flight: AtomicBool,
     /// When the next dial begins; 0 when none waits.
     pub next_dial_ns: AtomicU64,
     backoff: Mutex<Backoff>,
@@ -184,7 +182,6 @@ impl Slot {
             line: Mutex::default(),
             news: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
-            in_flight: AtomicBool::new(false),
             next_dial_ns: AtomicU64::new(0),
         }
     }
@@ -246,7 +243,6 @@ impl Slot {
         // The task that sends heartbeats watches over them itself.
         if !in_flight.promise.recipient.is_heartbeat() {
             self.deadline_ns.store(in_flight.deadline_ns(policy), Ordering::SeqCst);
-            self.in_flight.store(true, Ordering::SeqCst);
         }
         line.in_flight = Some(in_flight);
         Ok(Started { needs_turn })
@@ -286,7 +282,6 @@ impl Slot {
                 return turn;
             };
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
-            self.in_flight.store(false, Ordering::SeqCst);
             let in_flight = line.in_flight.take().expect("it was there a line ago");
             let reason = line.finish(self.index, in_flight, &stop, setting, now, &mut turn);
             let look_again = std::mem::take(&mut line.look_again);
@@ -350,7 +345,6 @@ impl Slot {
         line.next = None;
         line.losses.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
-        self.in_flight.store(false, Ordering::SeqCst);
         let (connection, in_flight) = (connection?, in_flight?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
         let ended = in_flight.end(self.index, &connection, &stop, now_ns());
@@ -385,11 +379,6 @@ impl Slot {
             self.deadline_ns.compare_exchange(from, NEVER, Ordering::SeqCst, Ordering::SeqCst)
         };
         deadline <= now && swap(deadline).is_ok()
-    }
-
-    /// Whether an exchange of the engine's is in flight. Takes no lock.
-    pub fn is_in_flight(&self) -> bool {
-        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// When to dial again. Only the slot's task uses it.

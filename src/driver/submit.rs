@@ -419,7 +419,11 @@ impl Pool {
     fn start(&self, slot: u32, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
         let deadline_ns = promise.deadline_ns;
         let slot = &self.slots[slot as usize];
-        if slot.start(promise, outgoing, &self.policy)?.needs_turn {
+        self.flights.add(slot.index);
+        let started = slot.start(promise, outgoing, &self.policy).inspect_err(|_| {
+            self.flights.remove(slot.index);
+        })?;
+        if started.needs_turn {
             self.rouse(slot);
         }
         // Its own deadline, if it has ended already.

@@ -246,6 +246,7 @@ impl Pool {
         self.stats.closed(CloseReason::Internal);
         self.roster().went_down(slot.index, slot.epoch());
         if let Some(ended) = ended {
+            self.flights.remove(slot.index);
             let grant = self.roster().finished(slot.index);
             self.deliver(ended);
             self.carry_out(grant);

@@ -1,0 +1,87 @@
+"""What is measured, and who takes part: the table of scenarios and the table of clients."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Client:
+    name: str
+    program: str
+    options: dict = dataclasses.field(default_factory=dict)
+    many: bool = True      # can keep several requests in flight
+    spins: bool = False    # never sleeps, so that its counts depend on how long it spins
+    scales: bool = False   # takes part in I
+    engines: bool = False  # takes part in H
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    options: dict
+    tls: bool = False
+    throughput: bool = False  # judged by requests per second
+    wire: bool = False        # needs the stamps of preload.c
+    compared: bool = True
+
+    def takes(self, client):
+        if self.name in ("H1", "H4"):
+            return client.engines
+        return client.many or self.options["depth"] == 1
+
+    def requests_of(self, sample):
+        burst = self.options.get("burst", 0)
+        return len(sample.latency_ns) * (burst or 1)
+
+
+ONE = {"connections": 1, "depth": 1, "warm-up": 400}
+EIGHT = {"connections": 8, "depth": 8, "warm-up": 800}
+BURST = {**EIGHT, "burst": 64, "warm-up": 640, "requests": 8448}
+
+SCENARIOS = {s.name: s for s in [
+    Scenario("A", "one order in flight, plaintext", {**ONE, "requests": 4400}),
+    Scenario("B", "one order in flight, TLS 1.3", {**ONE, "requests": 4400}, tls=True),
+    Scenario("C", "8 in flight over 8 connections, plaintext", {**EIGHT, "requests": 13200},
+             throughput=True),
+    Scenario("CT", "8 in flight over 8 connections, TLS 1.3", {**EIGHT, "requests": 8800},
+             tls=True, throughput=True),
+    Scenario("D", "body of 16 KiB, plaintext", {**ONE, "content": "body", "requests": 2200}),
+    Scenario("DT", "body of 16 KiB, TLS 1.3", {**ONE, "content": "body", "requests": 2200},
+             tls=True),
+    Scenario("E", "burst of 64 orders over 8 connections, plaintext", BURST),
+    Scenario("ET", "burst of 64 orders over 8 connections, TLS 1.3", BURST, tls=True),
+    Scenario("F", "chunked body of 4 KiB, plaintext",
+             {**ONE, "content": "chunked", "requests": 2200}),
+    Scenario("G", "time to wire: submit called to last byte in the kernel, plaintext",
+             {**ONE, "requests": 2200}, wire=True),
+    Scenario("GT", "time to wire, TLS 1.3", {**ONE, "requests": 2200}, tls=True, wire=True),
+    Scenario("H1", "8 in flight from one engine thread", {**EIGHT, "requests": 13200},
+             compared=False),
+    Scenario("H4", "8 in flight from four engine threads",
+             {**EIGHT, "threads": 4, "requests": 13200}, compared=False),
+]}
+
+CONNECTIONS = [1, 4, 16, 64, 256]
+
+
+def venuepool(mode, **more):
+    return Client(f"venuepool {mode}", "venuepool", {"mode": mode}, **more)
+
+
+CLIENTS = [
+    Client("raw", "raw", {"mode": "sleep"}, engines=True, scales=True),
+    Client("raw spin", "raw", {"mode": "spin"}, spins=True),
+    venuepool("poll", spins=True, scales=True),
+    venuepool("wait", scales=True, engines=True),
+    venuepool("callback", scales=True, engines=True),
+    venuepool("sleep"),
+    venuepool("busy", spins=True),
+    Client("nexus", "nexus"),
+    Client("hyper", "hyper"),
+    Client("reqwest", "reqwest"),
+    Client("curl easy", "curl_easy", many=False),
+    Client("curl multi", "curl_multi"),
+    Client("beast sync", "beast_sync", many=False),
+    Client("beast async", "beast_async"),
+    Client("httplib", "httplib", many=False),
+]

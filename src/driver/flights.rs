@@ -1,0 +1,76 @@
+//! Which slots have an exchange of the engine's in flight: a bit for each, read without a lock.
+//!
+//! Who polls all the time asks this each time, and with hundreds of connections it must not have to
+//! visit each. A bit may say too much for a moment, which costs a look in vain, but never too
+//! little: it is set before the request is sent, and cleared when its exchange has ended, before
+//! the slot can be given out again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const BITS: usize = u64::BITS as usize;
+
+/// The slots with an exchange in flight.
+pub(super) struct Flights {
+    words: Box<[AtomicU64]>,
+}
+
+impl Flights {
+    /// None of so many slots.
+    pub(super) fn new(slots: u32) -> Self {
+        Self { words: (0..(slots as usize).div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// An exchange is about to begin on that slot.
+    pub(super) fn add(&self, slot: u32) {
+        let (word, bit) = self.place(slot);
+        word.fetch_or(bit, Ordering::SeqCst);
+    }
+
+    /// It has ended, or did not begin.
+    pub(super) fn remove(&self, slot: u32) {
+        let (word, bit) = self.place(slot);
+        word.fetch_and(!bit, Ordering::SeqCst);
+    }
+
+    /// Whether there are more than so many.
+    pub(super) fn exceed(&self, most: u32) -> bool {
+        let ones = |word: &AtomicU64| word.load(Ordering::SeqCst).count_ones();
+        self.words.iter().map(ones).sum::<u32>() > most
+    }
+
+    /// The slots in flight, the lowest number first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.words.iter().enumerate().flat_map(|(index, word)| {
+            let mut rest = word.load(Ordering::SeqCst);
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros() as usize;
+                // 0 when nothing is left.
+                rest &= rest.checked_sub(1)?;
+                Some(index * BITS + bit)
+            })
+        })
+    }
+
+    fn place(&self, slot: u32) -> (&AtomicU64, u64) {
+        (&self.words[slot as usize / BITS], 1 << (slot as usize % BITS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_slot_has_a_bit_of_its_own() {
+        let flights = Flights::new(130);
+        for slot in [0, 63, 64, 129] {
+            flights.add(slot);
+            flights.add(slot);
+        }
+        assert!(flights.iter().eq([0, 63, 64, 129]));
+        assert!(flights.exceed(3) && !flights.exceed(4));
+        flights.remove(63);
+        flights.remove(5);
+        assert!(flights.iter().eq([0, 64, 129]));
+    }
+}
