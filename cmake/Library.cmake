@@ -7,7 +7,7 @@
 find_program(CARGO cargo HINTS "$ENV{HOME}/.cargo/bin")
 mark_as_advanced(CARGO)
 if(NOT CARGO)
-  message(FATAL_ERROR "cargo is needed to build venuepool: install Rust 1.88 or newer, "
+  message(FATAL_ERROR "cargo is needed to build venuepool: install Rust 1.89 or newer, "
     "or say where it is by -DCARGO=/path/to/cargo")
 endif()
 

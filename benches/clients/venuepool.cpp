@@ -71,7 +71,10 @@ class Venuepool {
     void submit(const Request &request, unsigned tag) {
         // Of each flight its own: an engine and its callback may send at the same time.
         vp_request *out = requests_[tag];
-        vp_request_begin(out, str(request.method()), str(request.path()));
+        if (vp_request_rewind(out) != VP_OK) {
+            vp_request_begin(out, str(request.method()), str(request.path()));
+            vp_request_mark(out);
+        }
         vp_request_header(out, VP_STR("X-Request-Id"), str(request.id()));
         vp_request_header(out, VP_STR("X-Timestamp"), str(request.time()));
         if (request.is_order()) vp_request_body(out, str(request.body()));

@@ -12,7 +12,6 @@
 pub(super) mod plain;
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
@@ -138,15 +137,40 @@ fn check_status_start(bytes: &[u8]) -> Result<(), Outcome> {
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) version_minor: u8,
-    pub(super) reason: Range<usize>,
+    pub(super) reason: Span,
     pub(super) fields: Vec<Field>,
+    /// The lengths of the names of the fields, a bit for each: most look-ups end here.
+    name_lengths: u64,
 }
 
 /// Where one field stands. The value is without the white space around it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
-    pub(super) name: Range<usize>,
-    pub(super) value: Range<usize>,
+    pub(super) name: Span,
+    pub(super) value: Span,
+}
+
+/// A stretch of the head, in half the size of a range: a head is never longer than 4 GiB.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// Its length in bytes.
+    pub(super) fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// The bytes of `head` that it stands for.
+    pub(super) fn of(self, head: &[u8]) -> &[u8] {
+        &head[self.start as usize..self.end as usize]
+    }
 }
 
 impl Head {
@@ -176,31 +200,53 @@ impl Head {
         self.version_minor = minor;
         self.reason = reason(bytes);
         self.fields.clear();
-        self.fields.extend(parsed.headers.iter().map(|field| Field {
-            name: place(bytes, field.name.as_bytes()),
-            value: place(bytes, field.value),
-        }));
+        self.name_lengths = 0;
+        for field in parsed.headers.iter() {
+            let (name, value) = (place(bytes, field.name.as_bytes()), place(bytes, field.value));
+            self.push(Field { name, value });
+        }
         Ok(())
+    }
+
+    /// Adds a field behind the others.
+    fn push(&mut self, field: Field) {
+        self.name_lengths |= length_bit(field.name.len());
+        self.fields.push(field);
+    }
+
+    /// Whether there may be a field whose name has that length.
+    pub(super) fn may_have_name_of(&self, length: usize) -> bool {
+        self.name_lengths & length_bit(length) != 0
     }
 
     /// Forgets the head and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.status = 0;
         self.version_minor = 0;
-        self.reason = 0..0;
+        self.reason = Span::default();
         self.fields.clear();
+        self.name_lengths = 0;
     }
 }
 
+/// The longest names share one bit.
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
 /// The reason phrase. `httparse` loses one with obs-text, so it is cut out here.
-fn reason(head: &[u8]) -> Range<usize> {
-    let line_end = memchr(b'\r', head).unwrap_or(head.len());
-    (STATUS_CODE_END + 1).min(line_end)..line_end
+fn reason(head: &[u8]) -> Span {
+    reason_before(memchr(b'\r', head).unwrap_or(head.len()))
+}
+
+/// The reason phrase of a status line that ends there.
+fn reason_before(line_end: usize) -> Span {
+    Span::new((STATUS_CODE_END + 1).min(line_end), line_end)
 }
 
 /// Where `part`, a slice that `httparse` cut out of `head`, begins and ends in it.
-fn place(head: &[u8], part: &[u8]) -> Range<usize> {
+fn place(head: &[u8], part: &[u8]) -> Span {
     let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
     // An empty part may be a constant that lies elsewhere: no offset is to be made of that.
-    if start > head.len() { 0..0 } else { start..start + part.len() }
+    if start > head.len() { Span::default() } else { Span::new(start, start + part.len()) }
 }

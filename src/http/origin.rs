@@ -20,6 +20,8 @@ pub struct Origin {
     base_path: Box<[u8]>,
     target_end: Box<[u8]>,
     default_headers: Box<[DefaultHeader]>,
+    /// The lines of all of them, for the many requests that override none.
+    all_lines: Box<[u8]>,
     /// The default headers that say `Connection: close`.
     closing: HeaderSet,
     request_capacity: usize,
@@ -59,7 +61,9 @@ impl Origin {
             headers.push(DefaultHeader { line, name_len: name.len() });
             closing |= HeaderSet::from(field::says_close(name, value)) << index;
         }
+        let all_lines = headers.iter().map(|header| &header.line[..]).collect::<Vec<_>>().concat();
         let origin = Self {
+            all_lines: all_lines.into(),
             base_path: base_path.into(),
             target_end: [b" HTTP/1.1\r\nHost: ", host, b"\r\n"].concat().into(),
             default_headers: headers.into(),
@@ -88,10 +92,17 @@ impl Origin {
 
     /// The default header that a header of this name takes the place of, if there is one.
     pub(super) fn overridden_by(&self, name: &[u8]) -> HeaderSet {
-        // Slices of different length are told apart by their length alone.
-        let same =
-            |header: &DefaultHeader| header.line[..header.name_len].eq_ignore_ascii_case(name);
+        let same = |header: &DefaultHeader| {
+            // The length settles it for most.
+            header.name_len == name.len()
+                && header.line[..header.name_len].eq_ignore_ascii_case(name)
+        };
         self.default_headers.iter().position(same).map_or(0, |index| 1 << index)
+    }
+
+    /// The lines of all default headers in one piece.
+    pub(super) fn all_lines(&self) -> &[u8] {
+        &self.all_lines
     }
 
     /// The lines of the default headers that are not overridden.

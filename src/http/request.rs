@@ -313,10 +313,7 @@ impl Request {
     fn write_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         let mut out = self.header_writer()?;
         field::check_header(name, value)?;
-        out.put(name)?;
-        out.put(b": ")?;
-        out.put(value)?;
-        out.put(b"\r\n")?;
+        out.put_line(name, value)?;
         self.state.len = out.at;
         self.state.phase = Phase::Header;
         self.state.overridden |= self.origin.overridden_by(name);
@@ -413,6 +410,10 @@ impl Request {
     fn head_writer(&mut self) -> Result<Writer<'_>, Status> {
         let at = self.header_writer()?.at;
         let mut out = Writer { buf: &mut self.buf, at };
+        if self.state.overridden == 0 {
+            out.put(self.origin.all_lines())?;
+            return Ok(out);
+        }
         for line in self.origin.default_lines(self.state.overridden) {
             out.put(line)?;
         }
@@ -459,6 +460,19 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Status> {
         self.skip(bytes.len())?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes a whole header line, or nothing.
+    fn put_line(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
+        let line = self.skip(name.len() + value.len() + b": \r\n".len())?;
+        let (name_part, rest) = line.split_at_mut(name.len());
+        let (colon, rest) = rest.split_at_mut(2);
+        let (value_part, end) = rest.split_at_mut(value.len());
+        name_part.copy_from_slice(name);
+        colon.copy_from_slice(b": ");
+        value_part.copy_from_slice(value);
+        end.copy_from_slice(b"\r\n");
         Ok(())
     }
 

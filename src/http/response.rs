@@ -109,7 +109,7 @@ impl Response {
 
     /// The reason phrase as it was sent, empty when there was none (RFC 9112 section 4).
     pub fn reason(&self) -> &[u8] {
-        self.part(&self.head.reason)
+        self.head.reason.of(self.buf.filled())
     }
 
     /// The number of fields in the head.
@@ -121,7 +121,8 @@ impl Response {
     /// the white space around it and may hold obs-text (RFC 9110 section 5.5).
     pub fn header(&self, index: usize) -> Option<(&[u8], &[u8])> {
         let field = self.head.fields.get(index)?;
-        Some((self.part(&field.name), self.part(&field.value)))
+        let bytes = self.buf.filled();
+        Some((field.name.of(bytes), field.value.of(bytes)))
     }
 
     /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
@@ -131,7 +132,7 @@ impl Response {
 
     /// The whole body in one piece, without chunk framing.
     pub fn body(&self) -> &[u8] {
-        self.part(&self.body)
+        &self.buf.filled()[self.body.clone()]
     }
 
     /// The body and the [`TAIL`](crate::buf::TAIL) zero bytes behind it.
@@ -184,18 +185,19 @@ impl Response {
     /// The values of all fields called `name`, in order.
     pub(super) fn values_of(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         // The length settles it for most, without a look at the bytes.
-        let fields = self.head.fields.iter().filter(move |field| field.name.len() == name.len());
-        let named = fields.filter(move |field| self.part(&field.name).eq_ignore_ascii_case(name));
-        named.map(|field| self.part(&field.value))
+        let fields = match self.head.may_have_name_of(name.len()) {
+            true => &self.head.fields[..],
+            false => &[],
+        };
+        let bytes = self.buf.filled();
+        let fields = fields.iter().filter(move |field| field.name.len() == name.len());
+        let named = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
+        named.map(move |field| field.value.of(bytes))
     }
 
     /// The body ends at offset `end`, and with it the response.
     pub(super) fn finish(&mut self, end: usize) {
         self.body.end = end;
         self.buf.seal(end);
-    }
-
-    fn part(&self, range: &Range<usize>) -> &[u8] {
-        &self.buf.filled()[range.clone()]
     }
 }

@@ -158,6 +158,7 @@ int main(int argc, char **argv) {
     vp_request_free(request);
     OK(vp_pool_close(pool));
     double most = argc > 5 ? atof(argv[5]) : 1e9;
-    if (all > most + 0.01) CHECK_FAIL("%.2f system calls for each request, the most is %.2f", all, most);
+    if (all > most + 0.01)
+        CHECK_FAIL("%.2f system calls for each request, the most is %.2f", all, most);
     return 0;
 }
