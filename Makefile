@@ -20,7 +20,7 @@ CONFIGURED_ASAN := build/asan/CMakeCache.txt
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-rust test-c test-sanitize lint fuzz soak install clean
+.PHONY: help library demo test test-rust test-c test-sanitize lint bench fuzz soak install clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -50,6 +50,9 @@ test-c: $(CONFIGURED) ## The tests in C and C++, the examples, and the installed
 test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan and UBSan.
 	$(cmake) --build build/asan --parallel $(JOBS)
 	cd build/asan && $(ctest) --output-on-failure --parallel $(CTEST_JOBS) --label-regex sanitize
+
+bench: ## Compares with peers, in some 15 minutes; BENCH=--quick takes less than two.
+	@scripts/bench.sh $(cmake) $(BENCH)
 
 fuzz: ## Fuzzes the codec and the C functions, FUZZ_SECONDS (60) each; needs a nightly toolchain.
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)

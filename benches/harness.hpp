@@ -53,17 +53,17 @@ struct Options {
     std::string mode;
     std::string host = "localhost";
     unsigned port = 0;
-    std::string ca;              // empty: plaintext
+    std::string ca;                 // empty: plaintext
     std::string content = "order";  // order, body (16 KiB), chunked (4 KiB)
     unsigned connections = 1;
-    unsigned depth = 1;          // requests in flight
-    unsigned burst = 0;          // so many at a time, then a pause for their answers; 0: no bursts
+    unsigned depth = 1;  // requests in flight
+    unsigned burst = 0;  // so many at a time, then a pause for their answers; 0: no bursts
     unsigned threads = 1;
     std::uint64_t requests = 1000;
     std::uint64_t warm_up = 200;
-    unsigned idle_seconds = 0;   // afterwards, to see what idling costs
-    unsigned pause_us = 0;       // the longest random pause before a request; failures are counted
-    int pool_cpu = -1;           // where a client's own thread runs; -1: where the client does
+    unsigned idle_seconds = 0;  // afterwards, to see what idling costs
+    unsigned pause_us = 0;      // the longest random pause before a request; failures are counted
+    int pool_cpu = -1;          // where a client's own thread runs; -1: where the client does
 
     bool tls() const { return !ca.empty(); }
     std::string url() const {
@@ -78,22 +78,39 @@ inline Options Options::parse(int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i += 2) {
         std::string_view name = argv[i];
         std::string value = argv[i + 1];
-        auto number = [&] { return static_cast<unsigned>(std::strtoul(value.c_str(), nullptr, 10)); };
-        if (name == "--mode") o.mode = value;
-        else if (name == "--host") o.host = value;
-        else if (name == "--port") o.port = number();
-        else if (name == "--ca") o.ca = value;
-        else if (name == "--content") o.content = value;
-        else if (name == "--connections") o.connections = number();
-        else if (name == "--depth") o.depth = number();
-        else if (name == "--burst") o.burst = number();
-        else if (name == "--threads") o.threads = number();
-        else if (name == "--requests") o.requests = number();
-        else if (name == "--warm-up") o.warm_up = number();
-        else if (name == "--idle-seconds") o.idle_seconds = number();
-        else if (name == "--pause-us") o.pause_us = number();
-        else if (name == "--pool-cpu") o.pool_cpu = static_cast<int>(number());
-        else fail("no such option:", argv[i]);
+        auto number = [&] {
+            return static_cast<unsigned>(std::strtoul(value.c_str(), nullptr, 10));
+        };
+        if (name == "--mode")
+            o.mode = value;
+        else if (name == "--host")
+            o.host = value;
+        else if (name == "--port")
+            o.port = number();
+        else if (name == "--ca")
+            o.ca = value;
+        else if (name == "--content")
+            o.content = value;
+        else if (name == "--connections")
+            o.connections = number();
+        else if (name == "--depth")
+            o.depth = number();
+        else if (name == "--burst")
+            o.burst = number();
+        else if (name == "--threads")
+            o.threads = number();
+        else if (name == "--requests")
+            o.requests = number();
+        else if (name == "--warm-up")
+            o.warm_up = number();
+        else if (name == "--idle-seconds")
+            o.idle_seconds = number();
+        else if (name == "--pause-us")
+            o.pause_us = number();
+        else if (name == "--pool-cpu")
+            o.pool_cpu = static_cast<int>(number());
+        else
+            fail("no such option:", argv[i]);
     }
     return o;
 }
@@ -121,8 +138,11 @@ class Request {
   public:
     explicit Request(const std::string &content, std::uint64_t first_id)
         : is_order_(content == "order"),
-          path_(is_order_ ? ORDER_PATH : content == "body" ? BODY_PATH : CHUNKED_PATH) {
-        for (int at = 15; at >= 0; at--, first_id /= 10) id_[at] = static_cast<char>('0' + first_id % 10);
+          path_(is_order_           ? ORDER_PATH
+                : content == "body" ? BODY_PATH
+                                    : CHUNKED_PATH) {
+        for (int at = 15; at >= 0; at--, first_id /= 10)
+            id_[at] = static_cast<char>('0' + first_id % 10);
     }
 
     /// The next id, and with it the next time stamp.
@@ -135,8 +155,8 @@ class Request {
     bool is_order() const { return is_order_; }
     std::string_view method() const { return is_order_ ? "POST" : "GET"; }
     std::string_view path() const { return path_; }
-    std::string_view id() const { return {id_, 16}; }        // header X-Request-Id
-    std::string_view time() const { return {time_, 13}; }    // header X-Timestamp
+    std::string_view id() const { return {id_, 16}; }      // header X-Request-Id
+    std::string_view time() const { return {time_, 13}; }  // header X-Timestamp
     std::string_view body() const {
         return is_order_ ? std::string_view(body_, sizeof body_ - 1) : std::string_view();
     }
@@ -172,7 +192,8 @@ struct Answered {
 
 inline bool is_right(const Request &request, const Answer &answer) {
     if (answer.status != 200) return false;
-    if (!request.is_order()) return answer.body.size() == (request.path() == BODY_PATH ? 16384 : 4096);
+    if (!request.is_order())
+        return answer.body.size() == (request.path() == BODY_PATH ? 16384 : 4096);
     return !answer.count.empty() && answer.body.size() > 40 &&
            std::memcmp(answer.body.data() + 18, request.id().data(), 16) == 0;
 }
@@ -187,8 +208,8 @@ struct Record {
 
 /// When the last send on a socket returned, as the library in preload.c saw it; null without it.
 inline const std::atomic<std::uint64_t> *last_send_ns() {
-    static auto *at = static_cast<const std::atomic<std::uint64_t> *>(
-        dlsym(RTLD_DEFAULT, "bench_last_send_ns"));
+    static auto *at =
+        static_cast<const std::atomic<std::uint64_t> *>(dlsym(RTLD_DEFAULT, "bench_last_send_ns"));
     return at;
 }
 
@@ -242,10 +263,14 @@ class Engine {
         record_ = {};
         record_.latency_ns.reserve(requests);
         if (last_send_ns() != nullptr) record_.wire_ns.reserve(requests);
-        if (options_.burst > 0) bursts(requests);
-        else if (options_.depth == 1) one_by_one(requests);
-        else if (options_.threads > 1) keep_in_flight(requests);
-        else keep_going(requests);
+        if (options_.burst > 0)
+            bursts(requests);
+        else if (options_.depth == 1)
+            one_by_one(requests);
+        else if (options_.threads > 1)
+            keep_in_flight(requests);
+        else
+            keep_going(requests);
         return std::move(record_);
     }
 
@@ -377,7 +402,8 @@ int run(const Options &options) {
     auto all = [&](std::uint64_t requests) {
         std::vector<std::thread> threads;
         for (unsigned i = 1; i < options.threads; i++)
-            threads.emplace_back([&, i] { records[i] = engines[i]->run(requests / options.threads); });
+            threads.emplace_back(
+                [&, i] { records[i] = engines[i]->run(requests / options.threads); });
         records[0] = engines[0]->run(requests / options.threads);
         for (auto &thread : threads) thread.join();
     };
@@ -395,7 +421,8 @@ int run(const Options &options) {
     }
     Record sum;
     for (auto &record : records) {
-        sum.latency_ns.insert(sum.latency_ns.end(), record.latency_ns.begin(), record.latency_ns.end());
+        sum.latency_ns.insert(sum.latency_ns.end(), record.latency_ns.begin(),
+                              record.latency_ns.end());
         sum.wire_ns.insert(sum.wire_ns.end(), record.wire_ns.begin(), record.wire_ns.end());
         sum.failed += record.failed;
     }
@@ -403,7 +430,8 @@ int run(const Options &options) {
     print("wire_ns", sum.wire_ns);
     std::printf("elapsed_ns %lu\nuser_us %lu\nsys_us %lu\nfailed %lu\n", elapsed,
                 after.user_us - before.user_us, after.sys_us - before.sys_us, sum.failed);
-    std::printf("rss_before_kib %lu\nrss_open_kib %lu\nidle_us %lu\n", rss_before, rss_open, idle_us);
+    std::printf("rss_before_kib %lu\nrss_open_kib %lu\nidle_us %lu\n", rss_before, rss_open,
+                idle_us);
     return 0;
 }
 

@@ -30,11 +30,21 @@ extern void *__libc_memalign(size_t, size_t);
 
 #define COUNT() atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed)
 
-void *malloc(size_t size) { return COUNT(), __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { return COUNT(), __libc_calloc(count, size); }
-void *realloc(void *at, size_t size) { return COUNT(), __libc_realloc(at, size); }
-void *memalign(size_t align, size_t size) { return COUNT(), __libc_memalign(align, size); }
-void *aligned_alloc(size_t align, size_t size) { return COUNT(), __libc_memalign(align, size); }
+void *malloc(size_t size) {
+    return COUNT(), __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) {
+    return COUNT(), __libc_calloc(count, size);
+}
+void *realloc(void *at, size_t size) {
+    return COUNT(), __libc_realloc(at, size);
+}
+void *memalign(size_t align, size_t size) {
+    return COUNT(), __libc_memalign(align, size);
+}
+void *aligned_alloc(size_t align, size_t size) {
+    return COUNT(), __libc_memalign(align, size);
+}
 int posix_memalign(void **out, size_t align, size_t size) {
     *out = (COUNT(), __libc_memalign(align, size));
     return *out == NULL ? 12 : 0;
@@ -66,14 +76,16 @@ static int is_socket(int fd) {
 }
 
 /* C knows no cast from an object's address to a function's; POSIX asks for this way. */
-#define PASS_ON(name, ...)                                                                         \
-    static __typeof__(&name) real;                                                                 \
-    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, #name);                                   \
-    ssize_t sent = real(__VA_ARGS__);                                                              \
-    if (is_socket(fd)) stamp();                                                                    \
+#define PASS_ON(name, ...)                                       \
+    static __typeof__(&name) real;                               \
+    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, #name); \
+    ssize_t sent = real(__VA_ARGS__);                            \
+    if (is_socket(fd)) stamp();                                  \
     return sent
 
-ssize_t send(int fd, const void *data, size_t size, int flags) { PASS_ON(send, fd, data, size, flags); }
+ssize_t send(int fd, const void *data, size_t size, int flags) {
+    PASS_ON(send, fd, data, size, flags);
+}
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     PASS_ON(sendmsg, fd, message, flags);
 }
@@ -81,5 +93,9 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
                socklen_t length) {
     PASS_ON(sendto, fd, data, size, flags, to, length);
 }
-ssize_t write(int fd, const void *data, size_t size) { PASS_ON(write, fd, data, size); }
-ssize_t writev(int fd, const struct iovec *parts, int count) { PASS_ON(writev, fd, parts, count); }
+ssize_t write(int fd, const void *data, size_t size) {
+    PASS_ON(write, fd, data, size);
+}
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    PASS_ON(writev, fd, parts, count);
+}

@@ -69,16 +69,18 @@ def shapes(result):
         table(["client", "ratio"], [[name, cell(gain)] for name, gain in result["engines"].items()])
     for transport, rows in result.get("scale", {}).items():
         print(f"I, {transport}: p50 of one order beside idle connections, by that with one\n")
-        table(["client", "connections", "p50 ratio", "KiB each", "idle CPU"],
+        table(["client", "connections", "p50 ratio", "KiB for each more", "idle CPU"],
               [[row["client"], str(row["connections"]), cell(row["p50"]),
-                f"{row['kib_each']:.0f}", f"{row['idle_cpu']:.2%}"] for row in rows])
+                "–" if row["kib_each"] is None else f"{row['kib_each']:.0f}",
+                f"{row['idle_cpu']:.2%}"] for row in rows])
 
 
 def main():
     result = json.load(open(sys.argv[1]))
     machine = result["machine"]
-    print(f"{result['date']}, {machine['cpus']} CPUs ({machine['cpu']}), Linux {machine['kernel']}, "
-          f"{result['rounds']} rounds, {', '.join(machine['comforts']) or 'no comforts'}\n")
+    comforts = ", ".join(machine["comforts"]) or "no comforts"
+    print(f"{result['date']}, {machine['cpus']} CPUs ({machine['cpu']}), "
+          f"Linux {machine['kernel']}, {result['rounds']} rounds, {comforts}\n")
     ratios(result)
     details(result)
     counts(result)

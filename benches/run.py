@@ -182,6 +182,7 @@ class Bench:
         venue = Venue(self.bin, self.certificates if tls else None)
         table = []
         for client in (c for c in self.clients if c.scales):
+            alone_kib = None
             for number in scenarios.CONNECTIONS[::4 if self.quick else 1]:
                 pairs = []
                 for _ in range(self.rounds):
@@ -192,9 +193,11 @@ class Bench:
                 seconds = 1 if self.quick else 5
                 idle = self.run(client, base, venue, connections=number,
                                 **{"idle-seconds": seconds})
+                grown_kib = idle.rss_open_kib - idle.rss_before_kib
+                alone_kib = alone_kib or grown_kib
                 table.append({
                     "client": client.name, "connections": number, "p50": spread(pairs),
-                    "kib_each": (idle.rss_open_kib - idle.rss_before_kib) / number,
+                    "kib_each": (grown_kib - alone_kib) / (number - 1) if number > 1 else None,
                     "idle_cpu": idle.idle_us / (seconds * 1e6)})
         venue.close()
         return table
@@ -266,7 +269,8 @@ def make_certificates(work):
         "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-out", "leaf.pem", "-days", "2", "-extfile", "extensions")
-    (work / "server.pem").write_text((work / "leaf.pem").read_text() + (work / "ca.pem").read_text())
+    chain = (work / "leaf.pem").read_text() + (work / "ca.pem").read_text()
+    (work / "server.pem").write_text(chain)
     return work
 
 

@@ -264,9 +264,12 @@ int main(int argc, char **argv) {
         int count = epoll_wait(venue.epoll, events, 64, venue.idle_close_us > 0 ? 1 : -1);
         for (int i = 0; i < count; i++) {
             void *who = events[i].data.ptr;
-            if (who == &listener) venue.accept_from(listener);
-            else if (who == &input) open = false;
-            else venue.serve(static_cast<Connection *>(who));
+            if (who == &listener)
+                venue.accept_from(listener);
+            else if (who == &input)
+                open = false;
+            else
+                venue.serve(static_cast<Connection *>(who));
         }
         if (venue.idle_close_us > 0) venue.close_idle();
     }

@@ -39,6 +39,7 @@ fn sources() -> Vec<PathBuf> {
     all.extend(files("tests", &[".rs", ".c", ".cpp", ".h"]));
     all.extend(files("c_examples", &[".c", ".cpp", ".h", ".hpp"]));
     all.extend(files("include", &[".hpp"]));
+    all.extend(files("benches", &[".c", ".cpp", ".hpp", ".py", ".rs"]));
     all.extend(fuzz());
     all
 }

@@ -20,7 +20,9 @@ class Raw {
     static void prepare(const Options &) {}
 
     explicit Raw(const Options &options)
-        : spin_(options.mode == "spin"), alone_(options.connections == 1), lines_(options.connections) {
+        : spin_(options.mode == "spin"),
+          alone_(options.connections == 1),
+          lines_(options.connections) {
         if (options.tls()) {
             tls_ = SSL_CTX_new(TLS_client_method());
             SSL_CTX_set_verify(tls_, SSL_VERIFY_PEER, nullptr);
@@ -38,7 +40,8 @@ class Raw {
         idle_.pop_back();
         std::memcpy(line.bytes.data() + line.id_at, request.id().data(), 16);
         std::memcpy(line.bytes.data() + line.time_at, request.time().data(), 13);
-        if (request.is_order()) std::memcpy(line.bytes.data() + line.body_id_at, request.id().data(), 16);
+        if (request.is_order())
+            std::memcpy(line.bytes.data() + line.body_id_at, request.id().data(), 16);
         line.tag = tag;
         line.busy = true;
         send_all(line);
@@ -79,7 +82,8 @@ class Raw {
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<std::uint16_t>(options.port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (connect(line.fd, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0) fail("connect");
+        if (connect(line.fd, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0)
+            fail("connect");
         int one = 1;
         setsockopt(line.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (tls_ != nullptr) {
@@ -101,7 +105,10 @@ class Raw {
     void learn(const Options &options, Line &line) {
         Request request(options.content, 1);
         std::string &out = line.bytes;
-        out.append(request.method()).append(" ").append(request.path()).append(" HTTP/1.1\r\nHost: ");
+        out.append(request.method())
+            .append(" ")
+            .append(request.path())
+            .append(" HTTP/1.1\r\nHost: ");
         out.append(options.host).append(":").append(std::to_string(options.port)).append("\r\n");
         for (const Header &header : DEFAULT_HEADERS)
             out.append(header.name).append(": ").append(header.value).append("\r\n");
@@ -111,7 +118,9 @@ class Raw {
         line.time_at = out.size();
         out.append(request.time()).append("\r\n");
         if (request.is_order())
-            out.append("Content-Length: ").append(std::to_string(request.body().size())).append("\r\n");
+            out.append("Content-Length: ")
+                .append(std::to_string(request.body().size()))
+                .append("\r\n");
         out.append("\r\n");
         line.body_id_at = out.size() + 17;
         out.append(request.body());
@@ -129,8 +138,10 @@ class Raw {
             if (end == std::string_view::npos) continue;
             line.head_size = end + 4;
             std::size_t length = have.find("Content-Length: ");
-            if (length < end) line.size = line.head_size + std::strtoul(&line.answer[length + 16], nullptr, 10);
-            else if (have.find("\r\n0\r\n\r\n") != std::string_view::npos) line.size = line.have;
+            if (length < end)
+                line.size = line.head_size + std::strtoul(&line.answer[length + 16], nullptr, 10);
+            else if (have.find("\r\n0\r\n\r\n") != std::string_view::npos)
+                line.size = line.have;
             std::size_t count = have.find(COUNT_HEADER);
             line.count = have.substr(count + COUNT_HEADER.size() + 2, 1);
         }
@@ -140,21 +151,24 @@ class Raw {
 
     void send_all(Line &line) {
         long size = static_cast<long>(line.bytes.size());
-        long sent = line.tls == nullptr ? send(line.fd, line.bytes.data(), line.bytes.size(), MSG_NOSIGNAL)
-                                        : SSL_write(line.tls, line.bytes.data(), static_cast<int>(size));
+        long sent = line.tls == nullptr
+                        ? send(line.fd, line.bytes.data(), line.bytes.size(), MSG_NOSIGNAL)
+                        : SSL_write(line.tls, line.bytes.data(), static_cast<int>(size));
         if (sent != size) fail("send");
     }
 
     bool receive(Line &line) {
         std::size_t room = sizeof line.answer - line.have;
-        long got = line.tls == nullptr ? recv(line.fd, line.answer + line.have, room, 0)
-                                       : SSL_read(line.tls, line.answer + line.have, static_cast<int>(room));
+        long got = line.tls == nullptr
+                       ? recv(line.fd, line.answer + line.have, room, 0)
+                       : SSL_read(line.tls, line.answer + line.have, static_cast<int>(room));
         if (got > 0) {
             line.have += static_cast<std::size_t>(got);
             return true;
         }
-        bool again = line.tls == nullptr ? got < 0 && errno == EAGAIN
-                                         : SSL_get_error(line.tls, static_cast<int>(got)) == SSL_ERROR_WANT_READ;
+        bool again = line.tls == nullptr
+                         ? got < 0 && errno == EAGAIN
+                         : SSL_get_error(line.tls, static_cast<int>(got)) == SSL_ERROR_WANT_READ;
         if (!again) fail("the connection is gone");
         return false;
     }

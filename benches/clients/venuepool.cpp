@@ -1,7 +1,7 @@
 // venuepool, through its C ABI, as an engine would use it.
 //
-// Modes: poll and wait (caller drive; wait sleeps in the kernel), callback, sleep (thread drive, the
-// engine sleeps in vp_pool_wait), busy (the pool thread never sleeps, the engine spins).
+// Modes: poll and wait (caller drive; wait sleeps in the kernel), callback, sleep (thread drive,
+// where the engine sleeps in vp_pool_wait), busy (the pool thread never sleeps, the engine spins).
 #include "../harness.hpp"
 
 #include <semaphore.h>
@@ -16,7 +16,9 @@ void ok(vp_status status) {
     if (status != VP_OK) fail("venuepool:", vp_status_name(status));
 }
 
-vp_str str(std::string_view text) { return {text.data(), text.size()}; }
+vp_str str(std::string_view text) {
+    return {text.data(), text.size()};
+}
 
 vp_pool *open_pool(const Options &options) {
     vp_config *config = nullptr;
@@ -29,7 +31,8 @@ vp_pool *open_pool(const Options &options) {
     if (options.mode == "poll" || options.mode == "wait")
         ok(vp_config_set_drive(config, VP_DRIVE_CALLER));
     if (options.mode == "busy") ok(vp_config_set_busy_poll(config, true));
-    if (options.pool_cpu >= 0) ok(vp_config_set_cpu(config, static_cast<std::uint32_t>(options.pool_cpu)));
+    if (options.pool_cpu >= 0)
+        ok(vp_config_set_cpu(config, static_cast<std::uint32_t>(options.pool_cpu)));
     if (options.tls()) {
         std::FILE *file = std::fopen(options.ca.c_str(), "r");
         char text[16384];
@@ -53,7 +56,8 @@ class Venuepool {
     explicit Venuepool(const Options &options)
         : pool_(shared != nullptr ? shared : open_pool(options)),
           spins_(options.mode == "poll" || options.mode == "busy"),
-          tolerant_(options.pause_us > 0), requests_(options.depth) {
+          tolerant_(options.pause_us > 0),
+          requests_(options.depth) {
         sem_init(&called_, 0, 0);
         for (vp_request *&request : requests_) {
             ok(vp_request_new(pool_, &request));
@@ -92,7 +96,8 @@ class Venuepool {
                 continue;
             }
             done[0].struct_size = sizeof done[0];
-            int count = spins_ ? vp_pool_poll(pool_, done, 64) : vp_pool_wait(pool_, done, 64, 10'000'000'000);
+            int count = spins_ ? vp_pool_poll(pool_, done, 64)
+                               : vp_pool_wait(pool_, done, 64, 10'000'000'000);
             if (count < 0) fail("take:", vp_status_name(count));
             for (int i = 0; i < count; i++) {
                 tell(done[i]);
@@ -114,7 +119,8 @@ class Venuepool {
             vp_response_header_find(done.response, str(COUNT_HEADER), &count);
             answer = {done.http_status, {count.ptr, count.len}, {body.ptr, body.len}};
         } else {
-            std::fprintf(stderr, "venuepool: %s, %s\n", vp_outcome_name(done.outcome), vp_wire_name(done.wire_state));
+            std::fprintf(stderr, "venuepool: %s, %s\n", vp_outcome_name(done.outcome),
+                         vp_wire_name(done.wire_state));
         }
         return answered_(static_cast<unsigned>(done.user_data), answer);
     }
