@@ -180,6 +180,10 @@ impl Pool {
         self.grace_ns.fetch_min(until, Ordering::SeqCst);
         self.roster().close();
         self.ending.send_replace(true);
+        // Who serves a connection looks at the end only when there is news.
+        for slot in &self.slots {
+            slot.news.notify_one();
+        }
         self.alarm.rearm.notify_one();
     }
 

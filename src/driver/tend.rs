@@ -7,14 +7,12 @@
 //! A slot has one dial at a time. It is begun when the connection is lost, or before, when upkeep
 //! wants a replacement: then the old connection serves until the new one is live.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::watch;
 
 use super::Pool;
 use super::clock::now_ns;
@@ -69,7 +67,7 @@ async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
             // Nobody listens any more when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
-        dial = serve(&pool, slot, live.socket, &mut ending).await;
+        dial = serve(&pool, slot, live.socket).await;
     }
 }
 
@@ -111,14 +109,8 @@ async fn attempt(
 }
 
 /// Drives, or in caller drive looks after, live connections until there is none, and answers the
-/// dial that is to bring the next.
-async fn serve<'a>(
-    pool: &'a Pool,
-    slot: &'a Slot,
-    mut socket: Option<Watch>,
-    ending: &mut watch::Receiver<bool>,
-) -> Dial<'a> {
-    let mut ending_seen = false;
+/// dial that is to bring the next. The end of the pool is news of the slot, too.
+async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) -> Dial<'a> {
     // A replacement: first it is dialled, then it waits for the old one to finish its exchange.
     let mut dial: Option<Dial<'a>> = None;
     let mut next_socket = None;
@@ -138,6 +130,7 @@ async fn serve<'a>(
             pool.slot_is_up(slot);
         }
         tokio::select! {
+            biased; // An order would be drawn by lot otherwise, at a price, each time.
             // What is read after readiness was cleared, and before it is announced again, was there
             // when the slot looked: it looks until the socket has nothing.
             () = readable(socket.as_ref()) => {}
@@ -152,7 +145,6 @@ async fn serve<'a>(
                 next_socket = live.socket;
                 slot.replace(live.connection, fastrand::u64(..));
             }
-            _ = ending.wait_for(|ending| *ending), if !ending_seen => ending_seen = true,
         }
     }
 }
@@ -161,7 +153,8 @@ async fn serve<'a>(
 async fn readable(socket: Option<&Watch>) {
     match socket {
         Some(socket) => {
-            if let Ok(mut ready) = socket.readable().await {
+            // One task waits for this socket, so its waker can stay where the socket keeps it.
+            if let Ok(mut ready) = poll_fn(|context| socket.poll_read_ready(context)).await {
                 ready.clear_ready();
             }
         }
@@ -173,7 +166,7 @@ async fn readable(socket: Option<&Watch>) {
 async fn writable(socket: Option<&Watch>) {
     match socket {
         Some(socket) => {
-            if let Ok(mut ready) = socket.writable().await {
+            if let Ok(mut ready) = poll_fn(|context| socket.poll_write_ready(context)).await {
                 ready.clear_ready();
             }
         }
