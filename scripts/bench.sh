@@ -11,7 +11,7 @@ scripts/ensure-bench-tools.sh
 "$cmake" -S . -B "$out" -DCMAKE_BUILD_TYPE=Release -DVENUEPOOL_BUILD_BENCHES=ON \
     -DVENUEPOOL_BUILD_TESTS=OFF -DVENUEPOOL_BUILD_EXAMPLES=OFF \
     -DVENUEPOOL_CARGO_TARGET_DIR="$PWD/build/cargo" >"$out.log" 2>&1 || { cat "$out.log"; exit 1; }
-grep "^-- bench:" "$out.log" || true
+grep "^-- benches:" "$out.log" || true
 "$cmake" --build "$out" --target benches
 bin="$out/benches/bin"
 
