@@ -26,7 +26,7 @@ import scenarios
 from scenarios import CLIENTS, SCENARIOS
 
 NOISE = 0.08
-VENUE_CPU, CLIENT_CPU = 0, 1
+VENUE_CPU, CLIENT_CPU, POOL_CPU = 0, 1, 2
 TIMEOUT = 120
 
 
@@ -56,7 +56,7 @@ class Bench:
         self.rounds = arguments.rounds or (1 if arguments.quick else 6)
         self.certificates = make_certificates(work)
         chosen = arguments.clients.split(",") if arguments.clients else None
-        self.clients = [c for c in CLIENTS if self.path(c).exists()
+        self.clients = [c for c in CLIENTS if self.path(c).exists() and c.cpus <= os.cpu_count()
                         and (not chosen or c.name in chosen)]
 
     def path(self, client):
@@ -69,7 +69,7 @@ class Bench:
         if scenario.tls:
             options["ca"] = self.certificates / "ca.pem"
         if client.program == "venuepool" and client.options.get("mode") == "busy":
-            options["pool-cpu"] = 2 if os.cpu_count() > 2 else VENUE_CPU
+            options["pool-cpu"] = POOL_CPU
         flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         return ["taskset", "-c", str(CLIENT_CPU), str(self.path(client)), *flags]
 

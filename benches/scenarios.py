@@ -10,6 +10,7 @@ class Client:
     options: dict = dataclasses.field(default_factory=dict)
     many: bool = True      # can keep several requests in flight
     spins: bool = False    # never sleeps, so that its counts depend on how long it spins
+    cpus: int = 2          # fewer, and what is measured is how threads take turns
     scales: bool = False   # takes part in I
     engines: bool = False  # takes part in H
 
@@ -75,7 +76,7 @@ CLIENTS = [
     venuepool("wait", scales=True, engines=True),
     venuepool("callback", scales=True, engines=True),
     venuepool("sleep"),
-    venuepool("busy", spins=True),
+    venuepool("busy", spins=True, cpus=3),
     Client("nexus", "nexus"),
     Client("hyper", "hyper"),
     Client("reqwest", "reqwest"),
