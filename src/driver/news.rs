@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Pool;
 use super::clock::now_ns;
-use super::slot::Loss;
 use crate::completion::Completion;
 use crate::event::{Event, EventHook, EventKind};
 use crate::net::connect::DialError;
+use crate::pool::tenure::Loss;
 
 /// Who listens, and what they know.
 pub(super) struct News {

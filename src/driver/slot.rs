@@ -22,6 +22,7 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::net::connection::Connection;
 use crate::pool::backoff::{Backoff, Bounds};
+use crate::pool::tenure::{Loss, Tenure};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
 use crate::recycle::{Recycled, Shelf};
 
@@ -81,19 +82,6 @@ pub enum Fate {
     Replaced,
 }
 
-/// A connection that was given up.
-#[derive(Clone, Copy)]
-pub struct Loss {
-    /// Why.
-    pub reason: CloseReason,
-    /// How long it had lived, in nanoseconds.
-    pub lifetime_ns: u64,
-    /// Whether it had brought at least one response.
-    pub answered: bool,
-    /// Its replacement took over.
-    pub replaced: bool,
-}
-
 /// What the pool gives to each turn.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
@@ -145,24 +133,9 @@ struct Line {
     connection: Option<Connection>,
     /// A live connection that takes over as soon as no exchange is in flight.
     next: Option<(Connection, u64)>,
-    /// Counts the connections that this slot had.
-    epoch: u32,
-    upkeep: Upkeep,
+    /// How the connection came, what it needs, why it goes.
+    tenure: Tenure,
     in_flight: Option<InFlight>,
-    /// The connection has brought a response.
-    answered: bool,
-    /// The connection was found dead by a submitter; the slot's task has yet to clear it away.
-    doomed: Option<CloseReason>,
-    /// Why the connection is given up as soon as no exchange is in flight.
-    retire: Option<CloseReason>,
-    /// Why a replacement is wanted, which the slot's task has yet to dial.
-    replace: Option<CloseReason>,
-    /// A replacement was asked for.
-    replacing: bool,
-    /// When the socket was last seen to hold nothing.
-    looked_ns: u64,
-    /// Something may have come in that the exchange will not read: look when it is over.
-    look_again: bool,
     /// The connections that were given up, until the slot's task asks. At most two: the second is
     /// the replacement of the first.
     losses: VecDeque<Loss>,
@@ -191,7 +164,7 @@ impl Slot {
         let mut line = self.lock();
         line.put(connection, random, now_ns());
         line.fresh.get_or_insert_with(|| shelf.take());
-        line.epoch
+        line.tenure.epoch()
     }
 
     /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
@@ -205,7 +178,7 @@ impl Slot {
             }
             return;
         }
-        line.retire = line.replace.take().or(line.retire);
+        line.tenure.is_succeeded();
         line.next = Some((connection, random));
     }
 
@@ -217,10 +190,10 @@ impl Slot {
         policy: &Policy,
     ) -> Result<Started, NotStarted> {
         let mut line = self.lock();
-        let epoch = line.epoch;
+        let epoch = line.tenure.epoch();
         if let Err(reason) = line.ready(promise.submit_ns, policy) {
             if let Some(reason) = reason {
-                line.doomed = Some(reason);
+                line.tenure.doom(reason);
                 self.news.notify_one();
             }
             return Err(NotStarted { promise, epoch });
@@ -233,7 +206,7 @@ impl Slot {
         if let Some(fault) = &fault
             && connection.wire_state() == WireState::NotSent
         {
-            line.doomed = Some(fault.close_reason(true));
+            line.tenure.doom(fault.close_reason(true));
             self.news.notify_one();
             return Err(NotStarted { promise, epoch });
         }
@@ -254,8 +227,8 @@ impl Slot {
         {
             let mut line = self.lock();
             if line.in_flight.is_some() && now_ns() < setting.grace_ns {
-                line.look_again = true;
-                return Turn::idle(line.epoch);
+                line.tenure.may_have_news();
+                return Turn::idle(line.tenure.epoch());
             }
         }
         self.drive(setting)
@@ -267,7 +240,7 @@ impl Slot {
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
         let line = &mut *line;
-        let mut turn = Turn::idle(line.epoch);
+        let mut turn = Turn::idle(line.tenure.epoch());
         let Some(connection) = &mut line.connection else { return turn };
         let is_open = setting.grace_ns == NEVER;
         let reason = if let Some(in_flight) = &mut line.in_flight {
@@ -284,19 +257,12 @@ impl Slot {
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
             let in_flight = line.in_flight.take().expect("it was there a line ago");
             let reason = line.finish(self.index, in_flight, &stop, setting, now, &mut turn);
-            let look_again = std::mem::take(&mut line.look_again);
-            reason
-                .or_else(|| (!is_open).then_some(CloseReason::Shutdown))
-                .or(line.retire)
-                .or_else(|| look_again.then(|| line.look(now).err()).flatten())
-        } else if line.doomed.is_some() {
-            line.doomed
-        } else if !is_open {
-            Some(CloseReason::Shutdown)
-        } else if line.retire.is_some() {
-            line.retire
+            match reason.or(line.tenure.end(is_open)) {
+                None if line.tenure.take_news() => line.look(now).err(),
+                reason => reason,
+            }
         } else {
-            line.look(now).err()
+            line.tenure.end(is_open).or_else(|| line.look(now).err())
         };
         if let Some(reason) = reason {
             line.give_up(reason, is_open, now, &mut turn);
@@ -308,33 +274,26 @@ impl Slot {
     /// do about it, it is told here; a heartbeat is the caller's to send.
     pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, u64> {
         let mut line = self.lock();
-        if line.connection.is_none() || line.retire.is_some() {
+        if line.connection.is_none() {
             return Err(NEVER);
         }
-        let action = line.upkeep.action(&policy.rules, now, line.replacing)?;
-        match action {
-            Action::Replace(reason) => {
-                line.replace = Some(reason);
-                line.replacing = true;
-            }
-            // The end of the exchange is use, and the judgement is made anew.
-            _ if line.in_flight.is_some() => return Err(NEVER),
-            Action::Retire(reason) => line.retire = Some(reason),
-            Action::Heartbeat => return Ok(action),
+        let at_work = line.in_flight.is_some();
+        let action = line.tenure.judge(&policy.rules, now, at_work)?;
+        if action != Action::Heartbeat {
+            self.news.notify_one();
         }
-        self.news.notify_one();
         Ok(action)
     }
 
     /// Gives the connection up as soon as no exchange is in flight.
     pub fn retire(&self, reason: CloseReason) {
-        self.lock().retire = Some(reason);
+        self.lock().tenure.retire(reason);
         self.news.notify_one();
     }
 
     /// Whether a replacement is to be dialled.
     pub fn wants_replacement(&self) -> bool {
-        self.lock().replace.is_some()
+        self.lock().tenure.wants_replacement()
     }
 
     /// Ends whatever is here after a defect: the state cannot be trusted any more.
@@ -393,7 +352,7 @@ impl Slot {
 
     /// The epoch of the newest connection.
     pub fn epoch(&self) -> u32 {
-        self.lock().epoch
+        self.lock().tenure.epoch()
     }
 
     /// What is known of it.
@@ -402,8 +361,8 @@ impl Slot {
         Report {
             live: line.connection.is_some(),
             at_work: line.in_flight.as_ref().map(|f| f.promise.recipient.is_heartbeat()),
-            connections: line.epoch,
-            upkeep: line.upkeep,
+            connections: line.tenure.epoch(),
+            upkeep: *line.tenure.upkeep(),
             rtt_ns: line.rtt_ns,
             proven_ns: line.proven_ns,
             last_loss: line.last_loss,
@@ -428,16 +387,7 @@ impl Slot {
 impl Line {
     fn put(&mut self, connection: Connection, random: u64, now: u64) {
         self.connection = Some(connection);
-        self.epoch += 1;
-        self.upkeep = self.upkeep.next(now, random);
-        self.answered = false;
-        self.doomed = None;
-        self.retire = None;
-        self.replace = None;
-        self.replacing = false;
-        self.look_again = false;
-        // Nobody has looked yet.
-        self.looked_ns = 0;
+        self.tenure.begin(now, random);
         self.proven_ns = now;
     }
 
@@ -445,12 +395,10 @@ impl Line {
     /// so that neither a FIN eats the request nor stray bytes answer it. A look that was made only
     /// just now is not made again.
     fn ready(&mut self, now: u64, policy: &Policy) -> Result<(), Option<CloseReason>> {
-        // One that is about to be replaced may serve once more.
-        let is_over = self.retire.is_some() && self.next.is_none();
-        if self.doomed.is_some() || is_over || self.connection.is_none() {
+        if self.connection.is_none() || !self.tenure.may_serve(self.next.is_some()) {
             return Err(None);
         }
-        if now.saturating_sub(self.looked_ns) < policy.look_after_ns {
+        if !self.tenure.needs_look(now, policy.look_after_ns) {
             return Ok(());
         }
         self.look(now).map_err(Some)
@@ -458,7 +406,7 @@ impl Line {
 
     /// Looks whether the idle connection is as silent as it should be.
     fn look(&mut self, now: u64) -> Result<(), CloseReason> {
-        self.looked_ns = now;
+        self.tenure.looked(now);
         self.connection.as_mut().map_or(Ok(()), Connection::look_idle)
     }
 
@@ -475,8 +423,7 @@ impl Line {
         let mut connection = self.connection.take()?;
         let reason = stop.close_reason(&mut connection);
         self.fresh = Some(setting.shelf.take());
-        self.looked_ns = now;
-        self.upkeep.used(now);
+        self.tenure.used(now);
         if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, stop) {
             let (ended, lingering) = in_flight.linger(index, connection, stop, now);
             turn.ended = Some(ended);
@@ -489,22 +436,17 @@ impl Line {
         if matches!(stop, Stop::Answered(_)) {
             self.proven_ns = now;
             self.rtt_ns = rtt_ns;
-            // A server that announces limits does so from its first answer on.
-            if (!self.answered || self.upkeep.has_heard())
-                && let Some(recycled) = &ended.completion.response
-            {
-                let KeepAlive { timeout_ns, requests_left } = keep_alive(&recycled.response);
-                self.upkeep.heard(Announced { timeout_ns, requests_left });
+            if let Some(recycled) = &ended.completion.response {
+                self.tenure.answered(|| {
+                    let KeepAlive { timeout_ns, requests_left } = keep_alive(&recycled.response);
+                    Announced { timeout_ns, requests_left }
+                });
             }
-            self.answered = true;
         }
         turn.ended = Some(ended);
         let rules = &setting.policy.rules;
-        if rules.max_requests != 0 || self.upkeep.has_heard() {
-            turn.upkeep_ns = self.upkeep.action(rules, now, self.replacing).err().unwrap_or(now);
-        }
-        let is_used_up = self.upkeep.requests_left(rules) == 0;
-        reason.or(is_used_up.then_some(CloseReason::MaxRequests))
+        turn.upkeep_ns = self.tenure.next_look_ns(rules, now);
+        reason.or(self.tenure.used_up(rules))
     }
 
     fn give_up(&mut self, reason: CloseReason, is_open: bool, now: u64, turn: &mut Turn) {
@@ -512,16 +454,15 @@ impl Line {
             connection.end();
         }
         let next = self.next.take();
-        let lifetime_ns = now.saturating_sub(self.upkeep.born_ns());
         let replaced = is_open && next.is_some();
-        self.losses.push_back(Loss { reason, lifetime_ns, answered: self.answered, replaced });
+        self.losses.push_back(self.tenure.loss(reason, now, replaced));
         self.last_loss = Some(reason);
         turn.fate = Fate::Lost;
         match next {
             Some((connection, random)) if is_open => {
                 self.put(connection, random, now);
                 turn.fate = Fate::Replaced;
-                turn.epoch = self.epoch;
+                turn.epoch = self.tenure.epoch();
             }
             Some((connection, _)) => connection.end(),
             None => {}

@@ -15,15 +15,15 @@ use super::in_flight::Ended;
 use super::retry_after::retry_after;
 use crate::config::SuspendRule;
 use crate::error::{CloseReason, Outcome, Status};
+use crate::pool::pause::Pause;
 
 /// The pause of a pool, and what begins one.
 #[derive(Default)]
 pub(super) struct Suspension {
     rules: Vec<SuspendRule>,
-    /// 0 while there is no pause. Changed under the lock of `closes`, looked at without.
+    pause: Mutex<Pause>,
+    /// When it ends, for a look without the lock. 0 while there is no pause.
     until_ns: AtomicU64,
-    /// No connection is kept or dialled in this pause.
-    closes: Mutex<bool>,
     changed: Notify,
 }
 
@@ -44,17 +44,14 @@ impl Suspension {
 
     /// Ends the pause that ends at that moment; `false` when another one has begun meanwhile.
     fn end(&self, until_ns: u64) -> bool {
-        let mut closes = self.closes();
-        if self.until_ns() != until_ns {
-            return false;
-        }
-        *closes = false;
-        self.until_ns.store(0, Ordering::SeqCst);
-        true
+        let mut pause = self.pause();
+        let ended = pause.end(until_ns);
+        self.until_ns.store(pause.until_ns(), Ordering::SeqCst);
+        ended
     }
 
-    fn closes(&self) -> MutexGuard<'_, bool> {
-        self.closes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pause(&self) -> MutexGuard<'_, Pause> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,12 +89,11 @@ impl Pool {
     }
 
     fn begin_pause(&self, for_ns: u64, closes: bool) {
-        let until = now_ns().saturating_add(for_ns);
         let closes = {
-            let mut all_close = self.suspension.closes();
-            *all_close |= closes;
-            self.suspension.until_ns.fetch_max(until, Ordering::SeqCst);
-            *all_close
+            let mut pause = self.suspension.pause();
+            let closes = pause.begin(now_ns(), for_ns, closes);
+            self.suspension.until_ns.store(pause.until_ns(), Ordering::SeqCst);
+            closes
         };
         // Whoever joins the line looks at `until_ns` under the roster's lock: nobody slips in.
         let waiting = self.roster().take_waiting();
@@ -114,8 +110,8 @@ impl Pool {
     /// Waits until dialling is allowed.
     pub(super) async fn await_pause_without_connections(&self) {
         loop {
-            let left_ns = self.suspension.until_ns().saturating_sub(now_ns());
-            if left_ns == 0 || !*self.suspension.closes() {
+            let left_ns = self.suspension.pause().no_dial_ns(now_ns());
+            if left_ns == 0 {
                 return;
             }
             // It may be ended early: so it is looked at often enough, and seldom enough.

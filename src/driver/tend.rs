@@ -16,12 +16,13 @@ use std::time::Duration;
 
 use super::Pool;
 use super::clock::now_ns;
-use super::slot::{Loss, Slot};
+use super::slot::Slot;
 use super::thread::system;
 use crate::error::CloseReason;
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
+use crate::pool::tenure::Loss;
 
 /// Takes the report of each slot's first dial.
 pub(super) type Report = Sender<Result<(), DialError>>;
@@ -216,13 +217,7 @@ impl Pool {
     /// A connection was given up; what it did says whether to hurry with the next.
     fn slot_lost(&self, slot: &Slot, loss: &Loss) {
         self.stats.closed(loss.reason);
-        let mut backoff = slot.backoff();
-        backoff.lived(loss.lifetime_ns);
-        // What this side ended by itself says nothing against the venue.
-        if loss.answered || loss.reason.is_ours() {
-            backoff.proven();
-        }
-        drop(backoff);
+        slot.backoff().lost(loss);
         self.tell_lost(slot.index, loss);
     }
 

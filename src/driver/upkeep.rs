@@ -18,14 +18,8 @@ use super::slot::Slot;
 use crate::completion::Completion;
 use crate::config::Heartbeat;
 use crate::net::watch::watch_socket;
-use crate::pool::upkeep::Action;
+use crate::pool::upkeep::{Action, most_beating};
 use crate::recycle::Recycled;
-
-/// One in so many slots may be beating at a time, so that orders find the others free.
-const BEATING_SHARE: u32 = 4;
-
-/// How long a heartbeat that is due waits for its turn, at least, in nanoseconds.
-const TURN_NS: u64 = 1_000_000;
 
 /// The heartbeat of a pool, ready to be sent, and when upkeep looks next.
 pub(super) struct Beats {
@@ -77,8 +71,8 @@ impl Pool {
     /// Sends a heartbeat if the slot is idle, and answers when to look again.
     fn beat(self: &Arc<Self>, slot: &Slot) -> u64 {
         let Some(beat) = &self.beats.request else { return NEVER };
-        let soon = now_ns().saturating_add((self.policy.rules.heartbeat_ns / 50).max(TURN_NS));
-        let most = (self.slots() / BEATING_SHARE).max(1);
+        let soon = now_ns().saturating_add(self.policy.rules.beat_turn_ns());
+        let most = most_beating(self.slots());
         if self.suspension.is_on(now_ns()) || self.beats.beating.load(Ordering::Relaxed) >= most {
             return soon;
         }

@@ -4,6 +4,8 @@
 //! which doubles with each try. Full jitter spreads the re-dials of many pools that lost the same
 //! venue at the same moment better than any fixed or half-fixed delay does.
 
+use super::tenure::Loss;
+
 /// The two bounds of the ceiling, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -48,6 +50,15 @@ impl Backoff {
     /// As [`Backoff::proven`], judged by how long the connection lived.
     pub fn lived(&mut self, lifetime_ns: u64) {
         if lifetime_ns >= self.bounds.max_ns {
+            self.proven();
+        }
+    }
+
+    /// The connection is gone; what it did says whether to hurry with the next.
+    pub fn lost(&mut self, loss: &Loss) {
+        self.lived(loss.lifetime_ns);
+        // What this side ended by itself says nothing against the venue.
+        if loss.answered || loss.reason.is_ours() {
             self.proven();
         }
     }

@@ -6,5 +6,7 @@
 
 pub mod backoff;
 pub mod dial_limit;
+pub mod pause;
 pub mod roster;
+pub mod tenure;
 pub mod upkeep;

@@ -1,0 +1,245 @@
+//! The tenure of a slot's connection: how it came, whether it may serve, why it goes and what
+//! follows it.
+//!
+//! ```text
+//!   begin ──► serves ──► doomed: found dead, gone at the next turn
+//!                    ──► retires: gone as soon as no exchange is in flight
+//!                    ──► is to be replaced ──► succeeded: retires, and may serve until then
+//! ```
+//!
+//! It knows neither the connection nor the exchange on it: whoever holds them says what happened.
+//! Times are nanoseconds on any clock that never goes back.
+
+use super::upkeep::{Action, Announced, Rules, Upkeep};
+use crate::error::CloseReason;
+
+/// No such moment.
+const NEVER: u64 = u64::MAX;
+
+/// A connection that was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Why.
+    pub reason: CloseReason,
+    /// How long it had lived, in nanoseconds.
+    pub lifetime_ns: u64,
+    /// Whether it had brought at least one response.
+    pub answered: bool,
+    /// Its replacement took over.
+    pub replaced: bool,
+}
+
+/// What is known of the connection that a slot has, or had last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tenure {
+    /// Counts the connections that this slot had.
+    epoch: u32,
+    upkeep: Upkeep,
+    /// The connection has brought a response.
+    answered: bool,
+    /// The connection was found dead by a submitter; the slot's task has yet to clear it away.
+    doomed: Option<CloseReason>,
+    /// Why the connection is given up as soon as no exchange is in flight.
+    retire: Option<CloseReason>,
+    /// Why a replacement is wanted, which the slot's task has yet to dial.
+    replace: Option<CloseReason>,
+    /// A replacement was asked for.
+    replacing: bool,
+    /// When the socket was last seen to hold nothing.
+    looked_ns: u64,
+    /// Something may have come in that the exchange will not read: look when it is over.
+    look_again: bool,
+}
+
+impl Tenure {
+    /// A new connection takes the slot. `random` is uniform over all of `u64`.
+    pub fn begin(&mut self, now_ns: u64, random: u64) {
+        // All else is of the old connection, also the last look: nobody has looked at this one yet.
+        let (epoch, upkeep) = (self.epoch + 1, self.upkeep.next(now_ns, random));
+        *self = Self { epoch, upkeep, ..Self::default() };
+    }
+
+    /// The number of the connection in its slot, from 1; 0 before the first.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// When it came up, how many exchanges it carried, when the last one ended.
+    pub fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
+    }
+
+    /// Whether a request may be sent on it, for all that is known. `has_next`: its replacement is
+    /// live and waits.
+    pub fn may_serve(&self, has_next: bool) -> bool {
+        // One that is about to be replaced may serve once more.
+        let is_over = self.retire.is_some() && !has_next;
+        self.doomed.is_none() && !is_over
+    }
+
+    /// Whether the last look at it is too old to send without another.
+    pub fn needs_look(&self, now_ns: u64, look_after_ns: u64) -> bool {
+        now_ns.saturating_sub(self.looked_ns) >= look_after_ns
+    }
+
+    /// Its socket is looked at now.
+    pub fn looked(&mut self, now_ns: u64) {
+        self.looked_ns = now_ns;
+    }
+
+    /// Somebody could not look because of the exchange: look when it is over.
+    pub fn may_have_news(&mut self) {
+        self.look_again = true;
+    }
+
+    /// Whether a look was put off; answered once.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.look_again)
+    }
+
+    /// A submitter found it dead.
+    pub fn doom(&mut self, reason: CloseReason) {
+        self.doomed = Some(reason);
+    }
+
+    /// It is to be given up as soon as no exchange is in flight.
+    pub fn retire(&mut self, reason: CloseReason) {
+        self.retire = Some(reason);
+    }
+
+    /// Whether a replacement is to be dialled.
+    pub fn wants_replacement(&self) -> bool {
+        self.replace.is_some()
+    }
+
+    /// Its replacement is live: it retires for the reason for which that was wanted.
+    pub fn is_succeeded(&mut self) {
+        self.retire = self.replace.take().or(self.retire);
+    }
+
+    /// What it needs now, or when to look again at the latest. What is not a heartbeat is noted
+    /// here, for the next turn. `at_work`: an exchange is in flight.
+    pub fn judge(&mut self, rules: &Rules, now_ns: u64, at_work: bool) -> Result<Action, u64> {
+        if self.retire.is_some() {
+            return Err(NEVER);
+        }
+        let action = self.upkeep.action(rules, now_ns, self.replacing)?;
+        match action {
+            Action::Replace(reason) => {
+                self.replace = Some(reason);
+                self.replacing = true;
+            }
+            // The end of the exchange is use, and the judgement is made anew.
+            _ if at_work => return Err(NEVER),
+            Action::Retire(reason) => self.retire = Some(reason),
+            Action::Heartbeat => {}
+        }
+        Ok(action)
+    }
+
+    /// An exchange on it has ended, and all that had come in was read.
+    pub fn used(&mut self, now_ns: u64) {
+        self.looked_ns = now_ns;
+        self.upkeep.used(now_ns);
+    }
+
+    /// It brought a response, which may announce limits.
+    pub fn answered(&mut self, announced: impl FnOnce() -> Announced) {
+        // A server that announces limits does so from its first answer on.
+        if !self.answered || self.upkeep.has_heard() {
+            self.upkeep.heard(announced());
+        }
+        self.answered = true;
+    }
+
+    /// When upkeep must look at it, if the last exchange can have made that sooner.
+    pub fn next_look_ns(&self, rules: &Rules, now_ns: u64) -> u64 {
+        if rules.max_requests == 0 && !self.upkeep.has_heard() {
+            return NEVER;
+        }
+        self.upkeep.action(rules, now_ns, self.replacing).err().unwrap_or(now_ns)
+    }
+
+    /// Why it goes when it has carried its last request.
+    pub fn used_up(&self, rules: &Rules) -> Option<CloseReason> {
+        (self.upkeep.requests_left(rules) == 0).then_some(CloseReason::MaxRequests)
+    }
+
+    /// Why it goes now that no exchange is in flight, if so.
+    pub fn end(&self, is_open: bool) -> Option<CloseReason> {
+        let shutdown = (!is_open).then_some(CloseReason::Shutdown);
+        self.doomed.or(shutdown).or(self.retire)
+    }
+
+    /// It is given up.
+    pub fn loss(&self, reason: CloseReason, now_ns: u64, replaced: bool) -> Loss {
+        let lifetime_ns = now_ns.saturating_sub(self.upkeep.born_ns());
+        Loss { reason, lifetime_ns, answered: self.answered, replaced }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+    const AGE: CloseReason = CloseReason::MaxAge;
+
+    fn aged() -> (Tenure, Rules) {
+        let rules = Rules { max_age_ns: 10 * S, idle_limit_ns: 20 * S, ..Rules::default() };
+        let mut tenure = Tenure::default();
+        tenure.begin(0, 0);
+        assert_eq!(tenure.judge(&rules, 10 * S, false), Ok(Action::Replace(AGE)));
+        (tenure, rules)
+    }
+
+    #[test]
+    fn an_old_connection_serves_until_its_replacement_is_live_and_once_more() {
+        let (mut tenure, rules) = aged();
+        assert!(tenure.wants_replacement() && tenure.may_serve(false));
+        assert_eq!((tenure.end(true), tenure.judge(&rules, 10 * S, false)), (None, Err(20 * S)));
+        tenure.is_succeeded();
+        assert!(!tenure.wants_replacement() && tenure.may_serve(true));
+        assert_eq!(tenure.end(true), Some(AGE));
+        let loss = tenure.loss(AGE, 11 * S, true);
+        assert_eq!((loss.lifetime_ns, loss.answered, loss.replaced), (11 * S, false, true));
+        tenure.begin(11 * S, 0);
+        assert_eq!((tenure.epoch(), tenure.end(true)), (2, None));
+        assert!(tenure.may_serve(false) && !tenure.wants_replacement());
+    }
+
+    #[test]
+    fn a_connection_beyond_its_limit_serves_nobody_and_goes_after_its_exchange() {
+        let (mut tenure, rules) = aged();
+        assert_eq!(tenure.judge(&rules, 20 * S, true), Err(NEVER), "it is at work");
+        let retire = Action::Retire(CloseReason::IdleLimit);
+        assert_eq!(tenure.judge(&rules, 20 * S, false), Ok(retire));
+        assert!(!tenure.may_serve(false));
+        assert_eq!(tenure.judge(&rules, 30 * S, false), Err(NEVER), "that is settled");
+        assert_eq!(tenure.end(true), Some(CloseReason::IdleLimit));
+        assert_eq!(tenure.end(false), Some(CloseReason::Shutdown));
+    }
+
+    #[test]
+    fn what_was_found_dead_serves_nobody_and_says_why() {
+        let (mut tenure, _) = aged();
+        tenure.doom(CloseReason::Closed);
+        tenure.is_succeeded();
+        assert!(!tenure.may_serve(true));
+        assert_eq!(tenure.end(true), Some(CloseReason::Closed));
+    }
+
+    #[test]
+    fn a_look_is_made_when_the_last_one_is_old_or_was_of_another_connection() {
+        let mut tenure = Tenure::default();
+        tenure.begin(5 * S, 0);
+        assert!(tenure.needs_look(5 * S, S));
+        tenure.used(6 * S);
+        assert!(!tenure.needs_look(7 * S - 1, S) && tenure.needs_look(7 * S, S));
+        assert!(tenure.needs_look(6 * S, 0));
+        tenure.may_have_news();
+        assert!(tenure.take_news() && !tenure.take_news());
+        tenure.begin(6 * S, 0);
+        assert!(tenure.needs_look(6 * S, S));
+    }
+}
