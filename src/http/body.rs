@@ -6,6 +6,7 @@
 //! framing takes no memory. This file does not know how the buffer grows nor what follows the body.
 
 use super::field::{is_token_byte, is_value_byte};
+use super::framing::{Framing, Seen};
 use super::response::{Limits, Response};
 use crate::error::Outcome;
 
@@ -29,41 +30,41 @@ pub(super) struct End {
 }
 
 impl Body {
-    /// Chooses the framing by the head of `r` (RFC 9112 section 6.3).
+    /// Chooses the framing by what the head of `r` says (RFC 9112 section 6.3).
     ///
     /// The framing fields are checked even where the response has no body: a peer that is wrong
     /// about its framing is not a peer to keep.
     ///
     /// # Errors
     /// `AmbiguousLength`, `BadTransferEncoding`, `BadContentLength`, or `BodyTooLarge`.
-    pub(super) fn of(r: &Response, head_request: bool, l: &Limits) -> Result<Self, Outcome> {
-        let mut lengths = r.values_of(b"content-length");
-        let mut codings = r.values_of(b"transfer-encoding");
-        let (length, coding) = (lengths.next(), codings.next());
-        if length.is_some() && coding.is_some() {
-            return Err(Outcome::AmbiguousLength);
-        }
-        // Section 6.1: HTTP/1.0 has no transfer codings. Any coding but `chunked` was not asked for
-        // by a TE field, and would leave the body unreadable.
-        let chunked = coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
-        if coding.is_some() && (!chunked || codings.next().is_some() || r.version_minor() == 0) {
-            return Err(Outcome::BadTransferEncoding);
-        }
-        let size = match length {
-            None => None,
+    pub(super) fn of(
+        r: &Response,
+        says: &Framing<'_>,
+        head_request: bool,
+        l: &Limits,
+    ) -> Result<Self, Outcome> {
+        let body = match (says.content_length, says.transfer_encoding) {
+            (Seen::Never, Seen::Never) => Ok(Self::UntilClose),
+            (Seen::Once(length), Seen::Never) => {
+                let size = parse_length(length).ok_or(Outcome::BadContentLength)?;
+                match usize::try_from(size) {
+                    Ok(size) if size <= l.max_body_size => Ok(Self::Length(size)),
+                    _ => Err(Outcome::BodyTooLarge),
+                }
+            }
             // RFC 9110 section 8.6 allows to accept identical repeats, and does not ask for it.
-            Some(_) if lengths.next().is_some() => return Err(Outcome::BadContentLength),
-            Some(length) => Some(parse_length(length).ok_or(Outcome::BadContentLength)?),
+            (Seen::Again, Seen::Never) => return Err(Outcome::BadContentLength),
+            // Section 6.1: HTTP/1.0 has no transfer codings. Any coding but `chunked` was not asked
+            // for by a TE field, and would leave the body unreadable.
+            (Seen::Never, Seen::Once(coding))
+                if coding.eq_ignore_ascii_case(b"chunked") && r.version_minor() != 0 =>
+            {
+                Ok(Self::Chunked(Chunked::default()))
+            }
+            (Seen::Never, _) => return Err(Outcome::BadTransferEncoding),
+            _ => return Err(Outcome::AmbiguousLength),
         };
-        match size {
-            _ if head_request || matches!(r.status(), 204 | 304) => Ok(Self::Length(0)),
-            _ if chunked => Ok(Self::Chunked(Chunked::default())),
-            None => Ok(Self::UntilClose),
-            Some(size) => match usize::try_from(size) {
-                Ok(size) if size <= l.max_body_size => Ok(Self::Length(size)),
-                _ => Err(Outcome::BodyTooLarge),
-            },
-        }
+        if head_request || matches!(r.status(), 204 | 304) { Ok(Self::Length(0)) } else { body }
     }
 
     /// Looks at what is new in the buffer of `r`; answers when the body is complete.

@@ -5,8 +5,10 @@
 //! what then becomes of the connection. It holds no bytes, and knows no socket, clock or request.
 
 use super::body::Body;
+use super::framing::Framing;
 use super::head::{Head, Scan, plain};
 use super::response::{Limits, Response};
+use crate::buf::TAIL;
 use crate::error::{CloseReason, Outcome};
 
 /// What an exchange needs next.
@@ -122,8 +124,8 @@ impl Exchange {
         // Interim heads are dropped together at the end, so that the bytes behind move only once.
         let mut start = 0;
         let head_len = loop {
-            let bytes = &r.buf.filled()[start..];
-            let Some(len) = next_head(bytes, &mut scan, &mut r.head, l)? else { break None };
+            let padded = r.buf.padded_from(start);
+            let Some(len) = next_head(padded, &mut scan, &mut r.head, l)? else { break None };
             match r.head.status {
                 // Section 7.8: an upgrade takes a request that asks for it.
                 101 => return Err(Outcome::UnexpectedUpgrade),
@@ -143,8 +145,9 @@ impl Exchange {
             return Ok(Progress::NeedMore);
         };
         r.body = len..len;
-        self.judge_reuse(r);
-        let body = Body::of(r, self.head_request, l)?;
+        let says = Framing::of(r);
+        self.judge_reuse(r, &says);
+        let body = Body::of(r, &says, self.head_request, l)?;
         if let Body::Length(size) = body {
             r.expected_end = Some(len + size);
         }
@@ -172,8 +175,8 @@ impl Exchange {
     /// the connection even if it does not say so (RFC 9110 section 15.5.9): servers send it by
     /// themselves on idle connections, and one that crossed the request on its way is no answer to
     /// it. The answer itself may follow, and must not meet the next request.
-    fn judge_reuse(&mut self, r: &Response) {
-        let over = r.version_minor() == 0 || r.status() == 408 || says_close(r);
+    fn judge_reuse(&mut self, r: &Response, says: &Framing<'_>) {
+        let over = r.version_minor() == 0 || r.status() == 408 || says.says_close;
         if self.reuse == Reuse::KeepAlive && over {
             self.reuse = Reuse::Close(CloseReason::ResponseClose);
         }
@@ -201,28 +204,23 @@ impl Exchange {
     }
 }
 
-/// Reads the head that `bytes` begin with, if it is complete, and answers its length.
+/// Reads the head that `padded` begins with, if it is complete, and answers its length. The last
+/// [`TAIL`] bytes of `padded` have not been received.
 fn next_head(
-    bytes: &[u8],
+    padded: &[u8],
     scan: &mut Scan,
     head: &mut Head,
     l: &Limits,
 ) -> Result<Option<usize>, Outcome> {
     if scan.is_fresh()
-        && let Some(len) = plain::read(bytes, l, head)
+        && let Some(len) = plain::read(padded, l, head)
     {
         return Ok(Some(len));
     }
+    let bytes = &padded[..padded.len() - TAIL];
     let Some(len) = scan.advance(bytes, l)? else { return Ok(None) };
     head.parse(&bytes[..len], scan.fields())?;
     Ok(Some(len))
-}
-
-/// Whether any `Connection` field lists `close` (RFC 9110 section 7.6.1).
-fn says_close(r: &Response) -> bool {
-    r.values_of(b"connection")
-        .flat_map(|value| value.split(|byte| *byte == b','))
-        .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn is_reserved(name: &[u8]) -> bool {
 }
 
 /// Whether the comma-separated list holds `token`, in any case (RFC 9110 section 5.6.1).
-fn list_contains(list: &[u8], token: &[u8]) -> bool {
+pub(super) fn list_contains(list: &[u8], token: &[u8]) -> bool {
     list.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 

@@ -19,7 +19,7 @@ use super::field::is_value;
 use super::response::Limits;
 use crate::error::Outcome;
 
-/// The most fields a head can have, whatever `max_headers` says: their table is on the stack.
+/// The most fields a head can have, whatever `max_headers` says: there is a place for each.
 const MAX_HEADERS: usize = 256;
 
 /// `HTTP/1.1 200`, the part of the status line whose form is fixed, and the byte behind it.
@@ -133,18 +133,25 @@ fn check_status_start(bytes: &[u8]) -> Result<(), Outcome> {
 }
 
 /// A complete head, as offsets from its first byte.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) version_minor: u8,
     pub(super) reason: Span,
-    pub(super) fields: Vec<Field>,
-    /// The lengths of the names of the fields, a bit for each: most look-ups end here.
-    name_lengths: u64,
+    /// A place for each field that there may be; the first `count` are taken.
+    places: Box<[Field; MAX_HEADERS]>,
+    count: usize,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        let places = Box::new([Field::default(); MAX_HEADERS]);
+        Self { status: 0, version_minor: 0, reason: Span::default(), places, count: 0 }
+    }
 }
 
 /// Where one field stands. The value is without the white space around it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Field {
     pub(super) name: Span,
     pub(super) value: Span,
@@ -154,22 +161,22 @@ pub(super) struct Field {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
     start: u32,
-    end: u32,
+    len: u32,
 }
 
 impl Span {
-    fn new(start: usize, end: usize) -> Self {
-        Self { start: start as u32, end: end as u32 }
+    fn new(start: usize, len: usize) -> Self {
+        Self { start: start as u32, len: len as u32 }
     }
 
     /// Its length in bytes.
     pub(super) fn len(self) -> usize {
-        (self.end - self.start) as usize
+        self.len as usize
     }
 
     /// The bytes of `head` that it stands for.
     pub(super) fn of(self, head: &[u8]) -> &[u8] {
-        &head[self.start as usize..self.end as usize]
+        &head[self.start as usize..][..self.len as usize]
     }
 }
 
@@ -199,24 +206,17 @@ impl Head {
         self.status = status;
         self.version_minor = minor;
         self.reason = reason(bytes);
-        self.fields.clear();
-        self.name_lengths = 0;
-        for field in parsed.headers.iter() {
-            let (name, value) = (place(bytes, field.name.as_bytes()), place(bytes, field.value));
-            self.push(Field { name, value });
+        self.count = fields;
+        for (place, field) in self.places.iter_mut().zip(parsed.headers.iter()) {
+            let (name, value) = (span(bytes, field.name.as_bytes()), span(bytes, field.value));
+            *place = Field { name, value };
         }
         Ok(())
     }
 
-    /// Adds a field behind the others.
-    fn push(&mut self, field: Field) {
-        self.name_lengths |= length_bit(field.name.len());
-        self.fields.push(field);
-    }
-
-    /// Whether there may be a field whose name has that length.
-    pub(super) fn may_have_name_of(&self, length: usize) -> bool {
-        self.name_lengths & length_bit(length) != 0
+    /// Its fields, in the order in which they were sent.
+    pub(super) fn fields(&self) -> &[Field] {
+        &self.places[..self.count]
     }
 
     /// Forgets the head and keeps the memory.
@@ -224,14 +224,8 @@ impl Head {
         self.status = 0;
         self.version_minor = 0;
         self.reason = Span::default();
-        self.fields.clear();
-        self.name_lengths = 0;
+        self.count = 0;
     }
-}
-
-/// The longest names share one bit.
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
 }
 
 /// The reason phrase. `httparse` loses one with obs-text, so it is cut out here.
@@ -241,12 +235,13 @@ fn reason(head: &[u8]) -> Span {
 
 /// The reason phrase of a status line that ends there.
 fn reason_before(line_end: usize) -> Span {
-    Span::new((STATUS_CODE_END + 1).min(line_end), line_end)
+    let start = (STATUS_CODE_END + 1).min(line_end);
+    Span::new(start, line_end - start)
 }
 
 /// Where `part`, a slice that `httparse` cut out of `head`, begins and ends in it.
-fn place(head: &[u8], part: &[u8]) -> Span {
+fn span(head: &[u8], part: &[u8]) -> Span {
     let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
     // An empty part may be a constant that lies elsewhere: no offset is to be made of that.
-    if start > head.len() { Span::default() } else { Span::new(start, start + part.len()) }
+    if start > head.len() { Span::default() } else { Span::new(start, part.len()) }
 }

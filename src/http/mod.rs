@@ -28,6 +28,7 @@
 mod body;
 pub mod exchange;
 pub(crate) mod field;
+mod framing;
 mod head;
 pub mod keep_alive;
 pub mod origin;

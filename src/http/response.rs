@@ -13,9 +13,6 @@ use std::ops::Range;
 use super::head::Head;
 use crate::buf::Buf;
 
-/// Fields for which memory is set aside from the start, so that a usual head allocates nothing.
-const USUAL_HEADERS: usize = 64;
-
 /// The least room that is offered when the length of what comes is not known, in bytes.
 const READ_ROOM: usize = 4 * 1024;
 
@@ -73,11 +70,9 @@ pub struct Response {
 impl Response {
     /// An empty response with room for `capacity` bytes of head and body.
     pub fn with_capacity(capacity: usize) -> Self {
-        let mut head = Head::default();
-        head.fields.reserve(USUAL_HEADERS);
         Self {
             buf: Buf::with_capacity(capacity),
-            head,
+            head: Head::default(),
             body: 0..0,
             expected_end: None,
             trailer_count: 0,
@@ -114,20 +109,24 @@ impl Response {
 
     /// The number of fields in the head.
     pub fn header_count(&self) -> usize {
-        self.head.fields.len()
+        self.head.fields().len()
     }
 
     /// Name and value of field `index`, in the order in which they were sent. The value is without
     /// the white space around it and may hold obs-text (RFC 9110 section 5.5).
     pub fn header(&self, index: usize) -> Option<(&[u8], &[u8])> {
-        let field = self.head.fields.get(index)?;
+        let field = self.head.fields().get(index)?;
         let bytes = self.buf.filled();
         Some((field.name.of(bytes), field.value.of(bytes)))
     }
 
     /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
     pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
-        self.values_of(name).next()
+        let bytes = self.buf.filled();
+        // The length settles it for most, without a look at the bytes.
+        let mut fields = self.head.fields().iter().filter(|field| field.name.len() == name.len());
+        let found = fields.find(|field| field.name.of(bytes).eq_ignore_ascii_case(name))?;
+        Some(found.value.of(bytes))
     }
 
     /// The whole body in one piece, without chunk framing.
@@ -180,19 +179,6 @@ impl Response {
     /// be told by `on_bytes` before more is read.
     pub fn commit(&mut self, n: usize) {
         self.buf.commit(n);
-    }
-
-    /// The values of all fields called `name`, in order.
-    pub(super) fn values_of(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        // The length settles it for most, without a look at the bytes.
-        let fields = match self.head.may_have_name_of(name.len()) {
-            true => &self.head.fields[..],
-            false => &[],
-        };
-        let bytes = self.buf.filled();
-        let fields = fields.iter().filter(move |field| field.name.len() == name.len());
-        let named = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
-        named.map(move |field| field.value.of(bytes))
     }
 
     /// The body ends at offset `end`, and with it the response.

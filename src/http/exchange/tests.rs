@@ -180,7 +180,7 @@ fn has_begun_is_true_from_the_first_byte_on() {
 #[test]
 fn a_recycled_response_is_as_good_as_new() {
     let mut r = Response::with_capacity(64 * 1024);
-    let memory = |r: &Response| (r.buf.filled().as_ptr(), r.capacity(), r.head.fields.capacity());
+    let memory = |r: &Response| (r.buf.filled().as_ptr(), r.capacity(), r.head.fields().as_ptr());
     for case in table() {
         if case.bytes.len() < 10_000 {
             let verdict = feed(&mut r, &case, &[case.bytes.len() / 2]);

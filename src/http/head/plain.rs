@@ -6,47 +6,94 @@
 //! accepts, the strict way accepts too, and reads the same (the property test below, and the fuzz
 //! targets).
 //!
-//! A plain head has no control bytes (HTAB aside) but the CR LF at the end of each line. So the
-//! search for control bytes finds the lines and checks their text at once.
+//! A plain head has no control bytes but the CR LF at the end of each line. So a field
+//! is two searches: for the end of its name, and from its value for the next control byte, which
+//! checks the text of the value at once.
 
-use wide::u8x16;
+use std::ops::RangeInclusive;
+
+use wide::{i8x16, u8x16};
 
 use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, Span, reason_before};
+use crate::buf::TAIL;
 use crate::http::response::Limits;
 
 /// How many bytes are looked at together.
 const LANES: usize = 16;
 
-/// Reads the head that `bytes` begin with into `head`, and answers its length; `None` when it is
-/// not complete or not plain, and then `head` holds nothing of use.
+/// Reads the head that `padded` begins with into `head`, and answers its length; `None` when it is
+/// not complete or not plain, and then `head` holds nothing of use. The last [`TAIL`] bytes of
+/// `padded` have not been received: they may be looked at, and say nothing.
 #[inline(never)] // Its loop needs all registers.
-pub(in crate::http) fn read(bytes: &[u8], l: &Limits, head: &mut Head) -> Option<usize> {
+pub(in crate::http) fn read(padded: &[u8], l: &Limits, head: &mut Head) -> Option<usize> {
+    const { assert!(LANES <= TAIL) };
     head.clear();
-    head.version_minor = version_minor(bytes)?;
-    head.status = status(bytes)?;
-    let bytes = &bytes[..bytes.len().min(l.max_head_size)];
-    let max_headers = l.max_headers.min(MAX_HEADERS);
-    // The status code was read, and holds none.
-    let mut controls = Controls::new(bytes, STATUS_CODE_END);
-    head.reason = reason_before(controls.line_end()?);
+    head.version_minor = version_minor(padded)?;
+    head.status = status(padded)?;
+    let most = l.max_headers.min(MAX_HEADERS);
+    let mut places = head.places[..most].iter_mut();
+    let mut line_end = find(padded, STATUS_CODE_END, controls)?;
+    head.reason = reason_before(line_end);
     loop {
-        let line_start = controls.next_line;
-        let line_end = controls.line_end()?;
-        if line_end == line_start {
-            return Some(controls.next_line);
+        let start = next_line(padded, line_end)?;
+        let name_end = find(padded, start, not_of_a_name)?;
+        if name_end == start {
+            // The empty line that ends the head, or nothing plain.
+            let end = next_line(padded, start)?;
+            head.count = most - places.len();
+            return (end <= l.max_head_size && end + TAIL <= padded.len()).then_some(end);
         }
-        if head.fields.len() == max_headers {
+        if padded.get(name_end) != Some(&b':') {
             return None;
         }
-        head.push(field(bytes, line_start, line_end)?);
+        let value;
+        (value, line_end) = field_value(padded, name_end + 1)?;
+        *places.next()? = Field { name: Span::new(start, name_end - start), value };
     }
 }
 
+/// Where the line begins that follows the CR LF at `line_end`.
+#[inline(always)]
+fn next_line(bytes: &[u8], line_end: usize) -> Option<usize> {
+    bytes.get(line_end..)?.starts_with(b"\r\n").then_some(line_end + 2)
+}
+
+/// The value behind the colon that ends a name, and where its line ends.
+#[inline(always)]
+fn field_value(bytes: &[u8], mut start: usize) -> Option<(Span, usize)> {
+    while bytes.get(start) == Some(&b' ') {
+        start += 1;
+    }
+    let line_end = find(bytes, start, controls)?;
+    let mut end = line_end;
+    while end > start && bytes.get(end - 1) == Some(&b' ') {
+        end -= 1;
+    }
+    Some((Span::new(start, end - start), line_end))
+}
+
+/// Where the first byte of the class stands, from `start` on.
+#[inline(always)]
+fn find(bytes: &[u8], start: usize, class: impl Fn([u8; LANES]) -> u32) -> Option<usize> {
+    let (chunks, _) = bytes.get(start..)?.as_chunks::<LANES>();
+    let mut at = start;
+    for lanes in chunks {
+        #[cfg(test)]
+        crate::buf::cost::add(LANES);
+        let found = class(*lanes);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += LANES;
+    }
+    None
+}
+
 fn version_minor(bytes: &[u8]) -> Option<u8> {
-    match bytes.first_chunk::<9>()? {
-        b"HTTP/1.1 " => Some(1),
-        b"HTTP/1.0 " => Some(0),
-        _ => None,
+    if bytes.starts_with(b"HTTP/1.1 ") {
+        Some(1)
+    } else {
+        bytes.starts_with(b"HTTP/1.0 ").then_some(0)
     }
 }
 
@@ -60,113 +107,29 @@ fn status(bytes: &[u8]) -> Option<u16> {
     Some(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones))
 }
 
-/// The control bytes of a head, one after the other.
-struct Controls<'a> {
-    bytes: &'a [u8],
-    /// What was not looked at yet.
-    ahead: &'a [u8],
-    /// The control bytes among the lanes in front of it that were not told yet, a bit each.
-    rest: u32,
-    /// Where these lanes begin.
-    base: usize,
-    /// Where the next line begins.
-    next_line: usize,
-}
-
-impl<'a> Controls<'a> {
-    fn new(bytes: &'a [u8], from: usize) -> Self {
-        let base = from.wrapping_sub(LANES);
-        Self { bytes, ahead: bytes.get(from..).unwrap_or_default(), rest: 0, base, next_line: 0 }
-    }
-
-    /// Where the next line ends, its CR LF not included; `None` when it is not plain or not there.
-    #[inline(always)]
-    fn line_end(&mut self) -> Option<usize> {
-        let (cr, lf) = (self.next()?, self.next()?);
-        self.next_line = lf + 1;
-        // The padding behind the bytes is control bytes too, but no LF.
-        (self.bytes.get(cr..=lf)? == b"\r\n").then_some(cr)
-    }
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        while self.rest == 0 {
-            #[cfg(test)]
-            crate::buf::cost::add(LANES);
-            let lanes;
-            (lanes, self.ahead) = next_lanes(self.ahead)?;
-            self.base = self.base.wrapping_add(LANES);
-            self.rest = controls(lanes);
-        }
-        let at = self.base + self.rest.trailing_zeros() as usize;
-        self.rest &= self.rest - 1;
-        Some(at)
-    }
-}
-
-/// The field in the line from `start` to `end`, its line end not included.
-#[inline(always)]
-fn field(bytes: &[u8], start: usize, end: usize) -> Option<Field> {
-    let (mut colon, mut ahead) = (start, bytes.get(start..)?);
-    loop {
-        let lanes;
-        (lanes, ahead) = next_lanes(ahead)?;
-        let others = not_of_a_name(lanes);
-        if others != 0 {
-            colon += others.trailing_zeros() as usize;
-            break;
-        }
-        // The CR at the end of the line is not of a name, so this ends.
-        colon += LANES;
-    }
-    if colon == start || bytes.get(colon) != Some(&b':') {
-        return None;
-    }
-    let mut value = bytes.get(colon + 1..end)?;
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    let value_start = end - value.len();
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    let value = Span::new(value_start, value_start + value.len());
-    Some(Field { name: Span::new(start, colon), value })
-}
-
-/// The first of `bytes`, with zeros behind the last, and what follows; `None` when there are none.
-#[inline(always)]
-fn next_lanes(bytes: &[u8]) -> Option<(u8x16, &[u8])> {
-    if let Some((lanes, rest)) = bytes.split_first_chunk::<LANES>() {
-        return Some((u8x16::new(*lanes), rest));
-    }
-    last_lanes(bytes)
-}
-
-/// Less than the lanes hold.
-#[cold]
-fn last_lanes(bytes: &[u8]) -> Option<(u8x16, &[u8])> {
-    let mut padded = [0; LANES];
-    padded[..bytes.len()].copy_from_slice(bytes);
-    (!bytes.is_empty()).then_some((u8x16::new(padded), &[]))
-}
-
-/// Which of them are control bytes but HTAB (RFC 9110 section 5.5), a bit for each.
-fn controls(lanes: u8x16) -> u32 {
-    let low = lanes.simd_le(u8x16::splat(0x1f)) & !lanes.simd_eq(u8x16::splat(b'\t'));
-    (low | lanes.simd_eq(u8x16::splat(0x7f))).to_bitmask()
+/// Which of them are control bytes, a bit for each.
+fn controls(lanes: [u8; LANES]) -> u32 {
+    let lanes = u8x16::new(lanes);
+    (lanes.simd_le(u8x16::splat(0x1f)) | lanes.simd_eq(u8x16::splat(0x7f))).to_bitmask()
 }
 
 /// Which of them are no letters, digits, `-` or `_`: of what a token may hold besides, nothing is
 /// found in the names of real fields.
-fn not_of_a_name(lanes: u8x16) -> u32 {
-    let within = |lanes: u8x16, first: u8, last: u8| {
-        (lanes - u8x16::splat(first)).simd_le(u8x16::splat(last - first))
-    };
+fn not_of_a_name(lanes: [u8; LANES]) -> u32 {
+    let lanes = i8x16::new(lanes.map(u8::cast_signed));
     // Sets the bit that tells small letters from capital ones.
-    let letter = within(lanes | u8x16::splat(0x20), b'a', b'z');
-    let mark = lanes.simd_eq(u8x16::splat(b'-')) | lanes.simd_eq(u8x16::splat(b'_'));
-    (!(letter | within(lanes, b'0', b'9') | mark)).to_bitmask()
+    let no_letter = outside(lanes | i8x16::splat(0x20), b'a'..=b'z');
+    let is = |mark: u8| lanes.simd_eq(i8x16::splat(mark.cast_signed()));
+    let mark = is(b'-') | is(b'_');
+    (no_letter & outside(lanes, b'0'..=b'9') & !mark).to_bitmask()
+}
+
+/// Which of them are not in the range. It is moved down to the least number that there is, so that
+/// one comparison does, of signed numbers, which is the one that all processors have.
+fn outside(lanes: i8x16, range: RangeInclusive<u8>) -> i8x16 {
+    let down = i8::MIN.wrapping_sub(range.start().cast_signed());
+    let last = range.end().cast_signed().wrapping_add(down);
+    (lanes + i8x16::splat(down)).simd_gt(i8x16::splat(last))
 }
 
 #[cfg(test)]
@@ -178,7 +141,7 @@ mod tests {
 
     /// What a head says, without where it stands: its parts, one after the other.
     fn said(bytes: &[u8], head: &Head) -> (u16, u8, Vec<Vec<u8>>) {
-        let fields = head.fields.iter().flat_map(|field| [field.name, field.value]);
+        let fields = head.fields().iter().flat_map(|field| [field.name, field.value]);
         let parts = std::iter::once(head.reason).chain(fields);
         (head.status, head.version_minor, parts.map(|p| p.of(bytes).to_vec()).collect())
     }
@@ -186,7 +149,9 @@ mod tests {
     /// Reads both ways; answers whether the short way read it.
     fn both_ways(bytes: &[u8], limits: &Limits) -> bool {
         let (mut short, mut strict) = (Head::default(), Head::default());
-        let Some(len) = read(bytes, limits, &mut short) else { return false };
+        // What lies behind the head must not matter, be it the end that is missing.
+        let padded = [bytes, &b"\r\n".repeat(TAIL / 2)].concat();
+        let Some(len) = read(&padded, limits, &mut short) else { return false };
         let mut scan = Scan::default();
         assert_eq!(scan.advance(bytes, limits), Ok(Some(len)), "{}", bytes.escape_ascii());
         let parsed = strict.parse(&bytes[..len], scan.fields());
@@ -200,8 +165,8 @@ mod tests {
         for head in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 404\r\nA:b\r\n\r\n",
-            "HTTP/1.1 200 \r\nA:\r\nB: \t \r\n\r\n",
-            "HTTP/1.0 503 Slow Down\r\nRetry-After:  5 \r\nServer: nginx\t\r\n\r\nbody\n",
+            "HTTP/1.1 200 \r\nA:\r\nB:   \r\n\r\n",
+            "HTTP/1.0 503 Slow Down\r\nRetry-After:  5 \r\nServer:nginx  \r\n\r\nbody\n",
             "HTTP/1.1 200 \u{e9}\r\nSet-Cookie: a=\u{fc}; b\r\nx-mbx-used-weight-1m: 1\r\n\r\n",
         ] {
             assert!(both_ways(head.as_bytes(), &Limits::default()), "{head:?}");
@@ -219,6 +184,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA: b\r\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA:\tb\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\tc\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA: b\u{7f}\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
             "HTTP/1.1 200 OK\r\n: b\r\n\r\n",
@@ -239,10 +206,10 @@ mod tests {
         for byte in 0..=u8::MAX {
             let mut bytes = [b'a'; LANES];
             bytes[5] = byte;
-            let control = !crate::http::field::is_value_byte(byte);
-            assert_eq!(controls(u8x16::new(bytes)), u32::from(control) << 5, "{byte}");
+            assert_eq!(controls(bytes), u32::from(byte.is_ascii_control()) << 5, "{byte}");
+            assert!(byte.is_ascii_control() || crate::http::field::is_value_byte(byte));
             let of_a_name = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            assert_eq!(not_of_a_name(u8x16::new(bytes)), u32::from(!of_a_name) << 5, "{byte}");
+            assert_eq!(not_of_a_name(bytes), u32::from(!of_a_name) << 5, "{byte}");
             assert!(!of_a_name || crate::http::field::is_token_byte(byte));
         }
     }

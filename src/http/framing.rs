@@ -1,0 +1,100 @@
+//! What the fields of a head say about where the message ends and what becomes of its connection,
+//! found in one walk over them.
+//!
+//! It finds the fields and does not judge them: that is for `body.rs` and `exchange.rs`.
+
+use super::field::list_contains;
+use super::response::Response;
+
+/// The fields that frame a message.
+#[derive(Debug, Default)]
+pub(super) struct Framing<'a> {
+    pub(super) content_length: Seen<'a>,
+    pub(super) transfer_encoding: Seen<'a>,
+    /// A `Connection` field lists `close` (RFC 9110 section 7.6.1).
+    pub(super) says_close: bool,
+}
+
+/// How often a field was seen, which should come once at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Seen<'a> {
+    #[default]
+    Never,
+    /// With that value.
+    Once(&'a [u8]),
+    Again,
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = match self {
+            Self::Never => Self::Once(value),
+            _ => Self::Again,
+        };
+    }
+}
+
+impl<'a> Framing<'a> {
+    /// Finds the framing fields in the head of `r`.
+    pub(super) fn of(r: &'a Response) -> Self {
+        let mut found = Self::default();
+        let bytes = r.buf.filled();
+        for field in r.head.fields() {
+            // The length settles it for most, without a look at the bytes.
+            if !matches!(field.name.len(), 10 | 14 | 17) {
+                continue;
+            }
+            let (name, value) = (field.name.of(bytes), field.value.of(bytes));
+            if is_named(name, b"connection") {
+                found.says_close |= list_contains(value, b"close");
+            } else if is_named(name, b"content-length") {
+                found.content_length.add(value);
+            } else if is_named(name, b"transfer-encoding") {
+                found.transfer_encoding.add(value);
+            }
+        }
+        found
+    }
+}
+
+/// Whether the token `name` is `lower`, letters and `-`, in any case. Of a fixed length, so that it
+/// is compared in a few words instead of byte by byte.
+fn is_named<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    const { assert!(N >= 8) };
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    // Sets the bit that tells small letters from capital ones; it makes no `-` of anything that a
+    // token may hold.
+    (0..N).step_by(8).all(|at| word(name, at) | word(&[b' '; N], at) == word(lower, at))
+}
+
+/// The eight bytes from `at` on, or the last ones.
+fn word<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    let at = at.min(N - 8);
+    u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::field::is_token_byte;
+
+    #[test]
+    fn a_name_is_found_in_any_case_and_no_other_name_is() {
+        let name = b"Transfer-Encoding";
+        assert!(is_named(name, b"transfer-encoding"));
+        assert!(!is_named(&name[1..], b"transfer-encoding"));
+        for at in 0..name.len() {
+            for byte in (0..=u8::MAX).filter(|byte| is_token_byte(*byte)) {
+                let mut other = *name;
+                other[at] = byte;
+                let same = other.eq_ignore_ascii_case(name);
+                assert_eq!(
+                    is_named(&other, b"transfer-encoding"),
+                    same,
+                    "{}",
+                    other.escape_ascii()
+                );
+            }
+        }
+    }
+}
