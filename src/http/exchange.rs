@@ -73,12 +73,7 @@ impl Exchange {
     /// be closed, and each later call answers the same.
     pub fn on_bytes(&mut self, r: &mut Response, l: &Limits) -> Result<Progress, Outcome> {
         self.begun |= !r.buf.is_empty();
-        let progress = match self.state {
-            State::Head(scan) => self.read_heads(scan, r, l),
-            State::Body(body) => self.read_body(body, r, l),
-            State::Done => Ok(self.refuse_surplus(r)),
-            State::Failed(outcome) => Err(outcome),
-        };
+        let progress = self.advance(r, l);
         if let Err(outcome) = progress {
             self.fail(outcome, r);
         }
@@ -113,14 +108,32 @@ impl Exchange {
         Err(outcome)
     }
 
+    fn advance(&mut self, r: &mut Response, l: &Limits) -> Result<Progress, Outcome> {
+        if let State::Head(scan) = self.state {
+            self.state = self.read_heads(scan, r, l)?;
+        }
+        match &mut self.state {
+            State::Head(_) => Ok(Progress::NeedMore),
+            State::Body(body) => {
+                let Some(end) = body.advance(r, l)? else { return Ok(Progress::NeedMore) };
+                if end.surplus {
+                    self.reuse = Reuse::Close(CloseReason::SurplusBytes);
+                }
+                Ok(self.finish(r, r.body.start + end.len))
+            }
+            State::Done => Ok(self.refuse_surplus(r)),
+            State::Failed(outcome) => Err(*outcome),
+        }
+    }
+
     /// Reads interim heads and drops them (RFC 9110 section 15.2), until the final head is complete
-    /// or no bytes are left; then goes on with the body.
+    /// or no bytes are left.
     fn read_heads(
         &mut self,
         mut scan: Scan,
         r: &mut Response,
         l: &Limits,
-    ) -> Result<Progress, Outcome> {
+    ) -> Result<State, Outcome> {
         // Interim heads are dropped together at the end, so that the bytes behind move only once.
         let mut start = 0;
         let head_len = loop {
@@ -141,8 +154,7 @@ impl Exchange {
         r.buf.drop_front(start);
         let Some(len) = head_len else {
             r.head.clear();
-            self.state = State::Head(scan);
-            return Ok(Progress::NeedMore);
+            return Ok(State::Head(scan));
         };
         r.body = len..len;
         let says = Framing::of(r);
@@ -151,23 +163,7 @@ impl Exchange {
         if let Body::Length(size) = body {
             r.expected_end = Some(len + size);
         }
-        self.state = State::Body(body);
-        self.read_body(body, r, l)
-    }
-
-    fn read_body(
-        &mut self,
-        mut body: Body,
-        r: &mut Response,
-        l: &Limits,
-    ) -> Result<Progress, Outcome> {
-        let end = body.advance(r, l)?;
-        self.state = State::Body(body);
-        let Some(end) = end else { return Ok(Progress::NeedMore) };
-        if end.surplus {
-            self.reuse = Reuse::Close(CloseReason::SurplusBytes);
-        }
-        Ok(self.finish(r, r.body.start + end.len))
+        Ok(State::Body(body))
     }
 
     /// RFC 9112 section 9.3, stricter: HTTP/1.0 is not reused even if it offers keep-alive. A close

@@ -186,6 +186,7 @@ impl Head {
     /// # Errors
     /// `BadHeader` when a field name is no token, is empty, has no colon or has white space before
     /// it (RFC 9112 section 5.1).
+    #[inline(never)] // Its table would be on the stack of whoever reads a plain head.
     pub(super) fn parse(&mut self, bytes: &[u8], fields: usize) -> Result<(), Outcome> {
         #[cfg(test)]
         crate::buf::cost::add(bytes.len());
