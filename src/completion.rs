@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_queue::ArrayQueue;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::error::{Outcome, WireState};
@@ -58,9 +58,7 @@ pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;
 
 /// Completions on their way to whoever polls.
 pub struct CompletionQueue {
-    sender: Sender<Completion>,
-    receiver: Receiver<Completion>,
-    capacity: usize,
+    waiting: ArrayQueue<Completion>,
     /// Accepted and not yet polled: what is in flight and what is in the queue.
     outstanding: AtomicUsize,
     /// Announced since the last ring.
@@ -77,11 +75,8 @@ pub struct CompletionQueue {
 impl CompletionQueue {
     /// A queue for `capacity` outstanding completions. All memory is taken here.
     pub fn new(capacity: usize) -> Self {
-        let (sender, receiver) = bounded(capacity);
         Self {
-            sender,
-            receiver,
-            capacity,
+            waiting: ArrayQueue::new(capacity),
             outstanding: AtomicUsize::new(0),
             unrung: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -96,7 +91,7 @@ impl CompletionQueue {
     /// Reserves the place for one completion. `false`: the queue could overflow, refuse the
     /// request.
     pub fn reserve(&self) -> bool {
-        if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.capacity {
+        if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.waiting.capacity() {
             return true;
         }
         self.unreserve();
@@ -110,7 +105,7 @@ impl CompletionQueue {
 
     /// Puts a completion into its reserved place.
     pub fn push(&self, completion: Completion) {
-        let pushed = self.sender.try_send(completion);
+        let pushed = self.waiting.push(completion);
         debug_assert!(pushed.is_ok(), "a place was reserved");
     }
 
@@ -139,7 +134,7 @@ impl CompletionQueue {
 
     /// Whether nothing is in the queue, and nothing comes any more.
     pub fn is_drained(&self) -> bool {
-        self.has_ended() && self.receiver.is_empty()
+        self.has_ended() && self.waiting.is_empty()
     }
 
     /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty
@@ -156,7 +151,7 @@ impl CompletionQueue {
         let ended = self.ended.load(Ordering::SeqCst);
         let mut count = 0;
         while count < limit {
-            let Ok(completion) = self.receiver.try_recv() else { break };
+            let Some(completion) = self.waiting.pop() else { break };
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
             take(completion);
             count += 1;
@@ -197,7 +192,7 @@ impl CompletionQueue {
         // A deadline too far to represent is no deadline.
         let deadline = Instant::now().checked_add(patience);
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        while self.receiver.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
+        while self.waiting.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -217,7 +212,7 @@ impl CompletionQueue {
     fn sleep_until(&self, deadline: Option<Instant>) -> bool {
         let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the gate, and after `sleepers` was raised: a push from now on finds us asleep.
-        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
+        if !self.waiting.is_empty() || self.ended.load(Ordering::SeqCst) {
             return true;
         }
         let Some(deadline) = deadline else {
@@ -255,7 +250,7 @@ impl CompletionQueue {
 
     /// Makes the descriptor readable if there is something to take.
     pub fn raise_if_any(&self) {
-        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
+        if !self.waiting.is_empty() || self.ended.load(Ordering::SeqCst) {
             self.raise();
         }
     }
@@ -263,7 +258,7 @@ impl CompletionQueue {
     /// Makes the descriptor unreadable once the queue is empty. After the end it stays readable.
     pub fn lower(&self) {
         let Some(event) = self.event.get() else { return };
-        if !self.receiver.is_empty() || !self.event_set.load(Ordering::SeqCst) {
+        if !self.waiting.is_empty() || !self.event_set.load(Ordering::SeqCst) {
             return;
         }
         let _ = event.read();

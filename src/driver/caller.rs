@@ -193,22 +193,21 @@ impl Pool {
         patience: Duration,
         mut done: impl FnMut() -> bool,
     ) -> Result<(), Status> {
+        self.deliver_handed_over();
+        if done() {
+            return Ok(());
+        }
         // A deadline too far to represent is no deadline.
         let deadline = Instant::now().checked_add(patience);
+        let mut left = deadline.map(|_| patience);
         loop {
-            self.deliver_handed_over();
-            if done() {
-                return Ok(());
-            }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let over = left.is_some_and(|left| left.is_zero());
             // One look even without any patience: the call is a poll then.
             self.drive_signalled(caller, left)?;
-            if over {
-                self.deliver_handed_over();
-                done();
+            self.deliver_handed_over();
+            if done() || left.is_some_and(|left| left.is_zero()) {
                 return Ok(());
             }
+            left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         }
     }
 

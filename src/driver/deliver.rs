@@ -30,7 +30,7 @@ impl Pool {
         self.carry_out(grant);
         self.beats.alarm.note(turn.upkeep_ns);
         if let Some(lingering) = turn.lingering {
-            self.linger(lingering);
+            self.linger(*lingering);
         }
         let Some(ended) = turn.ended else {
             self.alarm.note(slot.deadline_ns());

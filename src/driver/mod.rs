@@ -34,8 +34,8 @@ mod thread;
 mod upkeep;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
-use std::thread::{JoinHandle, ThreadId};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -99,7 +99,6 @@ pub struct Pool {
     grace_ns: AtomicU64,
     ending: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    thread_id: OnceLock<ThreadId>,
     closed: AtomicBool,
 }
 
@@ -166,7 +165,6 @@ impl Pool {
             grace_ns: AtomicU64::new(NEVER),
             ending,
             thread: Mutex::default(),
-            thread_id: OnceLock::new(),
             closed: AtomicBool::new(false),
         })
     }
@@ -222,7 +220,7 @@ impl Pool {
 
     /// Whether the calling thread is the pool thread.
     fn is_pool_thread(&self) -> bool {
-        self.thread_id.get() == Some(&std::thread::current().id())
+        thread::is_of(self)
     }
 
     /// What all requests to this pool begin with.

@@ -44,8 +44,9 @@ pub struct NotStarted {
 pub struct Turn {
     /// The exchange that ended in it.
     pub ended: Option<Ended>,
-    /// The same exchange, if its answer is still waited for.
-    pub lingering: Option<Lingering>,
+    /// The same exchange, if its answer is still waited for. Boxed, as it is large and rare, and a
+    /// turn is neither.
+    pub lingering: Option<Box<Lingering>>,
     /// What became of the connection; [`Slot::take_loss`] tells why.
     pub fate: Fate,
     /// The connection that is here now, or was here last.
@@ -255,8 +256,7 @@ impl Slot {
                 return turn;
             };
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
-            let in_flight = line.in_flight.take().expect("it was there a line ago");
-            let reason = line.finish(self.index, in_flight, &stop, setting, now, &mut turn);
+            let reason = line.finish(self.index, &stop, setting, now, &mut turn);
             match reason.or(line.tenure.end(is_open)) {
                 None if line.tenure.take_news() => line.look(now).err(),
                 reason => reason,
@@ -414,25 +414,25 @@ impl Line {
     fn finish(
         &mut self,
         index: u32,
-        in_flight: InFlight,
         stop: &Stop,
         setting: Setting<'_>,
         now: u64,
         turn: &mut Turn,
     ) -> Option<CloseReason> {
-        let mut connection = self.connection.take()?;
-        let reason = stop.close_reason(&mut connection);
+        let connection = self.connection.as_mut()?;
+        let in_flight = self.in_flight.take()?;
+        let reason = stop.close_reason(connection);
         self.fresh = Some(setting.shelf.take());
         self.tenure.used(now);
-        if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, stop) {
+        if setting.policy.linger_ns != 0 && in_flight.may_linger(connection, stop) {
+            let connection = self.connection.take()?;
             let (ended, lingering) = in_flight.linger(index, connection, stop, now);
             turn.ended = Some(ended);
-            turn.lingering = Some(lingering);
+            turn.lingering = Some(Box::new(lingering));
             return reason;
         }
         let rtt_ns = in_flight.rtt_ns();
-        let ended = in_flight.end(index, &connection, stop, now);
-        self.connection = Some(connection);
+        let ended = in_flight.end(index, connection, stop, now);
         if matches!(stop, Stop::Answered(_)) {
             self.proven_ns = now;
             self.rtt_ns = rtt_ns;

@@ -1,5 +1,7 @@
 //! The pool thread: its start, its way to behave in the host process, its end.
 
+use std::cell::Cell;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -23,6 +25,16 @@ const RESOLVER_THREADS: usize = 4;
 /// How often the end looks, a millisecond apart, whether all grants were carried out.
 const MAX_LOOKS: u32 = 2_000;
 
+thread_local! {
+    /// The pool whose thread this is.
+    static POOL: Cell<*const Pool> = const { Cell::new(ptr::null()) };
+}
+
+/// Whether the calling thread is the thread of that pool.
+pub(super) fn is_of(pool: &Pool) -> bool {
+    ptr::eq(POOL.get(), pool)
+}
+
 /// Starts the thread. Each slot's first dial is reported once.
 pub(super) fn spawn(
     pool: Arc<Pool>,
@@ -40,7 +52,7 @@ pub(super) fn spawn(
             // The CPU was tried by the opener already.
             let _ = sched_setaffinity(Pid::from_raw(0), &cpu);
         }
-        let _ = pool.thread_id.set(std::thread::current().id());
+        POOL.set(Arc::as_ptr(&pool));
         let end = EndOfPool(&pool);
         runtime.block_on(run(&pool, report));
         // A name look-up may still run; it is left behind rather than waited for.

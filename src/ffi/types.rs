@@ -368,6 +368,15 @@ pub(super) unsafe fn struct_size<T: Versioned>(out: *const T) -> Result<usize, S
 /// # Safety
 /// `out` points to `size` writable bytes, `size` as [`struct_size`] answered.
 pub(super) unsafe fn write_sized<T: Versioned>(out: *mut T, size: usize, value: &T) {
+    if size == size_of::<T>() {
+        // Nearly always, and then no more than a few moves.
+        // SAFETY: the caller's promise.
+        unsafe {
+            out.copy_from_nonoverlapping(value, 1);
+            out.cast::<usize>().write(size);
+        }
+        return;
+    }
     let known = size.min(size_of::<T>());
     let out = out.cast::<u8>();
     // SAFETY: the caller's promise; `known` is within both structs, and they do not overlap.

@@ -9,12 +9,13 @@ use crate::error::Status;
 type Class = [bool; 256];
 
 static TOKEN: Class = alphanumeric_and(b"!#$%&'*+-.^_`|~");
-static TARGET: Class = alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");
+static TARGET: [u8; 256] = marks_of_a_target();
 static UNRESERVED: Class = alphanumeric_and(b"-._~");
 
 /// Whether `bytes` is a token, as methods and header names are (RFC 9110 section 5.6.2).
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+    // No early exit: names are short, and nearly always good.
+    !bytes.is_empty() & bytes.iter().fold(true, |good, &byte| good & is_token_byte(byte))
 }
 
 /// Whether `byte` may stand in a token, and so in a field name.
@@ -34,12 +35,30 @@ pub(crate) fn is_value_byte(byte: u8) -> bool {
     (byte >= 0x20) & (byte != 0x7f) | (byte == b'\t')
 }
 
-/// Whether `bytes` may stand in the path and query of a request target (RFC 3986 sections 3.3 and
-/// 3.4): pchar, `/` and `?`, where each `%` begins a well-formed triplet.
+/// What there is to know of the path and query of a request target.
+pub(crate) struct Target {
+    /// There is a `?` in it.
+    pub(crate) has_query: bool,
+}
+
+/// Looks at the path and query of a request target (RFC 3986 sections 3.3 and 3.4): pchar, `/` and
+/// `?`, where each `%` begins a well-formed triplet. `None` if it is none.
+pub(crate) fn target(bytes: &[u8]) -> Option<Target> {
+    // One pass, without an early exit, says nearly always all.
+    let marks = bytes.iter().fold(0, |marks, &byte| marks | TARGET[usize::from(byte)]);
+    let is_target = marks & FOREIGN == 0 && (marks & PERCENT == 0 || is_encoded(bytes));
+    is_target.then_some(Target { has_query: marks & QUESTION != 0 })
+}
+
+/// Whether `bytes` may stand in the path and query of a request target.
 pub(crate) fn is_target(bytes: &[u8]) -> bool {
-    bytes.iter().enumerate().all(|(at, &byte)| {
-        TARGET[usize::from(byte)] && (byte != b'%' || begins_with_triplet(&bytes[at..]))
-    })
+    target(bytes).is_some()
+}
+
+/// Whether each `%` begins a well-formed triplet.
+fn is_encoded(bytes: &[u8]) -> bool {
+    let percents = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
+    percents.map(|(at, _)| at).all(|at| begins_with_triplet(&bytes[at..]))
 }
 
 /// Whether `path` can be put in front of the path of a request: empty, or `/` and more, without a
@@ -101,6 +120,26 @@ pub(super) fn list_contains(list: &[u8], token: &[u8]) -> bool {
 
 fn begins_with_triplet(bytes: &[u8]) -> bool {
     matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
+/// May not stand in a target.
+const FOREIGN: u8 = 1;
+/// Begins a triplet.
+const PERCENT: u8 = 2;
+/// Begins the query.
+const QUESTION: u8 = 4;
+
+const fn marks_of_a_target() -> [u8; 256] {
+    let class = alphanumeric_and(b"-._~!$&'()*+,;=:@/?%");
+    let mut marks = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        marks[byte] = if class[byte] { 0 } else { FOREIGN };
+        byte += 1;
+    }
+    marks[b'%' as usize] = PERCENT;
+    marks[b'?' as usize] = QUESTION;
+    marks
 }
 
 const fn alphanumeric_and(symbols: &[u8]) -> Class {

@@ -46,7 +46,9 @@ impl<'a> Framing<'a> {
             }
             let (name, value) = (field.name.of(bytes), field.value.of(bytes));
             if is_named(name, b"connection") {
-                found.says_close |= list_contains(value, b"close");
+                // What nearly all say is seen at once not to be it.
+                let may_close = !is_named(value, b"keep-alive");
+                found.says_close |= may_close && list_contains(value, b"close");
             } else if is_named(name, b"content-length") {
                 found.content_length.add(value);
             } else if is_named(name, b"transfer-encoding") {
@@ -57,13 +59,12 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// Whether the token `name` is `lower`, letters and `-`, in any case. Of a fixed length, so that it
-/// is compared in a few words instead of byte by byte.
+/// Whether `name`, of no control bytes, is `lower`, letters and `-`, in any case. Of a fixed length,
+/// so that it is compared in a few words instead of byte by byte.
 fn is_named<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
     const { assert!(N >= 8) };
     let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
-    // Sets the bit that tells small letters from capital ones; it makes no `-` of anything that a
-    // token may hold.
+    // Sets the bit that tells small letters from capital ones, and CR from `-`.
     (0..N).step_by(8).all(|at| word(name, at) | word(&[b' '; N], at) == word(lower, at))
 }
 

@@ -258,9 +258,11 @@ impl Request {
             return Err(Status::ERR_METHOD);
         }
         let whole_server = method == b"OPTIONS" && path == b"*";
-        if !(whole_server || path.starts_with(b"/") && field::is_target(path)) {
-            return Err(Status::ERR_PATH);
-        }
+        let target = match path {
+            _ if whole_server => field::Target { has_query: false },
+            [b'/', ..] => field::target(path).ok_or(Status::ERR_PATH)?,
+            _ => return Err(Status::ERR_PATH),
+        };
         let (phase, base_path, end) = if whole_server {
             (Phase::Header, &b""[..], self.origin.target_end())
         } else {
@@ -277,7 +279,7 @@ impl Request {
         out.put(base_path)?;
         out.put(path)?;
         out.put(end)?;
-        let joint = if path.contains(&b'?') { b'&' } else { b'?' };
+        let joint = if target.has_query { b'&' } else { b'?' };
         self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
         Ok(())
     }

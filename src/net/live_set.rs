@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// Events taken from the kernel by one call; what is left is taken by the next.
-const BATCH: usize = 64;
+/// Events taken from the kernel by one call; what is left is taken by the next. Few, because room
+/// for them is cleared at each call.
+const BATCH: usize = 16;
 
 /// Sockets under one epoll descriptor, each known by a number.
 pub struct LiveSet {
