@@ -47,7 +47,7 @@ pub(in crate::http) fn read(padded: &[u8], l: &Limits, head: &mut Head) -> Optio
             return None;
         }
         let value;
-        (value, line_end) = field_value(padded, name_end + 1)?;
+        (value, line_end) = field_value(padded, name_end)?;
         *places.next()? = Field { name: Span::new(start, name_end - start), value };
     }
 }
@@ -60,16 +60,24 @@ fn next_line(bytes: &[u8], line_end: usize) -> Option<usize> {
 
 /// The value behind the colon that ends a name, and where its line ends.
 #[inline(always)]
-fn field_value(bytes: &[u8], mut start: usize) -> Option<(Span, usize)> {
-    while bytes.get(start) == Some(&b' ') {
-        start += 1;
-    }
+fn field_value(bytes: &[u8], colon: usize) -> Option<(Span, usize)> {
+    // Nearly always one space stands before the value, and none behind it.
+    let start = colon + 1 + usize::from(bytes.get(colon + 1) == Some(&b' '));
     let line_end = find(bytes, start, controls)?;
-    let mut end = line_end;
-    while end > start && bytes.get(end - 1) == Some(&b' ') {
-        end -= 1;
-    }
-    Some((Span::new(start, end - start), line_end))
+    let value = match bytes.get(start..line_end)? {
+        [b' ', ..] | [.., b' '] => trimmed(bytes, start, line_end),
+        value => Span::new(start, value.len()),
+    };
+    Some((value, line_end))
+}
+
+/// What stands from `start` to `end`, without the spaces around it.
+#[cold]
+fn trimmed(bytes: &[u8], start: usize, end: usize) -> Span {
+    let is_text = |at: &usize| bytes[*at] != b' ';
+    let first = (start..end).find(is_text).unwrap_or(end);
+    let last = (first..end).rfind(is_text).unwrap_or(first);
+    Span::new(first, (last + 1).min(end) - first)
 }
 
 /// Where the first byte of the class stands, from `start` on.
