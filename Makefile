@@ -20,7 +20,7 @@ CONFIGURED_ASAN := build/asan/CMakeCache.txt
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-rust test-c test-sanitize lint bench fuzz soak install clean
+.PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -34,7 +34,7 @@ demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends 
 
 test: test-rust test-c test-sanitize lint ## All tests and checks.
 
-test-rust: ## The tests of the crates.
+test-rust: ## The tests of the crates, and the models within bounds.
 	@scripts/ensure-nginx.sh
 	$(CARGO) test --locked --workspace --quiet
 
@@ -53,6 +53,10 @@ test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan a
 
 bench: ## Compares with peers, in some 15 minutes; BENCH=--quick takes less than two.
 	@scripts/bench.sh $(cmake) $(BENCH)
+
+model: ## All orders of the threads in tests/model, each model for MODEL_SECONDS (600) at most.
+	MODEL_SECONDS=$(or $(MODEL_SECONDS),600) \
+	    $(CARGO) test --locked --package venuepool-model --no-fail-fast -- --nocapture
 
 fuzz: ## Fuzzes the codec and the C functions, FUZZ_SECONDS (60) each; needs a nightly toolchain.
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)

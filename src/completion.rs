@@ -6,16 +6,16 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_queue::ArrayQueue;
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EfdFlags;
 
 use crate::error::{Outcome, WireState};
 use crate::net::evidence::Evidence;
 use crate::recycle::Recycled;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::{Condvar, EventFd, Mutex, OnceLock, Receiver, Sender, Shared, bounded};
 
 /// When things happened, in nanoseconds of CLOCK_MONOTONIC; 0 for what never happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Completion {
     /// What the kernel knows of those bytes, when there is no response.
     pub evidence: Option<Evidence>,
     /// The response, when the outcome is OK.
-    pub response: Option<Arc<Recycled>>,
+    pub response: Option<Shared<Recycled>>,
 }
 
 /// Where the completion of one request goes instead of the queue.
@@ -58,7 +58,9 @@ pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;
 
 /// Completions on their way to whoever polls.
 pub struct CompletionQueue {
-    waiting: ArrayQueue<Completion>,
+    sender: Sender<Completion>,
+    receiver: Receiver<Completion>,
+    capacity: usize,
     /// Accepted and not yet polled: what is in flight and what is in the queue.
     outstanding: AtomicUsize,
     /// Announced since the last ring.
@@ -75,8 +77,11 @@ pub struct CompletionQueue {
 impl CompletionQueue {
     /// A queue for `capacity` outstanding completions. All memory is taken here.
     pub fn new(capacity: usize) -> Self {
+        let (sender, receiver) = bounded(capacity);
         Self {
-            waiting: ArrayQueue::new(capacity),
+            sender,
+            receiver,
+            capacity,
             outstanding: AtomicUsize::new(0),
             unrung: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -91,7 +96,7 @@ impl CompletionQueue {
     /// Reserves the place for one completion. `false`: the queue could overflow, refuse the
     /// request.
     pub fn reserve(&self) -> bool {
-        if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.waiting.capacity() {
+        if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.capacity {
             return true;
         }
         self.unreserve();
@@ -105,13 +110,14 @@ impl CompletionQueue {
 
     /// Puts a completion into its reserved place.
     pub fn push(&self, completion: Completion) {
-        let pushed = self.waiting.push(completion);
+        let pushed = self.sender.try_send(completion);
         debug_assert!(pushed.is_ok(), "a place was reserved");
     }
 
     /// Lets sleepers learn of what was pushed, at the next ring.
     pub fn announce(&self) {
-        self.unrung.store(true, Ordering::Release);
+        // Swapped, not stored: whoever rings for all of us then sees what each of us has pushed.
+        self.unrung.swap(true, Ordering::AcqRel);
     }
 
     /// Wakes whoever sleeps, if something was announced since the last ring.
@@ -134,7 +140,7 @@ impl CompletionQueue {
 
     /// Whether nothing is in the queue, and nothing comes any more.
     pub fn is_drained(&self) -> bool {
-        self.has_ended() && self.waiting.is_empty()
+        self.has_ended() && self.receiver.is_empty()
     }
 
     /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty
@@ -151,7 +157,7 @@ impl CompletionQueue {
         let ended = self.ended.load(Ordering::SeqCst);
         let mut count = 0;
         while count < limit {
-            let Some(completion) = self.waiting.pop() else { break };
+            let Ok(completion) = self.receiver.try_recv() else { break };
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
             take(completion);
             count += 1;
@@ -192,7 +198,7 @@ impl CompletionQueue {
         // A deadline too far to represent is no deadline.
         let deadline = Instant::now().checked_add(patience);
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        while self.waiting.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
+        while self.receiver.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -204,15 +210,25 @@ impl CompletionQueue {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = EventFd::from_value_and_flags(0, flags)?;
         let event = self.event.get_or_init(|| event);
+        // As in `wake`: whoever pushes from now on finds the descriptor.
+        fence(Ordering::SeqCst);
         self.raise_if_any();
         Ok(event.as_fd())
+    }
+
+    /// For the models, which ask their descriptor whether it is readable.
+    #[cfg(feature = "model")]
+    pub fn event(&self) -> &EventFd {
+        self.event.get().expect("it was made")
     }
 
     /// Sleeps until woken; `false` when the deadline has passed.
     fn sleep_until(&self, deadline: Option<Instant>) -> bool {
         let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        // Under the gate, and after `sleepers` was raised: a push from now on finds us asleep.
-        if !self.waiting.is_empty() || self.ended.load(Ordering::SeqCst) {
+        // Under the gate, and after `sleepers` was raised: a push from now on finds us asleep. The
+        // fence is the other half of that in `wake`.
+        fence(Ordering::SeqCst);
+        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
             return true;
         }
         let Some(deadline) = deadline else {
@@ -238,7 +254,7 @@ impl CompletionQueue {
     }
 
     fn wake(&self) {
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             // Whoever found the queue empty under the gate sleeps once we had it. Rung outside, so
             // that who wakes up does not run into the closed gate.
@@ -250,7 +266,7 @@ impl CompletionQueue {
 
     /// Makes the descriptor readable if there is something to take.
     pub fn raise_if_any(&self) {
-        if !self.waiting.is_empty() || self.ended.load(Ordering::SeqCst) {
+        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
             self.raise();
         }
     }
@@ -258,12 +274,15 @@ impl CompletionQueue {
     /// Makes the descriptor unreadable once the queue is empty. After the end it stays readable.
     pub fn lower(&self) {
         let Some(event) = self.event.get() else { return };
-        if !self.waiting.is_empty() || !self.event_set.load(Ordering::SeqCst) {
+        if !self.receiver.is_empty() || !self.event_set.load(Ordering::SeqCst) {
             return;
         }
-        let _ = event.read();
-        self.event_set.store(false, Ordering::SeqCst);
-        // What was pushed while the flag was still up raised nothing.
+        if event.read().is_err() {
+            // Whoever put the flag up is about to write: it stays up for the next one to lower.
+            return;
+        }
+        // What was pushed while the flag was still up raised nothing. Swapped, so that it is seen.
+        self.event_set.swap(false, Ordering::SeqCst);
         self.raise_if_any();
     }
 }

@@ -21,6 +21,7 @@ pub mod config;
 pub mod driver;
 pub mod error;
 pub mod event;
+#[cfg(not(feature = "model"))] // The models are of what lies behind it.
 #[allow(unsafe_code)] // The C boundary: raw pointers in, raw pointers out.
 pub mod ffi;
 pub mod http;
@@ -28,3 +29,4 @@ pub mod net;
 pub mod pool;
 pub mod recycle;
 pub mod stats;
+pub mod sync;

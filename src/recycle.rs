@@ -4,9 +4,10 @@
 //! only owner; afterwards whoever holds a view holds a count. The last one to let go brings it
 //! back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::http::response::Response;
+use crate::sync::{Mutex, MutexGuard, Shared};
 
 /// A response and the way home.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct Shelf {
 
 #[derive(Debug)]
 struct Free {
-    responses: Vec<Arc<Recycled>>,
+    responses: Vec<Shared<Recycled>>,
     open: bool,
 }
 
@@ -38,11 +39,11 @@ impl Shelf {
     }
 
     /// A response that nobody else holds. Allocates only when the shelf is empty.
-    pub fn take(self: &Arc<Self>) -> Arc<Recycled> {
+    pub fn take(self: &Arc<Self>) -> Shared<Recycled> {
         let found = self.lock().responses.pop();
         found.unwrap_or_else(|| {
             let response = Response::with_capacity(self.response_capacity);
-            Arc::new(Recycled { response, home: Arc::clone(self) })
+            Shared::new(Recycled { response, home: Arc::clone(self) })
         })
     }
 
@@ -56,17 +57,17 @@ impl Shelf {
         drop(freed);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Free> {
+    fn lock(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Recycled {
     /// Lets go of one count. The last one brings the response back to its shelf.
-    pub fn release(mut this: Arc<Self>) {
+    pub fn release(mut this: Shared<Self>) {
         // `None`: others still hold it. When two let go at the same instant neither may see itself
         // as the last; the memory is then freed instead of used again, which is as right.
-        let Some(unique) = Arc::get_mut(&mut this) else { return };
+        let Some(unique) = Shared::get_mut(&mut this) else { return };
         unique.response.recycle(unique.home.response_capacity);
         let home = Arc::clone(&unique.home);
         let mut free = home.lock();
@@ -87,11 +88,11 @@ mod tests {
     fn a_response_comes_back_only_from_its_last_holder() {
         let shelf = Shelf::new(2, 1024);
         let first = shelf.take();
-        let address = Arc::as_ptr(&first);
-        Recycled::release(Arc::clone(&first));
-        assert_ne!(Arc::as_ptr(&shelf.take()), address);
+        let address = Shared::as_ptr(&first);
+        Recycled::release(Shared::clone(&first));
+        assert_ne!(Shared::as_ptr(&shelf.take()), address);
         Recycled::release(first);
-        assert_eq!(Arc::as_ptr(&shelf.take()), address);
+        assert_eq!(Shared::as_ptr(&shelf.take()), address);
     }
 
     #[test]

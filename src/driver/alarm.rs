@@ -6,15 +6,14 @@
 //! because the sleep adapts to them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use super::clock::now_ns;
 use super::slot::Slot;
 use super::{NEVER, Pool};
 use crate::error::{Outcome, Status};
+use crate::sync::Notify;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The shortest time for which the pool thread sleeps without being asked to: 5 ms, which costs an
 /// idle pool less than a thousandth of a CPU.

@@ -2,9 +2,14 @@
 //!
 //! Read only here, by the engine's side at submit and by the pool thread once a turn.
 
+#[cfg(not(feature = "model"))]
 use nix::time::{ClockId, clock_gettime};
 
+#[cfg(feature = "model")]
+pub use crate::sync::now_ns;
+
 /// Nanoseconds of CLOCK_MONOTONIC. Never 0.
+#[cfg(not(feature = "model"))]
 pub fn now_ns() -> u64 {
     // It fails for an unknown clock only; every Linux has this one.
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC exists");

@@ -5,7 +5,6 @@
 //! completion queue takes completions from any thread.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use super::Pool;
 use super::in_flight::{Ended, Recipient};
@@ -13,6 +12,7 @@ use super::slot::{Fate, Slot, Turn};
 use super::submit::Waiter;
 use crate::error::{Outcome, Status};
 use crate::pool::roster::Grant;
+use crate::sync::atomic::Ordering;
 
 impl Pool {
     /// Tells the roster what a turn came to, delivers the completion, serves who waits.

@@ -5,7 +5,7 @@
 //! little: it is set before the request is sent, and cleared when its exchange has ended, before
 //! the slot can be given out again.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 const BITS: usize = u64::BITS as usize;
 

@@ -3,8 +3,6 @@
 //! It is given the connection for each step and holds none. It does not know the slot's state, the
 //! roster, or who receives the completion in the end.
 
-use std::sync::Arc;
-
 use super::clock::now_ns;
 use super::{NEVER, Policy};
 use crate::completion::{Callback, Completion, Times};
@@ -13,6 +11,7 @@ use crate::http::exchange::{Exchange, Progress, Reuse};
 use crate::http::response::Limits;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::recycle::Recycled;
+use crate::sync::Shared;
 
 /// Who receives the completion of a request.
 pub enum Recipient {
@@ -62,7 +61,7 @@ pub struct Lingering {
     /// The connection, which serves nobody else any more.
     pub connection: Connection,
     exchange: Exchange,
-    response: Arc<Recycled>,
+    response: Shared<Recycled>,
     /// What was told when it was given up, without a response.
     told: Completion,
 }
@@ -71,7 +70,7 @@ pub struct Lingering {
 pub(super) struct InFlight {
     pub(super) promise: Promise,
     exchange: Exchange,
-    response: Arc<Recycled>,
+    response: Shared<Recycled>,
     times: Times,
     pub(super) cancelled: bool,
     /// Sending failed after the kernel had taken a part.
@@ -91,7 +90,7 @@ impl InFlight {
     pub(super) fn new(
         promise: Promise,
         request: Outgoing<'_>,
-        response: Arc<Recycled>,
+        response: Shared<Recycled>,
         fault: Option<Fault>,
         connection: &Connection,
     ) -> Self {
@@ -164,7 +163,7 @@ impl InFlight {
     }
 
     fn receive(&mut self, connection: &mut Connection, limits: &Limits, now: u64) -> Option<Stop> {
-        let shared = Arc::get_mut(&mut self.response);
+        let shared = Shared::get_mut(&mut self.response);
         let response = &mut shared.expect("an exchange in flight is its only holder").response;
         loop {
             let progress = match connection.receive(response.space(limits)) {
@@ -253,7 +252,7 @@ impl Lingering {
     /// Looks for the answer. `Some`: the waiting is over, with the late completion or without.
     pub(super) fn advance(&mut self, limits: &Limits) -> Option<Option<Completion>> {
         loop {
-            let shared = Arc::get_mut(&mut self.response)?;
+            let shared = Shared::get_mut(&mut self.response)?;
             let response = &mut shared.response;
             let progress = match self.connection.receive(response.space(limits)) {
                 Ok(Received::Nothing) => return None,
@@ -292,7 +291,7 @@ impl Lingering {
             times: Times { done_ns: now_ns(), ..self.told.times },
             bytes_sent: self.told.bytes_sent,
             evidence: None,
-            response: Some(Arc::clone(&self.response)),
+            response: Some(Shared::clone(&self.response)),
         }
     }
 }

@@ -4,16 +4,16 @@
 //! until its answer is there or the linger time is over, and is then closed. Runs on the pool
 //! thread in both drives.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::Pool;
 use super::in_flight::Lingering;
 use crate::completion::Completion;
 use crate::net::watch::watch;
+use crate::sync::{Mutex, Notify};
 
 /// Exchanges on their way to the task that waits for their answers.
 #[derive(Default)]

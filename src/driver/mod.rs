@@ -33,8 +33,7 @@ mod tend;
 mod thread;
 mod upkeep;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -52,6 +51,8 @@ use crate::pool::dial_limit::DialLimit;
 use crate::pool::roster::{Census, Roster};
 use crate::recycle::Shelf;
 use crate::stats::Stats;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, ThreadId, current_thread};
 use alarm::Alarm;
 use caller::Caller;
 use clock::now_ns;
@@ -99,6 +100,7 @@ pub struct Pool {
     grace_ns: AtomicU64,
     ending: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    thread_id: OnceLock<ThreadId>,
     closed: AtomicBool,
 }
 
@@ -165,6 +167,7 @@ impl Pool {
             grace_ns: AtomicU64::new(NEVER),
             ending,
             thread: Mutex::default(),
+            thread_id: OnceLock::new(),
             closed: AtomicBool::new(false),
         })
     }
@@ -220,7 +223,7 @@ impl Pool {
 
     /// Whether the calling thread is the pool thread.
     fn is_pool_thread(&self) -> bool {
-        thread::is_of(self)
+        self.thread_id.get() == Some(&current_thread().id())
     }
 
     /// What all requests to this pool begin with.

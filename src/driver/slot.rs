@@ -10,10 +10,7 @@
 
 use std::collections::VecDeque;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
 use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Promise, Stop};
@@ -25,6 +22,8 @@ use crate::pool::backoff::{Backoff, Bounds};
 use crate::pool::tenure::{Loss, Tenure};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
 use crate::recycle::{Recycled, Shelf};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify, Shared};
 
 /// The request was sent, at least in part.
 pub struct Started {
@@ -144,7 +143,7 @@ struct Line {
     rtt_ns: u64,
     proven_ns: u64,
     /// For the next response, so that submit need not fetch one.
-    fresh: Option<Arc<Recycled>>,
+    fresh: Option<Shared<Recycled>>,
 }
 
 impl Slot {

@@ -4,8 +4,7 @@
 //! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own
 //! thread. Only when no slot is idle does anything else here matter.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::now_ns;
@@ -16,6 +15,8 @@ use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
 use crate::pool::roster::{Grant, Lease, LeaseError, Waiting, Wanted};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What to do when no slot is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

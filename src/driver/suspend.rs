@@ -3,11 +3,8 @@
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
 //! waiting line is emptied. A task on the pool thread tells of its beginning and its end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
-
-use tokio::sync::Notify;
 
 use super::Pool;
 use super::clock::now_ns;
@@ -16,6 +13,8 @@ use super::retry_after::retry_after;
 use crate::config::SuspendRule;
 use crate::error::{CloseReason, Outcome, Status};
 use crate::pool::pause::Pause;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// The pause of a pool, and what begins one.
 #[derive(Default)]

@@ -9,7 +9,6 @@
 
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -23,6 +22,7 @@ use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::tenure::Loss;
+use crate::sync::atomic::Ordering;
 
 /// Takes the report of each slot's first dial.
 pub(super) type Report = Sender<Result<(), DialError>>;

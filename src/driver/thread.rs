@@ -1,9 +1,6 @@
 //! The pool thread: its start, its way to behave in the host process, its end.
 
-use std::cell::Cell;
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,22 +15,14 @@ use super::{Pool, alarm, busy, linger, suspend, tend, upkeep};
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::connect::DialError;
+use crate::sync::atomic::Ordering;
+use crate::sync::current_thread;
 
 /// Name look-ups that may run at once; each holds a thread while it runs.
 const RESOLVER_THREADS: usize = 4;
 
 /// How often the end looks, a millisecond apart, whether all grants were carried out.
 const MAX_LOOKS: u32 = 2_000;
-
-thread_local! {
-    /// The pool whose thread this is.
-    static POOL: Cell<*const Pool> = const { Cell::new(ptr::null()) };
-}
-
-/// Whether the calling thread is the thread of that pool.
-pub(super) fn is_of(pool: &Pool) -> bool {
-    ptr::eq(POOL.get(), pool)
-}
 
 /// Starts the thread. Each slot's first dial is reported once.
 pub(super) fn spawn(
@@ -52,7 +41,7 @@ pub(super) fn spawn(
             // The CPU was tried by the opener already.
             let _ = sched_setaffinity(Pid::from_raw(0), &cpu);
         }
-        POOL.set(Arc::as_ptr(&pool));
+        let _ = pool.thread_id.set(current_thread().id());
         let end = EndOfPool(&pool);
         runtime.block_on(run(&pool, report));
         // A name look-up may still run; it is left behind rather than waited for.
