@@ -93,9 +93,11 @@ impl Pool {
 
     /// Delivers what was handed over.
     pub(super) fn deliver_handed_over(&self) {
-        if !self.has_handed_over.swap(false, Ordering::SeqCst) {
+        // Nearly always there is nothing, and a look is cheaper than an exchange.
+        if !self.has_handed_over.load(Ordering::SeqCst) {
             return;
         }
+        self.has_handed_over.store(false, Ordering::SeqCst);
         let handed_over =
             std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner));
         handed_over.into_iter().for_each(|ended| self.deliver(ended));
@@ -110,7 +112,8 @@ impl Pool {
         }
     }
 
-    /// Carries out what the roster granted: the slot goes to the waiter.
+    /// Carries out what the roster granted, if anything: the slot goes to the waiter.
+    #[inline]
     pub(super) fn carry_out(&self, grant: Option<Grant<Waiter>>) {
         let mut next = grant;
         while let Some(grant) = next {

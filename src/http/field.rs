@@ -93,10 +93,12 @@ pub(crate) fn check_header(name: &[u8], value: &[u8]) -> Result<(), Status> {
 }
 
 /// Whether the header ends the connection after this exchange (RFC 9112 section 9.6).
+#[inline]
 pub(crate) fn says_close(name: &[u8], value: &[u8]) -> bool {
     is_connection(name) && list_contains(value, b"close")
 }
 
+#[inline]
 fn is_connection(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"connection")
 }

@@ -268,17 +268,9 @@ impl Request {
         } else {
             (Phase::Target, self.origin.base_path(), &b""[..])
         };
-        // Known before anything is written, so that a refusal leaves no half of a line.
-        let len = method.len() + 1 + base_path.len() + path.len() + end.len();
-        if len > self.buf.len() {
-            return Err(Status::ERR_TOO_LARGE);
-        }
         let mut out = Writer { buf: &mut self.buf, at: 0 };
-        out.put(method)?;
-        out.put(b" ")?;
-        out.put(base_path)?;
-        out.put(path)?;
-        out.put(end)?;
+        out.put_all([method, b" ", base_path, path, end])?;
+        let len = out.at;
         let joint = if target.has_query { b'&' } else { b'?' };
         self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
         Ok(())
@@ -315,7 +307,7 @@ impl Request {
     fn write_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         let mut out = self.header_writer()?;
         field::check_header(name, value)?;
-        out.put_line(name, value)?;
+        out.put_all([name, b": ", value, b"\r\n"])?;
         self.state.len = out.at;
         self.state.phase = Phase::Header;
         self.state.overridden |= self.origin.overridden_by(name);
@@ -465,16 +457,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes a whole header line, or nothing.
-    fn put_line(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        let line = self.skip(name.len() + value.len() + b": \r\n".len())?;
-        let (name_part, rest) = line.split_at_mut(name.len());
-        let (colon, rest) = rest.split_at_mut(2);
-        let (value_part, end) = rest.split_at_mut(value.len());
-        name_part.copy_from_slice(name);
-        colon.copy_from_slice(b": ");
-        value_part.copy_from_slice(value);
-        end.copy_from_slice(b"\r\n");
+    /// Writes a whole line, or nothing.
+    fn put_all<const N: usize>(&mut self, pieces: [&[u8]; N]) -> Result<(), Status> {
+        let mut line = self.skip(pieces.iter().map(|piece| piece.len()).sum())?;
+        for piece in pieces {
+            let (place, rest) = line.split_at_mut(piece.len());
+            place.copy_from_slice(piece);
+            line = rest;
+        }
         Ok(())
     }
 
