@@ -43,14 +43,10 @@ impl Body {
         head_request: bool,
         l: &Limits,
     ) -> Result<Self, Outcome> {
-        let body = match (says.content_length, says.transfer_encoding) {
-            (Seen::Never, Seen::Never) => Ok(Self::UntilClose),
+        let (size, chunked) = match (says.content_length, says.transfer_encoding) {
+            (Seen::Never, Seen::Never) => (None, false),
             (Seen::Once(length), Seen::Never) => {
-                let size = parse_length(length).ok_or(Outcome::BadContentLength)?;
-                match usize::try_from(size) {
-                    Ok(size) if size <= l.max_body_size => Ok(Self::Length(size)),
-                    _ => Err(Outcome::BodyTooLarge),
-                }
+                (Some(parse_length(length).ok_or(Outcome::BadContentLength)?), false)
             }
             // RFC 9110 section 8.6 allows to accept identical repeats, and does not ask for it.
             (Seen::Again, Seen::Never) => return Err(Outcome::BadContentLength),
@@ -59,12 +55,20 @@ impl Body {
             (Seen::Never, Seen::Once(coding))
                 if coding.eq_ignore_ascii_case(b"chunked") && r.version_minor() != 0 =>
             {
-                Ok(Self::Chunked(Chunked::default()))
+                (None, true)
             }
             (Seen::Never, _) => return Err(Outcome::BadTransferEncoding),
             _ => return Err(Outcome::AmbiguousLength),
         };
-        if head_request || matches!(r.status(), 204 | 304) { Ok(Self::Length(0)) } else { body }
+        match size {
+            _ if head_request || matches!(r.status(), 204 | 304) => Ok(Self::Length(0)),
+            _ if chunked => Ok(Self::Chunked(Chunked::default())),
+            None => Ok(Self::UntilClose),
+            Some(size) => match usize::try_from(size) {
+                Ok(size) if size <= l.max_body_size => Ok(Self::Length(size)),
+                _ => Err(Outcome::BodyTooLarge),
+            },
+        }
     }
 
     /// Looks at what is new in the buffer of `r`; answers when the body is complete.
