@@ -1,11 +1,12 @@
 // The venue of the comparison: one thread, one epoll set, one send for each answer. It is as quick
 // as a server can be, so that the clients' differences show, and the same for all of them.
 //
-//   venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST]
+//   venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST] [--die-after-execute EVERY]
 //
 // prints its port, serves until its standard input ends, then prints how many orders came and how
 // many of their ids came before. With --idle-close-ms it closes each connection after a random time
-// without a request. Orders are told apart by newClientOrderId; what else is asked for does not
+// without a request; with --die-after-execute it executes each EVERY-th order, but closes its
+// connection instead of answering. Orders are told apart by newClientOrderId; what else is asked for does not
 // matter but for its path.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -86,6 +87,7 @@ struct Venue {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     SSL_CTX *tls = nullptr;
     long idle_close_us = 0;
+    unsigned long die_every = 0;
     std::minstd_rand random{1};
     std::vector<Connection *> connections;
     std::unordered_set<std::string> ids;
@@ -93,7 +95,7 @@ struct Venue {
 
     void accept_from(int listener);
     void serve(Connection *connection);
-    void answer(Connection *connection);
+    bool answer(Connection *connection);
     void close(Connection *connection);
     long receive(Connection *connection);
     void send(Connection *connection, std::string_view bytes);
@@ -178,20 +180,24 @@ std::size_t request_length(std::string_view bytes) {
     return length <= bytes.size() ? length : 0;
 }
 
-void Venue::answer(Connection *c) {
+/// Whether the connection goes on.
+bool Venue::answer(Connection *c) {
     std::string_view request(c->bytes, c->have);
     std::string_view path = request.substr(request.find(' ') + 1);
     if (path.substr(0, 13) == "/api/v3/order") {
         std::size_t at = request.find("newClientOrderId=");
-        if (at == std::string_view::npos) return;
+        if (at == std::string_view::npos) return false;
         std::string_view id = request.substr(at + 17, 16);
         orders++;
-        if (idle_close_us > 0 && !ids.emplace(id).second) duplicates++;
+        bool faulty = idle_close_us > 0 || die_every > 0;
+        if (faulty && !ids.emplace(id).second) duplicates++;
+        if (die_every > 0 && orders % die_every == 0) return false;
         std::memcpy(order_answer.data() + order_id_at, id.data(), 16);
         send(c, order_answer);
     } else {
         send(c, path.substr(0, 20) == "/api/v3/exchangeInfo" ? body_answer : chunked_answer);
     }
+    return true;
 }
 
 void Venue::serve(Connection *c) {
@@ -202,7 +208,7 @@ void Venue::serve(Connection *c) {
         c->have += static_cast<std::size_t>(got);
         std::size_t length;
         while ((length = request_length({c->bytes, c->have})) > 0) {
-            answer(c);
+            if (!answer(c)) return close(c);
             c->have -= length;
             std::memmove(c->bytes, c->bytes + length, c->have);
             rest(c);
@@ -247,8 +253,11 @@ int main(int argc, char **argv) {
             i += 2;
         } else if (std::strcmp(argv[i], "--idle-close-ms") == 0 && i + 1 < argc) {
             venue.idle_close_us = std::atol(argv[++i]) * 1000;
+        } else if (std::strcmp(argv[i], "--die-after-execute") == 0 && i + 1 < argc) {
+            venue.die_every = std::strtoul(argv[++i], nullptr, 10);
         } else {
-            fail("usage: venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST]");
+            fail("usage: venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST] "
+                 "[--die-after-execute EVERY]");
         }
     }
     int listener = listen_on_loopback();
