@@ -256,8 +256,9 @@ int main(int argc, char **argv) {
         } else if (std::strcmp(argv[i], "--die-after-execute") == 0 && i + 1 < argc) {
             venue.die_every = std::strtoul(argv[++i], nullptr, 10);
         } else {
-            fail("usage: venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST] "
-                 "[--die-after-execute EVERY]");
+            fail(
+                "usage: venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST] "
+                "[--die-after-execute EVERY]");
         }
     }
     int listener = listen_on_loopback();

@@ -26,8 +26,10 @@ class BeastAsync {
         connection->prepare(request, tag);
         http::async_write(connection->stream(), connection->request(),
                           [this, connection](beast::error_code error, std::size_t) {
-                              if (error) lost(connection, error);
-                              else read(connection);
+                              if (error)
+                                  lost(connection, error);
+                              else
+                                  read(connection);
                           });
     }
 

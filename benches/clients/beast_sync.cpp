@@ -26,7 +26,8 @@ class BeastSync {
     void run_until(Finished finished) {
         while (!finished()) {
             auto &parser = connection_.parser();
-            if (!error_) http::read(connection_.stream(), connection_.read_buffer(), parser, error_);
+            if (!error_)
+                http::read(connection_.stream(), connection_.read_buffer(), parser, error_);
             if (!error_) {
                 answered_(connection_.tag(), connection_.answer());
                 continue;
@@ -50,5 +51,6 @@ class BeastSync {
 
 int main(int argc, char **argv) {
     Options options = Options::parse(argc, argv);
-    return options.tls() ? bench::run<BeastSync<Tls>>(options) : bench::run<BeastSync<Plain>>(options);
+    return options.tls() ? bench::run<BeastSync<Tls>>(options)
+                         : bench::run<BeastSync<Plain>>(options);
 }

@@ -59,8 +59,8 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// Whether `name`, of no control bytes, is `lower`, letters and `-`, in any case. Of a fixed length,
-/// so that it is compared in a few words instead of byte by byte.
+/// Whether `name`, of no control bytes, is `lower`, letters and `-`, in any case. Of a fixed
+/// length, so that it is compared in a few words instead of byte by byte.
 fn is_named<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
     const { assert!(N >= 8) };
     let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
