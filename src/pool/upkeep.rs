@@ -128,11 +128,12 @@ impl Upkeep {
         ours.min(self.announced.requests_left.unwrap_or(NEVER))
     }
 
-    /// Whether its replacement should be dialled because of the requests that are left.
+    /// Whether its replacement should be dialled because of the requests that are left. An unused
+    /// one has no fewer left than its replacement would.
     pub fn runs_out(&self, rules: &Rules) -> bool {
         let ours = (rules.max_requests / 10).max(1);
         let margin = if self.announced.requests_left.is_some() { EARLY_REQUESTS } else { ours };
-        self.requests_left(rules) <= margin.max(ours)
+        self.requests != 0 && self.requests_left(rules) <= margin.max(ours)
     }
 
     /// What it needs now, the gravest first; or, as the error, when to look again at the latest.
@@ -290,6 +291,16 @@ mod tests {
         }
         let retire = Ok(Action::Retire(CloseReason::MaxRequests));
         assert_eq!(upkeep.action(&rules, 21, true), retire);
+    }
+
+    #[test]
+    fn a_connection_for_one_request_is_not_replaced_before_it() {
+        let rules = Rules { max_requests: 1, ..Rules::default() };
+        let mut upkeep = Upkeep::new(0, HALF);
+        assert_eq!(upkeep.action(&rules, 1, false), Err(NEVER));
+        upkeep.used(1);
+        let retire = Ok(Action::Retire(CloseReason::MaxRequests));
+        assert_eq!(upkeep.action(&rules, 1, false), retire);
     }
 
     #[test]
