@@ -388,6 +388,15 @@ impl Pool {
         };
         let who = Waiter::Request(Box::new(queued));
         roster.went_down(slot, epoch);
+        // A pause that began meanwhile has emptied the line; looked at under the roster's lock.
+        if self.suspension.is_on(now_ns()) {
+            let recalled = roster.carried_out(ticket);
+            let freed = roster.finished(slot);
+            drop(roster);
+            let outcome = if recalled { Outcome::Cancelled } else { Outcome::Suspended };
+            who.dismiss((outcome, Status::ERR_SUSPENDED), |ended| self.leave(ended));
+            return freed;
+        }
         // Back to the head of the line first, so that what `finished` frees goes to it.
         let again = roster.wait_again(Waiting { ticket, wanted, deadline_ns, who });
         let freed = roster.finished(slot);
@@ -397,6 +406,8 @@ impl Pool {
             return freed;
         }
         drop(roster);
+        // The alarm may have looked at the line while the request was not in it.
+        self.alarm.note(deadline_ns);
         match (again.unwrap_or(None), freed) {
             (Some(again), Some(freed)) => {
                 self.carry_out(Some(again));
