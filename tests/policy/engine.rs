@@ -1,0 +1,146 @@
+//! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
+
+use venuepool::pool::roster::{Lease, Wanted};
+
+use crate::pool::{Event, NEVER, Pool};
+use crate::world::{MS, S, US};
+
+impl Pool {
+    /// An engine does something.
+    pub(crate) fn engine(&mut self) {
+        if self.venue.healed {
+            return;
+        }
+        match self.random.within(0, 99) {
+            0..30 => self.submit(false),
+            30..65 => self.submit(true),
+            65..75 => self.acquire(false),
+            75..85 => self.acquire(true),
+            85..97 => self.cancel(),
+            97 if self.random.percent(20) => {
+                let for_ns = self.random.within(US, S);
+                self.begin_pause(for_ns, false);
+            }
+            98 => {
+                let until_ns = self.pause.until_ns();
+                self.pause.end(until_ns);
+            }
+            _ => {}
+        }
+        let wait_ns = match self.random.within(0, 99) {
+            0 => self.random.within(0, 5 * S),
+            1..80 => self.random.within(0, MS),
+            _ => self.random.within(0, 20 * MS),
+        };
+        self.after(wait_ns, Event::Engine);
+    }
+
+    fn promise(&mut self) -> Option<(u64, u64)> {
+        if self.is_paused() {
+            return None;
+        }
+        let timeout_ns = self.random.within(self.setting.request_ns / 2, self.setting.request_ns);
+        let deadline_ns = self.now + timeout_ns;
+        Some((self.books.promise(deadline_ns), deadline_ns))
+    }
+
+    /// Takes the hottest slot that is alive. `false`: there is none.
+    fn send_now(&mut self, id: u64, deadline_ns: u64) -> bool {
+        while let Some(slot) = self.desk.checkout() {
+            let Err(epoch) = self.start(slot, Some(id), deadline_ns) else { return true };
+            self.desk.went_down(slot, epoch);
+            let grant = self.desk.finished(slot);
+            self.carry_out(grant);
+        }
+        false
+    }
+
+    fn submit(&mut self, waits: bool) {
+        let Some((id, deadline_ns)) = self.promise() else { return };
+        if self.send_now(id, deadline_ns) {
+            return;
+        }
+        let until_ns = deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
+        if waits && self.desk.wait(id, Wanted::Exchange, until_ns, deadline_ns) {
+            return self.note(until_ns);
+        }
+        self.books.refused(id);
+    }
+
+    fn acquire(&mut self, waits: bool) {
+        if self.is_paused() {
+            return;
+        }
+        if let Some(lease) = self.desk.lease() {
+            return self.after(0, Event::Lease(lease));
+        }
+        // A number of its own, from the same row as those of requests.
+        let ticket = self.books.promise(NEVER - S);
+        self.books.refused(ticket);
+        if waits && self.desk.wait(ticket, Wanted::Lease, NEVER, NEVER) {
+            let patience_ns = self.random.within(0, 200 * MS);
+            self.after(patience_ns, Event::Impatient(ticket));
+        }
+    }
+
+    /// Whoever has a lease sends on it, or gives it back, or both.
+    pub(crate) fn use_lease(&mut self, lease: Lease) {
+        if !self.venue.healed && self.random.percent(60) {
+            if let Some((id, deadline_ns)) = self.promise() {
+                self.send_leased(lease, id, deadline_ns);
+            }
+            if self.random.percent(70) {
+                let pause_ns = self.random.within(0, 10 * MS);
+                return self.after(pause_ns, Event::Lease(lease));
+            }
+        }
+        let grant = self.desk.release(lease).expect("it was never given back");
+        self.carry_out(grant);
+        assert!(self.desk.release(lease).is_err(), "a lease is given back once");
+    }
+
+    fn send_leased(&mut self, lease: Lease, id: u64, deadline_ns: u64) {
+        let Ok(slot) = self.desk.begin(lease) else { return self.books.refused(id) };
+        if let Err(epoch) = self.start(slot, Some(id), deadline_ns) {
+            self.desk.went_down(slot, epoch);
+            let grant = self.desk.finished(slot);
+            self.carry_out(grant);
+            self.books.refused(id);
+        }
+    }
+
+    /// Cancels one of the newest requests, wherever it is.
+    fn cancel(&mut self) {
+        let Some(id) = self.books.newest_open(&mut self.random) else { return };
+        if self.desk.withdraw(id) {
+            return self.books.cancelled(id, self.now);
+        }
+        if self.desk.recall(id) {
+            return;
+        }
+        let is_it = |slot: &crate::pool::Slot| slot.in_flight.is_some_and(|f| f.id == Some(id));
+        if let Some(index) = self.slots.iter().position(is_it) {
+            self.cancel_on(index);
+        }
+    }
+
+    /// The venue changes its mood.
+    pub(crate) fn mood(&mut self) {
+        if self.venue.healed {
+            return;
+        }
+        for (id, arrival) in self.venue.turn(&mut self.random) {
+            let ns = self.random.within(0, 10 * MS);
+            self.after(ns, Event::Arrives(id, arrival));
+        }
+        let for_ns = self.random.within(100 * MS, 4 * S);
+        self.after(for_ns, Event::Mood);
+    }
+
+    /// The world is well from now on, and the engines ask for nothing more.
+    pub(crate) fn all_is_well(&mut self) {
+        for (id, arrival) in self.venue.heal() {
+            self.after(MS, Event::Arrives(id, arrival));
+        }
+    }
+}

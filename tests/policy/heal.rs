@@ -1,0 +1,239 @@
+//! How the simulated pool heals and keeps up: src/driver/tend.rs and src/driver/upkeep.rs over the
+//! false clock.
+
+use std::time::Duration;
+
+use venuepool::pool::upkeep::{Action, most_beating};
+
+use crate::pool::{Event, NEVER, Pool};
+use crate::world::{Arrival, MS, S, US};
+
+/// Where the dial of a slot is.
+pub(crate) enum Dial {
+    /// The delay runs, or no dial may begin.
+    Waits,
+    /// It asks for its permit.
+    Asks,
+    /// It connects, and with which result.
+    Connects(bool),
+}
+
+impl Pool {
+    /// Begins to dial.
+    pub(crate) fn heal(&mut self, index: u32) {
+        self.wait_to_dial(index);
+    }
+
+    fn wait_to_dial(&mut self, index: u32) {
+        let random = self.random.next();
+        let slot = &mut self.slots[index as usize];
+        slot.dial = Some(Dial::Waits);
+        let delay_ns = slot.backoff.next_delay(random);
+        self.books.delay(index as usize, delay_ns, random);
+        self.after(delay_ns, Event::Dial(index));
+    }
+
+    /// The next step of a slot's dial.
+    pub(crate) fn dial(&mut self, index: u32) {
+        let now = self.now;
+        match self.slots[index as usize].dial {
+            Some(Dial::Connects(true)) => return self.is_live(index),
+            Some(Dial::Connects(false)) => return self.wait_to_dial(index),
+            Some(Dial::Waits) => {
+                let left_ns = self.pause.no_dial_ns(now);
+                if left_ns > 0 {
+                    return self.after(left_ns.min(50 * MS), Event::Dial(index));
+                }
+                self.slots[index as usize].dial = Some(Dial::Asks);
+            }
+            Some(Dial::Asks) => {}
+            None => panic!("slot {index} has no dial"),
+        }
+        if let Err(wait_ns) = self.dial_limit.take(now) {
+            return self.after(wait_ns, Event::Dial(index));
+        }
+        self.books.dial(now);
+        let clock = self.epoch + Duration::from_nanos(now);
+        let order = self.addresses.ordered(&self.venue.addresses, clock);
+        self.books.order(&order, now);
+        let dialled = self.venue.dial(&order, &self.setting, &mut self.random);
+        trace!(self.trace, "               slot {index} dials: {:?}", dialled.by);
+        for bad in &dialled.failed {
+            self.addresses.failed(bad.ip(), clock);
+            self.books.address(bad.ip(), Some(now + 60 * S));
+        }
+        if let Some(good) = dialled.by {
+            self.addresses.worked(good.ip());
+            self.books.address(good.ip(), None);
+        }
+        self.slots[index as usize].dial = Some(Dial::Connects(dialled.by.is_some()));
+        self.after(dialled.after_ns, Event::Dial(index));
+    }
+
+    /// The dial has brought a connection.
+    fn is_live(&mut self, index: u32) {
+        let (id, end) = self.venue.accept(self.now);
+        if let Some(arrival) = end {
+            let ns = self.random.within(0, MS);
+            self.after(ns, Event::Arrives(id, arrival));
+        }
+        let random = self.random.next();
+        let slot = &mut self.slots[index as usize];
+        slot.dial = None;
+        let installs = !slot.serves;
+        if slot.connection.is_some() {
+            slot.tenure.is_succeeded();
+            slot.next = Some((id, random));
+        } else {
+            slot.connection = Some(id);
+            slot.tenure.begin(self.now, random);
+            if let Some(loss) = slot.losses.back_mut() {
+                loss.replaced = true;
+            }
+        }
+        slot.serves = true;
+        if installs {
+            self.is_up(index);
+        }
+        slot_task(self, index);
+    }
+
+    fn is_up(&mut self, index: u32) {
+        let epoch = self.slots[index as usize].tenure.epoch();
+        let grant = self.desk.came_up(index, epoch);
+        self.carry_out(grant);
+        self.look_at_upkeep(0);
+    }
+
+    /// The slot's task has been woken.
+    pub(crate) fn task(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.wakes = slot.wakes.saturating_sub(1);
+        if slot.serves {
+            slot_task(self, index);
+        }
+    }
+
+    /// Something has arrived at a socket: whoever watches it is told, soon.
+    pub(crate) fn arrives(&mut self, id: usize, arrival: Arrival) {
+        let connection = &mut self.venue.connections[id];
+        if connection.given_up || connection.silent || connection.ended.is_some() {
+            return;
+        }
+        match arrival {
+            Arrival::Answer(answer) => connection.answer = Some(answer),
+            Arrival::Stray => connection.stray = true,
+            Arrival::Fin | Arrival::Reset => connection.ended = Some(arrival),
+        }
+        let slot = self.slots.iter().position(|slot| slot.connection == Some(id));
+        let Some(index) = slot else { return };
+        let index = index as u32;
+        let is_end = matches!(arrival, Arrival::Fin | Arrival::Reset);
+        let late_ns = self.random.within(0, 100 * US);
+        if self.setting.is_loose && is_end {
+            // The pool thread watches for losses, also while somebody else drives.
+            self.slots[index as usize].wakes += 1;
+            self.after(late_ns, Event::Task(index));
+        }
+        if self.setting.is_loose && self.slots[index as usize].in_flight.is_none() {
+            self.wake(index);
+        } else {
+            self.after(late_ns, Event::Drive(index));
+        }
+    }
+
+    /// The venue closes a connection that was idle for long.
+    pub(crate) fn idle_close(&mut self, id: usize, requests: u64) {
+        let connection = &self.venue.connections[id];
+        let is_idle = connection.requests == requests && connection.ended.is_none();
+        if self.venue.healed || !is_idle || connection.given_up || connection.silent {
+            return;
+        }
+        let serves = self.slots.iter().find(|slot| slot.connection == Some(id));
+        let waits = connection.answer.is_some() || connection.answers == 0;
+        let at_work = serves.is_none_or(|slot| slot.in_flight.is_some());
+        assert!(
+            !connection.heard || waits || at_work,
+            "the venue announced when it closes, and its connection is still there"
+        );
+        self.arrives(id, Arrival::Fin);
+    }
+
+    // As in src/driver/upkeep.rs.
+
+    pub(crate) fn look_at_upkeep(&mut self, in_ns: u64) {
+        let at_ns = self.now.saturating_add(in_ns);
+        if at_ns < self.keep_up_ns {
+            self.keep_up_ns = at_ns;
+            self.after(in_ns, Event::KeepUp);
+        }
+    }
+
+    pub(crate) fn keep_up(&mut self) {
+        if self.keep_up_ns > self.now {
+            return;
+        }
+        let latest = self.now.saturating_add(self.setting.rules.shortest_ns());
+        self.keep_up_ns = NEVER;
+        let due = (0..self.setting.slots).map(|slot| self.keep_slot_up(slot)).min();
+        let due = due.unwrap_or(NEVER).min(latest);
+        if due != NEVER {
+            self.look_at_upkeep(due.max(self.now + 1) - self.now);
+        }
+    }
+
+    fn keep_slot_up(&mut self, index: u32) -> u64 {
+        loop {
+            let slot = &mut self.slots[index as usize];
+            if slot.connection.is_none() {
+                return NEVER;
+            }
+            let at_work = slot.in_flight.is_some();
+            match slot.tenure.judge(&self.setting.rules, self.now, at_work) {
+                Err(later) => return later,
+                Ok(Action::Heartbeat) => return self.beat(index),
+                Ok(_) => self.wake(index),
+            }
+        }
+    }
+
+    fn beat(&mut self, index: u32) -> u64 {
+        let soon = self.now + self.setting.rules.beat_turn_ns();
+        let most = most_beating(self.setting.slots);
+        if self.is_paused() || self.books.beating() >= most || !self.desk.take(index) {
+            return soon;
+        }
+        let deadline_ns = self.now + self.setting.beat_timeout_ns;
+        match self.start(index, None, deadline_ns) {
+            Ok(()) => self.books.beat_begins(),
+            Err(epoch) => {
+                self.desk.went_down(index, epoch);
+                let grant = self.desk.finished(index);
+                self.carry_out(grant);
+            }
+        }
+        NEVER
+    }
+}
+
+/// What the slot's task does each time: a turn, the losses, the replacement.
+fn slot_task(pool: &mut Pool, index: u32) {
+    pool.task_turn(index);
+    while let Some(loss) = pool.slots[index as usize].losses.pop_front() {
+        let slot = &mut pool.slots[index as usize];
+        slot.backoff.lost(&loss);
+        pool.books.learns(index as usize);
+        if !loss.replaced {
+            slot.serves = false;
+            if slot.dial.is_none() {
+                pool.heal(index);
+            }
+            return;
+        }
+        pool.is_up(index);
+    }
+    let slot = &pool.slots[index as usize];
+    if slot.dial.is_none() && slot.tenure.wants_replacement() {
+        pool.heal(index);
+    }
+}

@@ -1,0 +1,149 @@
+//! The policy of the pool, all of it together, against a random world and a false clock.
+//!
+//! Each seed is a pool with settings of its own, thousands of events long; after each event the
+//! books ([`books`]) must agree. In the end the world heals, and the pool must heal within the time
+//! that backoff and dial limit allow. `VENUEPOOL_SIM_SEEDS=N` runs N seeds;
+//! `VENUEPOOL_SIM_SEED=seed` runs that one and tells all that happens.
+//!
+//! - `world.rs`: the venue, chance, the settings
+//! - `pool.rs`, `heal.rs`: src/pool put together as src/driver does it
+//! - `engine.rs`: what is asked of the pool
+//! - `books.rs`: what must come of it
+
+/// Tells a line, which is made only if somebody listens.
+macro_rules! trace {
+    ($trace:expr, $($what:tt)*) => {
+        if let Some(lines) = &$trace {
+            lines.borrow_mut().tell(format!($($what)*));
+        }
+    };
+}
+
+mod books;
+mod engine;
+mod heal;
+mod pool;
+mod world;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use books::Counts;
+use pool::Pool;
+use world::{MS, S};
+
+const SEEDS: u64 = 2_000;
+const EVENTS: u64 = 2_000;
+/// Lines that are shown of a run that failed.
+const LAST_LINES: usize = 30;
+
+/// Where a run tells what happens, if it does.
+type Trace = Option<Rc<RefCell<Lines>>>;
+
+#[derive(Default)]
+pub(crate) struct Lines {
+    prints: bool,
+    last: VecDeque<String>,
+}
+
+impl Lines {
+    pub(crate) fn tell(&mut self, line: String) {
+        if self.prints {
+            println!("{line}");
+        }
+        self.last.push_back(line);
+        if self.last.len() > LAST_LINES {
+            self.last.pop_front();
+        }
+    }
+}
+
+/// One pool from its opening until the world and it have healed.
+fn run(seed: u64, trace: Trace) -> Counts {
+    let mut pool = Pool::new(seed, trace);
+    while pool.books.counts.events < EVENTS {
+        assert!(pool.step(u64::MAX), "engines never rest");
+    }
+    pool.all_is_well();
+    let end_ns = pool.now + healing_ns(&pool);
+    trace!(pool.trace, "the world is well, and the pool must be at {} us", end_ns / 1000);
+    while !pool.is_well() {
+        assert!(pool.step(end_ns), "the world is well, and the pool is not");
+    }
+    pool.books.counts
+}
+
+/// How long a pool may take to heal: what is under way ends in failure, the longest delay passes,
+/// and each slot waits for its permit, behind all others, with what they replace meanwhile.
+fn healing_ns(pool: &Pool) -> u64 {
+    let setting = &pool.setting;
+    let permits_ns = u64::from(setting.slots + 1) * S / u64::from(setting.dials_per_second);
+    let pause_ns = pool.pause.until_ns().saturating_sub(pool.now);
+    let exchange_ns = setting.request_ns.max(setting.beat_timeout_ns);
+    let tries_ns = setting.connect_ns + setting.bounds.max_ns + 2 * permits_ns;
+    // A pause that the last answers asked for: at most two seconds.
+    pause_ns + exchange_ns + 2 * S + tries_ns + 100 * MS
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Runs a seed that failed once more, to show how it came to that.
+fn show(seed: u64) -> ! {
+    let lines = Rc::new(RefCell::new(Lines::default()));
+    let failed = catch_unwind(AssertUnwindSafe(|| run(seed, Some(Rc::clone(&lines)))));
+    for line in &lines.borrow().last {
+        println!("{line}");
+    }
+    assert!(failed.is_err(), "a seed does the same each time");
+    panic!("VENUEPOOL_SIM_SEED={seed} shows all of it");
+}
+
+#[test]
+fn what_the_policy_promises_holds_in_a_random_world() {
+    if let Some(seed) = number("VENUEPOOL_SIM_SEED") {
+        let lines = Lines { prints: true, ..Lines::default() };
+        println!("{:?}", run(seed, Some(Rc::new(RefCell::new(lines)))));
+        return;
+    }
+    let seeds = number("VENUEPOOL_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, failed) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    let counts = Mutex::new(Counts::default());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed >= seeds || failed.load(Ordering::SeqCst) != u64::MAX {
+                return;
+            }
+            match catch_unwind(|| run(seed, None)) {
+                Ok(found) => counts.lock().unwrap().add(&found),
+                Err(_) => {
+                    failed.fetch_min(seed, Ordering::SeqCst);
+                }
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    match failed.into_inner() {
+        u64::MAX => {}
+        seed => show(seed),
+    }
+    let counts = counts.into_inner().unwrap();
+    println!("seeds 0..{seeds}: {counts:?}");
+    // A world in which one of these is rare tests little.
+    let each = [counts.answered / 100, counts.failed / 10, counts.dials / 10, counts.beats];
+    let rare = [counts.replaced, counts.recalled, counts.again, counts.late_news, counts.pauses];
+    assert!(each.into_iter().chain(rare).all(|count| count >= seeds / 100), "{counts:?}");
+}
+
+#[test]
+fn a_seed_does_the_same_each_time() {
+    let [one, two] = [(); 2].map(|()| format!("{:?}", run(7, None)));
+    assert_eq!(one, two);
+}
