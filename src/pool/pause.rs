@@ -14,6 +14,10 @@ pub struct Pause {
 impl Pause {
     /// A pause of so long from now begins. Answers whether connections are to be closed for it.
     pub fn begin(&mut self, now_ns: u64, for_ns: u64, closes: bool) -> bool {
+        // One that is over has nothing to say, also before somebody has ended it.
+        if self.until_ns <= now_ns {
+            *self = Self::default();
+        }
         self.until_ns = self.until_ns.max(now_ns.saturating_add(for_ns));
         self.closes |= closes;
         self.closes
@@ -54,7 +58,8 @@ mod tests {
         assert!(!pause.end(120));
         assert!(pause.end(150));
         assert_eq!((pause.until_ns(), pause.no_dial_ns(110)), (0, 0));
-        assert!(!pause.begin(200, u64::MAX, false));
+        assert!(pause.begin(200, 10, true));
+        assert!(!pause.begin(210, u64::MAX, false), "the strict one is over by now");
         assert_eq!(pause.until_ns(), u64::MAX);
     }
 }

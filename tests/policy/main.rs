@@ -73,6 +73,7 @@ fn run(seed: u64, trace: Trace) -> Counts {
     trace!(pool.trace, "the world is well, and the pool must be at {} us", end_ns / 1000);
     while !pool.is_well() {
         assert!(pool.step(end_ns), "the world is well, and the pool is not");
+        assert!(pool.books.counts.events < 100 * EVENTS, "busy with nothing");
     }
     pool.books.counts
 }
