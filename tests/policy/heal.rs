@@ -120,6 +120,9 @@ impl Pool {
         if connection.given_up || connection.silent || connection.ended.is_some() {
             return;
         }
+        if !matches!(arrival, Arrival::Answer(_)) {
+            connection.spoilt_ns = connection.spoilt_ns.min(self.now);
+        }
         match arrival {
             Arrival::Answer(answer) => connection.answer = Some(answer),
             Arrival::Stray => connection.stray = true,
@@ -185,14 +188,16 @@ impl Pool {
     fn keep_slot_up(&mut self, index: u32) -> u64 {
         loop {
             let slot = &mut self.slots[index as usize];
-            if slot.connection.is_none() {
-                return NEVER;
-            }
+            let Some(id) = slot.connection else { return NEVER };
             let at_work = slot.in_flight.is_some();
             match slot.tenure.judge(&self.setting.rules, self.now, at_work) {
                 Err(later) => return later,
                 Ok(Action::Heartbeat) => return self.beat(index),
-                Ok(_) => self.wake(index),
+                Ok(action) => {
+                    let retires = matches!(action, Action::Retire(_));
+                    self.venue.connections[id].retired |= retires;
+                    self.wake(index);
+                }
             }
         }
     }

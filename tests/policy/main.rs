@@ -32,9 +32,11 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use books::Counts;
+use venuepool::error::Outcome;
+
+use books::{Books, Counts};
 use pool::Pool;
-use world::{MS, S};
+use world::{MS, Random, S, Setting};
 
 const SEEDS: u64 = 2_000;
 const EVENTS: u64 = 2_000;
@@ -147,4 +149,38 @@ fn what_the_policy_promises_holds_in_a_random_world() {
 fn a_seed_does_the_same_each_time() {
     let [one, two] = [(); 2].map(|()| format!("{:?}", run(7, None)));
     assert_eq!(one, two);
+}
+
+/// The books of a pool of one slot, which may dial twice at once, and beat once.
+fn books() -> Books {
+    let setting = Setting { slots: 1, dials_per_second: 1, ..Setting::new(&mut Random(1)) };
+    Books::new(&setting)
+}
+
+#[test]
+#[should_panic(expected = "3 dials within 0 ns, 2 allowed")]
+fn the_books_find_a_dial_too_many() {
+    let mut books = books();
+    (0..3).for_each(|_| books.dial(S));
+}
+
+#[test]
+#[should_panic(expected = "request 0 ends once")]
+fn the_books_find_a_second_completion() {
+    let mut books = books();
+    books.promise(S);
+    (0..2).for_each(|_| books.completed(0, Outcome::Ok, 1));
+}
+
+#[test]
+#[should_panic(expected = "2 slots beat, 1 may")]
+fn the_books_find_a_heartbeat_too_many() {
+    let mut books = books();
+    (0..2).for_each(|_| books.beat_begins());
+}
+
+#[test]
+#[should_panic(expected = "the first dial is at once")]
+fn the_books_find_a_first_dial_that_waits() {
+    books().delay(0, 1, 1);
 }

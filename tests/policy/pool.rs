@@ -403,7 +403,9 @@ impl Pool {
     /// The slot's task is told that there is something to do.
     pub(crate) fn wake(&mut self, index: u32) {
         self.slots[index as usize].wakes += 1;
-        let late_ns = self.random.within(0, 20 * US);
+        let is_late = self.setting.is_loose && self.random.percent(10);
+        let most_ns = if is_late { self.setting.late_ns } else { 20 * US };
+        let late_ns = self.random.within(0, most_ns);
         self.after(late_ns, Event::Task(index));
     }
 
@@ -469,6 +471,7 @@ impl Pool {
         let Some(connection) = slot.connection.filter(|_| may_serve) else { return Err(epoch) };
         let here = &self.venue.connections[connection];
         assert!(slot.in_flight.is_none(), "slot {index} is given out twice");
+        assert!(!here.retired || slot.next.is_some(), "a request on a retired connection");
         if slot.tenure.needs_look(now, setting.look_after_ns) {
             slot.tenure.looked(now);
             if let Some(reason) = here.look() {
@@ -484,6 +487,12 @@ impl Pool {
         assert!(here.requests < most, "request {} on one connection", here.requests + 1);
         slot.in_flight = Some(InFlight { id, deadline_ns, announced: false, cancelled: false });
         let has_ended = here.ended.is_some() || here.stray;
+        // Only what came after a look that was made just now is missed, or right behind an answer.
+        let unseen_ns = now.saturating_sub(here.spoilt_ns.max(here.used_ns));
+        assert!(
+            !has_ended || unseen_ns < setting.look_after_ns,
+            "sent on what was seen to be dead"
+        );
         let requests = here.requests + 1;
         if let Some((ns, arrival)) = self.venue.request(connection, setting, &mut self.random) {
             let idle_ns = self.setting.idle_close_ns.saturating_add(ns);
@@ -516,7 +525,11 @@ impl Pool {
         }
         if closes {
             for slot in 0..self.setting.slots {
-                self.slots[slot as usize].tenure.retire(CloseReason::Suspended);
+                let slot_here = &mut self.slots[slot as usize];
+                slot_here.tenure.retire(CloseReason::Suspended);
+                if let Some(id) = slot_here.connection {
+                    self.venue.connections[id].retired = true;
+                }
                 self.wake(slot);
             }
         }

@@ -151,6 +151,10 @@ pub(crate) struct Connection {
     pub(crate) answer: Option<Answer>,
     pub(crate) ended: Option<Arrival>,
     pub(crate) stray: bool,
+    /// When the end came, or bytes that nobody asked for.
+    pub(crate) spoilt_ns: u64,
+    /// Upkeep has told the pool that it is to go.
+    pub(crate) retired: bool,
     /// The pool has given it up.
     pub(crate) given_up: bool,
     /// Requests that were sent, and answers that were read.
@@ -277,6 +281,8 @@ impl Venue {
             answer: None,
             ended: None,
             stray: false,
+            spoilt_ns: u64::MAX,
+            retired: false,
             given_up: false,
             requests: 0,
             answers: 0,
@@ -308,7 +314,9 @@ impl Venue {
             true => Announced { timeout_ns: Some(setting.idle_close_ns), requests_left: left },
             false => Announced::default(),
         };
-        let mut answer = Answer { announced, closes: left == Some(0), pause: None };
+        let mut answer = Answer { announced, closes: false, pause: None };
+        // Some say that it was the last, some only have announced it.
+        answer.closes = left == Some(0) && random.percent(50);
         let after_ns = match self.healed || random.percent(95) {
             true => random.within(50 * US, 10 * MS),
             false => random.within(10 * MS, 3 * S),
