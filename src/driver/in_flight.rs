@@ -343,9 +343,7 @@ impl Stop {
                 Some(CloseReason::EarlyResponse)
             }
             Self::Answered(Reuse::Close(reason)) => Some(*reason),
-            Self::Answered(Reuse::KeepAlive) => {
-                connection.has_surplus().then_some(CloseReason::SurplusBytes)
-            }
+            Self::Answered(Reuse::KeepAlive) => connection.look_behind().err(),
         }
     }
 }

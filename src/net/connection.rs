@@ -105,6 +105,8 @@ pub struct Connection {
     request: std::ops::Range<u64>,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
+    /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
+    was_reset: bool,
 }
 
 impl Connection {
@@ -121,6 +123,7 @@ impl Connection {
             queued: 0,
             taken: 0,
             request: 0..0,
+            was_reset: false,
         }
     }
 
@@ -164,7 +167,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.failed_to_send(error)),
             }
         }
         self.outbox.clear();
@@ -208,7 +211,7 @@ impl Connection {
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        read_once(&self.stream, space)
+        Self::read(&self.stream, self.was_reset, space)
     }
 
     /// Looks at an idle connection: TLS housekeeping (session tickets, key updates) is done and is
@@ -223,17 +226,19 @@ impl Connection {
         }
     }
 
-    /// Whether more than what was read is already here: plaintext, or ciphertext that no session
-    /// ticket or other housekeeping explains. Asks no socket.
-    pub fn has_surplus(&mut self) -> bool {
-        let Some(session) = &mut self.session else { return false };
+    /// Looks at what came behind an answer and is here already, of which no socket will tell any
+    /// more: plaintext, ciphertext that no session ticket or other housekeeping explains, or the
+    /// end of the session. Asks no socket.
+    pub fn look_behind(&mut self) -> Result<(), CloseReason> {
+        let Some(session) = &mut self.session else { return Ok(()) };
         while !session.unread.is_empty() {
-            if session.digest().is_err() {
-                return true;
-            }
+            session.digest().map_err(|_| CloseReason::SurplusBytes)?;
         }
-        let mut byte = [0];
-        matches!(session.tls.reader().read(&mut byte), Ok(1))
+        match session.tls.reader().read(&mut [0]) {
+            Ok(0) => Err(CloseReason::IdleClosed),
+            Ok(_) => Err(CloseReason::SurplusBytes),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Ends the connection in the way that its unsent bytes call for: a request that is given up
@@ -280,10 +285,25 @@ impl Connection {
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.failed_to_send(error)),
             }
         }
         Ok(())
+    }
+
+    /// Notes what the kernel will not tell again. EPIPE is no reset in this sense: it says that the
+    /// peer's FIN had come before, so that an end which is then read is one.
+    fn failed_to_send(&mut self, error: io::Error) -> Fault {
+        self.was_reset |= error.kind() != ErrorKind::BrokenPipe;
+        error.into()
+    }
+
+    /// Reads once what came over the wire.
+    fn read(stream: &TcpStream, was_reset: bool, space: &mut [u8]) -> Result<Received, Fault> {
+        match read_once(stream, space)? {
+            Received::End { .. } if was_reset => Err(Fault::Reset),
+            received => Ok(received),
+        }
     }
 
     /// Moves finished TLS records to the outbox.
@@ -308,7 +328,7 @@ impl Connection {
                 Err(error) => return Err(error.into()),
             }
             if session.unread.is_empty() {
-                match read_once(&self.stream, &mut session.inbox)? {
+                match Self::read(&self.stream, self.was_reset, &mut session.inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => session.unread = 0..n,
                     // The session learns of the end by reading nothing.
@@ -333,8 +353,10 @@ impl Session {
     /// Hands ciphertext to the session; what it decrypts is in its reader afterwards.
     fn digest(&mut self) -> Result<(), Fault> {
         let mut ciphertext = &self.inbox[self.unread.clone()];
-        self.tls.read_tls(&mut ciphertext)?;
-        self.unread.start = self.unread.end - ciphertext.len();
+        let taken = self.tls.read_tls(&mut ciphertext)?;
+        // After close_notify it takes nothing, and what follows is nothing (RFC 8446 section 6.1).
+        let left = if taken == 0 { 0 } else { ciphertext.len() };
+        self.unread.start = self.unread.end - left;
         self.tls.process_new_packets().map(drop).map_err(|_| Fault::Tls)
     }
 }
