@@ -48,15 +48,7 @@ pub async fn keep_time(pool: Arc<Pool>) {
     let longest_ns = pool.policy.shortest_ns();
     let mut period_ns = longest_ns;
     loop {
-        if pool.caller.is_none() {
-            pool.deliver_handed_over();
-        }
-        pool.expire(now_ns());
-        let latest = now_ns().saturating_add(period_ns);
-        let armed = pool.next_deadline().min(latest);
-        pool.alarm.arm(armed);
-        // A deadline that was stored before it could see the new alarm is seen by this second look.
-        let armed = pool.next_deadline().min(armed);
+        let armed = pool.keep_deadlines(period_ns);
         let sleep = Duration::from_nanos(armed.saturating_sub(now_ns()));
         tokio::select! {
             () = tokio::time::sleep(sleep) => period_ns = period_ns.saturating_mul(2),
@@ -71,8 +63,21 @@ pub async fn keep_time(pool: Arc<Pool>) {
 }
 
 impl Pool {
+    /// Ends what is past its deadline, and answers when to look again: within `period_ns`.
+    pub(super) fn keep_deadlines(&self, period_ns: u64) -> u64 {
+        if self.caller.is_none() {
+            self.deliver_handed_over();
+        }
+        self.expire(now_ns());
+        let latest = now_ns().saturating_add(period_ns);
+        let armed = self.next_deadline().min(latest);
+        self.alarm.arm(armed);
+        // A deadline that was stored before it could see the new alarm is seen by this second look.
+        self.next_deadline().min(armed)
+    }
+
     /// The earliest deadline of all exchanges in flight and of the waiting line.
-    fn next_deadline(&self) -> u64 {
+    pub(super) fn next_deadline(&self) -> u64 {
         let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
         let waiting = self.roster().next_deadline();
         let grace = self.grace_ns.load(Ordering::SeqCst);

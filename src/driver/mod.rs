@@ -23,6 +23,9 @@ mod flights;
 pub mod health;
 pub mod in_flight;
 mod linger;
+#[cfg(feature = "model")]
+#[path = "../../tests/model/src/pool.rs"]
+pub mod model;
 mod news;
 pub mod policy;
 mod retry_after;

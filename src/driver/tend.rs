@@ -116,12 +116,7 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
     let mut dial: Option<Dial<'a>> = None;
     let mut next_socket = None;
     loop {
-        let turn = match pool.caller {
-            None => slot.drive(pool.setting()),
-            Some(_) => slot.drive_unless_in_flight(pool.setting()),
-        };
-        let wants_write = turn.wants_write;
-        pool.settle(slot, turn);
+        let wants_write = pool.take_turn(slot);
         while let Some(loss) = slot.take_loss() {
             pool.slot_lost(slot, &loss);
             if !loss.replaced {
@@ -205,8 +200,20 @@ impl Pool {
         watched.map_err(system("watch the socket"))
     }
 
+    /// Lets the slot do what it can, as its task does at each wake-up. Answers whether it wants the
+    /// socket to be writable.
+    pub(super) fn take_turn(&self, slot: &Slot) -> bool {
+        let turn = match self.caller {
+            None => slot.drive(self.setting()),
+            Some(_) => slot.drive_unless_in_flight(self.setting()),
+        };
+        let wants_write = turn.wants_write;
+        self.settle(slot, turn);
+        wants_write
+    }
+
     /// The slot has a new live connection.
-    fn slot_is_up(&self, slot: &Slot) {
+    pub(super) fn slot_is_up(&self, slot: &Slot) {
         self.stats.connected.add();
         let grant = self.roster().came_up(slot.index, slot.epoch());
         self.carry_out(grant);
@@ -215,7 +222,7 @@ impl Pool {
     }
 
     /// A connection was given up; what it did says whether to hurry with the next.
-    fn slot_lost(&self, slot: &Slot, loss: &Loss) {
+    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss) {
         self.stats.closed(loss.reason);
         slot.backoff().lost(loss);
         self.tell_lost(slot.index, loss);

@@ -53,7 +53,7 @@ pub(super) fn spawn(
 }
 
 /// What must happen when the thread ends, however it ends: who waits for completions is told.
-struct EndOfPool<'a>(&'a Pool);
+pub(super) struct EndOfPool<'a>(pub(super) &'a Pool);
 
 impl Drop for EndOfPool<'_> {
     fn drop(&mut self) {

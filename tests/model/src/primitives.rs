@@ -3,16 +3,80 @@
 //! Where a real one promises little, its model promises no more: the array behind the completion
 //! queue hands over with acquire and release, although crossbeam's orders more than that today.
 
-pub use loom::sync::{Arc as Shared, Condvar, Mutex, MutexGuard, atomic};
+pub use loom::sync::{Arc as Shared, Condvar, Mutex, MutexGuard};
 pub use loom::thread::{ThreadId, yield_now};
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crossbeam_channel::{TryRecvError, TrySendError};
 use nix::sys::eventfd::EfdFlags;
+
+use atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+/// The checker's atomics. It knows the one order of sequentially consistent fences, but not that of
+/// accesses, on which deadlines rest: for these the fences are put beside the accesses.
+pub mod atomic {
+    pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+    use Ordering::SeqCst;
+
+    /// A moment, an id, a set of bits.
+    #[derive(Debug, Default)]
+    pub struct AtomicU64(loom::sync::atomic::AtomicU64);
+
+    macro_rules! changes {
+        ($($name:ident)*) => {
+            $(
+                #[doc = "As in std."]
+                pub fn $name(&self, value: u64, order: Ordering) -> u64 {
+                    let old = self.0.$name(value, order);
+                    fence_if(order);
+                    old
+                }
+            )*
+        };
+    }
+
+    impl AtomicU64 {
+        /// As in std.
+        pub fn new(value: u64) -> Self {
+            Self(loom::sync::atomic::AtomicU64::new(value))
+        }
+
+        /// As in std.
+        pub fn load(&self, order: Ordering) -> u64 {
+            fence_if(order);
+            self.0.load(order)
+        }
+
+        /// As in std; swapped, because the checker puts a store beside a swap in two orders.
+        pub fn store(&self, value: u64, order: Ordering) {
+            self.swap(value, order);
+        }
+
+        /// As in std.
+        pub fn compare_exchange(
+            &self,
+            from: u64,
+            to: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            fence_if(success);
+            self.0.compare_exchange(from, to, success, failure)
+        }
+
+        changes!(swap fetch_add fetch_and fetch_max fetch_min fetch_or);
+    }
+
+    fn fence_if(order: Ordering) {
+        if order == SeqCst {
+            fence(SeqCst);
+        }
+    }
+}
 
 /// The calling thread of the model.
 pub fn current_thread() -> loom::thread::Thread {
@@ -34,9 +98,47 @@ pub fn set_now_ns(now: u64) {
     NOW_NS.set(now);
 }
 
-/// A model of `tokio::sync::Notify` with one waiter: news are kept until it looks, and once.
+/// Where the one thread of a model that runs tasks sleeps.
+#[derive(Default)]
+struct Bed {
+    is_called: Mutex<bool>,
+    bell: Condvar,
+}
+
+thread_local! {
+    static BED: RefCell<Option<Arc<Bed>>> = const { RefCell::new(None) };
+}
+
+/// Begins a run of a model: its clock, and the bed of the thread that runs tasks.
+pub fn begin_run() {
+    set_now_ns(1_000);
+    BED.set(Some(Arc::default()));
+}
+
+fn bed() -> Arc<Bed> {
+    BED.with_borrow(|bed| Arc::clone(bed.as_ref().expect("a run was begun")))
+}
+
+/// What the thread that runs tasks does when none is ready.
+pub fn park_runtime() {
+    let bed = bed();
+    let mut is_called = bed.is_called.lock().expect("no thread panics here");
+    while !*is_called {
+        is_called = bed.bell.wait(is_called).expect("no thread panics here");
+    }
+    *is_called = false;
+}
+
+/// A task is ready, or a socket.
+pub fn unpark_runtime() {
+    let bed = bed();
+    *bed.is_called.lock().expect("no thread panics here") = true;
+    bed.bell.notify_one();
+}
+
+/// A model of `tokio::sync::Notify` with one waiter, a task: news are kept until it is polled.
 #[derive(Debug, Default)]
-pub struct Notify(loom::sync::Notify);
+pub struct Notify(AtomicBool);
 
 impl Notify {
     /// Nothing is new yet.
@@ -44,19 +146,22 @@ impl Notify {
         Self::default()
     }
 
-    /// Leaves news, or wakes the waiter.
+    /// Leaves news, and wakes the thread that runs tasks.
     pub fn notify_one(&self) {
-        self.0.notify();
+        self.0.swap(true, Ordering::AcqRel);
+        unpark_runtime();
     }
 
-    /// Waits for news; now and then for nothing, as a task may be polled for nothing.
-    pub fn wait(&self) {
-        self.0.wait();
+    /// Whether the task is ready.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
     }
 
-    /// As [`Notify::wait`]: it blocks, because each task of a model has a thread of its own.
+    /// For the tasks themselves, which no model runs: it runs what they do at each wake-up.
     pub async fn notified(&self) {
-        self.wait();
+        while !self.take() {
+            park_runtime();
+        }
     }
 }
 
@@ -90,7 +195,7 @@ impl<T> OnceLock<T> {
 /// A model of an eventfd: one number, changed in one step. It orders nothing else.
 #[derive(Debug)]
 pub struct EventFd {
-    count: AtomicU64,
+    count: loom::sync::atomic::AtomicU64,
     /// Never used; whoever asks for the descriptor gets one.
     real: nix::sys::eventfd::EventFd,
 }
@@ -99,7 +204,7 @@ impl EventFd {
     /// As in nix.
     pub fn from_value_and_flags(value: u32, flags: EfdFlags) -> nix::Result<Self> {
         let real = nix::sys::eventfd::EventFd::from_value_and_flags(0, flags)?;
-        Ok(Self { count: AtomicU64::new(u64::from(value)), real })
+        Ok(Self { count: loom::sync::atomic::AtomicU64::new(u64::from(value)), real })
     }
 
     /// As in nix.

@@ -1,0 +1,278 @@
+//! A slot between those who submit, wait in line, cancel, hold leases, serve and close.
+//!
+//! The pool's own thread serves until it has seen enough. Were a completion lost, or a slot idle
+//! while somebody waits, it would sleep for ever, and the checker reports that as a deadlock.
+
+mod checker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use checker::{check, spawn};
+use loom::thread::JoinHandle;
+use venuepool_model::completion::Callback;
+use venuepool_model::driver::model::Model;
+use venuepool_model::driver::submit::WhenBusy;
+use venuepool_model::error::{Outcome, Status};
+use venuepool_model::http::request::Request;
+
+/// The venue answers whatever comes.
+const ALL: usize = usize::MAX;
+
+fn submit(model: &Model, when_busy: WhenBusy) -> Result<u64, Status> {
+    submit_with(model, when_busy, None, 0)
+}
+
+fn submit_with(
+    model: &Model,
+    when_busy: WhenBusy,
+    callback: Option<Callback>,
+    timeout_ns: u64,
+) -> Result<u64, Status> {
+    let mut request = Request::new(Arc::clone(model.pool.origin()));
+    request.begin(b"GET", b"/").unwrap();
+    if timeout_ns != 0 {
+        request.set_timeout_ns(timeout_ns);
+    }
+    let id = model.pool.submit(&mut request, callback, when_busy);
+    model.sent();
+    id
+}
+
+/// The pool's own thread, until so many requests have ended.
+fn serve(model: &Arc<Model>, answers: usize, ended: u64) -> JoinHandle<()> {
+    let model = Arc::clone(model);
+    spawn(move || {
+        model.serve(answers, |pool| {
+            pool.stats().answered.get() + pool.stats().failed.get() == ended
+        });
+    })
+}
+
+/// The pool's own thread, until the pool has ended.
+fn serve_to_the_end(model: &Arc<Model>, answers: usize) -> JoinHandle<()> {
+    let model = Arc::clone(model);
+    spawn(move || {
+        model.serve(answers, |_| model.is_ending());
+        model.end();
+    })
+}
+
+/// Ends a pool whose own thread has left already: the checker looks for what is still held.
+fn close(model: &Model) {
+    model.pool.shutdown(Duration::ZERO);
+    model.end();
+    model.pool.completions().poll(8, |_| ());
+}
+
+/// All completions that are there, in order of their ids.
+fn taken(model: &Model) -> Vec<(u64, Outcome)> {
+    let mut all = Vec::new();
+    model.pool.completions().poll(8, |completion| all.push((completion.id, completion.outcome)));
+    all.sort_unstable_by_key(|(id, _)| *id);
+    all
+}
+
+#[test]
+fn two_who_queue_for_one_slot_are_both_answered() {
+    check(2, || {
+        let model = Model::new(1);
+        let other = Arc::clone(&model);
+        let other = spawn(move || submit(&other, WhenBusy::Queue).unwrap());
+        let server = serve(&model, ALL, 2);
+        submit(&model, WhenBusy::Queue).unwrap();
+        other.join().unwrap();
+        server.join().unwrap();
+        assert_eq!(taken(&model), [(1, Outcome::Ok), (2, Outcome::Ok)]);
+        assert_eq!((model.census().idle, model.census().waiting), (1, 0));
+        close(&model);
+    });
+}
+
+/// The second request is never answered: only the cancel can end it, in line, on its way to the
+/// slot, or there.
+#[test]
+fn a_cancel_finds_a_request_on_its_way_from_the_line_to_the_slot() {
+    check(3, || {
+        let model = Model::new(1);
+        submit(&model, WhenBusy::Queue).unwrap();
+        let waiting = submit(&model, WhenBusy::Queue).unwrap();
+        let server = serve(&model, 1, 2);
+        assert_eq!(model.pool.cancel(waiting), Ok(()));
+        server.join().unwrap();
+        assert_eq!(taken(&model), [(1, Outcome::Ok), (2, Outcome::Cancelled)]);
+        assert_eq!((model.census().idle, model.census().waiting), (1, 0));
+        close(&model);
+    });
+}
+
+#[test]
+fn a_cancel_at_any_time_leaves_one_completion() {
+    check(2, || {
+        let model = Model::new(1);
+        let other = Arc::clone(&model);
+        let other = spawn(move || submit(&other, WhenBusy::Queue).unwrap());
+        let server = serve(&model, ALL, 2);
+        let mine = submit(&model, WhenBusy::Queue).unwrap();
+        let cancelled = model.pool.cancel(mine);
+        other.join().unwrap();
+        server.join().unwrap();
+        let taken = taken(&model);
+        assert_eq!(taken.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 2]);
+        let outcome = taken.iter().find(|(id, _)| *id == mine).unwrap().1;
+        assert!(outcome == Outcome::Ok || cancelled == Ok(()));
+        close(&model);
+    });
+}
+
+/// Of a callback request that is cancelled in line while the pool ends.
+#[test]
+fn a_callback_that_is_handed_over_is_called_once_and_by_the_pools_own_thread() {
+    check(2, || {
+        let model = Model::new(1);
+        submit(&model, WhenBusy::Queue).unwrap();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (count, pool) = (Arc::clone(&calls), Arc::downgrade(&model.pool));
+        let callback: Callback = Arc::new(move |_| {
+            assert!(pool.upgrade().unwrap().is_delivering());
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let waiting = submit_with(&model, WhenBusy::Queue, Some(callback), 0).unwrap();
+        let server = serve_to_the_end(&model, 0);
+        let closer = Arc::clone(&model);
+        let closer = spawn(move || closer.pool.shutdown(Duration::ZERO));
+        let _ = model.pool.cancel(waiting);
+        closer.join().unwrap();
+        server.join().unwrap();
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert_eq!(taken(&model).len(), 1);
+    });
+}
+
+#[test]
+fn a_callback_cancelled_in_line_is_called_without_waiting_for_anything_else() {
+    check(3, || {
+        let model = Model::new(1);
+        submit(&model, WhenBusy::Queue).unwrap();
+        let callback: Callback = Arc::new(|completion| {
+            assert_eq!(completion.outcome, Outcome::Cancelled);
+        });
+        let waiting = submit_with(&model, WhenBusy::Queue, Some(callback), 0).unwrap();
+        let server = serve(&model, 0, 1);
+        assert_eq!(model.pool.cancel(waiting), Ok(()));
+        server.join().unwrap();
+        close(&model);
+    });
+}
+
+#[test]
+fn a_pool_that_closes_ends_each_accepted_request_once() {
+    check(2, || {
+        let model = Model::new(1);
+        let server = serve_to_the_end(&model, ALL);
+        let closer = Arc::clone(&model);
+        let closer = spawn(move || closer.pool.shutdown(Duration::ZERO));
+        let accepted: Vec<u64> =
+            (0..2).filter_map(|_| submit(&model, WhenBusy::Queue).ok()).collect();
+        closer.join().unwrap();
+        server.join().unwrap();
+        let ended: Vec<u64> = taken(&model).iter().map(|(id, _)| *id).collect();
+        assert_eq!(ended, accepted);
+        assert!(model.pool.completions().is_drained());
+    });
+}
+
+/// The lease is given back by a thread that then sends for who waits, while the pool ends.
+#[test]
+fn a_pool_that_closes_waits_for_whoever_carries_out_a_grant() {
+    check(3, || {
+        let model = Model::new(1);
+        let lease = model.pool.try_acquire().unwrap();
+        let waiting = submit(&model, WhenBusy::Queue).unwrap();
+        let server = serve_to_the_end(&model, 0);
+        let releaser = Arc::clone(&model);
+        let releaser = spawn(move || releaser.pool.release(lease).unwrap());
+        model.pool.shutdown(Duration::ZERO);
+        server.join().unwrap();
+        assert_eq!(taken(&model), [(waiting, Outcome::Shutdown)]);
+        assert!(model.pool.completions().is_drained(), "the end is told after it");
+        releaser.join().unwrap();
+    });
+}
+
+#[test]
+fn whoever_sleeps_for_a_lease_is_given_it_or_dismissed() {
+    check(3, || {
+        let model = Model::new(1);
+        let lease = model.pool.try_acquire().unwrap();
+        let sleeper = Arc::clone(&model);
+        let sleeper = spawn(move || sleeper.pool.acquire(Duration::MAX));
+        model.pool.release(lease).unwrap();
+        let given = sleeper.join().unwrap().unwrap();
+        let sleeper = Arc::clone(&model);
+        let sleeper = spawn(move || sleeper.pool.acquire(Duration::MAX));
+        model.pool.shutdown(Duration::ZERO);
+        model.end();
+        assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_CLOSED));
+        model.pool.release(given).unwrap();
+    });
+}
+
+#[test]
+fn a_late_loss_does_not_hide_a_healed_slot() {
+    check(3, || {
+        let model = Model::new(1);
+        model.hang_up(0);
+        let server = Arc::clone(&model);
+        let server = spawn(move || {
+            server.serve(ALL, |pool| {
+                let stats = pool.stats();
+                let (accepted, refused) = (stats.submitted.get(), stats.refused.get());
+                accepted + refused == 1 && stats.answered.get() == accepted
+            });
+        });
+        let _ = submit(&model, WhenBusy::Refuse);
+        server.join().unwrap();
+        let census = model.census();
+        assert_eq!((census.live, census.idle, census.at_work), (1, 1, 0));
+        close(&model);
+    });
+}
+
+#[test]
+fn the_alarm_never_sleeps_past_a_deadline_that_was_noted() {
+    check(2, || {
+        let model = Model::new(1);
+        let is_over = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let (server, is_told) = (Arc::clone(&model), Arc::clone(&is_over));
+        let server = spawn(move || server.serve(0, |_| is_told.load(Ordering::Acquire)));
+        let other = Arc::clone(&model);
+        let other = spawn(move || submit_with(&other, WhenBusy::Queue, None, 20_000_000).unwrap());
+        submit_with(&model, WhenBusy::Queue, None, 10_000_000).unwrap();
+        other.join().unwrap();
+        is_over.store(true, Ordering::Release);
+        model.sent();
+        let armed = server.join().unwrap();
+        assert!(armed <= model.next_deadline().unwrap(), "somebody ends too late");
+        close(&model);
+    });
+}
+
+#[test]
+fn nobody_slips_into_the_line_of_a_suspended_pool() {
+    check(3, || {
+        let model = Model::new(1);
+        submit(&model, WhenBusy::Queue).unwrap();
+        let other = Arc::clone(&model);
+        let other = spawn(move || submit(&other, WhenBusy::Queue));
+        model.pool.suspend(1_000_000_000);
+        let queued = other.join().unwrap();
+        assert_eq!(model.census().waiting, 0);
+        match queued {
+            Ok(id) => assert_eq!(taken(&model), [(id, Outcome::Suspended)]),
+            Err(status) => assert_eq!(status, Status::ERR_SUSPENDED),
+        }
+        close(&model);
+    });
+}
