@@ -31,6 +31,11 @@ vp_pool *open_pool(const Options &options) {
     if (options.mode == "poll" || options.mode == "wait")
         ok(vp_config_set_drive(config, VP_DRIVE_CALLER));
     if (options.mode == "busy") ok(vp_config_set_busy_poll(config, true));
+    // A venue that closes all the time asks for more dials than a sane default allows.
+    if (options.pause_us > 0) {
+        ok(vp_config_set_dials_per_second(config, 1000));
+        ok(vp_config_set_backoff(config, 1'000'000, 1'000'000'000));
+    }
     if (options.pool_cpu >= 0)
         ok(vp_config_set_cpu(config, static_cast<std::uint32_t>(options.pool_cpu)));
     if (options.tls()) {
