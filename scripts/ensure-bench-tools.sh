@@ -1,6 +1,6 @@
 #!/bin/sh
-# Gets what `make bench` compares with, and what it measures with, by apt-get where that may be used.
-# What cannot be had is named loudly, with what is left out for it; only OpenSSL is needed in any case.
+# Gets what `make bench` compares with, and what it measures with, by apt-get where that may be
+# used. What cannot be had is named loudly, with what is left out for it.
 set -u
 
 say() { echo "ensure-bench-tools: $*" >&2; }

@@ -25,9 +25,9 @@ class BeastSync {
     template <typename Finished>
     void run_until(Finished finished) {
         while (!finished()) {
-            auto &parser = connection_.parser();
             if (!error_)
-                http::read(connection_.stream(), connection_.read_buffer(), parser, error_);
+                http::read(connection_.stream(), connection_.read_buffer(), connection_.parser(),
+                           error_);
             if (!error_) {
                 answered_(connection_.tag(), connection_.answer());
                 continue;

@@ -91,20 +91,21 @@ impl<C: Client> Engine<C> {
         self.requests[0].set(Some(request));
     }
 
-    /// Random to the microsecond, which tokio's timer is not; the runtime goes on meanwhile, so that
-    /// it can see a connection close.
+    /// Random to the microsecond, which tokio's timer is not: the rest of it is the engine's own
+    /// work. Then the runtime has its turn, so that it has seen a close before the request is sent.
     async fn pause(&self) {
         let random = self.random.get() * 48271 % 2_147_483_647;
         self.random.set(random);
         let until = Instant::now() + Duration::from_micros(random % self.options.pause_us);
-        while let left = until.saturating_duration_since(Instant::now())
-            && !left.is_zero()
-        {
-            if left > Duration::from_millis(2) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            } else {
-                tokio::task::yield_now().await;
-            }
+        // The timer is up to a millisecond late.
+        let timed = until.saturating_duration_since(Instant::now());
+        if timed > Duration::from_millis(2) {
+            tokio::time::sleep(timed - Duration::from_millis(1)).await;
+        }
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        // The first turn reads what has come, the second one wakes the tasks that it is for.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
         }
     }
 
