@@ -52,7 +52,7 @@ class CurlMulti {
     void dial() {
         unsigned left = static_cast<unsigned>(transfers_.size());
         auto dialed = [](void *left, unsigned, const Answer &) {
-            --*static_cast<unsigned *>(left);
+            return --*static_cast<unsigned *>(left) == 0;
         };
         answered_ = {&left, dialed};
         Request request("chunked", 0);
