@@ -330,7 +330,7 @@ impl<T> Receiver<T> {
     pub fn is_empty(&self) -> bool {
         // The newest, by changing it to what it is: an old one costs no more than a look in vain,
         // but of these the checker would try without end.
-        let head = self.0.head.fetch_add(0, Ordering::AcqRel);
+        let head = self.0.head.fetch_add(0, Ordering::Relaxed);
         self.0.tail.load(Ordering::Acquire) == head
     }
 }

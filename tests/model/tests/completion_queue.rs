@@ -55,32 +55,24 @@ fn whoever_sleeps_is_woken_by_a_push() {
     });
 }
 
+/// Whoever rings does it for the other too.
 #[test]
-fn two_who_sleep_are_both_woken_by_two_who_push() {
+fn whoever_sleeps_is_woken_by_each_of_two_who_push_at_once() {
     check(1, || {
         let queue = Arc::new(CompletionQueue::new(2));
         assert!(queue.reserve() && queue.reserve());
-        let others: Vec<_> = (1..=2)
-            .map(|id| {
-                let queue = Arc::clone(&queue);
-                spawn(move || push(&queue, id))
-            })
-            .collect();
-        let sleeper = Arc::clone(&queue);
-        let sleeper = spawn(move || take_one(&sleeper));
-        let mut seen = [take_one(&queue), sleeper.join().unwrap()];
+        let pushers = [1, 2].map(|id| {
+            let queue = Arc::clone(&queue);
+            spawn(move || push(&queue, id))
+        });
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            queue.wait(1, Duration::MAX, |completion| seen.push(completion.id));
+        }
         seen.sort_unstable();
         assert_eq!(seen, [1, 2], "each is delivered once");
-        others.into_iter().for_each(|other| other.join().unwrap());
+        pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
     });
-}
-
-fn take_one(queue: &CompletionQueue) -> u64 {
-    let mut id = 0;
-    while id == 0 {
-        queue.wait(1, Duration::MAX, |completion| id = completion.id);
-    }
-    id
 }
 
 /// `sleep` is for who leaves the descriptor alone; it ends when there is something to take.
@@ -116,6 +108,23 @@ fn the_end_is_told_after_the_last_completion_and_to_all_who_sleep() {
         let other = spawn(move || take_all(&other));
         let taken = take_all(&queue) + other.join().unwrap();
         assert_eq!(taken, 1, "nothing comes after the end was told");
+        pusher.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_is_not_told_while_a_completion_is_in_the_queue() {
+    check(4, || {
+        let queue = Arc::new(CompletionQueue::new(1));
+        assert!(queue.reserve());
+        let pusher = Arc::clone(&queue);
+        let pusher = spawn(move || {
+            push(&pusher, 1);
+            pusher.end();
+        });
+        if queue.poll(1, |_| ()).is_none() {
+            assert!(queue.poll(1, |_| ()).is_none(), "a completion after the end");
+        }
         pusher.join().unwrap();
     });
 }

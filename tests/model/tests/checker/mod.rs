@@ -1,4 +1,7 @@
 //! How models are run: bounded in `make test`, as far as time allows in `make model`.
+//!
+//! A model that cannot fail shows nothing. Whoever adds one breaks the line that it is about (a
+//! fence, a second look, a wake-up, an epoch, a recall), sees it fail, and mends the line again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
