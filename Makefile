@@ -54,8 +54,8 @@ test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan a
 bench: ## Compares with peers, in some 15 minutes; BENCH=--quick takes less than two.
 	@scripts/bench.sh $(cmake) $(BENCH)
 
-model: ## All orders of the threads in tests/model, each model for MODEL_SECONDS (600) at most.
-	MODEL_SECONDS=$(or $(MODEL_SECONDS),600) \
+model: ## All orders of the threads in tests/model, each for MODEL_SECONDS (120) at most.
+	MODEL_SECONDS=$(or $(MODEL_SECONDS),120) \
 	    $(CARGO) test --locked --package venuepool-model --no-fail-fast -- --nocapture
 
 fuzz: ## Fuzzes the codec and the C functions, FUZZ_SECONDS (60) each; needs a nightly toolchain.
