@@ -88,8 +88,13 @@ fn healing_ns(pool: &Pool) -> u64 {
     let pause_ns = pool.pause.until_ns().saturating_sub(pool.now);
     let exchange_ns = setting.request_ns.max(setting.beat_timeout_ns);
     let tries_ns = setting.connect_ns + setting.bounds.max_ns + 2 * permits_ns;
+    // A connection that has not proven itself may come to its limit, and its replacement then waits
+    // as long as a new try would.
+    let limits = [setting.rules.idle_limit_ns, setting.rules.max_age_ns, setting.idle_close_ns];
+    let limit_ns = limits.into_iter().filter(|limit| *limit != 0).min().unwrap_or(0);
+    let again_ns = limit_ns + setting.bounds.max_ns;
     // A pause that the last answers asked for: at most two seconds.
-    pause_ns + exchange_ns + 2 * S + tries_ns + 100 * MS
+    pause_ns + exchange_ns + 2 * S + tries_ns + again_ns + 100 * MS
 }
 
 fn number(name: &str) -> Option<u64> {
