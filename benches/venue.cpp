@@ -206,6 +206,7 @@ void Venue::serve(Connection *c) {
         if (got < 0) return close(c);
         if (got == 0) return;
         c->have += static_cast<std::size_t>(got);
+        c->close_at = Clock::time_point::max();  // not idle, even if the request is not whole
         std::size_t length;
         while ((length = request_length({c->bytes, c->have})) > 0) {
             if (!answer(c)) return close(c);
