@@ -16,20 +16,27 @@ use crate::rig::config;
 pub(crate) struct TlsPeer<'a> {
     pub(crate) socket: &'a mut Peer,
     pub(crate) session: ServerConnection,
-    received: Vec<u8>,
+    pub(crate) received: Vec<u8>,
 }
 
 impl<'a> TlsPeer<'a> {
     /// Shakes hands. The session tickets of TLS 1.3 are not sent yet.
     pub(crate) fn accept(socket: &'a mut Peer, config: &Arc<ServerConfig>) -> Self {
+        Self::try_accept(socket, config).expect("the client shakes hands")
+    }
+
+    /// As [`TlsPeer::accept`], with a client that may go away instead.
+    pub(crate) fn try_accept(socket: &'a mut Peer, config: &Arc<ServerConfig>) -> Option<Self> {
         let session = ServerConnection::new(Arc::clone(config)).unwrap();
         let mut this = Self { socket, session, received: Vec::new() };
         while this.session.is_handshaking() {
             let flight = this.take_records();
-            this.socket.write(&flight).unwrap();
-            assert!(this.read());
+            this.socket.write(&flight).ok()?;
+            if !this.read() {
+                return None;
+            }
         }
-        this
+        Some(this)
     }
 
     /// What the session has to send.
@@ -42,7 +49,7 @@ impl<'a> TlsPeer<'a> {
     }
 
     /// Reads once; `false` at the end.
-    fn read(&mut self) -> bool {
+    pub(crate) fn read(&mut self) -> bool {
         let mut buffer = [0; 4096];
         let Ok(count @ 1..) = self.socket.read_some(&mut buffer) else { return false };
         let mut ciphertext = &buffer[..count];
@@ -103,15 +110,28 @@ impl Tls {
         Self { certificates, config: Arc::new(config) }
     }
 
+    /// A scripted server that is given the bare socket, and the settings to shake hands with.
+    pub(crate) fn raw_server(
+        &self,
+        handler: impl Fn(&mut Peer, &Arc<ServerConfig>) + Send + Sync + 'static,
+    ) -> ScriptServer {
+        let tls = Arc::clone(&self.config);
+        Script::serve(move |peer, _| handler(peer, &tls)).unwrap()
+    }
+
+    /// The certificate that its clients have to trust.
+    pub(crate) fn ca_pem(&self) -> &str {
+        self.certificates.ca_pem()
+    }
+
     /// A scripted server, and a pool of one connection to it.
     pub(crate) fn serve(
         &self,
         handler: impl Fn(TlsPeer<'_>) + Send + Sync + 'static,
     ) -> (ScriptServer, Arc<Pool>) {
-        let tls = Arc::clone(&self.config);
-        let server = Script::serve(move |peer, _| handler(TlsPeer::accept(peer, &tls))).unwrap();
+        let server = self.raw_server(move |peer, tls| handler(TlsPeer::accept(peer, tls)));
         let mut config = config(&server.url().replace("http:", "https:"), 1);
-        config.set_ca_pem(self.certificates.ca_pem().as_bytes()).unwrap();
+        config.set_ca_pem(self.ca_pem().as_bytes()).unwrap();
         let pool = Pool::open(&config).unwrap();
         (server, pool)
     }

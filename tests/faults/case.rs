@@ -1,0 +1,360 @@
+//! The one check that every fault goes through.
+//!
+//! A case says what the fault is, how the order that meets it ends, and within which time the pool
+//! is whole again. [`Case::run`] opens a pool for each transport and drive, and repeats: an order
+//! that must be answered, the fault, the orders that meet it, its end, healing, another order that
+//! must be answered. After each round nothing may be held that was not held before; at the end the
+//! books must agree with the far side's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mock_venue::Transport;
+use venuepool::config::{Config, Drive};
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::{CloseReason, Outcome, WireState};
+use venuepool::http::Request;
+use venuepool::recycle::Recycled;
+
+use crate::books::{Books, End};
+use crate::far::Far;
+use crate::process::{POOL_THREADS, Usage, live_bytes};
+use crate::rig::{PATIENCE, until};
+
+pub(crate) const MS: u64 = 1_000_000;
+
+/// What the orders that do not meet the fault end with.
+pub(crate) const ANSWERED: End = (Outcome::Ok, WireState::Answered);
+
+/// A fault is repeated for so long, by default, and at least and at most so many times;
+/// `FAULT_ROUNDS` says another number, exactly.
+const REPEATED_FOR: Duration = Duration::from_millis(100);
+const ROUNDS: std::ops::RangeInclusive<u32> = 3..=50;
+
+/// Rounds after which session tickets, buffers and tables have their size.
+const WARM_UP: u32 = 2;
+
+/// After the end of the fault all slots are live within that time. What it comes to is a backoff of
+/// 20 ms at the most, a dial of 100 ms that was begun too early, or nothing.
+const HEALS_WITHIN: Duration = Duration::from_secs(1);
+
+/// A deadline may be told so late, on a machine that is busy with other things.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What the far side remembers of an order, with the books of this side, in bytes, and what the
+/// tables of both may grow in one go.
+const REMEMBERED: i64 = 256;
+const TABLES: i64 = 32 * 1024;
+
+/// Descriptors, threads and memory are those of the whole process, and so are its limits and
+/// clocks: one case at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+pub(crate) const BOTH_DRIVES: &[Drive] = &[Drive::Thread, Drive::Caller];
+pub(crate) const BOTH: &[Transport] = &[Transport::Plain, Transport::Tls];
+pub(crate) const PLAIN: &[Transport] = &[Transport::Plain];
+pub(crate) const TLS: &[Transport] = &[Transport::Tls];
+
+type MakeFar = Box<dyn Fn(Transport) -> Option<Far>>;
+type Step = Box<dyn Fn(&Scene<'_>)>;
+
+/// What a step of a case can see and touch.
+pub(crate) struct Scene<'a> {
+    pub(crate) far: &'a Far,
+    pub(crate) pool: &'a Pool,
+    pub(crate) connections: usize,
+}
+
+/// A fault, and what is expected of the pool.
+pub(crate) struct Case {
+    name: &'static str,
+    transports: &'static [Transport],
+    drives: &'static [Drive],
+    far: MakeFar,
+    settings: Box<dyn Fn(&mut Config)>,
+    fault: Step,
+    end_of_fault: Step,
+    ends: Vec<End>,
+    orders: usize,
+    body: usize,
+    deadline_ns: u64,
+    closes: Option<(CloseReason, u64)>,
+    failed_dials: Option<usize>,
+    resolvers: usize,
+    drives_on: bool,
+}
+
+/// A case with a mock venue, one order that meets the fault, and no fault yet.
+pub(crate) fn case(name: &'static str) -> Case {
+    Case {
+        name,
+        transports: BOTH,
+        drives: BOTH_DRIVES,
+        far: Box::new(|transport| Some(Far::venue(transport))),
+        settings: Box::new(|_| {}),
+        fault: Box::new(|_| {}),
+        end_of_fault: Box::new(|scene| {
+            scene.far.venues.iter().for_each(|venue| venue.clear_faults().unwrap());
+        }),
+        ends: vec![ANSWERED],
+        orders: 1,
+        body: 0,
+        deadline_ns: PATIENCE.as_nanos() as u64,
+        closes: None,
+        failed_dials: None,
+        resolvers: 0,
+        drives_on: false,
+    }
+}
+
+impl Case {
+    pub(crate) fn over(mut self, transports: &'static [Transport]) -> Self {
+        self.transports = transports;
+        self
+    }
+
+    /// Against this far side instead of a mock venue.
+    pub(crate) fn against(mut self, far: impl Fn(Transport) -> Option<Far> + 'static) -> Self {
+        self.far = Box::new(far);
+        self
+    }
+
+    pub(crate) fn with(mut self, settings: impl Fn(&mut Config) + 'static) -> Self {
+        self.settings = Box::new(settings);
+        self
+    }
+
+    /// What happens to the pool.
+    pub(crate) fn fault(mut self, fault: impl Fn(&Scene<'_>) + 'static) -> Self {
+        self.fault = Box::new(fault);
+        self
+    }
+
+    /// How it stops happening, after the orders that met it have ended.
+    pub(crate) fn until(mut self, end: impl Fn(&Scene<'_>) + 'static) -> Self {
+        self.end_of_fault = Box::new(end);
+        self
+    }
+
+    /// How an order that meets the fault ends: in one of these ways.
+    pub(crate) fn expect(mut self, ends: &[End]) -> Self {
+        self.ends = ends.to_vec();
+        self
+    }
+
+    /// How many orders meet the fault, one after the other.
+    pub(crate) fn orders(mut self, orders: usize) -> Self {
+        self.orders = orders;
+        self
+    }
+
+    /// How large they are.
+    pub(crate) fn body(mut self, bytes: usize) -> Self {
+        self.body = bytes;
+        self
+    }
+
+    /// How long they may take.
+    pub(crate) fn deadline(mut self, deadline_ns: u64) -> Self {
+        self.deadline_ns = deadline_ns;
+        self
+    }
+
+    /// So many connections at least are given up for that reason, in each round.
+    pub(crate) fn closes(mut self, count: u64, reason: CloseReason) -> Self {
+        self.closes = Some((reason, count));
+        self
+    }
+
+    /// Dials fail at this step, in each round: 0 resolve, 1 connect, 2 TLS, 3 system.
+    pub(crate) fn dials_fail_at(mut self, step: usize) -> Self {
+        self.failed_dials = Some(step);
+        self
+    }
+
+    /// The name is looked up, on threads that the runtime keeps a while.
+    pub(crate) fn looks_up_names(mut self) -> Self {
+        self.resolvers = 4;
+        self
+    }
+
+    /// In caller drive the engine goes on looking while the pool heals: bytes, unlike ends, wake
+    /// nobody else.
+    pub(crate) fn seen_by_who_drives(mut self) -> Self {
+        self.drives_on = true;
+        self
+    }
+
+    pub(crate) fn run(self) {
+        let _turn = one_at_a_time();
+        for transport in self.transports {
+            for drive in self.drives {
+                self.run_over(*transport, *drive);
+            }
+        }
+    }
+
+    fn run_over(&self, transport: Transport, drive: Drive) {
+        let before = Usage::look();
+        let Some(far) = (self.far)(transport) else { return };
+        let mut config = config(&far);
+        config.set_drive(drive);
+        (self.settings)(&mut config);
+        let open = OpenPool(far.open(&config));
+        let pool = &*open.0;
+        let books = Books::new(&format!("{:08x}", fastrand::u32(..)));
+        let mut request = Request::new(Arc::clone(pool.origin()));
+        let mut record = Record::default();
+        far.await_connections(config.connections());
+        let at_rest = Usage::look();
+        let start = Instant::now();
+        let exactly = std::env::var("FAULT_ROUNDS").ok().and_then(|text| text.parse().ok());
+        let rounds = exactly.map_or(ROUNDS, |rounds: u32| rounds..=rounds);
+        let scene = Scene { far: &far, pool, connections: config.connections() };
+        for round in 0..*rounds.end() {
+            if round >= *rounds.start() && start.elapsed() > REPEATED_FOR {
+                break;
+            }
+            record.healed.push(self.round(&scene, &books, &mut request));
+            at_rest.await_again(self.resolvers, self.name);
+            record.live.push(live_bytes());
+        }
+        record.print(self.name, transport, drive, start.elapsed());
+        record.check_growth(self.name, books.accepted());
+        pool.close().unwrap();
+        books.settle(&far);
+        books.check_counters(pool);
+        drop((request, open, far));
+        before.await_again(self.resolvers, self.name);
+    }
+
+    /// One fault, from before it to after it; answers how long the pool took to heal.
+    fn round(&self, scene: &Scene<'_>, books: &Books, request: &mut Request) -> Duration {
+        let Scene { far, pool, connections } = *scene;
+        self.expect_end("before the fault", send(pool, books, request, 0, 0), &[ANSWERED]);
+        let stats = pool.stats();
+        let closed = |reason: CloseReason| stats.closed[reason as usize].get();
+        let closed_before = self.closes.map_or(0, |(reason, _)| closed(reason));
+        let failed_before = self.failed_dials.map(|step| stats.dial_failures[step].get());
+        (self.fault)(scene);
+        for _ in 0..self.orders {
+            let end = send(pool, books, request, self.body, self.deadline_ns);
+            self.expect_end("in the fault", end, &self.ends);
+        }
+        if let Some(step) = self.failed_dials {
+            until(|| (Some(stats.dial_failures[step].get()) > failed_before).then_some(()));
+        }
+        (self.end_of_fault)(scene);
+        let start = Instant::now();
+        until(|| {
+            if self.drives_on {
+                assert_eq!(pool.wait(1, Duration::ZERO, drop), Ok(Some(0)));
+            }
+            let all_lost =
+                self.closes.is_none_or(|(reason, n)| closed(reason) >= closed_before + n);
+            (all_lost && pool.census().idle as usize == connections).then_some(())
+        });
+        let took = start.elapsed();
+        assert!(took <= HEALS_WITHIN, "{}: healed in {took:?}", self.name);
+        far.await_connections(connections);
+        self.expect_end("after the fault", send(pool, books, request, 0, 0), &[ANSWERED]);
+        took
+    }
+
+    fn expect_end(&self, when: &str, found: End, ends: &[End]) {
+        assert!(ends.contains(&found), "{}, {when}: {found:?}, not of {ends:?}", self.name);
+    }
+}
+
+/// A case that fails must not leave its pool to the next one.
+pub(crate) struct OpenPool(pub(crate) Arc<Pool>);
+
+impl Drop for OpenPool {
+    fn drop(&mut self) {
+        // Most are closed already.
+        let _ = self.0.close();
+    }
+}
+
+/// Waits for its turn.
+pub(crate) fn one_at_a_time() -> impl Drop {
+    // A case that failed has ended, too.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The settings that cases share: two connections, and backoff in milliseconds.
+pub(crate) fn config(far: &Far) -> Config {
+    // By number: looking names up takes threads, whose number is counted.
+    let url = far.url.replace("localhost", "127.0.0.1");
+    let mut config = crate::rig::config(&url, 2);
+    config.set_ca_pem(far.ca_pem.as_bytes()).unwrap();
+    config.set_server_name(b"localhost").unwrap();
+    config.set_backoff_ns(MS, 20 * MS).unwrap();
+    config.set_thread_name(POOL_THREADS.as_bytes()).unwrap();
+    config.set_request_capacity(8 << 20).unwrap();
+    config
+}
+
+/// Builds the next order.
+pub(crate) fn build(books: &Books, request: &mut Request, body: usize, deadline_ns: u64) -> u64 {
+    let number = books.next();
+    let padding = "x".repeat(body);
+    request.begin(b"POST", b"/api/v3/order").unwrap();
+    let id = books.name(number);
+    request.body(format!("padding={padding}&newClientOrderId={id}").as_bytes()).unwrap();
+    request.set_user_data(number);
+    request.set_timeout_ns(if deadline_ns == 0 { PATIENCE.as_nanos() as u64 } else { deadline_ns });
+    number
+}
+
+/// Sends an order, in line if need be, and waits for its end.
+fn send(pool: &Pool, books: &Books, request: &mut Request, body: usize, deadline_ns: u64) -> End {
+    let number = build(books, request, body, deadline_ns);
+    pool.submit(request, None, WhenBusy::Queue).unwrap();
+    let mut end = None;
+    until(|| {
+        let taken = pool.wait(4, Duration::from_millis(100), |done| {
+            let (ended, how) = books.completed(&done);
+            if how.0 == Outcome::Timeout {
+                let took = done.times.done_ns - done.times.submit_ns;
+                let late = took.checked_sub(deadline_ns).expect("not before its deadline");
+                assert!(late < LATE.as_nanos() as u64, "{late} ns behind its deadline");
+            }
+            assert_eq!(ended, number, "one order at a time");
+            assert!(end.replace(how).is_none());
+            if let Some(response) = done.response {
+                Recycled::release(response);
+            }
+        });
+        assert!(matches!(taken, Ok(Some(_))), "{taken:?}");
+        end
+    })
+}
+
+/// What was measured.
+#[derive(Default)]
+struct Record {
+    healed: Vec<Duration>,
+    live: Vec<i64>,
+}
+
+impl Record {
+    fn growth(&self) -> i64 {
+        self.live.last().unwrap() - self.live[(WARM_UP as usize).min(self.live.len() - 1)]
+    }
+
+    fn print(&self, name: &str, transport: Transport, drive: Drive, took: Duration) {
+        let most = self.healed.iter().max().unwrap();
+        let (rounds, growth) = (self.live.len(), self.growth());
+        println!(
+            "{name}, {transport:?}, {drive:?}: {rounds} rounds in {took:?}, healed in {most:?},"
+        );
+        println!("    {growth} bytes more live than after {WARM_UP} rounds");
+    }
+
+    fn check_growth(&self, name: &str, orders: usize) {
+        let most = TABLES + REMEMBERED * orders as i64;
+        assert!(self.growth() < most, "{name}: {} bytes more, {:?}", self.growth(), self.live);
+    }
+}
