@@ -29,7 +29,7 @@ pub(crate) const ANSWERED: End = (Outcome::Ok, WireState::Answered);
 
 /// A fault is repeated for so long, by default, and at least and at most so many times;
 /// `FAULT_ROUNDS` says another number, exactly.
-const REPEATED_FOR: Duration = Duration::from_millis(100);
+const REPEATED_FOR: Duration = Duration::from_millis(60);
 const ROUNDS: std::ops::RangeInclusive<u32> = 3..=50;
 
 /// Rounds after which session tickets, buffers and tables have their size.

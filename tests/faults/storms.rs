@@ -279,7 +279,7 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn everything_at_once() {
     let _turn = one_at_a_time();
-    let seconds = number("FAULT_SECONDS").unwrap_or(2);
+    let seconds = number("FAULT_SECONDS").unwrap_or(1);
     let mut random = Rng::with_seed(number("FAULT_SEED").unwrap_or(20_261_125));
     for transport in BOTH {
         for drive in BOTH_DRIVES {
