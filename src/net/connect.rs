@@ -112,24 +112,27 @@ impl Dialer {
         loop {
             if let Some(address) = rest.next() {
                 race.spawn(connect_one(*address, Arc::clone(&self.sockets), self.user_timeout));
-                running.push(*address);
+                running.push((*address, Instant::now()));
             }
             let next_attempt = match rest.len() {
                 0 => deadline,
                 _ => deadline.min(Instant::now() + ATTEMPT_DELAY),
             };
             match timeout_at(next_attempt, race.join_next()).await {
-                Ok(Some(Ok((address, Ok(stream))))) => return Ok((stream, address)),
+                Ok(Some(Ok((address, Ok(stream))))) => {
+                    self.outrun(&running, address);
+                    return Ok((stream, address));
+                }
                 Ok(Some(Ok((address, Err(error))))) => {
                     self.memory().failed(address.ip(), Instant::now());
-                    running.retain(|running| *running != address);
+                    running.retain(|(running, _)| *running != address);
                     last_error = Some(error);
                 }
                 Ok(Some(Err(_))) => {}
                 Ok(None) => break,
                 Err(_) if Instant::now() >= deadline => {
                     let now = Instant::now();
-                    running.iter().for_each(|late| self.memory().failed(late.ip(), now));
+                    running.iter().for_each(|(late, _)| self.memory().failed(late.ip(), now));
                     let what = format!("connect {}", listed(addresses));
                     let text = DialError::timeout(Status::ERR_CONNECT, what, self.connect_timeout);
                     return Err(last_error.unwrap_or(text));
@@ -139,6 +142,17 @@ impl Dialer {
         }
         let gone = || DialError::timeout(Status::ERR_CONNECT, "connect", self.connect_timeout);
         Err(last_error.unwrap_or_else(gone))
+    }
+
+    /// What was silent for so long that the next one was tried, and then lost to it, goes behind it:
+    /// it would cost each dial that time.
+    fn outrun(&self, running: &[(SocketAddr, Instant)], winner: SocketAddr) {
+        let now = Instant::now();
+        for (silent, since) in running {
+            if *silent != winner && now.duration_since(*since) >= ATTEMPT_DELAY {
+                self.memory().failed(silent.ip(), now);
+            }
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Addresses> {
@@ -256,3 +270,6 @@ impl AsyncWrite for NoVectored {
         Pin::new(&mut self.get_mut().0).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests;
