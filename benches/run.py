@@ -2,7 +2,7 @@
 """Runs the comparison: every client, interleaved, against one venue, and writes what came out.
 
     run.py --bin DIR --out FILE.json [--quick] [--scenarios A,B] [--clients raw,curl] [--rounds N]
-           [--no-counts]
+           [--parts latency,engines,scale,counts] [--keep]
 
 Each client runs between two runs of "raw"; its figures are ratios to the mean of these two, and a
 sample whose two neighbours differ by more than 8 % is left out. The venue is on one CPU, the client
@@ -28,6 +28,8 @@ from scenarios import CLIENTS, SCENARIOS
 NOISE = 0.08
 VENUE_CPU, CLIENT_CPU, POOL_CPU = 0, 1, 2
 TIMEOUT = 120
+# Of these the exact costs are told.
+COUNTED = ["A", "B", "C", "D"]
 
 
 class Venue:
@@ -53,7 +55,7 @@ class Bench:
         self.bin = pathlib.Path(arguments.bin)
         self.work = work
         self.quick = arguments.quick
-        self.rounds = arguments.rounds or (1 if arguments.quick else 6)
+        self.rounds = arguments.rounds or (1 if arguments.quick else 5)
         self.certificates = make_certificates(work)
         chosen = arguments.clients.split(",") if arguments.clients else None
         self.clients = [c for c in CLIENTS if self.path(c).exists() and c.cpus <= os.cpu_count()
@@ -190,7 +192,7 @@ class Bench:
                     many = self.run(client, base, venue, connections=number)
                     if one and many:
                         pairs.append(many.p(50) / one.p(50))
-                seconds = 1 if self.quick else 5
+                seconds = 1 if self.quick else 4
                 idle = self.run(client, base, venue, connections=number,
                                 **{"idle-seconds": seconds})
                 grown_kib = idle.rss_open_kib - idle.rss_before_kib
@@ -306,34 +308,41 @@ def main():
     parser.add_argument("--scenarios")
     parser.add_argument("--clients")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--no-counts", action="store_true")
+    parser.add_argument("--parts", default="latency,engines,scale,counts")
+    parser.add_argument("--keep", action="store_true", help="what an earlier run has found")
     arguments = parser.parse_args()
-    chosen = arguments.scenarios.split(",") if arguments.scenarios else None
     awake, comforts = keep_awake()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(arguments, pathlib.Path(work))
         result = {"date": datetime.date.today().isoformat(), "machine": machine(comforts),
                   "rounds": bench.rounds, "ratios": {}, "counts": {}}
-        for scenario in SCENARIOS.values():
-            if scenario.compared and (not chosen or scenario.name in chosen):
-                print(f"bench: {scenario.name}, {scenario.title}", file=sys.stderr)
-                result["ratios"][scenario.name] = bench.compare(scenario)
-        if not chosen or "H" in chosen:
-            result["engines"] = bench.engines()
-        if not chosen or "I" in chosen:
-            result["scale"] = {"plaintext": bench.scale(False), "TLS": bench.scale(True)}
-        if not arguments.quick and not arguments.no_counts:
-            for name in "A", "B", "D", "F", "C":
-                if not chosen or name in chosen:
-                    print(f"bench: counts of {name}", file=sys.stderr)
-                    result["counts"][name] = {
-                        c.name: bench.count(c, SCENARIOS[name]) for c in bench.clients
-                        if SCENARIOS[name].takes(c)}
+        if arguments.keep:
+            result = json.loads(pathlib.Path(arguments.out).read_text())
+        measure(bench, arguments, result)
     if awake:
         awake.close()
-    result["seconds"] = round(time.monotonic() - began)
+    result["seconds"] = result.get("seconds", 0) + round(time.monotonic() - began)
     pathlib.Path(arguments.out).write_text(json.dumps(result, indent=1))
+
+
+def measure(bench, arguments, result):
+    """Adds to the result what is asked for."""
+    parts = set(arguments.parts.split(",")) - ({"counts"} if arguments.quick else set())
+    chosen = arguments.scenarios.split(",") if arguments.scenarios else SCENARIOS
+    for scenario in SCENARIOS.values():
+        if "latency" in parts and scenario.compared and scenario.name in chosen:
+            print(f"bench: {scenario.name}, {scenario.title}", file=sys.stderr)
+            result["ratios"][scenario.name] = bench.compare(scenario)
+    if "engines" in parts and "H1" in chosen:
+        result["engines"] = bench.engines()
+    if "scale" in parts and "A" in chosen:
+        result["scale"] = {"plaintext": bench.scale(False), "TLS": bench.scale(True)}
+    for name in COUNTED:
+        if "counts" in parts and name in chosen:
+            print(f"bench: counts of {name}", file=sys.stderr)
+            takers = [c for c in bench.clients if SCENARIOS[name].takes(c)]
+            result["counts"][name] = {c.name: bench.count(c, SCENARIOS[name]) for c in takers}
 
 
 if __name__ == "__main__":

@@ -144,8 +144,8 @@ impl Dialer {
         Err(last_error.unwrap_or_else(gone))
     }
 
-    /// What was silent for so long that the next one was tried, and then lost to it, goes behind it:
-    /// it would cost each dial that time.
+    /// What was silent for so long that the next one was tried, and then lost to it, goes behind
+    /// it: it would cost each dial that time.
     fn outrun(&self, running: &[(SocketAddr, Instant)], winner: SocketAddr) {
         let now = Instant::now();
         for (silent, since) in running {
