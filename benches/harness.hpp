@@ -63,6 +63,7 @@ struct Options {
     std::uint64_t warm_up = 200;
     unsigned idle_seconds = 0;  // afterwards, to see what idling costs
     unsigned pause_us = 0;      // the longest random pause before a request; failures are counted
+    int look_after_us = -1;     // venuepool: see vp_config_set_look_after_ns; -1: its default
     int pool_cpu = -1;          // where a client's own thread runs; -1: where the client does
 
     bool tls() const { return !ca.empty(); }
@@ -107,6 +108,8 @@ inline Options Options::parse(int argc, char **argv) {
             o.idle_seconds = number();
         else if (name == "--pause-us")
             o.pause_us = number();
+        else if (name == "--look-after-us")
+            o.look_after_us = static_cast<int>(number());
         else if (name == "--pool-cpu")
             o.pool_cpu = static_cast<int>(number());
         else

@@ -38,6 +38,9 @@ vp_pool *open_pool(const Options &options) {
     }
     if (options.pool_cpu >= 0)
         ok(vp_config_set_cpu(config, static_cast<std::uint32_t>(options.pool_cpu)));
+    if (options.look_after_us >= 0)
+        ok(vp_config_set_look_after_ns(config,
+                                       1000ULL * static_cast<unsigned>(options.look_after_us)));
     if (options.tls()) {
         std::FILE *file = std::fopen(options.ca.c_str(), "r");
         char text[16384];
