@@ -13,7 +13,8 @@ import matplotlib
 
 matplotlib.use("svg")
 matplotlib.rcParams.update({
-    "svg.hashsalt": "venuepool", "font.size": 9, "axes.spines.top": False,
+    "svg.hashsalt": "venuepool", "svg.fonttype": "none", "font.family": "sans-serif",
+    "font.size": 9, "axes.spines.top": False,
     "axes.spines.right": False, "figure.facecolor": "white"})
 import matplotlib.pyplot as plt  # noqa: E402 (the backend is chosen first)
 
@@ -121,7 +122,8 @@ def scale(result, path):
         axis.set_ylim(bottom=0)
         axis.set_xlabel("connections")
         axis.set_title(title, fontsize=9, loc="left")
-    axes[1].set_ylim(0, 200)
+    axes[0].set_ylim(0, 1.3)
+    axes[1].set_ylim(0, 100)
     axes[0].legend(fontsize=6)
     save(result, figure, path, "I: idle connections beside the one at work")
 
@@ -131,7 +133,8 @@ def save(result, figure, path, note):
     figure.suptitle(
         f"{note}\n{result['date']}, {machine['cpus']} virtual CPUs ({machine['cpu']}), "
         f"Linux {machine['kernel'].split('-')[0]}, {result['rounds']} rounds", fontsize=8)
-    figure.tight_layout()
+    # Room for the two lines above, whatever the height.
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.45 / figure.get_figheight()))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
