@@ -392,8 +392,8 @@ impl Pool {
         if self.suspension.is_on(now_ns()) {
             let recalled = roster.carried_out(ticket);
             let freed = roster.finished(slot);
-            drop(roster);
             let outcome = if recalled { Outcome::Cancelled } else { Outcome::Suspended };
+            // Told before the lock is gone, as in `cancel`: the end of the pool comes afterwards.
             who.dismiss((outcome, Status::ERR_SUSPENDED), |ended| self.leave(ended));
             return freed;
         }
