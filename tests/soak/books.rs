@@ -1,6 +1,6 @@
 //! What was promised for each order, and what was kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -17,6 +17,18 @@ pub(crate) const MOST_ORDERS: usize = 200_000;
 /// its way already, nothing on the wire tells it from the answer to that.
 const STRAY: &[u8] = b"{\"surplus\":true}";
 
+/// What an answer turned out to be, beside its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It names the order, or is a refusal, which names none.
+    Own,
+    /// What the venue sent by itself.
+    Stray,
+    /// It names an order before, which was answered by a stray one: from then on each answer on
+    /// that connection comes one order late, until there is a pause in which it can be seen.
+    Of(usize),
+}
+
 /// What is known of an order.
 const UNKNOWN: u8 = 0;
 const SUBMITTING: u8 = 1;
@@ -26,7 +38,16 @@ const COMPLETED: u8 = 2;
 pub(crate) struct Page {
     prefix: String,
     state: Vec<AtomicU8>,
-    completed: Mutex<Vec<(usize, Outcome, WireState, u16)>>,
+    completed: Mutex<Vec<Line>>,
+}
+
+/// A completion.
+struct Line {
+    number: usize,
+    outcome: Outcome,
+    wire: WireState,
+    status: u16,
+    kind: Kind,
 }
 
 impl Page {
@@ -52,15 +73,27 @@ impl Page {
         let before = self.state[number].swap(COMPLETED, Ordering::SeqCst);
         assert_eq!(before, SUBMITTING, "order {number}: completed twice, or never submitted");
         let response = done.response.as_ref().map(|recycled| &recycled.response);
-        let mut status = response.map_or(0, |response| response.status());
-        if response.is_some_and(|response| response.body() == STRAY) {
-            status += 1000;
-        }
+        let status = response.map_or(0, |response| response.status());
+        let kind = response.map_or(Kind::Own, |response| self.kind(number, response.body()));
         assert_eq!(done.outcome == Outcome::Ok, status != 0);
         assert_ne!(done.outcome, Outcome::Internal, "a defect");
         assert!(done.times.done_ns >= done.times.submit_ns);
-        let line = (number, done.outcome, done.wire_state, status);
-        self.completed.lock().unwrap().push(line);
+        let (outcome, wire) = (done.outcome, done.wire_state);
+        self.completed.lock().unwrap().push(Line { number, outcome, wire, status, kind });
+    }
+
+    /// Whose answer that is.
+    fn kind(&self, number: usize, body: &[u8]) -> Kind {
+        if body == STRAY {
+            return Kind::Stray;
+        }
+        let body = String::from_utf8_lossy(body);
+        let named = body.split_once("\"clientOrderId\":\"").and_then(|rest| rest.1.split_once('"'));
+        let Some((name, _)) = named else { return Kind::Own };
+        let other = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix('-'));
+        let other = other.and_then(|other| other.parse().ok());
+        let other = other.unwrap_or_else(|| panic!("order {number}: an answer to {name}"));
+        if other == number { Kind::Own } else { Kind::Of(other) }
     }
 
     /// How many are accepted and not completed.
@@ -76,7 +109,7 @@ pub(crate) struct Books {
     pub(crate) page: Page,
     outcomes: BTreeMap<String, u64>,
     wires: BTreeMap<String, u64>,
-    statuses: BTreeMap<u16, u64>,
+    statuses: BTreeMap<(u16, &'static str), u64>,
     reasons: BTreeMap<String, u64>,
     /// From lost to up, in nanoseconds.
     pub(crate) heals: Vec<u64>,
@@ -111,7 +144,7 @@ impl Books {
     /// Adds up why connections were given up, and checks that the counters fit each other.
     pub(crate) fn count(&mut self, stats: &Stats) {
         let completed = self.page.completed.lock().unwrap();
-        let answered = completed.iter().filter(|line| line.1 == Outcome::Ok).count() as u64;
+        let answered = completed.iter().filter(|line| line.outcome == Outcome::Ok).count() as u64;
         assert_eq!(stats.submitted.get(), completed.len() as u64);
         assert_eq!(stats.answered.get(), answered);
         assert_eq!(stats.failed.get(), completed.len() as u64 - answered);
@@ -133,15 +166,27 @@ impl Books {
         self.rounds += 1;
         assert_eq!(page.owed(), 0, "a completion is missing");
         assert_eq!(venue.tell("duplicates"), 0, "an order was sent twice");
-        for (number, outcome, wire, status) in page.completed.lock().unwrap().iter() {
+        let completed = page.completed.lock().unwrap();
+        let kinds: HashMap<_, _> = completed.iter().map(|line| (line.number, line.kind)).collect();
+        for Line { number, outcome, wire, status, kind } in completed.iter() {
+            if let Kind::Of(other) = kind {
+                let before = kinds.get(other);
+                let late = matches!(before, Some(Kind::Stray | Kind::Of(_)));
+                assert!(late, "order {number} has the answer to {other}, which has {before:?}");
+            }
             *self.outcomes.entry(outcome.name().to_string_lossy().into_owned()).or_default() += 1;
             *self.wires.entry(wire.name().to_string_lossy().into_owned()).or_default() += 1;
-            *self.statuses.entry(*status).or_default() += 1;
+            let kind_name = match kind {
+                Kind::Own => "",
+                Kind::Stray => ", a stray answer",
+                Kind::Of(_) => ", one order late behind a stray answer",
+            };
+            *self.statuses.entry((*status, kind_name)).or_default() += 1;
             // Every failure is looked up, and of the many good ones some.
             let executed = match (outcome, wire) {
                 (Outcome::Ok, _) if number % 16 != 0 => continue,
                 // Sent by the venue before it saw the order, which it may have carried out then.
-                (Outcome::Ok, _) if *status == 408 || *status > 1000 => None,
+                (Outcome::Ok, _) if *status == 408 || *kind != Kind::Own => None,
                 // A refusal is not carried out, any other answer is an execution.
                 (Outcome::Ok, _) if (400..500).contains(status) => Some(0),
                 (Outcome::Ok, _) => Some(1),
@@ -166,9 +211,8 @@ impl Books {
         for line in tables.into_iter().flatten() {
             println!("{:<36}{:>10}", line.0, line.1);
         }
-        for (status, count) in &self.statuses {
-            let stray = if *status > 1000 { ", a stray answer" } else { "" };
-            println!("{:<36}{count:>10}", format!("HTTP {}{stray}", status % 1000));
+        for ((status, kind), count) in &self.statuses {
+            println!("{:<36}{count:>10}", format!("HTTP {status}{kind}"));
         }
         self.heals.sort_unstable();
         for (name, part) in [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)] {
