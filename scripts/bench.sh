@@ -17,7 +17,8 @@ bin="$out/benches/bin"
 
 python3 benches/run.py --bin "$bin" --out "$out/result.json" "$@"
 python3 benches/report.py "$out/result.json" >"$out/report.md"
-python3 benches/idle_close.py --bin "$bin" --out "$out/idle_close.json" | tee -a "$out/report.md"
+case " $* " in *" --quick "*) orders=200 ;; *) orders=2000 ;; esac
+python3 benches/idle_close.py --bin "$bin" --orders $orders --json "$out/idle_close.json" | tee -a "$out/report.md"
 
 # Matplotlib in a folder of our own; without it there are the figures, and no pictures.
 plots="$PWD/build/tools/plots"
