@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 cmake=$1
 shift
 out="$PWD/build/bench"
+mkdir -p "$PWD/build"
 
 scripts/ensure-bench-tools.sh
 "$cmake" -S . -B "$out" -DCMAKE_BUILD_TYPE=Release -DVENUEPOOL_BUILD_BENCHES=ON \
