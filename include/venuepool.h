@@ -424,7 +424,8 @@ enum vp_outcome
    */
   VP_OUTCOME_BODY_TRUNCATED = 25,
   /**
-   * The response began before any byte of the request had been sent.
+   * A response came that cannot be one to this request: no byte of it had been sent, or the
+   * peer's TCP had acknowledged none when it sent the response.
    */
   VP_OUTCOME_UNSOLICITED_RESPONSE = 26,
   /**

@@ -226,7 +226,8 @@ pub enum Outcome {
     /// A close-delimited body ended without the TLS close_notify that proves its end
     /// (RFC 9112 section 9.8).
     BodyTruncated = 25,
-    /// The response began before any byte of the request had been sent.
+    /// A response came that cannot be one to this request: no byte of it had been sent, or the
+    /// peer's TCP had acknowledged none when it sent the response.
     UnsolicitedResponse = 26,
     /// A defect in the library.
     Internal = 99,

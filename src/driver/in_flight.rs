@@ -168,7 +168,9 @@ impl InFlight {
         loop {
             let progress = match connection.receive(response.space(limits)) {
                 Ok(Received::Nothing) => return None,
-                Ok(Received::Bytes(_)) if connection.wire_state() == WireState::NotSent => {
+                Ok(Received::Bytes(_))
+                    if self.times.first_byte_ns == 0 && connection.is_unheard() =>
+                {
                     Err((Outcome::UnsolicitedResponse, CloseReason::IdleBytes))
                 }
                 Ok(Received::Bytes(n)) => {

@@ -105,6 +105,8 @@ pub struct Connection {
     request: std::ops::Range<u64>,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
+    /// The peer is on another host, so that bytes are on their way for a while.
+    is_far: bool,
     /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
     was_reset: bool,
 }
@@ -116,6 +118,7 @@ impl Connection {
         let taken_before = evidence::counts(&stream).map(|counts| counts.taken());
         Self {
             taken_before,
+            is_far: is_far(&stream),
             stream: Arc::new(stream),
             session: None,
             outbox: Vec::new(),
@@ -201,6 +204,17 @@ impl Connection {
     pub fn evidence(&self) -> Option<Evidence> {
         let start = self.taken_before? + self.request.start;
         Some(evidence::counts(&self.stream)?.of(start, self.bytes_sent()))
+    }
+
+    /// Whether the peer's TCP has acknowledged no byte of the request in flight. What has arrived
+    /// was then sent before the request was there, and cannot be the response to it: every segment
+    /// acknowledges all that came before it (RFC 9293 section 3.4), and the kernel takes note of
+    /// that before it hands out the segment's bytes. A system call, and only when the peer is on
+    /// another host: on this one its TCP has the request as soon as it is sent.
+    pub fn is_unheard(&self) -> bool {
+        let taken = self.taken.saturating_sub(self.request.start);
+        let unacknowledged = || evidence::unacknowledged(&self.stream);
+        taken == 0 || self.is_far && unacknowledged().is_some_and(|queued| queued >= taken)
     }
 
     /// Puts the next plaintext bytes into `space`, which must not be empty. After a short read it
@@ -358,6 +372,14 @@ impl Session {
         let left = if taken == 0 { 0 } else { ciphertext.len() };
         self.unread.start = self.unread.end - left;
         self.tls.process_new_packets().map(drop).map_err(|_| Fault::Tls)
+    }
+}
+
+/// Whether the peer is on another host, as far as addresses tell.
+fn is_far(stream: &TcpStream) -> bool {
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(here), Ok(there)) => here.ip() != there.ip() && !there.ip().is_loopback(),
+        _ => false,
     }
 }
 

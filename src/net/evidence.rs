@@ -1,4 +1,4 @@
-//! What the kernel knows of the fate of a request, once its exchange has failed.
+//! What the kernel knows of the fate of a request.
 //!
 //! `TCP_INFO` (tcp(7)) counts the bytes that the peer's TCP has acknowledged, and those that were
 //! never put on the wire. That is evidence, not proof of execution: acknowledged bytes reached the
@@ -70,9 +70,10 @@ fn tcp_info(stream: &TcpStream) -> Option<(u64, u64)> {
 }
 
 /// Bytes in the send queue, sent or not, that the peer has not acknowledged (SIOCOUTQ, tcp(7)).
+/// `None` where the kernel does not tell.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn unacknowledged(stream: &TcpStream) -> Option<u64> {
+pub fn unacknowledged(stream: &TcpStream) -> Option<u64> {
     let mut queued: libc::c_int = 0;
     // SAFETY: SIOCOUTQ, which is TIOCOUTQ, writes one int, and the descriptor is open.
     let answer = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut queued) };
@@ -82,6 +83,12 @@ fn unacknowledged(stream: &TcpStream) -> Option<u64> {
 /// Asks nobody.
 #[cfg(not(target_os = "linux"))]
 pub fn counts(_: &TcpStream) -> Option<Counts> {
+    None
+}
+
+/// Asks nobody.
+#[cfg(not(target_os = "linux"))]
+pub fn unacknowledged(_: &TcpStream) -> Option<u64> {
     None
 }
 

@@ -7,16 +7,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mock_venue::{Options, Transport, Venue};
+use mock_venue::{Certificates, Options, Peer, Script, Transport, Venue};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
 use crate::cable::{Net, VENUE, on};
-use crate::rig::{order, request, until, until_idle};
+use crate::rig::{PATIENCE, order, request, submit_soon, switch, until, until_idle};
 
 const MS: u64 = 1_000_000;
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 fn venue(net: &Net, transport: Transport) -> Venue {
     let listen = SocketAddr::new(IpAddr::V4(VENUE), 0);
@@ -24,11 +26,14 @@ fn venue(net: &Net, transport: Transport) -> Venue {
 }
 
 fn config(venue: &Venue) -> Config {
-    let mut config = Config::default();
     let scheme = if venue.url().starts_with("https") { "https" } else { "http" };
-    let url = format!("{scheme}://{VENUE}:{}", venue.address().port());
-    config.set_url(url.as_bytes()).unwrap();
-    config.set_ca_pem(venue.ca_pem().as_bytes()).unwrap();
+    config_to(scheme, venue.address().port(), venue.ca_pem())
+}
+
+fn config_to(scheme: &str, port: u16, ca_pem: &str) -> Config {
+    let mut config = Config::default();
+    config.set_url(format!("{scheme}://{VENUE}:{port}").as_bytes()).unwrap();
+    config.set_ca_pem(ca_pem.as_bytes()).unwrap();
     config.set_server_name(b"localhost").unwrap();
     config.set_connections(2).unwrap();
     config.set_dials_per_second(1000).unwrap();
@@ -105,6 +110,56 @@ fn an_order_that_the_network_swallowed_does_not_arrive_after_its_end() {
         assert_eq!(venue.orders_with_id("swallowed"), 0);
         assert_eq!((stats.ended_fin, stats.ended_close_notify, stats.duplicates), (0, 0, 0));
         pool.close().unwrap();
+    }
+}
+
+/// The venue says one answer too many just when an order is on its way, and that order is lost: its
+/// own answer never comes, and nothing but the acknowledgement that is missing tells of it.
+#[test]
+fn what_was_sent_before_the_order_arrived_does_not_answer_it() {
+    let Some(net) = Net::lay() else { return };
+    let certificates = Certificates::new().unwrap();
+    for (transport, drive) in [
+        (Transport::Plain, Drive::Thread),
+        (Transport::Plain, Drive::Caller),
+        (Transport::Tls12, Drive::Thread),
+        (Transport::Tls13, Drive::Caller),
+    ] {
+        let (throw, thrown) = switch();
+        let serve = move |peer: &mut Peer, number| {
+            while matches!(peer.read_request(), Ok(Some(_))) && peer.write(ANSWER).is_ok() {
+                if number == 0 && thrown.lock().unwrap().recv().is_ok() {
+                    peer.write(ANSWER).unwrap();
+                }
+            }
+        };
+        let listen = SocketAddr::new(IpAddr::V4(VENUE), 0);
+        let start = || Script::serve_at(listen, transport, &certificates, serve).unwrap();
+        let server = on(&net.venue, start);
+        let scheme = if transport == Transport::Plain { "http" } else { "https" };
+        let mut config = config_to(scheme, server.address().port(), certificates.ca_pem());
+        config.set_connections(1).unwrap();
+        config.set_drive(drive);
+        let pool = open(&net, &config);
+        let mut request = request(&pool);
+        order(&mut request, "before");
+        assert_eq!(pool.execute(&mut request, WhenBusy::Queue).unwrap().outcome, Outcome::Ok);
+        net.cut();
+        order(&mut request, "swallowed");
+        submit_soon(&pool, &mut request);
+        throw.send(()).unwrap();
+        let mut done = None;
+        assert_eq!(pool.wait(1, PATIENCE, |completion| done = Some(completion)), Ok(Some(1)));
+        let done = done.unwrap();
+        assert_eq!(done.outcome, Outcome::UnsolicitedResponse, "{transport:?}: {done:?}");
+        assert_eq!((done.wire_state, done.evidence.unwrap().bytes_acked), (WireState::Sent, 0));
+        let as_idle = CloseReason::IdleBytes as usize;
+        until(|| (pool.stats().closed[as_idle].get() == 1).then_some(()));
+        net.mend();
+        order(&mut request, "after");
+        assert_eq!(pool.execute(&mut request, WhenBusy::Queue).unwrap().outcome, Outcome::Ok);
+        pool.close().unwrap();
+        drop(throw);
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -21,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How long dropping a server waits for its handlers, which all lose their sockets first.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// A free port on loopback.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// Starts servers whose every byte is scripted.
 pub struct Script;
 
@@ -31,7 +34,7 @@ impl Script {
     where
         H: Fn(&mut Peer, usize) + Send + Sync + 'static,
     {
-        ScriptServer::start(Transport::Plain, None, handler)
+        ScriptServer::start(LOOPBACK, Transport::Plain, None, handler)
     }
 
     /// Like [`Script::serve`], over TLS with a good certificate of this CA. The handler is called
@@ -44,9 +47,22 @@ impl Script {
     where
         H: Fn(&mut Peer, usize) + Send + Sync + 'static,
     {
+        Self::serve_at(LOOPBACK, transport, certificates, handler)
+    }
+
+    /// Like [`Script::serve_tls`], at another address, and in the clear if `transport` says so.
+    pub fn serve_at<H>(
+        listen: SocketAddr,
+        transport: Transport,
+        certificates: &Certificates,
+        handler: H,
+    ) -> io::Result<ScriptServer>
+    where
+        H: Fn(&mut Peer, usize) + Send + Sync + 'static,
+    {
         let credential = certificates.issue(CertificateKind::Good)?;
         let config = tls::server_config(transport, certificates, credential, false)?;
-        ScriptServer::start(transport, config, handler)
+        ScriptServer::start(listen, transport, config, handler)
     }
 }
 
@@ -55,6 +71,8 @@ pub struct ScriptServer {
     address: SocketAddr,
     transport: Transport,
     shared: Arc<Shared>,
+    /// A second handle, to end its waiting from outside.
+    listener: TcpListener,
     acceptor: Option<JoinHandle<()>>,
 }
 
@@ -74,6 +92,7 @@ impl Shared {
 
 impl ScriptServer {
     fn start<H>(
+        listen: SocketAddr,
         transport: Transport,
         config: Option<Arc<ServerConfig>>,
         handler: H,
@@ -81,16 +100,16 @@ impl ScriptServer {
     where
         H: Fn(&mut Peer, usize) + Send + Sync + 'static,
     {
-        let listener = accept::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = accept::listen(listen)?;
         listener.set_nonblocking(false)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let handler = Arc::new(handler);
         let acceptor = thread::Builder::new().name("script".into()).spawn({
-            let shared = Arc::clone(&shared);
+            let (shared, listener) = (Arc::clone(&shared), listener.try_clone()?);
             move || accept_all(&listener, config.as_ref(), &shared, &handler)
         })?;
-        Ok(Self { address, transport, shared, acceptor: Some(acceptor) })
+        Ok(Self { address, transport, shared, listener, acceptor: Some(acceptor) })
     }
 
     /// Where the server is, such as `http://127.0.0.1:40123`.
@@ -115,8 +134,8 @@ impl ScriptServer {
 impl Drop for ScriptServer {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // A connection of its own is what wakes the blocking accept.
-        drop(TcpStream::connect(self.address));
+        // Wakes the blocking accept, which then fails (Linux).
+        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Read);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }
