@@ -151,6 +151,31 @@ fn policy_and_protocol_know_no_clock_no_socket_and_no_runtime() {
     fail("src/pool and src/http know only what they are told", &found);
 }
 
+/// What belongs to the host's process as a whole is the host's to set.
+#[test]
+fn nothing_of_the_process_is_set() {
+    let forbidden = [
+        "set_hook",
+        "set_logger",
+        "set_max_level",
+        "install_default",
+        "global_allocator",
+        "sigaction",
+        "libc::signal",
+        "sigprocmask",
+        "set_var",
+        "setrlimit",
+        "atexit",
+    ];
+    let mut found = Vec::new();
+    for path in files("src", &[".rs"]).into_iter().filter(|path| !is_test(path)) {
+        let text = read(&path);
+        let hits = forbidden.iter().filter(|word| text.contains(**word));
+        found.extend(hits.map(|hit| format!("{}: {hit}", path.display())));
+    }
+    fail("the host's, and not ours to set", &found);
+}
+
 #[test]
 fn one_clock() {
     let mut found = Vec::new();
