@@ -16,6 +16,7 @@ use crate::case::{ANSWERED, Case, MS, case};
 use crate::far::Far;
 use crate::process::NoDescriptors;
 use crate::resets::lose_idle;
+use crate::rig::skipped;
 use crate::silence::impatient;
 
 /// What becomes of an order that waits in line for a connection in vain.
@@ -132,17 +133,21 @@ impl Hosts {
         std::fs::write(&self.hosts, line).unwrap();
     }
 
-    /// Opens a pool on a thread that sees this file. Threads that it starts see it, too.
-    fn open(&self, config: &Config) -> Arc<Pool> {
+    /// Lets the calling thread see this file. Threads that it starts see it, too. Fails without
+    /// root's rights, and in a chroot, where nothing can be mounted for one thread alone.
+    fn enter(&self) -> nix::Result<()> {
         let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        mount(Some(&self.hosts), "/etc/hosts", none, MsFlags::MS_BIND, none)?;
+        mount(Some(&self.switch), "/etc/nsswitch.conf", none, MsFlags::MS_BIND, none)
+    }
+
+    /// Opens a pool on a thread that sees this file.
+    fn open(&self, config: &Config) -> Arc<Pool> {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                unshare(CloneFlags::CLONE_NEWNS).unwrap();
-                mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-                let files = [(&self.hosts, "/etc/hosts"), (&self.switch, "/etc/nsswitch.conf")];
-                for (file, place) in files {
-                    mount(Some(file), place, none, MsFlags::MS_BIND, none).unwrap();
-                }
+                self.enter().unwrap();
                 Pool::open(config).unwrap()
             });
             thread.join().unwrap()
@@ -159,13 +164,12 @@ impl Drop for Hosts {
 
 /// A case whose venue has a name that only this process knows. `None` without the right to that.
 fn named(name: &'static str) -> Option<(Case, Arc<Hosts>)> {
-    let may = std::thread::spawn(|| unshare(CloneFlags::CLONE_NEWNS).is_ok()).join().unwrap();
-    let may = may && std::path::Path::new("/etc/nsswitch.conf").exists();
-    if !may {
-        eprintln!("SKIPPED: {name}, because no mount namespace can be made here");
+    let hosts = Arc::new(Hosts::new());
+    let trial = Arc::clone(&hosts);
+    if let Err(error) = std::thread::spawn(move || trial.enter()).join().unwrap() {
+        skipped(&format!("no hosts file of its own can be mounted: {error}"));
         return None;
     }
-    let hosts = Arc::new(Hosts::new());
     let theirs = Arc::clone(&hosts);
     let case = case(name)
         .against(move |transport| {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CloneFlags, setns};
 
+use crate::rig::skipped;
+
 /// Both ends of the cable; only these two hosts can reach them.
 pub(crate) const ENGINE: &str = "10.213.77.1";
 pub(crate) const VENUE: Ipv4Addr = Ipv4Addr::new(10, 213, 77, 2);
@@ -31,7 +33,7 @@ impl Net {
         let net = Self { engine: format!("{name}-engine"), venue: format!("{name}-venue") };
         let (engine, venue) = (&net.engine, &net.venue);
         if !ip(&format!("netns add {engine}")) || !ip(&format!("netns add {venue}")) {
-            eprintln!("SKIPPED: a test across a network, because no namespaces can be made here");
+            skipped("no network namespace can be made by `ip netns add`");
             return None;
         }
         let cable = format!("-n {engine} link add cable type veth peer name cable netns {venue}");

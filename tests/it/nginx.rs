@@ -14,7 +14,7 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome};
 
-use crate::rig::{body, config, get, order, request, status, until, until_idle};
+use crate::rig::{body, config, get, order, request, skipped, status, until, until_idle};
 
 const BIG: usize = 3_000_000;
 
@@ -32,7 +32,7 @@ impl Nginx {
         let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/build/tools/nginx/usr/sbin/nginx");
         let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", unpacked];
         let Some(program) = program.iter().find(|path| Path::new(path).exists()) else {
-            println!("SKIPPED: nginx is not installed");
+            skipped("nginx is not installed");
             return None;
         };
         static STARTED: AtomicU32 = AtomicU32::new(0);

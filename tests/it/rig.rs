@@ -1,5 +1,7 @@
 //! What the tests share: opening pools, sending orders, waiting without sleeping.
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +16,17 @@ use venuepool::http::Request;
 
 /// Longer than anything here takes, on a machine that is busy with other things.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Says once why this test does not run, and not by `eprintln!`: the harness keeps that to itself
+/// when a test passes. The line breaks the harness's line of dots.
+pub(crate) fn skipped(why: &str) {
+    static SKIPPED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let line = format!("\nSKIPPED: {test}, because {why}\n");
+    if SKIPPED.lock().unwrap().insert(test) {
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
 
 /// A configuration for a URL.
 pub(crate) fn config(url: &str, connections: usize) -> Config {
