@@ -10,49 +10,47 @@ URL ?=
 # Tests run side by side, and wait much more than they compute.
 CTEST_JOBS ?= 4
 
-# Asked by each recipe that needs it, because cmake may have to be installed first.
-cmake = $(or $(shell scripts/ensure-cmake.sh),$(error there is no cmake))
-# ctest lies beside it.
-ctest = $(dir $(cmake))ctest
+# What scripts/ensure-*.sh have unpacked for want of it in the system.
+export PATH := $(CURDIR)/build/tools/bin:$(PATH)
+
 CONFIGURED := build/CMakeCache.txt
 CONFIGURED_ASAN := build/asan/CMakeCache.txt
 
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install clean
+.PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
+.PHONY: clean cmake test-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 library: $(CONFIGURED) ## The shared and the static library, in build/lib (the default).
-	$(cmake) --build build --target venuepool
+	cmake --build build --target venuepool
 
 demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends it to a real host.
-	$(cmake) --build build --parallel $(JOBS)
-	@scripts/demo.sh $(URL)
+	cmake --build build --parallel $(JOBS)
+	@scripts/demo.sh $(if $(URL),'$(URL)')
 
 test: test-rust test-c test-sanitize lint ## All tests and checks.
 
-test-rust: ## The tests of the crates, and the models within bounds.
-	@scripts/ensure-nginx.sh
+test-rust: | test-tools ## The tests of the crates, and the models within bounds.
 	$(CARGO) test --locked --workspace --quiet
 
 lint: ## Format and lints.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-test-c: $(CONFIGURED) ## The tests in C and C++, the examples, and the installed package.
-	$(cmake) --build build --parallel $(JOBS)
-	@scripts/ensure-valgrind.sh >/dev/null
-	cd build && $(ctest) --output-on-failure --parallel $(CTEST_JOBS)
+test-c: $(CONFIGURED) | test-tools ## The tests in C and C++, the examples, and the installed package.
+	cmake --build build --parallel $(JOBS)
+	cd build && ctest --output-on-failure --parallel $(CTEST_JOBS)
 
 test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan and UBSan.
-	$(cmake) --build build/asan --parallel $(JOBS)
-	cd build/asan && $(ctest) --output-on-failure --parallel $(CTEST_JOBS) --label-regex sanitize
+	cmake --build build/asan --parallel $(JOBS)
+	cd build/asan && ctest --output-on-failure --parallel $(CTEST_JOBS) --label-regex sanitize
 
-bench: ## Compares with peers, in some 15 minutes; BENCH=--quick takes less than two.
-	@scripts/bench.sh $(cmake) $(BENCH)
+bench: | cmake ## Compares with peers, in some 15 minutes; BENCH=--quick takes less than two.
+	@scripts/bench.sh $(BENCH)
 
 model: ## All orders of the threads in tests/model, each for MODEL_SECONDS (120) at most.
 	MODEL_SECONDS=$(or $(MODEL_SECONDS),120) \
@@ -66,15 +64,18 @@ soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a r
 	    $(CARGO) test --locked --release --test soak
 
 install: library ## Into PREFIX, /usr/local by default.
-	$(cmake) --install build $(if $(PREFIX),--prefix $(PREFIX))
+	cmake --install build $(if $(PREFIX),--prefix '$(PREFIX)')
 
 clean: ## Removes build/ and target/.
 	rm -rf build target
 
-$(CONFIGURED): CMakeLists.txt
-	$(cmake) -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo
+cmake test-tools:
+	@scripts/ensure-$@.sh
+
+$(CONFIGURED): CMakeLists.txt | cmake
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo
 
 # The same library, so cargo's folder is shared; only the C and C++ code is built differently.
-$(CONFIGURED_ASAN): CMakeLists.txt
-	$(cmake) -S . -B build/asan -DCMAKE_BUILD_TYPE=Debug -DVENUEPOOL_SANITIZE=address,undefined \
-	    -DVENUEPOOL_CARGO_TARGET_DIR=$(CURDIR)/build/cargo
+$(CONFIGURED_ASAN): CMakeLists.txt | cmake
+	cmake -S . -B build/asan -DCMAKE_BUILD_TYPE=Debug -DVENUEPOOL_SANITIZE=address,undefined \
+	    -DVENUEPOOL_CARGO_TARGET_DIR='$(CURDIR)/build/cargo'

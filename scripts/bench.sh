@@ -1,19 +1,17 @@
 #!/bin/sh
-# Builds the comparison with peers in build/bench and runs it: bench.sh CMAKE [--quick ...]
+# Builds the comparison with peers in build/bench and runs it: bench.sh [--quick ...]
 # What it found goes to build/bench/result.json, report.md and plots; options go to benches/run.py.
 set -eu
 cd "$(dirname "$0")/.."
-cmake=$1
-shift
 out="$PWD/build/bench"
 mkdir -p "$PWD/build"
 
 scripts/ensure-bench-tools.sh
-"$cmake" -S . -B "$out" -DCMAKE_BUILD_TYPE=Release -DVENUEPOOL_BUILD_BENCHES=ON \
+cmake -S . -B "$out" -DCMAKE_BUILD_TYPE=Release -DVENUEPOOL_BUILD_BENCHES=ON \
     -DVENUEPOOL_BUILD_TESTS=OFF -DVENUEPOOL_BUILD_EXAMPLES=OFF \
     -DVENUEPOOL_CARGO_TARGET_DIR="$PWD/build/cargo" >"$out.log" 2>&1 || { cat "$out.log"; exit 1; }
 grep "^-- benches:" "$out.log" || true
-"$cmake" --build "$out" --target benches
+cmake --build "$out" --target benches
 bin="$out/benches/bin"
 
 python3 benches/run.py --bin "$bin" --out "$out/result.json" "$@"

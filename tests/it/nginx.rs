@@ -27,11 +27,14 @@ struct Nginx {
 
 impl Nginx {
     /// Starts nginx on a free port, or answers `None` where there is none to start. `make test`
-    /// gets one, by scripts/ensure-nginx.sh.
+    /// gets one, by scripts/ensure-test-tools.sh.
     fn start() -> Option<Self> {
-        let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/build/tools/nginx/usr/sbin/nginx");
-        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", unpacked];
-        let Some(program) = program.iter().find(|path| Path::new(path).exists()) else {
+        // Not all have the latter two in their path.
+        let programs = ["nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"];
+        let runs = |program: &&str| {
+            Command::new(program).arg("-V").output().is_ok_and(|output| output.status.success())
+        };
+        let Some(program) = programs.into_iter().find(runs) else {
             skipped("nginx is not installed");
             return None;
         };

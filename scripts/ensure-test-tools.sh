@@ -1,0 +1,23 @@
+#!/bin/sh
+# Gets what some of the tests need besides, below build/tools, so nothing of the system changes and
+# no service starts. What cannot be had is named loudly, with the tests that are skipped for it.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/apt.sh
+
+# The programs are run, because a library may be missing.
+runs() { "$@" >/dev/null 2>&1; }
+nginx_runs() { PATH="$PATH:/usr/sbin:/usr/local/sbin" runs nginx -V; }
+
+# need PACKAGE PROGRAM "what is left out without it" how to see that it is there
+need() {
+    package=$1 program=$2 left_out=$3
+    shift 3
+    if "$@" || { apt_unpack "$package" "$program" && "$@"; }; then return; fi
+    echo "SKIPPED: $left_out, because there is no $program to be had here" >&2
+}
+
+need nginx nginx "the tests against nginx" nginx_runs
+need iproute2 ip "the tests across a network" runs ip -V
+need valgrind valgrind "the counts of instructions" runs valgrind --tool=none true
+need pkg-config pkg-config "the test of venuepool.pc" runs pkg-config --version
