@@ -31,6 +31,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -131,8 +132,10 @@ inline const std::error_category& category() noexcept {
             }
         }
     };
-    static const Category category;
-    return category;
+    // Never destroyed, because other threads may name a status while the program ends.
+    alignas(Category) static unsigned char storage[sizeof(Category)];
+    static const Category* const category = ::new (storage) Category;
+    return *category;
 }
 
 inline std::error_code make_error_code(Status status) noexcept {
@@ -298,7 +301,10 @@ class ResponseView::Headers {
             : response_(response), index_(index) {}
 
         Header operator*() const noexcept { return response_.header_at(index_); }
-        Iterator& operator++() noexcept { return ++index_, *this; }
+        Iterator& operator++() noexcept {
+            ++index_;
+            return *this;
+        }
         Iterator operator++(int) noexcept { return {response_, index_++}; }
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.index_ == b.index_;
