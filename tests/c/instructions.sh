@@ -15,9 +15,9 @@ fi
 
 # What the program does once is in both runs, so it is not in their difference.
 instructions() {
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        "$counts" "$way" 1 /api/v3/time "$1" 2>&1 >/dev/null |
-        sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+    said=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        "$counts" "$way" 1 /api/v3/time "$1" 2>&1) || { echo "$said" >&2; exit 1; }
+    echo "$said" | sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 # TLS gathers entropy by timing the processor when it begins, more or less of it: spread over more.
 case $name in *_tls) requests=4000 ;; *) requests=1000 ;; esac
