@@ -5,7 +5,9 @@
 //! drive the engine does that, and the task only looks after the idle connection.
 //!
 //! A slot has one dial at a time. It is begun when the connection is lost, or before, when upkeep
-//! wants a replacement: then the old connection serves until the new one is live.
+//! wants a replacement: then the old connection serves until the new one is live. A replacement
+//! whose dial still waits when the old connection is lost is dialled anew, by the rule of
+//! [`Backoff`](crate::pool::backoff::Backoff) for losses.
 
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
@@ -96,13 +98,16 @@ async fn attempt(
     slot: &Slot,
     delay_ns: u64,
 ) -> Result<(Connection, Option<Watch>), DialError> {
+    // Also 0 is told: this dial may stand in for one that was to wait.
+    let begins_ns = if delay_ns == 0 { 0 } else { now_ns().saturating_add(delay_ns) };
+    slot.next_dial_ns.store(begins_ns, Ordering::Relaxed);
     if delay_ns != 0 {
-        slot.next_dial_ns.store(now_ns().saturating_add(delay_ns), Ordering::Relaxed);
         tokio::time::sleep(Duration::from_nanos(delay_ns)).await;
     }
     pool.await_pause_without_connections().await;
     pool.await_dial_permit().await;
     slot.next_dial_ns.store(0, Ordering::Relaxed);
+    slot.backoff().begins();
     pool.stats.dials.add();
     let connection = pool.dialer.dial().await?;
     let socket = pool.watch(slot, &connection)?;
@@ -120,7 +125,9 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
         while let Some(loss) = slot.take_loss() {
             pool.slot_lost(slot, &loss);
             if !loss.replaced {
-                return dial.unwrap_or_else(|| heal(pool, slot, None));
+                // Before it has begun, all that is dropped with it is its wait.
+                let begun = dial.filter(|_| slot.backoff().has_begun());
+                return begun.unwrap_or_else(|| heal(pool, slot, None));
             }
             socket = next_socket.take();
             pool.slot_is_up(slot);
@@ -215,6 +222,7 @@ impl Pool {
     /// The slot has a new live connection.
     pub(super) fn slot_is_up(&self, slot: &Slot) {
         self.stats.connected.add();
+        slot.backoff().came_up();
         let grant = self.roster().came_up(slot.index, slot.epoch());
         self.carry_out(grant);
         self.beats.alarm.rearm.notify_one();

@@ -3,6 +3,15 @@
 //! At once at first, then exponential with full jitter: a uniform pick between zero and a ceiling
 //! which doubles with each try. Full jitter spreads the re-dials of many pools that lost the same
 //! venue at the same moment better than any fixed or half-fixed delay does.
+//!
+//! What counts is a dial since the venue last proved that it serves the slot, with one exception:
+//! the dials of a *replacement* count as long as the old connection lives, when nobody is in want
+//! of them. Once it is lost they are forgotten, and so is what is left of their delay. The slot
+//! then dials as after any loss: at once when the connection was of use, and otherwise with the
+//! delay that was due when it came up. That one is never shorter than that of the connection
+//! before, because a dial that brings a connection has counted all that failed before it; so a
+//! venue that accepts and closes is dialled less and less, however its connections end. A dial that
+//! is beyond its delay goes on, and is the first of those after the loss.
 
 use super::tenure::Loss;
 
@@ -20,18 +29,23 @@ pub struct Bounds {
 pub struct Backoff {
     bounds: Bounds,
     tries: u32,
+    /// As many of them had brought the present connection when it came up.
+    held: u32,
+    /// A dial is beyond its delay, or has brought a connection that waits to take over.
+    begun: bool,
 }
 
 impl Backoff {
     /// A slot that has not been dialled yet.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, tries: 0 }
+        Self { bounds, tries: 0, held: 0, begun: false }
     }
 
     /// The delay before the next dial, in nanoseconds, and counts that dial.
     /// `random` is uniform over all of `u64`.
     pub fn next_delay(&mut self, random: u64) -> u64 {
         let tries = self.tries;
+        self.begun = false;
         self.tries = tries.saturating_add(1);
         if tries == 0 {
             return 0;
@@ -39,6 +53,21 @@ impl Backoff {
         let ceiling = u128::from(self.ceiling(tries)) + 1;
         // Multiply and shift: uniform over 0..=ceiling without a division's bias.
         ((u128::from(random) * ceiling) >> 64) as u64
+    }
+
+    /// The delay is over, and the dial begins.
+    pub fn begins(&mut self) {
+        self.begun = true;
+    }
+
+    /// Whether the dial that was counted last is beyond its delay.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// A dial has brought the connection that the slot has now.
+    pub fn came_up(&mut self) {
+        (self.held, self.begun) = (self.tries, false);
     }
 
     /// The connection was of use: it finished an exchange, or lived for as long as the longest
@@ -56,10 +85,16 @@ impl Backoff {
 
     /// The connection is gone; what it did says whether to hurry with the next.
     pub fn lost(&mut self, loss: &Loss) {
+        if !loss.replaced {
+            self.tries = self.held;
+        }
         self.lived(loss.lifetime_ns);
         // What this side ended by itself says nothing against the venue.
         if loss.answered || loss.reason.is_ours() {
             self.proven();
+        }
+        if !loss.replaced && self.begun {
+            self.tries = self.tries.saturating_add(1);
         }
     }
 
@@ -72,6 +107,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::CloseReason;
 
     const MS: u64 = 1_000_000;
     const BOUNDS: Bounds = Bounds { first_ns: 100 * MS, max_ns: 5_000 * MS };
@@ -86,11 +122,11 @@ mod tests {
     #[test]
     fn jitter_is_full() {
         for tries in 1..80 {
-            let mut backoff = Backoff { bounds: BOUNDS, tries };
+            let mut backoff = Backoff { tries, ..Backoff::new(BOUNDS) };
             assert_eq!(backoff.next_delay(0), 0);
-            let mut backoff = Backoff { bounds: BOUNDS, tries };
+            let mut backoff = Backoff { tries, ..Backoff::new(BOUNDS) };
             let half = backoff.next_delay(u64::MAX / 2);
-            let mut backoff = Backoff { bounds: BOUNDS, tries };
+            let mut backoff = Backoff { tries, ..Backoff::new(BOUNDS) };
             let whole = backoff.next_delay(u64::MAX);
             assert!(whole <= BOUNDS.max_ns);
             assert!(half.abs_diff(whole / 2) <= 1);
@@ -107,5 +143,85 @@ mod tests {
         assert_eq!(backoff.next_delay(u64::MAX), 0);
         backoff.proven();
         assert_eq!(backoff.next_delay(u64::MAX), 0);
+    }
+
+    fn loss(answered: bool, replaced: bool) -> Loss {
+        Loss { reason: CloseReason::IdleReset, lifetime_ns: MS, answered, replaced }
+    }
+
+    /// A slot with a connection that took so many dials, and so many dials for its replacement
+    /// that have failed. The next one waits.
+    fn replacing(dials: u32, failed: u32) -> Backoff {
+        let mut backoff = Backoff::new(BOUNDS);
+        for _ in 0..dials {
+            backoff.next_delay(0);
+        }
+        backoff.begins();
+        backoff.came_up();
+        for _ in 0..failed {
+            backoff.next_delay(0);
+            backoff.begins();
+        }
+        backoff.next_delay(0);
+        backoff
+    }
+
+    /// The longest that the next dials can wait, in milliseconds.
+    fn ceilings<const N: usize>(mut backoff: Backoff) -> [u64; N] {
+        [(); N].map(|()| backoff.next_delay(u64::MAX) / MS)
+    }
+
+    #[test]
+    fn failed_dials_of_a_replacement_are_forgotten_when_the_old_connection_is_lost() {
+        for failed in [0, 1, 20] {
+            let mut backoff = replacing(1, failed);
+            assert!(!backoff.has_begun());
+            backoff.lost(&loss(true, false));
+            assert_eq!(ceilings(backoff), [0, 100, 200], "it was of use");
+            let mut backoff = replacing(1, failed);
+            backoff.lost(&Loss { reason: CloseReason::IdleLimit, ..loss(false, false) });
+            assert_eq!(ceilings(backoff), [0, 100, 200], "we have ended it");
+            let mut backoff = replacing(1, failed);
+            backoff.lost(&loss(false, false));
+            assert_eq!(ceilings(backoff), [100, 200, 400], "it was a try");
+        }
+    }
+
+    #[test]
+    fn a_replacement_that_connects_is_the_first_dial_after_the_loss() {
+        let mut backoff = replacing(1, 20);
+        backoff.begins();
+        assert!(backoff.has_begun());
+        backoff.lost(&loss(true, false));
+        assert_eq!(ceilings(backoff), [100, 200, 400]);
+    }
+
+    #[test]
+    fn a_replacement_that_takes_over_has_counted_its_failed_dials() {
+        let mut backoff = replacing(1, 2);
+        backoff.begins();
+        backoff.lost(&loss(false, true));
+        backoff.came_up();
+        backoff.lost(&loss(false, false));
+        assert_eq!(ceilings(backoff), [800, 1600]);
+    }
+
+    #[test]
+    fn a_venue_that_accepts_and_closes_is_dialled_less_and_less_also_between_replacements() {
+        let mut backoff = Backoff::new(BOUNDS);
+        let delays = [(); 9].map(|()| {
+            let delay = backoff.next_delay(u64::MAX) / MS;
+            backoff.begins();
+            backoff.came_up();
+            // The replacement is refused, a few times.
+            for _ in 0..3 {
+                backoff.next_delay(u64::MAX);
+                backoff.begins();
+            }
+            backoff.next_delay(u64::MAX);
+            backoff.lost(&loss(false, false));
+            delay
+        });
+        assert_eq!(delays, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     }
 }

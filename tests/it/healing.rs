@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, How, Options, Script, Venue};
+use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
@@ -158,4 +159,47 @@ fn a_slot_heals_under_its_lease() {
     submit_soon(&pool, &mut request);
     assert_eq!(next_completion(&pool).outcome, Outcome::Ok);
     pool.close().unwrap();
+}
+
+/// A backoff that nobody lives to see the end of.
+const HOURS: u64 = 20 * 3_600_000_000_000;
+
+/// The connection comes to a limit, and the dial of its replacement waits.
+fn until_the_replacement_waits(pool: &Pool) {
+    until(|| (pool.slot_healths()[0].next_dial_ns != 0).then_some(()));
+    assert_eq!(pool.census().live, 1, "it serves meanwhile");
+}
+
+#[test]
+fn a_lost_connection_does_not_wait_as_its_replacement_did() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.set_backoff_ns(HOURS, HOURS).unwrap();
+        config.set_max_age_ns(20_000_000).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
+        until_the_replacement_waits(&pool);
+        lose_connections(&venue, How::Rst, 1);
+        until(|| (pool.stats().connected.get() == 2).then_some(()));
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn a_connection_that_upkeep_ends_before_its_replacement_is_dialled_at_once() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.set_backoff_ns(HOURS, HOURS).unwrap();
+        config.set_idle_limit_ns(500_000_000).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        // No exchange has proven it, but it was not the venue that has ended it.
+        until_the_replacement_waits(&pool);
+        until(|| (pool.stats().connected.get() == 2).then_some(()));
+        assert_eq!(pool.stats().closed[CloseReason::IdleLimit as usize].get(), 1);
+        pool.close().unwrap();
+    }
 }

@@ -265,6 +265,18 @@ enum State {
     Completed,
 }
 
+/// How a slot stands with its venue: what it has dialled since that has last proven itself.
+#[derive(Clone, Copy, Default)]
+struct Hurry {
+    dials: u32,
+    /// As many of them when the present connection came up; the others are for its replacement.
+    until_up: u32,
+    /// The last of them waits.
+    waits: bool,
+    /// There was a loss since it began to.
+    owes_delay: bool,
+}
+
 /// How late a completion may be: the driver needs its turns.
 const TURN_NS: u64 = 100_000_000;
 
@@ -278,7 +290,7 @@ pub(crate) struct Books {
     burst: u64,
     per_second: u64,
     bounds: Bounds,
-    tries: Vec<u32>,
+    hurry: Vec<Hurry>,
     /// Whether the lost connections of each slot had proven themselves, until its task knows.
     losses: Vec<VecDeque<bool>>,
     failed: Vec<(IpAddr, u64)>,
@@ -328,7 +340,7 @@ impl Books {
             burst: u64::from(setting.slots) + 1,
             per_second: u64::from(setting.dials_per_second),
             bounds: setting.bounds,
-            tries: vec![0; setting.slots as usize],
+            hurry: vec![Hurry::default(); setting.slots as usize],
             losses: vec![VecDeque::new(); setting.slots as usize],
             failed: Vec::new(),
             counts: Counts::default(),
@@ -379,7 +391,8 @@ impl Books {
     }
 
     /// A dial begins: in no window are there more than the burst and what its time allows.
-    pub(crate) fn dial(&mut self, now: u64) {
+    pub(crate) fn dial(&mut self, slot: usize, now: u64) {
+        self.hurry[slot].waits = false;
         self.counts.dials += 1;
         self.dials.push_back(now);
         if self.dials.len() > 64 {
@@ -394,8 +407,10 @@ impl Books {
     /// A dial is to wait: at once if the venue has proven itself, else by chance below a ceiling
     /// that doubles.
     pub(crate) fn delay(&mut self, slot: usize, delay_ns: u64, random: u64) {
-        let tries = self.tries[slot];
-        self.tries[slot] += 1;
+        let hurry = &mut self.hurry[slot];
+        (hurry.waits, hurry.owes_delay) = (true, false);
+        let tries = hurry.dials;
+        hurry.dials += 1;
         let Some(doublings) = tries.checked_sub(1) else {
             return assert_eq!(delay_ns, 0, "the first dial is at once");
         };
@@ -414,11 +429,33 @@ impl Books {
         self.losses[slot].push_back(proven);
     }
 
-    /// The slot's task learns of the oldest of these losses.
-    pub(crate) fn learns(&mut self, slot: usize) {
-        if self.losses[slot].pop_front().expect("a loss is learned of once") {
-            self.tries[slot] = 0;
+    /// The slot's task learns of the oldest of these losses. If it leaves the slot without a
+    /// connection, what was dialled for a replacement counts no more than one that connects.
+    pub(crate) fn learns(&mut self, slot: usize, is_replaced: bool) {
+        let is_proven = self.losses[slot].pop_front().expect("a loss is learned of once");
+        let hurry = &mut self.hurry[slot];
+        let for_replacement = hurry.dials - hurry.until_up;
+        if is_proven {
+            hurry.until_up = 0;
         }
+        hurry.dials = match (is_replaced, is_proven) {
+            (true, false) => return,
+            (true, true) => 0,
+            (false, _) if for_replacement > 0 && !hurry.waits => hurry.until_up + 1,
+            (false, _) => hurry.until_up,
+        };
+        hurry.owes_delay = hurry.waits;
+    }
+
+    /// A slot has a new connection.
+    pub(crate) fn came_up(&mut self, slot: usize) {
+        self.hurry[slot].until_up = self.hurry[slot].dials;
+    }
+
+    /// After each event: no loss waits for what was to be waited for before it.
+    pub(crate) fn check(&self) {
+        let late = self.hurry.iter().position(|hurry| hurry.owes_delay);
+        assert_eq!(late, None, "a lost connection waits for the delay of its replacement");
     }
 
     /// A request that stood in line was cancelled.

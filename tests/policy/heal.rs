@@ -28,21 +28,25 @@ impl Pool {
         let random = self.random.next();
         let slot = &mut self.slots[index as usize];
         slot.dial = Some(Dial::Waits);
-        let delay_ns = slot.backoff.next_delay(random);
+        slot.dials += 1;
+        let (dial, delay_ns) = (slot.dials, slot.backoff.next_delay(random));
         self.books.delay(index as usize, delay_ns, random);
-        self.after(delay_ns, Event::Dial(index));
+        self.after(delay_ns, Event::Dial(index, dial));
     }
 
-    /// The next step of a slot's dial.
-    pub(crate) fn dial(&mut self, index: u32) {
+    /// The next step of a slot's dial, unless that was dropped for another.
+    pub(crate) fn dial(&mut self, index: u32, dial: u32) {
         let now = self.now;
+        if dial != self.slots[index as usize].dials {
+            return;
+        }
         match self.slots[index as usize].dial {
             Some(Dial::Connects(true)) => return self.is_live(index),
             Some(Dial::Connects(false)) => return self.wait_to_dial(index),
             Some(Dial::Waits) => {
                 let left_ns = self.pause.no_dial_ns(now);
                 if left_ns > 0 {
-                    return self.after(left_ns.min(50 * MS), Event::Dial(index));
+                    return self.after(left_ns.min(50 * MS), Event::Dial(index, dial));
                 }
                 self.slots[index as usize].dial = Some(Dial::Asks);
             }
@@ -50,9 +54,10 @@ impl Pool {
             None => panic!("slot {index} has no dial"),
         }
         if let Err(wait_ns) = self.dial_limit.take(now) {
-            return self.after(wait_ns, Event::Dial(index));
+            return self.after(wait_ns, Event::Dial(index, dial));
         }
-        self.books.dial(now);
+        self.slots[index as usize].backoff.begins();
+        self.books.dial(index as usize, now);
         let clock = self.epoch + Duration::from_nanos(now);
         let order = self.addresses.ordered(&self.venue.addresses, clock);
         self.books.order(&order, now);
@@ -67,7 +72,7 @@ impl Pool {
             self.books.address(good.ip(), None);
         }
         self.slots[index as usize].dial = Some(Dial::Connects(dialled.by.is_some()));
-        self.after(dialled.after_ns, Event::Dial(index));
+        self.after(dialled.after_ns, Event::Dial(index, dial));
     }
 
     /// The dial has brought a connection.
@@ -99,7 +104,10 @@ impl Pool {
     }
 
     fn is_up(&mut self, index: u32) {
-        let epoch = self.slots[index as usize].tenure.epoch();
+        let slot = &mut self.slots[index as usize];
+        slot.backoff.came_up();
+        self.books.came_up(index as usize);
+        let epoch = slot.tenure.epoch();
         let grant = self.desk.came_up(index, epoch);
         self.carry_out(grant);
         self.look_at_upkeep(0);
@@ -227,10 +235,10 @@ fn slot_task(pool: &mut Pool, index: u32) {
     while let Some(loss) = pool.slots[index as usize].losses.pop_front() {
         let slot = &mut pool.slots[index as usize];
         slot.backoff.lost(&loss);
-        pool.books.learns(index as usize);
+        pool.books.learns(index as usize, loss.replaced);
         if !loss.replaced {
             slot.serves = false;
-            if slot.dial.is_none() {
+            if slot.dial.is_none() || !slot.backoff.has_begun() {
                 pool.heal(index);
             }
             return;

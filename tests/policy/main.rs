@@ -32,7 +32,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use venuepool::error::Outcome;
+use venuepool::error::{CloseReason, Outcome};
 
 use books::{Books, Counts};
 use pool::Pool;
@@ -88,13 +88,11 @@ fn healing_ns(pool: &Pool) -> u64 {
     let pause_ns = pool.pause.until_ns().saturating_sub(pool.now);
     let exchange_ns = setting.request_ns.max(setting.beat_timeout_ns);
     let tries_ns = setting.connect_ns + setting.bounds.max_ns + 2 * permits_ns;
-    // A connection that has not proven itself may come to its limit, and its replacement then waits
-    // as long as a new try would.
+    // A connection that has not proven itself may come to its limit before the others are live.
     let limits = [setting.rules.idle_limit_ns, setting.rules.max_age_ns, setting.idle_close_ns];
     let limit_ns = limits.into_iter().filter(|limit| *limit != 0).min().unwrap_or(0);
-    let again_ns = limit_ns + setting.bounds.max_ns;
     // A pause that the last answers asked for: at most two seconds.
-    pause_ns + exchange_ns + 2 * S + tries_ns + again_ns + 100 * MS
+    pause_ns + exchange_ns + 2 * S + tries_ns + limit_ns + 100 * MS
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -166,7 +164,7 @@ fn books() -> Books {
 #[should_panic(expected = "3 dials within 0 ns, 2 allowed")]
 fn the_books_find_a_dial_too_many() {
     let mut books = books();
-    (0..3).for_each(|_| books.dial(S));
+    (0..3).for_each(|_| books.dial(0, S));
 }
 
 #[test]
@@ -188,4 +186,17 @@ fn the_books_find_a_heartbeat_too_many() {
 #[should_panic(expected = "the first dial is at once")]
 fn the_books_find_a_first_dial_that_waits() {
     books().delay(0, 1, 1);
+}
+
+#[test]
+#[should_panic(expected = "waits for the delay of its replacement")]
+fn the_books_find_a_loss_that_waits_for_a_replacement() {
+    let mut books = books();
+    books.delay(0, 0, 0);
+    books.dial(0, S);
+    books.came_up(0);
+    books.delay(0, 0, 0);
+    books.lost(0, CloseReason::IdleReset, 1, S);
+    books.learns(0, false);
+    books.check();
 }

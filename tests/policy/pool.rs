@@ -39,7 +39,8 @@ pub(crate) enum Event {
     Settle(u64),
     /// A grant is carried out.
     Grant(u64),
-    Dial(u32),
+    /// A dial of the slot goes on, which is told by its number.
+    Dial(u32, u32),
     Alarm,
     KeepUp,
     PauseEnds(u64),
@@ -91,6 +92,8 @@ pub(crate) struct Slot {
     pub(crate) losses: VecDeque<Loss>,
     pub(crate) backoff: Backoff,
     pub(crate) dial: Option<Dial>,
+    /// Counts the dials of the slot.
+    pub(crate) dials: u32,
     /// Its task serves a connection, as opposed to waiting for one.
     pub(crate) serves: bool,
     /// Wakes of the task, turns and grants that are under way.
@@ -134,6 +137,7 @@ impl Pool {
             losses: VecDeque::new(),
             backoff: Backoff::new(setting.bounds),
             dial: None,
+            dials: 0,
             serves: false,
             wakes: 0,
             unsettled: 0,
@@ -209,7 +213,7 @@ impl Pool {
                 self.slots[grant.slot as usize].granted -= 1;
                 self.give_slot(grant);
             }
-            Event::Dial(slot) => self.dial(slot),
+            Event::Dial(slot, dial) => self.dial(slot, dial),
             Event::Alarm => self.expire(),
             Event::KeepUp => self.keep_up(),
             Event::PauseEnds(until_ns) => {
@@ -232,6 +236,7 @@ impl Pool {
         // One that is put back may be too late already, and leaves at once.
         let late_ns = if self.alarm_ns <= self.now { 0 } else { self.now };
         self.desk.check(late_ns, self.is_paused());
+        self.books.check();
         for (index, slot) in self.slots.iter().enumerate() {
             let line = &self.desk.lines[index];
             assert!(slot.in_flight.is_none() || line.at_work, "slot {index}: in flight, unknown");
