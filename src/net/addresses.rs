@@ -33,7 +33,8 @@ impl Addresses {
         ordered
     }
 
-    /// The address could not be connected, or its handshake failed.
+    /// The address could not be connected, or its handshake failed, and not for want of
+    /// something on this machine: that says nothing of it.
     pub fn failed(&mut self, ip: IpAddr, now: Instant) {
         self.worked(ip);
         self.failed.push((ip, now + MEMORY));

@@ -2,7 +2,9 @@
 //!
 //! Runs on the pool thread's runtime. Addresses are tried in the order of
 //! [`Addresses`], the next one joining the race when one fails, or after 250 ms while none has won
-//! (RFC 8305 section 5), so that one dead address does not eat the whole budget.
+//! (RFC 8305 section 5), so that one dead address does not eat the whole budget. What fails on this
+//! machine, for want of descriptors, memory or local ports or by its own rules, counts against none
+//! of them.
 
 use std::fmt;
 use std::io;
@@ -73,6 +75,28 @@ impl DialError {
         let text = format!("{what}: no answer within {budget:?}");
         Self { step, os_error: 0, text }
     }
+
+    /// Whether it says nothing of the address, by what socket(2), bind(2) and connect(2) mean: a
+    /// limit of the process or the system, no memory, no free local port or no such local address
+    /// (or route cache: EAGAIN), a security policy or firewall of this machine.
+    ///
+    /// Not so a family of addresses that this machine does not have (EAFNOSUPPORT, EINVAL from a
+    /// bind to the other one) and no route there (ENETUNREACH, EHOSTUNREACH): other addresses may
+    /// do better.
+    fn is_of_this_machine(&self) -> bool {
+        matches!(
+            self.os_error,
+            libc::EMFILE
+                | libc::ENFILE
+                | libc::ENOBUFS
+                | libc::ENOMEM
+                | libc::EAGAIN
+                | libc::EADDRNOTAVAIL
+                | libc::EADDRINUSE
+                | libc::EACCES
+                | libc::EPERM
+        )
+    }
 }
 
 impl Dialer {
@@ -92,9 +116,9 @@ impl Dialer {
             None => detach(stream).map(Connection::plain),
             Some((config, name)) => self.handshake(stream, config, name).await,
         };
-        match connection {
+        match &connection {
             Ok(_) => self.memory().worked(address.ip()),
-            Err(_) => self.memory().failed(address.ip(), Instant::now()),
+            Err(error) => self.blame(address, error),
         }
         connection
     }
@@ -124,7 +148,7 @@ impl Dialer {
                     return Ok((stream, address));
                 }
                 Ok(Some(Ok((address, Err(error))))) => {
-                    self.memory().failed(address.ip(), Instant::now());
+                    self.blame(address, &error);
                     running.retain(|(running, _)| *running != address);
                     last_error = Some(error);
                 }
@@ -152,6 +176,13 @@ impl Dialer {
             if *silent != winner && now.duration_since(*since) >= ATTEMPT_DELAY {
                 self.memory().failed(silent.ip(), now);
             }
+        }
+    }
+
+    /// The address goes behind the others, if it is to blame.
+    fn blame(&self, address: SocketAddr, error: &DialError) {
+        if !error.is_of_this_machine() {
+            self.memory().failed(address.ip(), Instant::now());
         }
     }
 

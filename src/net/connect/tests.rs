@@ -1,4 +1,5 @@
-//! The race of addresses, with an address that is silent: a listener whose queue is full.
+//! The race of addresses, and what counts against one. An address that is silent is a listener
+//! whose queue is full.
 
 use std::net::{IpAddr, TcpListener as StdListener, TcpStream as StdStream};
 
@@ -39,6 +40,11 @@ fn dialer(port: u16, addresses: &[IpAddr]) -> Dialer {
     }
 }
 
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(work)
+}
+
 #[test]
 fn a_silent_address_that_lost_the_race_comes_last_next_time() {
     let venue = StdListener::bind("127.0.0.1:0").unwrap();
@@ -47,7 +53,51 @@ fn a_silent_address_that_lost_the_race_comes_last_next_time() {
     let dialer = dialer(good.port(), &[silent.ip(), good.ip()]);
     let order = || dialer.memory().ordered(&[silent, good], Instant::now());
     assert_eq!(order(), [silent, good]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    assert!(runtime.block_on(dialer.dial()).is_ok());
+    assert!(run(dialer.dial()).is_ok());
     assert_eq!(order(), [good, silent]);
+}
+
+/// The memory of a dead address would be worth nothing otherwise: all addresses fail then, and the
+/// dead one is the first again.
+#[test]
+fn what_this_machine_lacks_counts_against_no_address() {
+    let addresses = [[127, 0, 0, 2], [127, 0, 0, 3]].map(IpAddr::from);
+    let [dead, good] = addresses.map(|ip| SocketAddr::new(ip, 1));
+    let mut dialer = dialer(1, &addresses);
+    // An address for documentation (RFC 5737), which no machine has.
+    let bind_address = Some(IpAddr::from([192, 0, 2, 1]));
+    dialer.sockets = Arc::new(Sockets { bind_address, ..Sockets::default() });
+    dialer.memory().failed(dead.ip(), Instant::now());
+    let error = run(dialer.dial()).err().unwrap();
+    assert_eq!((error.step, error.os_error), (Status::ERR_SYSTEM, libc::EADDRNOTAVAIL));
+    assert_eq!(dialer.memory().ordered(&[dead, good], Instant::now()), [good, dead]);
+}
+
+#[test]
+fn a_refusal_counts_against_its_address() {
+    // Bound, so that nobody else listens there, and not listening itself.
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+    bound.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 2], 0)))).unwrap();
+    let refusing = bound.local_addr().unwrap().as_socket().unwrap();
+    let dialer = dialer(refusing.port(), &[refusing.ip()]);
+    let error = run(dialer.dial()).err().unwrap();
+    assert_eq!((error.step, error.os_error), (Status::ERR_CONNECT, libc::ECONNREFUSED));
+    let other = SocketAddr::from(([127, 0, 0, 3], refusing.port()));
+    assert_eq!(dialer.memory().ordered(&[refusing, other], Instant::now()), [other, refusing]);
+}
+
+#[test]
+fn whose_failure_it_is() {
+    let is_of_this_machine = |number| {
+        let error = io::Error::from_raw_os_error(number);
+        DialError::new(Status::ERR_CONNECT, "connect", &error).is_of_this_machine()
+    };
+    let ours = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+    let rules = [libc::EAGAIN, libc::EADDRINUSE, libc::EACCES, libc::EPERM];
+    assert!(ours.into_iter().chain(rules).all(is_of_this_machine));
+    let theirs = [libc::ECONNREFUSED, libc::ECONNRESET, libc::ETIMEDOUT, libc::EHOSTUNREACH];
+    let families = [libc::ENETUNREACH, libc::EAFNOSUPPORT, libc::EINVAL];
+    assert!(!theirs.into_iter().chain(families).any(is_of_this_machine));
+    let late = DialError::timeout(Status::ERR_TLS, "TLS handshake", Duration::from_secs(1));
+    assert!(!late.is_of_this_machine());
 }
