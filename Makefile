@@ -52,7 +52,7 @@ test-sanitize: test-c $(CONFIGURED_ASAN) ## The same programs under ASan, LSan a
 bench: | cmake ## Compares with peers, in some 15 minutes; BENCH=--quick takes less than two.
 	@scripts/bench.sh $(BENCH)
 
-model: ## All orders of the threads in tests/model, each for MODEL_SECONDS (120) at most.
+model: ## Orders of the threads in tests/model, until MODEL_SECONDS (120) cut a model off.
 	MODEL_SECONDS=$(or $(MODEL_SECONDS),120) \
 	    $(CARGO) test --locked --package venuepool-model --no-fail-fast -- --nocapture
 
