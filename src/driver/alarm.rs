@@ -100,7 +100,7 @@ impl Pool {
             let expired = self.roster().expire(now);
             let Some(waiter) = expired else { return };
             let why = (Outcome::Timeout, Status::ERR_TIMEOUT);
-            waiter.dismiss(why, |ended| self.deliver(ended));
+            self.dismiss(waiter, why, |ended| self.deliver(ended));
         }
     }
 }

@@ -109,7 +109,7 @@ impl Pool {
         let waiting = self.roster().take_waiting();
         for waiter in waiting {
             let why = (Outcome::Shutdown, Status::ERR_CLOSED);
-            waiter.who.dismiss(why, |ended| self.deliver(ended));
+            self.dismiss(waiter.who, why, |ended| self.deliver(ended));
         }
     }
 

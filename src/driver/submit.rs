@@ -212,7 +212,7 @@ impl Pool {
             let mut roster = self.roster();
             if let Some(waiter) = roster.withdraw(id) {
                 let why = (Outcome::Cancelled, Status::ERR_CLOSED);
-                waiter.dismiss(why, |ended| self.leave(ended));
+                self.dismiss(waiter, why, |ended| self.leave(ended));
                 return Ok(());
             }
             // On its way from the line to a slot: whoever starts it will know.
@@ -360,18 +360,14 @@ impl Pool {
         let Waiting { ticket, wanted, deadline_ns, who } = waiter;
         let queued = match (who, lease) {
             (Waiter::Lease(parking), Some(lease)) => {
-                parking.wake(Parked::Given(lease));
-                if self.caller.is_some() {
-                    // In caller drive it sleeps where the driver sleeps.
-                    self.completions.raise();
-                }
+                self.wake(&parking, Parked::Given(lease));
                 return None;
             }
             (Waiter::Request(queued), None) => queued,
             (who, _) => {
                 debug_assert!(false, "the roster grants what was wanted");
                 let why = (Outcome::Internal, Status::ERR_INTERNAL);
-                who.dismiss(why, |ended| self.deliver(ended));
+                self.dismiss(who, why, |ended| self.deliver(ended));
                 return None;
             }
         };
@@ -394,7 +390,8 @@ impl Pool {
             let freed = roster.finished(slot);
             let outcome = if recalled { Outcome::Cancelled } else { Outcome::Suspended };
             // Told before the lock is gone, as in `cancel`: the end of the pool comes afterwards.
-            who.dismiss((outcome, Status::ERR_SUSPENDED), |ended| self.leave(ended));
+            let why = (outcome, Status::ERR_SUSPENDED);
+            self.dismiss(who, why, |ended| self.leave(ended));
             return freed;
         }
         // Back to the head of the line first, so that what `finished` frees goes to it.
@@ -402,7 +399,7 @@ impl Pool {
         let freed = roster.finished(slot);
         if let Err(recalled) = again {
             let why = (Outcome::Cancelled, Status::ERR_CLOSED);
-            recalled.dismiss(why, |ended| self.leave(ended));
+            self.dismiss(recalled, why, |ended| self.leave(ended));
             return freed;
         }
         drop(roster);
@@ -414,6 +411,22 @@ impl Pool {
                 Some(freed)
             }
             (again, freed) => again.or(freed),
+        }
+    }
+
+    /// Ends the waiting without a slot: a request with that outcome, a caller with that status.
+    pub(super) fn dismiss(&self, who: Waiter, why: (Outcome, Status), deliver: impl FnOnce(Ended)) {
+        match who {
+            Waiter::Request(queued) => deliver(queued.promise.unsent(why.0)),
+            Waiter::Lease(parking) => self.wake(&parking, Parked::Dismissed(why.1)),
+        }
+    }
+
+    /// Wakes a caller in acquire. In caller drive it sleeps where the driver sleeps.
+    fn wake(&self, parking: &Parking, with: Parked) {
+        parking.wake(with);
+        if self.caller.is_some() {
+            self.completions.raise();
         }
     }
 
@@ -450,16 +463,6 @@ impl Pool {
 
     fn busy_or_closed(&self) -> Status {
         if self.roster().is_closed() { Status::ERR_CLOSED } else { Status::ERR_NO_SLOT }
-    }
-}
-
-impl Waiter {
-    /// Ends the waiting without a slot: a request with that outcome, a caller with that status.
-    pub(super) fn dismiss(self, why: (Outcome, Status), deliver: impl FnOnce(Ended)) {
-        match self {
-            Self::Request(queued) => deliver(queued.promise.unsent(why.0)),
-            Self::Lease(parking) => parking.wake(Parked::Dismissed(why.1)),
-        }
     }
 }
 

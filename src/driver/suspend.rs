@@ -98,7 +98,7 @@ impl Pool {
         let waiting = self.roster().take_waiting();
         for waiter in waiting {
             let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
-            waiter.who.dismiss(why, |ended| self.deliver(ended));
+            self.dismiss(waiter.who, why, |ended| self.deliver(ended));
         }
         if closes {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));

@@ -13,9 +13,10 @@ use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
+use venuepool::event::{Event, EventHook, EventKind};
 
 use crate::rig::{
-    PATIENCE, body, get, lose_connections, order, request, until, until_idle, venue_config,
+    PATIENCE, body, get, lose_connections, order, request, switch, until, until_idle, venue_config,
 };
 
 fn caller_config(venue: &Venue, connections: usize) -> Config {
@@ -398,4 +399,46 @@ fn a_pool_thread_that_never_sleeps_does_all_the_same() {
         assert_eq!(venue.stats().duplicates, 0);
         pool.close().unwrap();
     }
+}
+
+#[test]
+fn all_losses_are_seen_however_many_come_at_once() {
+    let connections = 40;
+    let venue = Venue::start(Options::plain()).unwrap();
+    let (throw, thrown) = switch();
+    let mut config = caller_config(&venue, connections);
+    // Holds the pool thread up at the first loss, so that it finds all others together.
+    config.set_event_hook(Some(EventHook(Arc::new(move |event: &Event| {
+        if event.kind == EventKind::Lost {
+            let _ = thrown.lock().unwrap().recv();
+        }
+    }))));
+    let pool = Pool::open(&config).unwrap();
+    lose_connections(&venue, How::Fin, connections);
+    drop(throw);
+    let ended = CloseReason::IdleClosed as usize;
+    until(|| (pool.stats().closed[ended].get() == connections as u64).then_some(()));
+    until_idle(&pool, connections as u32);
+    pool.close().unwrap();
+}
+
+#[test]
+fn the_end_wakes_who_sleeps_in_acquire_before_the_grace_is_over() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();
+    let pool = caller_pool(&venue, 1);
+    let mut request = request(&pool);
+    order(&mut request, "stalled");
+    let stalled = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| pool.acquire(PATIENCE));
+        until(|| (pool.census().waiting == 1).then_some(()));
+        pool.shutdown(PATIENCE);
+        assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_CLOSED));
+    });
+    // It did not wait for what is in flight.
+    pool.shutdown(Duration::ZERO);
+    let done = waited(&pool);
+    assert_eq!((done.id, done.outcome), (stalled, Outcome::Shutdown));
+    pool.close().unwrap();
 }

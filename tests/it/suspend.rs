@@ -120,20 +120,26 @@ fn a_pause_empties_the_line() {
 
 #[test]
 fn sleepers_in_acquire_are_told() {
-    let venue = Venue::start(Options::plain()).unwrap();
-    let pool = Pool::open(&venue_config(&venue, 1)).unwrap();
-    let lease = pool.try_acquire().unwrap();
-    let sleeper = {
-        let pool = Arc::clone(&pool);
-        std::thread::spawn(move || pool.acquire(PATIENCE))
-    };
-    until(|| (pool.census().waiting == 1).then_some(()));
-    pool.suspend(60 * S);
-    assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_SUSPENDED));
-    let mut request = request(&pool);
-    order(&mut request, "leased");
-    assert_eq!(pool.submit_on(lease, &mut request, None), Err(Status::ERR_SUSPENDED));
-    pool.close().unwrap();
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        let lease = pool.try_acquire().unwrap();
+        let sleeper = {
+            let pool = Arc::clone(&pool);
+            // Without end, so that it is the pause that wakes it.
+            std::thread::spawn(move || pool.acquire(Duration::MAX))
+        };
+        until(|| (pool.census().waiting == 1).then_some(()));
+        pool.suspend(60 * S);
+        until(|| sleeper.is_finished().then_some(()));
+        assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_SUSPENDED));
+        let mut request = request(&pool);
+        order(&mut request, "leased");
+        assert_eq!(pool.submit_on(lease, &mut request, None), Err(Status::ERR_SUSPENDED));
+        pool.close().unwrap();
+    }
 }
 
 #[test]
