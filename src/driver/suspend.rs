@@ -94,16 +94,22 @@ impl Pool {
             self.suspension.until_ns.store(pause.until_ns(), Ordering::SeqCst);
             closes
         };
-        // Whoever joins the line looks at `until_ns` under the roster's lock: nobody slips in.
-        let waiting = self.roster().take_waiting();
-        for waiter in waiting {
-            let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
-            self.dismiss(waiter.who, why, |ended| self.deliver(ended));
-        }
+        self.suspend_line();
         if closes {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         }
         self.suspension.changed.notify_one();
+    }
+
+    /// Ends all waiting in line.
+    fn suspend_line(&self) {
+        // Whoever joins the line looks at `until_ns` under this lock: nobody slips in. Told before
+        // the lock is gone, because the end of the pool empties the line too, and comes afterwards.
+        let mut roster = self.roster();
+        for waiter in roster.take_waiting() {
+            let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
+            self.dismiss(waiter.who, why, |ended| self.leave(ended));
+        }
     }
 
     /// Waits until dialling is allowed.

@@ -276,3 +276,23 @@ fn nobody_slips_into_the_line_of_a_suspended_pool() {
         close(&model);
     });
 }
+
+/// Whoever begins the pause has the line in hand while the pool ends.
+#[test]
+fn a_pool_that_closes_waits_for_whoever_tells_a_pause_to_the_line() {
+    check(3, || {
+        let model = Model::new(1);
+        let _lease = model.pool.try_acquire().unwrap();
+        let waiting = submit(&model, WhenBusy::Queue).unwrap();
+        let server = serve_to_the_end(&model, 0);
+        let pauser = Arc::clone(&model);
+        let pauser = spawn(move || pauser.pool.suspend(1_000_000_000));
+        model.pool.shutdown(Duration::ZERO);
+        server.join().unwrap();
+        let ended = taken(&model);
+        let is_one_of = |outcome| ended == [(waiting, outcome)];
+        assert!(is_one_of(Outcome::Shutdown) || is_one_of(Outcome::Suspended), "{ended:?}");
+        assert!(model.pool.completions().is_drained(), "the end is told after it");
+        pauser.join().unwrap();
+    });
+}
