@@ -14,7 +14,7 @@ use super::{NEVER, Pool};
 use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
-use crate::pool::roster::{Grant, Lease, LeaseError, Waiting, Wanted};
+use crate::pool::roster::{Grant, Lease, LeaseError, Roster, Waiting, Wanted};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -371,6 +371,11 @@ impl Pool {
                 return None;
             }
         };
+        // Whoever ends the waiting may be late, but no order is sent behind its deadline.
+        if deadline_ns <= now_ns() {
+            let why = (Outcome::Timeout, Status::ERR_TIMEOUT);
+            return self.decline(self.roster(), slot, ticket, Waiter::Request(queued), why);
+        }
         let started = self.start_queued(slot, *queued);
         let mut roster = self.roster();
         let Err((queued, epoch)) = started else {
@@ -386,13 +391,8 @@ impl Pool {
         roster.went_down(slot, epoch);
         // A pause that began meanwhile has emptied the line; looked at under the roster's lock.
         if self.suspension.is_on(now_ns()) {
-            let recalled = roster.carried_out(ticket);
-            let freed = roster.finished(slot);
-            let outcome = if recalled { Outcome::Cancelled } else { Outcome::Suspended };
-            // Told before the lock is gone, as in `cancel`: the end of the pool comes afterwards.
-            let why = (outcome, Status::ERR_SUSPENDED);
-            self.dismiss(who, why, |ended| self.leave(ended));
-            return freed;
+            let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
+            return self.decline(roster, slot, ticket, who, why);
         }
         // Back to the head of the line first, so that what `finished` frees goes to it.
         let again = roster.wait_again(Waiting { ticket, wanted, deadline_ns, who });
@@ -412,6 +412,24 @@ impl Pool {
             }
             (again, freed) => again.or(freed),
         }
+    }
+
+    /// Ends the waiting of a request that was granted a slot and is not sent on it. Answers the
+    /// next grant that came out of it.
+    fn decline(
+        &self,
+        mut roster: MutexGuard<'_, Roster<Waiter>>,
+        slot: u32,
+        ticket: u64,
+        who: Waiter,
+        why: (Outcome, Status),
+    ) -> Option<Grant<Waiter>> {
+        let recalled = roster.carried_out(ticket);
+        let freed = roster.finished(slot);
+        let why = if recalled { (Outcome::Cancelled, Status::ERR_CLOSED) } else { why };
+        // Told before the lock is gone, as in `cancel`: the end of the pool comes afterwards.
+        self.dismiss(who, why, |ended| self.leave(ended));
+        freed
     }
 
     /// Ends the waiting without a slot: a request with that outcome, a caller with that status.

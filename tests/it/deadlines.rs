@@ -7,11 +7,14 @@ use std::time::Duration;
 use mock_venue::{Peer, Script, ScriptServer};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
+use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, WireState};
 use venuepool::event::{Event, EventHook, EventKind};
 
-use crate::rig::{PATIENCE, config, get, order, request, switch, until, until_idle};
+use crate::rig::{
+    PATIENCE, config, get, next_completion, order, request, switch, until, until_idle,
+};
 
 const MS: u64 = 1_000_000;
 const DRIVES: [Drive; 2] = [Drive::Thread, Drive::Caller];
@@ -233,4 +236,37 @@ fn requests_with_short_timeouts_of_their_own_keep_them() {
         until(|| (pool.census().live == 1).then_some(()));
         pool.close().unwrap();
     }
+}
+
+#[test]
+fn a_request_in_line_is_never_sent_behind_its_deadline() {
+    let server = Script::serve(|peer: &mut Peer, _| {
+        while let Ok(Some(request)) = peer.read_request() {
+            assert_ne!(request.target, "/late", "sent behind its deadline");
+            peer.write(ANSWER).unwrap();
+        }
+    });
+    let server = server.unwrap();
+    let pool = Pool::open(&driven(&server, Drive::Thread)).unwrap();
+    let lease = pool.try_acquire().unwrap();
+    let (tell, told) = channel();
+    let (inner, told) = (Arc::clone(&pool), Mutex::new(told));
+    // Holds the pool thread up, which would end the waiting, and then frees the slot.
+    let callback = Arc::new(move |_| {
+        let deadline_ns: u64 = told.lock().unwrap().recv().unwrap();
+        until(|| (now_ns() > deadline_ns).then_some(()));
+        inner.release(lease).unwrap();
+    });
+    let mut request = request(&pool);
+    request.begin(b"GET", b"/").unwrap();
+    pool.submit_on(lease, &mut request, Some(callback)).unwrap();
+    request.begin(b"GET", b"/late").unwrap();
+    request.set_timeout_ns(5 * MS);
+    pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+    tell.send(now_ns() + 5 * MS).unwrap();
+    let done = next_completion(&pool);
+    assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::NotSent));
+    // The slot is the next one's, and nothing was sent on it meanwhile.
+    assert_eq!(get(&pool, "/").outcome, Outcome::Ok);
+    pool.close().unwrap();
 }
