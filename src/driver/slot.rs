@@ -132,7 +132,7 @@ pub struct Slot {
 struct Line {
     connection: Option<Connection>,
     /// A live connection that takes over as soon as no exchange is in flight.
-    next: Option<(Connection, u64)>,
+    next: Option<Next>,
     /// How the connection came, what it needs, why it goes.
     tenure: Tenure,
     in_flight: Option<InFlight>,
@@ -144,6 +144,15 @@ struct Line {
     proven_ns: u64,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
+}
+
+/// A live connection that has no slot yet.
+struct Next {
+    connection: Connection,
+    /// Uniform.
+    random: u64,
+    /// When it came up: its age and its idle time count from then on.
+    born_ns: u64,
 }
 
 impl Slot {
@@ -162,7 +171,7 @@ impl Slot {
     /// Puts a live connection into the empty slot, and answers its epoch. `random` is uniform.
     pub fn install(&self, connection: Connection, random: u64, shelf: &Arc<Shelf>) -> u32 {
         let mut line = self.lock();
-        line.put(connection, random, now_ns());
+        line.put(Next { connection, random, born_ns: now_ns() });
         line.fresh.get_or_insert_with(|| shelf.take());
         line.tenure.epoch()
     }
@@ -170,16 +179,17 @@ impl Slot {
     /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
     /// when the old connection was lost meanwhile.
     pub fn replace(&self, connection: Connection, random: u64) {
+        let next = Next { connection, random, born_ns: now_ns() };
         let mut line = self.lock();
         if line.connection.is_none() {
-            line.put(connection, random, now_ns());
+            line.put(next);
             if let Some(loss) = line.losses.back_mut() {
                 loss.replaced = true;
             }
             return;
         }
         line.tenure.is_succeeded();
-        line.next = Some((connection, random));
+        line.next = Some(next);
     }
 
     /// Begins an exchange on the caller's thread. The slot must be the caller's by the roster.
@@ -384,10 +394,10 @@ impl Slot {
 }
 
 impl Line {
-    fn put(&mut self, connection: Connection, random: u64, now: u64) {
-        self.connection = Some(connection);
-        self.tenure.begin(now, random);
-        self.proven_ns = now;
+    fn put(&mut self, next: Next) {
+        self.connection = Some(next.connection);
+        self.tenure.begin(next.born_ns, next.random);
+        self.proven_ns = next.born_ns;
     }
 
     /// Whether the connection can take a request: a last look finds what came in while it was idle,
@@ -396,6 +406,10 @@ impl Line {
     fn ready(&mut self, now: u64, policy: &Policy) -> Result<(), Option<CloseReason>> {
         if self.connection.is_none() || !self.tenure.may_serve(self.next.is_some()) {
             return Err(None);
+        }
+        // Whoever looks after it may be late, and it may be gone by now.
+        if let Some(reason) = self.tenure.outlived(&policy.rules, now) {
+            return Err(Some(reason));
         }
         if !self.tenure.needs_look(now, policy.look_after_ns) {
             return Ok(());
@@ -458,12 +472,12 @@ impl Line {
         self.last_loss = Some(reason);
         turn.fate = Fate::Lost;
         match next {
-            Some((connection, random)) if is_open => {
-                self.put(connection, random, now);
+            Some(next) if is_open => {
+                self.put(next);
                 turn.fate = Fate::Replaced;
                 turn.epoch = self.tenure.epoch();
             }
-            Some((connection, _)) => connection.end(),
+            Some(next) => next.connection.end(),
             None => {}
         }
     }

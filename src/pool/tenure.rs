@@ -77,6 +77,11 @@ impl Tenure {
         self.doomed.is_none() && !is_over
     }
 
+    /// Why no request may be sent on it at that moment, although nobody has retired it yet.
+    pub fn outlived(&self, rules: &Rules, now_ns: u64) -> Option<CloseReason> {
+        self.upkeep.is_idle_too_long(rules, now_ns).then_some(CloseReason::IdleLimit)
+    }
+
     /// Whether the last look at it is too old to send without another.
     pub fn needs_look(&self, now_ns: u64, look_after_ns: u64) -> bool {
         now_ns.saturating_sub(self.looked_ns) >= look_after_ns

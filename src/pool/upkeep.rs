@@ -144,7 +144,7 @@ impl Upkeep {
         let beat = self.beat_ns(rules);
         if self.requests_left(rules) == 0 {
             Ok(Action::Retire(CloseReason::MaxRequests))
-        } else if last <= now_ns {
+        } else if self.is_idle_too_long(rules, now_ns) {
             Ok(Action::Retire(CloseReason::IdleLimit))
         } else if !replacing && self.runs_out(rules) {
             Ok(Action::Replace(CloseReason::MaxRequests))
@@ -159,6 +159,11 @@ impl Upkeep {
         } else {
             Err(early.min(aged).min(beat))
         }
+    }
+
+    /// Whether it was idle for so long that it may die with the next request.
+    pub fn is_idle_too_long(&self, rules: &Rules, now_ns: u64) -> bool {
+        self.idle_ns(rules).1 <= now_ns
     }
 
     /// When idleness asks for a replacement, and when for the end.
@@ -240,6 +245,7 @@ mod tests {
         let upkeep = Upkeep::new(S, HALF);
         assert_eq!(upkeep.action(&Rules::default(), NEVER - 1, false), Err(NEVER));
         assert_eq!(Rules::default().shortest_ns(), NEVER);
+        assert!(!upkeep.is_idle_too_long(&Rules::default(), NEVER - 1));
     }
 
     #[test]
@@ -251,6 +257,8 @@ mod tests {
         let replace = Action::Replace(CloseReason::IdleLimit);
         assert_eq!(upkeep.action(&rules, 55 * S, false), Ok(replace));
         assert_eq!(upkeep.action(&rules, 55 * S, true), Err(60 * S));
+        assert!(!upkeep.is_idle_too_long(&rules, 60 * S - 1));
+        assert!(upkeep.is_idle_too_long(&rules, 60 * S));
         let retire = Action::Retire(CloseReason::IdleLimit);
         assert_eq!(upkeep.action(&rules, 60 * S, true), Ok(retire));
     }

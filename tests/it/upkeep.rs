@@ -1,17 +1,21 @@
 //! Connections known good before the order: heartbeat, rotation, announced limits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, Options, Peer, Script, ScriptServer, Venue};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
+use venuepool::driver::clock::now_ns;
 use venuepool::driver::health::SlotState;
 use venuepool::driver::submit::WhenBusy;
-use venuepool::error::{CloseReason, Outcome};
+use venuepool::error::{CloseReason, Outcome, Status};
 
-use crate::rig::{config, get, order, request, status, until, until_idle, venue_config};
+use crate::rig::{
+    PATIENCE, config, get, order, request, status, switch, until, until_idle, venue_config,
+};
 
 const MS: u64 = 1_000_000;
 const DRIVES: [Drive; 2] = [Drive::Thread, Drive::Caller];
@@ -246,5 +250,64 @@ fn what_the_venue_announces_is_kept() {
     // ones too, though they have not heard of it themselves.
     until_idle(&pool, 1);
     until(|| (closed(&pool, CloseReason::IdleLimit) >= 1).then_some(()));
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_late_pool_thread_does_not_stretch_the_idle_limit() {
+    let limit_ns = 50 * MS;
+    let server = server(|_, _| Some(PONG.to_vec()));
+    let mut config = config(&server.url(), 2);
+    config.set_idle_limit_ns(limit_ns).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    let (begin, begun) = channel();
+    let (throw, thrown) = switch();
+    let callback = Arc::new(move |_| {
+        begin.send(now_ns()).unwrap();
+        let _ = thrown.lock().unwrap().recv();
+    });
+    let mut request = request(&pool);
+    order(&mut request, "holds-the-pool-thread-up");
+    pool.submit(&mut request, Some(callback), WhenBusy::Queue).unwrap();
+    let begun_ns = begun.recv_timeout(PATIENCE).unwrap();
+    // Both connections were used before that, or came up.
+    until(|| (now_ns() >= begun_ns + limit_ns).then_some(()));
+    order(&mut request, "too-late");
+    let refused = pool.submit(&mut request, None, WhenBusy::Refuse);
+    assert_eq!(refused, Err(Status::ERR_NO_SLOT));
+    drop(throw);
+    assert_eq!(status(&get(&pool, "/")), 200);
+    assert!(closed(&pool, CloseReason::IdleLimit) >= 2);
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_replacement_that_waited_for_an_exchange_is_as_old_as_it_is() {
+    let (tell, accepted) = channel();
+    let (throw, thrown) = switch();
+    let tell = Mutex::new(tell);
+    let handler = move |peer: &mut Peer, connection| {
+        let _ = tell.lock().unwrap().send(now_ns());
+        while let Ok(Some(_)) = peer.read_request() {
+            if connection == 0 {
+                let _ = thrown.lock().unwrap().recv();
+            }
+            let _ = peer.write(PONG);
+        }
+    };
+    let server = Script::serve(handler).unwrap();
+    let mut config = config(&server.url(), 1);
+    config.set_max_age_ns(20 * MS).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    accepted.recv_timeout(PATIENCE).unwrap();
+    let mut request = request(&pool);
+    order(&mut request, "long");
+    pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+    let accepted_ns = accepted.recv_timeout(PATIENCE).unwrap();
+    until(|| (now_ns() >= accepted_ns + 100 * MS).then_some(()));
+    drop(throw);
+    let slot = until(|| pool.slot_healths().pop().filter(|slot| slot.connections == 2));
+    assert!(slot.up_ns < accepted_ns + 50 * MS, "{} {accepted_ns}", slot.up_ns);
+    assert_eq!(slot.proven_ns, slot.up_ns);
     pool.close().unwrap();
 }

@@ -88,7 +88,7 @@ impl Pool {
         let installs = !slot.serves;
         if slot.connection.is_some() {
             slot.tenure.is_succeeded();
-            slot.next = Some((id, random));
+            slot.next = Some((id, random, self.now));
         } else {
             slot.connection = Some(id);
             slot.tenure.begin(self.now, random);

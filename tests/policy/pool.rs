@@ -87,7 +87,8 @@ pub(crate) struct Turn {
 pub(crate) struct Slot {
     pub(crate) tenure: Tenure,
     pub(crate) connection: Option<usize>,
-    pub(crate) next: Option<(usize, u64)>,
+    /// Its number, its choice of all choices, and when it came up.
+    pub(crate) next: Option<(usize, u64, u64)>,
     pub(crate) in_flight: Option<InFlight>,
     pub(crate) losses: VecDeque<Loss>,
     pub(crate) backoff: Backoff,
@@ -338,11 +339,10 @@ impl Pool {
         assert!(next.is_some() || !is_limit || is_late || answers < 2, "no replacement was begun");
         self.books.lost(index as usize, reason, answers, life_ns);
         turn.fate = Fate::Lost;
-        if let Some((id, random)) = next {
+        if let Some((id, random, born_ns)) = next {
             self.books.counts.replaced += 1;
             slot.connection = Some(id);
-            slot.tenure.begin(self.now, random);
-            self.venue.connections[id].used_ns = self.now;
+            slot.tenure.begin(born_ns, random);
             turn.fate = Fate::Replaced;
             turn.epoch = slot.tenure.epoch();
         }
@@ -477,6 +477,11 @@ impl Pool {
         let here = &self.venue.connections[connection];
         assert!(slot.in_flight.is_none(), "slot {index} is given out twice");
         assert!(!here.retired || slot.next.is_some(), "a request on a retired connection");
+        if let Some(reason) = slot.tenure.outlived(&setting.rules, now) {
+            slot.tenure.doom(reason);
+            self.wake(index);
+            return Err(epoch);
+        }
         if slot.tenure.needs_look(now, setting.look_after_ns) {
             slot.tenure.looked(now);
             if let Some(reason) = here.look() {
