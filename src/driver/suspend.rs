@@ -112,16 +112,9 @@ impl Pool {
         }
     }
 
-    /// Waits until dialling is allowed.
-    pub(super) async fn await_pause_without_connections(&self) {
-        loop {
-            let left_ns = self.suspension.pause().no_dial_ns(now_ns());
-            if left_ns == 0 {
-                return;
-            }
-            // It may be ended early: so it is looked at often enough, and seldom enough.
-            tokio::time::sleep(Duration::from_nanos(left_ns.min(50_000_000))).await;
-        }
+    /// How long no dial may begin, in nanoseconds, because of a pause without connections.
+    pub(super) fn no_dial_ns(&self, now: u64) -> u64 {
+        self.suspension.pause().no_dial_ns(now)
     }
 }
 

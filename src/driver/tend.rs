@@ -26,6 +26,9 @@ use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::tenure::Loss;
 use crate::sync::atomic::Ordering;
 
+/// After so long it is asked again whether a dial may begin, because a pause may be ended early.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
 /// Takes the report of each slot's first dial.
 pub(super) type Report = Sender<Result<(), DialError>>;
 
@@ -98,20 +101,29 @@ async fn attempt(
     slot: &Slot,
     delay_ns: u64,
 ) -> Result<(Connection, Option<Watch>), DialError> {
+    await_permit(pool, slot, delay_ns).await;
+    slot.backoff().begins();
+    pool.stats.dials.add();
+    let connection = pool.dialer.dial().await?;
+    let socket = pool.watch(slot, &connection)?;
+    Ok((connection, socket))
+}
+
+/// Waits for `delay_ns`, and then until a dial may begin; the slot says meanwhile when that is.
+async fn await_permit(pool: &Pool, slot: &Slot, delay_ns: u64) {
     // Also 0 is told: this dial may stand in for one that was to wait.
     let begins_ns = if delay_ns == 0 { 0 } else { now_ns().saturating_add(delay_ns) };
     slot.next_dial_ns.store(begins_ns, Ordering::Relaxed);
     if delay_ns != 0 {
         tokio::time::sleep(Duration::from_nanos(delay_ns)).await;
     }
-    pool.await_pause_without_connections().await;
-    pool.await_dial_permit().await;
+    loop {
+        let now = now_ns();
+        let Err(wait_ns) = pool.dial_permit(now) else { break };
+        slot.next_dial_ns.store(now.saturating_add(wait_ns), Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_nanos(wait_ns).min(LONGEST_WAIT)).await;
+    }
     slot.next_dial_ns.store(0, Ordering::Relaxed);
-    slot.backoff().begins();
-    pool.stats.dials.add();
-    let connection = pool.dialer.dial().await?;
-    let socket = pool.watch(slot, &connection)?;
-    Ok((connection, socket))
 }
 
 /// Drives, or in caller drive looks after, live connections until there is none, and answers the
@@ -227,6 +239,10 @@ impl Pool {
         self.carry_out(grant);
         self.beats.alarm.rearm.notify_one();
         self.tell_up(slot.index);
+        if self.no_dial_ns(now_ns()) != 0 {
+            // The pause began while this one was dialled.
+            slot.retire(CloseReason::Suspended);
+        }
     }
 
     /// A connection was given up; what it did says whether to hurry with the next.
@@ -256,15 +272,12 @@ impl Pool {
         }
     }
 
-    /// Waits until the dial limit allows one more dial.
-    async fn await_dial_permit(&self) {
-        loop {
-            let permit =
-                self.dial_limit.lock().unwrap_or_else(PoisonError::into_inner).take(now_ns());
-            match permit {
-                Ok(()) => return,
-                Err(wait_ns) => tokio::time::sleep(Duration::from_nanos(wait_ns)).await,
-            }
+    /// Allows one dial now, or answers how many nanoseconds to wait before asking again.
+    fn dial_permit(&self, now: u64) -> Result<(), u64> {
+        // First, because a permit that is taken in a pause would be lost.
+        match self.no_dial_ns(now) {
+            0 => self.dial_limit.lock().unwrap_or_else(PoisonError::into_inner).take(now),
+            pause_ns => Err(pause_ns),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Pauses that the venue asks for, or the engine.
 
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use mock_venue::{Fault, FaultKind, Options, Venue};
+use mock_venue::{Fault, FaultKind, How, Options, Venue};
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::clock::now_ns;
+use venuepool::driver::health::{SlotHealth, SlotState};
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
@@ -200,4 +203,91 @@ fn a_pool_that_is_suspended_closes_at_once() {
     pool.shutdown(Duration::from_secs(5));
     assert_eq!(next_completion(&pool).outcome, Outcome::Ok);
     pool.close().unwrap();
+}
+
+#[test]
+fn a_pause_without_connections_holds_back_dials_that_were_asked_for_before() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::tls()).unwrap();
+        venue.set_fault(limited(418, None, false)).unwrap();
+        let mut config = venue_config(&venue, 2);
+        config.set_drive(drive);
+        config.set_dials_per_second(1).unwrap();
+        config.suspend_on(418, 60 * S, true).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        // The second time all dials are used up, and the slot waits a second for the next.
+        for lost in 1..=2 {
+            until_idle(&pool, 2);
+            assert!(venue.kill_one(How::Rst));
+            let reset = &pool.stats().closed[CloseReason::IdleReset as usize];
+            until(|| (reset.get() == lost).then_some(()));
+        }
+        let mut request = request(&pool);
+        order(&mut request, "banned");
+        submit_soon(&pool, &mut request);
+        until(|| (pool.poll(1, drop) == Ok(Some(1))).then_some(()));
+        let until_ns = pool.suspended_until_ns();
+        let dials = pool.stats().dials.get();
+        until(|| (pool.census().live == 0).then_some(()));
+        // Each of them says what it waits for.
+        let waits =
+            |slot: &SlotHealth| (slot.state, slot.next_dial_ns) == (SlotState::Waiting, until_ns);
+        until(|| pool.slot_healths().iter().all(waits).then_some(()));
+        assert_eq!(pool.stats().dials.get(), dials);
+        pool.close().unwrap();
+    }
+}
+
+/// Carries bytes between each of its connections and the venue; from the third on after the switch
+/// was thrown.
+fn relay(to: SocketAddr, thrown: Receiver<()>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for (number, near) in listener.incoming().enumerate() {
+            let near = near.unwrap();
+            if number >= 2 {
+                let _ = thrown.recv();
+            }
+            let Ok(far) = TcpStream::connect(to) else { return };
+            for (from, to) in [(&near, &far), (&far, &near)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_dial_that_a_pause_without_connections_overtakes_is_in_vain() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::tls()).unwrap();
+        venue.set_fault(limited(418, None, false)).unwrap();
+        let (throw, thrown) = channel();
+        let port = relay(venue.address(), thrown);
+        let mut config = venue_config(&venue, 2);
+        config.set_url(format!("https://localhost:{port}").as_bytes()).unwrap();
+        config.set_drive(drive);
+        config.set_tls_handshake_timeout_ns(60 * S).unwrap();
+        config.suspend_on(418, 60 * S, true).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        until(|| (venue.stats().open == 2).then_some(()));
+        assert!(venue.kill_one(How::Fin));
+        // Its handshake waits for the switch.
+        until(|| (pool.stats().dials.get() == 3).then_some(()));
+        let mut request = request(&pool);
+        order(&mut request, "banned");
+        submit_soon(&pool, &mut request);
+        until(|| (pool.poll(1, drop) == Ok(Some(1))).then_some(()));
+        drop(throw);
+        let suspended = &pool.stats().closed[CloseReason::Suspended as usize];
+        until(|| (suspended.get() == 2).then_some(()));
+        until(|| (venue.stats().open == 0).then_some(()));
+        assert_eq!((pool.census().live, pool.stats().dials.get()), (0, 3));
+        pool.close().unwrap();
+    }
 }
