@@ -9,7 +9,7 @@ use mock_venue::{Fault, FaultKind, Options, Peer, Script, ScriptServer, Venue};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::clock::now_ns;
-use venuepool::driver::health::SlotState;
+use venuepool::driver::health::{SlotHealth, SlotState};
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
 
@@ -283,31 +283,54 @@ fn a_late_pool_thread_does_not_stretch_the_idle_limit() {
 
 #[test]
 fn a_replacement_that_waited_for_an_exchange_is_as_old_as_it_is() {
+    // The pool thread has that long to make the replacement live before the exchange ends.
+    let patience = [50, 500, 5_000].into_iter().map(|ms| ms * MS);
+    let is_older_than_its_turn = |wait_ns| {
+        let (slot, end_ns) = replaced_behind_an_exchange(wait_ns);
+        assert_eq!(slot.proven_ns, slot.up_ns);
+        slot.up_ns < end_ns
+    };
+    assert!(patience.into_iter().any(is_older_than_its_turn));
+}
+
+/// A connection grows old while it carries an exchange, which ends `wait_ns` after its replacement
+/// was accepted: what the slot says right behind that exchange, and when it was let end.
+fn replaced_behind_an_exchange(wait_ns: u64) -> (SlotHealth, u64) {
     let (tell, accepted) = channel();
-    let (throw, thrown) = switch();
-    let tell = Mutex::new(tell);
-    let handler = move |peer: &mut Peer, connection| {
-        let _ = tell.lock().unwrap().send(now_ns());
+    let (carry, carrier) = channel();
+    let (answer, answered) = switch();
+    let tellers = Mutex::new((tell, carry));
+    let serve = move |peer: &mut Peer, connection| {
+        let _ = tellers.lock().unwrap().0.send(connection);
         while let Ok(Some(_)) = peer.read_request() {
-            if connection == 0 {
-                let _ = thrown.lock().unwrap().recv();
-            }
+            let _ = tellers.lock().unwrap().1.send(connection);
+            let _ = answered.lock().unwrap().recv();
             let _ = peer.write(PONG);
         }
     };
-    let server = Script::serve(handler).unwrap();
+    let server = Script::serve(serve).unwrap();
     let mut config = config(&server.url(), 1);
     config.set_max_age_ns(20 * MS).unwrap();
     let pool = Pool::open(&config).unwrap();
-    accepted.recv_timeout(PATIENCE).unwrap();
+    // Holds the pool thread up, so that the replacement cannot be replaced as well.
+    let (begin, begun) = channel();
+    let (throw, thrown) = switch();
+    let callback = Arc::new(move |_| {
+        begin.send(()).unwrap();
+        let _ = thrown.lock().unwrap().recv();
+    });
     let mut request = request(&pool);
     order(&mut request, "long");
-    pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
-    let accepted_ns = accepted.recv_timeout(PATIENCE).unwrap();
-    until(|| (now_ns() >= accepted_ns + 100 * MS).then_some(()));
+    pool.submit(&mut request, Some(callback), WhenBusy::Queue).unwrap();
+    let carrier = carrier.recv_timeout(PATIENCE).unwrap();
+    while accepted.recv_timeout(PATIENCE).unwrap() <= carrier {}
+    let accepted_ns = now_ns();
+    until(|| (now_ns() >= accepted_ns + wait_ns).then_some(()));
+    let end_ns = now_ns();
+    drop(answer);
+    begun.recv_timeout(PATIENCE).unwrap();
+    let slot = pool.slot_healths().pop().unwrap();
     drop(throw);
-    let slot = until(|| pool.slot_healths().pop().filter(|slot| slot.connections == 2));
-    assert!(slot.up_ns < accepted_ns + 50 * MS, "{} {accepted_ns}", slot.up_ns);
-    assert_eq!(slot.proven_ns, slot.up_ns);
     pool.close().unwrap();
+    (slot, end_ns)
 }
