@@ -20,8 +20,10 @@ const STRAY: &[u8] = b"{\"surplus\":true}";
 /// What an answer turned out to be, beside its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// It names the order, or is a refusal, which names none.
+    /// It names the order.
     Own,
+    /// It names none, as refusals do; so it can be another order's, one order late.
+    Nameless,
     /// What the venue sent by itself.
     Stray,
     /// It names an order before, which was answered by a stray one: from then on each answer on
@@ -89,7 +91,7 @@ impl Page {
         }
         let body = String::from_utf8_lossy(body);
         let named = body.split_once("\"clientOrderId\":\"").and_then(|rest| rest.1.split_once('"'));
-        let Some((name, _)) = named else { return Kind::Own };
+        let Some((name, _)) = named else { return Kind::Nameless };
         let other = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix('-'));
         let other = other.and_then(|other| other.parse().ok());
         let other = other.unwrap_or_else(|| panic!("order {number}: an answer to {name}"));
@@ -168,16 +170,17 @@ impl Books {
         assert_eq!(venue.tell("duplicates"), 0, "an order was sent twice");
         let completed = page.completed.lock().unwrap();
         let kinds: HashMap<_, _> = completed.iter().map(|line| (line.number, line.kind)).collect();
+        let has_strays = kinds.values().any(|kind| *kind == Kind::Stray);
         for Line { number, outcome, wire, status, kind } in completed.iter() {
             if let Kind::Of(other) = kind {
                 let before = kinds.get(other);
-                let late = matches!(before, Some(Kind::Stray | Kind::Of(_)));
+                let late = matches!(before, Some(Kind::Stray | Kind::Nameless | Kind::Of(_)));
                 assert!(late, "order {number} has the answer to {other}, which has {before:?}");
             }
             *self.outcomes.entry(outcome.name().to_string_lossy().into_owned()).or_default() += 1;
             *self.wires.entry(wire.name().to_string_lossy().into_owned()).or_default() += 1;
             let kind_name = match kind {
-                Kind::Own => "",
+                Kind::Own | Kind::Nameless => "",
                 Kind::Stray => ", a stray answer",
                 Kind::Of(_) => ", one order late behind a stray answer",
             };
@@ -186,7 +189,8 @@ impl Books {
             let executed = match (outcome, wire) {
                 (Outcome::Ok, _) if number % 16 != 0 => continue,
                 // Sent by the venue before it saw the order, which it may have carried out then.
-                (Outcome::Ok, _) if *status == 408 || *kind != Kind::Own => None,
+                (Outcome::Ok, _) if *status == 408 => None,
+                (Outcome::Ok, _) if has_strays && *kind != Kind::Own => None,
                 // A refusal is not carried out, any other answer is an execution.
                 (Outcome::Ok, _) if (400..500).contains(status) => Some(0),
                 (Outcome::Ok, _) => Some(1),
