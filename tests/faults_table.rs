@@ -1,7 +1,6 @@
 //! `docs/faults.md` is complete and true: each test that it names exists, each test of the suite
-//! has a row, and each constant is one of the header.
+//! has a row and heals as that says, and each constant is one of the header.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,10 +18,20 @@ fn quoted(document: &str) -> Vec<&str> {
     document.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
 }
 
-/// The test functions of a file.
-fn tests(source: &str) -> Vec<&str> {
-    let after = source.split("#[test]\n").skip(1);
-    after.map(|rest| rest.split_once("fn ").unwrap().1.split('(').next().unwrap()).collect()
+/// The test functions of a file, and what they do.
+fn tests(source: &str) -> Vec<(&str, &str)> {
+    fn parted(rest: &str) -> Option<(&str, &str)> {
+        let (name, rest) = rest.split_once("fn ")?.1.split_once('(')?;
+        Some((name, rest.split("\n}\n").next()?))
+    }
+    source.split("#[test]\n").skip(1).map(|rest| parted(rest).expect("a function")).collect()
+}
+
+/// The row of a test, by its cells; of some tables, whose cells are fewer, too.
+fn row<'a>(document: &'a str, test: &str) -> Option<Vec<&'a str>> {
+    let named = format!("`{test}`");
+    let line = document.lines().find(|line| line.starts_with('|') && line.contains(&named))?;
+    Some(line.trim_matches('|').split('|').map(str::trim).collect())
 }
 
 #[test]
@@ -32,7 +41,8 @@ fn every_named_test_exists() {
     for word in quoted(&document) {
         if let Some((file, test)) = word.split_once(".rs::") {
             let source = read(format!("tests/{file}.rs"));
-            assert!(tests(&source).contains(&test), "there is no {word}");
+            let found = tests(&source).iter().any(|(name, _)| *name == test);
+            assert!(found, "there is no {word}");
             named += 1;
         } else if word.starts_with("c/") {
             assert!(root().join("tests").join(word).exists(), "there is no {word}");
@@ -41,19 +51,35 @@ fn every_named_test_exists() {
     assert!(named > 60, "only {named} tests were found");
 }
 
+/// How a fault heals, in the words of the table and in those of the suite.
+const KINDS: [(&str, &str); 3] = [
+    ("at once", "Heals::AtOnce"),
+    ("one step", "Heals::OneStep"),
+    ("none lost", "Heals::NoneLost"),
+];
+
 #[test]
-fn every_test_of_the_suite_has_a_row() {
+fn every_test_of_the_suite_has_a_row_and_heals_as_that_says() {
     let document = read("docs/faults.md");
-    let rows: HashSet<&str> = quoted(&document).into_iter().collect();
     let folder = fs::read_dir(root().join("tests/faults")).unwrap();
     let files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+    let mut of_kind = [0; KINDS.len()];
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        for test in tests(&read(&path)) {
-            let row = format!("faults/{name}::{test}");
-            assert!(rows.contains(row.as_str()), "{row} has no row");
+        for (test, body) in tests(&read(&path)) {
+            let test = format!("faults/{name}::{test}");
+            let row = row(&document, &test).unwrap_or_else(|| panic!("{test} has no row"));
+            // It may say more behind a semicolon.
+            let told = row[3].split(';').next().unwrap();
+            let kind = KINDS.iter().position(|(words, _)| *words == told);
+            let kind = kind.unwrap_or_else(|| panic!("{test} heals {told:?}, which is no kind"));
+            let checked = KINDS.map(|(_, checked)| body.contains(checked));
+            let expected = [0, 1, 2].map(|number| number == kind);
+            assert_eq!(checked, expected, "{test} heals {told:?}, and is not so checked");
+            of_kind[kind] += 1;
         }
     }
+    assert!(of_kind.iter().all(|count| *count > 0), "{of_kind:?}");
 }
 
 #[test]

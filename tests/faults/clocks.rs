@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mock_venue::{FaultKind, How};
 use venuepool::error::{CloseReason, Outcome, WireState};
 
-use crate::case::{ANSWERED, Case, MS, Scene, TLS, case, one_at_a_time};
+use crate::case::{ANSWERED, Case, Heals, MS, Scene, TLS, case, one_at_a_time};
 use crate::process::{set_wall_clock, skip_time};
 use crate::resets::{lose_idle, next};
 
@@ -66,7 +66,7 @@ fn a_wall_clock_that_jumps_is_no_matter() {
         .orders(10)
         .expect(&[ANSWERED])
         .closes(2, CloseReason::IdleReset)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_wall_clock_that_jumps_moves_no_deadline() {
         .deadline(50 * MS)
         .expect(&[(Outcome::Timeout, WireState::Sent)])
         .closes(1, CloseReason::Timeout)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn certificates_are_judged_by_the_wall_clock() {
             assert!(scene.pool.last_dial_error().unwrap().text.contains("expired"));
             set_wall_clock(0);
         })
-        .run();
+        .run(Heals::OneStep);
 }
 
 /// What makes this program the one in which an hour passes.
@@ -124,7 +124,7 @@ fn an_hour_that_passes_at_once_costs_no_order() {
         })
         .fault(|_| skip_time(3600))
         .expect(&[ANSWERED])
-        .run();
+        .run(Heals::AtOnce);
 }
 
 /// Repeats a look until it answers something, for a minute.

@@ -12,12 +12,11 @@ use venuepool::config::Config;
 use venuepool::driver::Pool;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
-use crate::case::{ANSWERED, Case, MS, case};
+use crate::case::{ANSWERED, Case, Heals, MS, case};
 use crate::far::Far;
 use crate::process::NoDescriptors;
 use crate::resets::lose_idle;
 use crate::rig::skipped;
-use crate::silence::impatient;
 
 /// What becomes of an order that waits in line for a connection in vain.
 const NOT_SENT: (Outcome, WireState) = (Outcome::Timeout, WireState::NotSent);
@@ -31,7 +30,7 @@ fn a_venue_that_refuses_connections_is_dialled_until_it_is_back() {
         .closes(2, CloseReason::IdleReset)
         .dials_fail_at(1)
         .until(|scene| scene.far.first().restart().unwrap())
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
@@ -44,7 +43,7 @@ fn a_venue_that_restarts_costs_no_order_in_line() {
                 scene.far.first().restart().unwrap();
             })
             .expect(&[ANSWERED])
-            .run();
+            .run(Heals::OneStep);
     }
 }
 
@@ -68,7 +67,6 @@ fn two_venues(transport: Transport) -> Far {
 
 fn pinned(config: &mut Config) {
     config.set_addresses(b"127.0.0.2, 127.0.0.3").unwrap();
-    impatient(config);
 }
 
 #[test]
@@ -81,7 +79,7 @@ fn all_addresses_dead_and_back_are_dialled_again() {
         .expect(&[NOT_SENT])
         .dials_fail_at(1)
         .until(|scene| scene.far.venues.iter().for_each(|venue| venue.restart().unwrap()))
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
@@ -100,7 +98,7 @@ fn a_dead_address_is_left_for_the_next_one() {
         .orders(2)
         .expect(&[ANSWERED])
         .until(move |scene| scene.far.venues[*revived.lock().unwrap()].restart().unwrap())
-        .run();
+        .run(Heals::AtOnce);
 }
 
 /// The hosts file of a mount namespace of its own, in which the name of the venue stands; nothing
@@ -182,7 +180,6 @@ fn named(name: &'static str) -> Option<(Case, Arc<Hosts>)> {
             far.opener = Some(Box::new(move |config| hosts.open(config)));
             Some(far)
         })
-        .with(impatient)
         .looks_up_names();
     Some((case, hosts))
 }
@@ -204,7 +201,7 @@ fn a_name_with_a_new_address_is_followed_on_the_next_dial() {
     .expect(&[ANSWERED])
     .closes(2, CloseReason::IdleReset)
     .until(move |scene| scene.far.venues[*is_at.lock().unwrap()].restart().unwrap())
-    .run();
+    .run(Heals::AtOnce);
 }
 
 #[test]
@@ -221,7 +218,7 @@ fn a_name_that_is_gone_has_its_last_address() {
         assert!(scene.pool.stale_answers() > 0);
         back.say("127.0.0.2");
     })
-    .run();
+    .run(Heals::AtOnce);
 }
 
 #[test]
@@ -242,5 +239,5 @@ fn without_descriptors_dials_fail_and_go_on_when_there_are_some() {
             assert_eq!((error.step, error.os_error), (Status::ERR_SYSTEM, libc::EMFILE));
             *some_left.lock().unwrap() = None;
         })
-        .run();
+        .run(Heals::OneStep);
 }

@@ -3,7 +3,7 @@
 use mock_venue::{Fault, FaultKind, How, Place};
 use venuepool::error::{CloseReason, Outcome, WireState};
 
-use crate::case::{ANSWERED, Case, TLS, case};
+use crate::case::{ANSWERED, Case, Heals, TLS, case};
 use crate::far::{Far, Stage};
 use crate::resets::{lose_idle, next};
 
@@ -14,7 +14,7 @@ fn an_end_while_idle_costs_no_order() {
             .fault(lose_idle(how))
             .expect(&[ANSWERED])
             .closes(2, CloseReason::IdleClosed)
-            .run();
+            .run(Heals::AtOnce);
     }
 }
 
@@ -24,7 +24,7 @@ fn an_end_instead_of_the_response_is_sent() {
         .fault(next(FaultKind::Cut(Place::Byte(0), How::Fin)))
         .expect(&[(Outcome::ConnectionClosed, WireState::Sent)])
         .closes(1, CloseReason::Closed)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn an_end_within_the_response_is_answering_and_never_a_short_body() {
             .fault(next(FaultKind::Cut(place, How::Fin)))
             .expect(&[(Outcome::ConnectionClosed, WireState::Answering)])
             .closes(1, CloseReason::Closed)
-            .run();
+            .run(Heals::AtOnce);
     }
 }
 
@@ -48,7 +48,7 @@ fn an_end_behind_an_announced_close_costs_no_order() {
         .orders(3)
         .expect(&[ANSWERED])
         .closes(3, CloseReason::ResponseClose)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 /// A case whose peer shuts its half of the connection, at that stage, and goes on reading.
@@ -68,7 +68,7 @@ fn a_half_close_behind_the_request_is_sent() {
     half_close("half-close behind the request", Stage::Whole)
         .expect(&[(Outcome::ConnectionClosed, WireState::Sent)])
         .closes(1, CloseReason::Closed)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_half_close_behind_the_response_costs_no_order() {
     half_close("half-close behind the response", Stage::Answered)
         .expect(&[ANSWERED])
         .closes(1, CloseReason::IdleClosed)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_end_during_the_request_is_partial() {
         .body(6 << 20)
         .expect(&[(Outcome::ConnectionClosed, WireState::Partial)])
         .closes(1, CloseReason::Closed)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_close_notify_without_an_end_costs_no_order() {
         .expect(&[ANSWERED])
         .closes(1, CloseReason::IdleClosed)
         .seen_by_who_drives()
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn bytes_that_nobody_asked_for_answer_no_order() {
         .expect(&[ANSWERED])
         .closes(1, CloseReason::IdleBytes)
         .seen_by_who_drives()
-        .run();
+        .run(Heals::AtOnce);
 }

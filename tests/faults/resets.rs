@@ -3,7 +3,7 @@
 use mock_venue::{Fault, FaultKind, How, Place};
 use venuepool::error::{CloseReason, Outcome, WireState};
 
-use crate::case::{ANSWERED, Scene, case};
+use crate::case::{ANSWERED, Heals, Scene, case};
 use crate::far::{Far, Stage};
 
 /// Spoils the next answer.
@@ -25,7 +25,7 @@ fn a_reset_before_the_request_costs_no_order() {
         .fault(lose_idle(How::Rst))
         .expect(&[ANSWERED])
         .closes(2, CloseReason::IdleReset)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_reset_during_the_request_is_partial() {
         .body(6 << 20)
         .expect(&[(Outcome::ConnectionReset, WireState::Partial)])
         .closes(1, CloseReason::Reset)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_reset_instead_of_the_response_is_sent() {
         .fault(next(FaultKind::Cut(Place::Byte(0), How::Rst)))
         .expect(&[(Outcome::ConnectionReset, WireState::Sent)])
         .closes(1, CloseReason::Reset)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_reset_within_the_head_of_the_response_is_answering() {
         .fault(next(FaultKind::Cut(Place::Byte(20), How::Rst)))
         .expect(&[(Outcome::ConnectionReset, WireState::Answering)])
         .closes(1, CloseReason::Reset)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_reset_within_the_body_of_the_response_is_answering() {
         .fault(next(FaultKind::Cut(Place::HalfBody, How::Rst)))
         .expect(&[(Outcome::ConnectionReset, WireState::Answering)])
         .closes(1, CloseReason::Reset)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -78,5 +78,5 @@ fn a_reset_behind_the_response_takes_nothing_back() {
         .fault(|scene| scene.far.ledger.spoil(1))
         .expect(&[ANSWERED])
         .closes(1, CloseReason::IdleReset)
-        .run();
+        .run(Heals::AtOnce);
 }

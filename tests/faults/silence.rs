@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, How, Peer};
-use venuepool::config::Config;
 use venuepool::error::{CloseReason, Outcome, WireState};
 
 use crate::cable::{ENGINE, Net, ip};
-use crate::case::{ANSWERED, Case, MS, Scene, TLS, case};
+use crate::case::{ANSWERED, Case, Heals, MS, Scene, TLS, case};
 use crate::far::{Far, Ledger, Stage};
 use crate::resets::{lose_idle, next};
 use crate::rig::until;
@@ -23,7 +22,7 @@ fn a_response_that_never_comes_is_sent_at_the_deadline() {
         .deadline(DEADLINE)
         .expect(&[(Outcome::Timeout, WireState::Sent)])
         .closes(1, CloseReason::Timeout)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 /// A case in which the peer does something, and then nothing, until the order has ended.
@@ -52,7 +51,7 @@ fn a_response_that_stops_within_its_head_is_answering_at_the_deadline() {
         peer.write(b"HTTP/1.1 200 OK\r\nContent-Le").unwrap();
     })
     .expect(&[(Outcome::Timeout, WireState::Answering)])
-    .run();
+    .run(Heals::AtOnce);
 }
 
 #[test]
@@ -61,7 +60,7 @@ fn a_response_that_stops_within_its_body_is_answering_at_the_deadline() {
         peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf").unwrap();
     })
     .expect(&[(Outcome::Timeout, WireState::Answering)])
-    .run();
+    .run(Heals::AtOnce);
 }
 
 #[test]
@@ -69,7 +68,7 @@ fn a_request_that_the_peer_stops_reading_is_partial_at_the_deadline() {
     stall("slow reader", Stage::FirstByte, |_| {})
         .body(6 << 20)
         .expect(&[(Outcome::Timeout, WireState::Partial)])
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -79,7 +78,7 @@ fn slow_bytes_do_not_move_the_deadline() {
         .deadline(2 * DEADLINE)
         .expect(&[(Outcome::Timeout, WireState::Answering)])
         .closes(1, CloseReason::Timeout)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -87,13 +86,7 @@ fn slow_bytes_in_time_are_an_answer() {
     case("slow bytes, in time")
         .fault(next(FaultKind::Slow { bytes: 100, every: Duration::from_millis(1) }))
         .expect(&[ANSWERED])
-        .run();
-}
-
-/// The limits of a pool that is to find out soon.
-pub(crate) fn impatient(config: &mut Config) {
-    config.set_connect_timeout_ns(100 * MS).unwrap();
-    config.set_tls_handshake_timeout_ns(200 * MS).unwrap();
+        .run(Heals::NoneLost);
 }
 
 fn net<'a>(scene: &Scene<'a>) -> &'a Net {
@@ -116,7 +109,6 @@ fn heal_cable(scene: &Scene<'_>) {
 fn black_hole(name: &'static str) -> Case {
     case(name)
         .against(Far::behind_cable)
-        .with(impatient)
         .fault(|scene| net(scene).cut())
         .until(heal_cable)
         .deadline(DEADLINE)
@@ -127,20 +119,17 @@ fn a_request_that_the_network_swallows_is_sent_at_the_deadline() {
     black_hole("black hole before the request")
         .expect(&[(Outcome::Timeout, WireState::Sent)])
         .closes(1, CloseReason::Timeout)
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
 fn a_large_request_that_the_network_swallows_is_partial_at_the_deadline() {
     black_hole("black hole during the request")
-        .with(|config| {
-            impatient(config);
-            config.set_send_buffer(Some(16 * 1024)).unwrap();
-        })
+        .with(|config| config.set_send_buffer(Some(16 * 1024)).unwrap())
         .body(6 << 20)
         .expect(&[(Outcome::Timeout, WireState::Partial)])
         .closes(1, CloseReason::Timeout)
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
@@ -156,14 +145,13 @@ fn a_response_that_the_network_swallows_is_sent_and_never_answers_another() {
         })
         .expect(&[(Outcome::Timeout, WireState::Sent)])
         .closes(1, CloseReason::Timeout)
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
 fn a_heartbeat_finds_a_black_hole_before_an_order_does() {
     black_hole("black hole while idle")
         .with(|config| {
-            impatient(config);
             config.set_heartbeat(b"GET", b"/api/v3/ping", 10 * MS, 100 * MS).unwrap();
         })
         .fault(|scene| {
@@ -175,7 +163,7 @@ fn a_heartbeat_finds_a_black_hole_before_an_order_does() {
         })
         .expect(&[(Outcome::Timeout, WireState::NotSent)])
         .dials_fail_at(1)
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
@@ -188,7 +176,7 @@ fn a_dial_whose_syn_is_swallowed_fails_in_time() {
         .expect(&[(Outcome::Timeout, WireState::NotSent)])
         .closes(2, CloseReason::IdleReset)
         .dials_fail_at(1)
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
@@ -207,5 +195,5 @@ fn a_black_hole_in_the_midst_of_a_handshake_fails_the_dial_in_time() {
         })
         .expect(&[(Outcome::Timeout, WireState::NotSent)])
         .dials_fail_at(2)
-        .run();
+        .run(Heals::OneStep);
 }

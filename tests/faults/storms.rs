@@ -16,15 +16,20 @@ use venuepool::recycle::Recycled;
 use crate::books::Books;
 use crate::cable::{ENGINE, ip, on};
 use crate::case::{
-    ANSWERED, BOTH, BOTH_DRIVES, MS, OpenPool, PLAIN, TLS, build, case, config, one_at_a_time,
+    ANSWERED, BOTH, BOTH_DRIVES, Heals, MS, OpenPool, PLAIN, TLS, build, case, config,
+    one_at_a_time, one_step,
 };
 use crate::far::{Far, Stage};
 use crate::process::{NoDescriptors, Usage, set_wall_clock};
 use crate::resets::lose_idle;
 use crate::rig::until;
-use crate::silence::impatient;
 
 const ENGINES: usize = 8;
+
+/// What engines and heartbeats under load are patient for.
+const LONGEST_ORDER_NS: u64 = 200 * MS;
+const BEAT_NS: u64 = 10 * MS;
+const BEAT_TIMEOUT_NS: u64 = 200 * MS;
 
 #[test]
 fn connections_that_are_accepted_and_closed_at_once_are_not_dialled_in_a_storm() {
@@ -48,7 +53,7 @@ fn connections_that_are_accepted_and_closed_at_once_are_not_dialled_in_a_storm()
         .deadline(30 * MS)
         .expect(&[(Outcome::Timeout, WireState::NotSent)])
         .dials_fail_at(2)
-        .run();
+        .run(Heals::OneStep);
     // Without, it is live until the FIN is there, and may be given an order.
     storm()
         .over(PLAIN)
@@ -59,7 +64,7 @@ fn connections_that_are_accepted_and_closed_at_once_are_not_dialled_in_a_storm()
             (Outcome::ConnectionClosed, WireState::Sent),
             (Outcome::ConnectionReset, WireState::Sent),
         ])
-        .run();
+        .run(Heals::OneStep);
 }
 
 #[test]
@@ -75,7 +80,7 @@ fn a_storm_of_503_that_closes_is_told_as_it_is() {
         .orders(10)
         .expect(&[ANSWERED])
         .closes(10, CloseReason::ResponseClose)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -88,24 +93,20 @@ fn a_storm_of_resets_costs_one_order_each() {
         .orders(10)
         .expect(&[(Outcome::ConnectionReset, WireState::Sent)])
         .closes(10, CloseReason::Reset)
-        .run();
+        .run(Heals::OneStep);
 }
 
 /// Eight threads submit, one takes the completions, and this one is given to `misbehave`, until
 /// that is done. Then all must be well again.
-fn under_load(
-    far: &Far,
-    drive: Drive,
-    name: &str,
-    misbehave: impl FnOnce(&Pool),
-    heals_within: Duration,
-) {
-    let mut config = config(far);
+fn under_load(far: &Far, drive: Drive, name: &str, misbehave: impl FnOnce(&Pool), heals: Heals) {
+    let mut config = config(far, heals);
     config.set_drive(drive);
     config.set_connections(4).unwrap();
-    config.set_heartbeat(b"GET", b"/api/v3/ping", 10 * MS, 200 * MS).unwrap();
-    config.set_request_timeout_ns(500 * MS).unwrap();
-    impatient(&mut config);
+    config.set_heartbeat(b"GET", b"/api/v3/ping", BEAT_NS, BEAT_TIMEOUT_NS).unwrap();
+    // Nobody knows of a connection that has died in silence until it has missed a heartbeat, and
+    // one connection beats at a time, behind the last orders.
+    let beats_ns = 4 * (BEAT_NS * 6 / 5 + BEAT_TIMEOUT_NS);
+    let heals_within = one_step(&config) + Duration::from_nanos(beats_ns + LONGEST_ORDER_NS);
     let open = OpenPool(far.open(&config));
     let pool = &*open.0;
     let books = Books::new(&format!("{:08x}", fastrand::u32(..)));
@@ -142,7 +143,7 @@ fn engine(pool: &Pool, books: &Books, over: &AtomicBool) {
     let mut request = Request::new(Arc::clone(pool.origin()));
     let mut random = Rng::new();
     while !over.load(Ordering::SeqCst) {
-        let deadline_ns = random.u64(5..200) * MS;
+        let deadline_ns = random.u64(5 * MS..LONGEST_ORDER_NS);
         let number = build(books, &mut request, 0, deadline_ns);
         let when_busy = if random.bool() { WhenBusy::Queue } else { WhenBusy::Refuse };
         match pool.submit(&mut request, None, when_busy) {
@@ -185,8 +186,7 @@ fn a_venue_that_restarts_under_load_is_back_in_no_time() {
                     far.first().restart().unwrap();
                 }
             };
-            let time = Duration::from_secs(2);
-            under_load(&far, *drive, "restarts under load", restarts, time);
+            under_load(&far, *drive, "restarts under load", restarts, Heals::OneStep);
             drop(far);
             before.await_again(0, "restarts under load");
         }
@@ -299,8 +299,7 @@ fn everything_at_once() {
                 Some(net) => on(&net.venue, all_of_it),
                 None => all_of_it(),
             };
-            let time = Duration::from_secs(5);
-            under_load(&far, *drive, "everything at once", all_of_it, time);
+            under_load(&far, *drive, "everything at once", all_of_it, Heals::OneStep);
             until(|| {
                 // What is left is of connections that the venue has not heard the end of.
                 far.first().kill_connections(How::Rst);

@@ -1,16 +1,16 @@
 //! TLS ends, breaks or never begins; and certificates that were good once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use mock_venue::{CertificateKind, Fault, FaultKind, How, Peer, Place};
 use rustls::version::{TLS12, TLS13};
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
-use crate::case::{ANSWERED, Case, MS, TLS, case};
+use crate::case::{ANSWERED, Case, Heals, MS, TLS, case};
 use crate::far::{Far, Ledger, Stage, answer, whole_size};
 use crate::resets::{lose_idle, next};
-use crate::silence::{end_all, impatient};
+use crate::silence::end_all;
 use crate::tls_peer::{Tls, TlsPeer};
 
 /// Serves orders on one connection; the spoilt ones get what `spoil` sends.
@@ -54,9 +54,9 @@ fn far(tls: &Tls, hello: fn(&mut Peer, &Ledger), spoil: fn(&mut TlsPeer<'_>, &[u
     Far { url, ..Far::scripted(server, tls.ca_pem(), ledger) }
 }
 
-/// A case in which the peer's TLS says something that ends the exchange.
-fn broken(name: &'static str, spoil: fn(&mut TlsPeer<'_>, &[u8])) {
-    for version in [&TLS12, &TLS13] {
+/// Cases, one for each version, in which the peer's TLS says something that ends the exchange.
+fn broken(name: &'static str, spoil: fn(&mut TlsPeer<'_>, &[u8])) -> [Case; 2] {
+    [&TLS12, &TLS13].map(|version| {
         case(name)
             .over(TLS)
             .against(move |_| {
@@ -65,13 +65,12 @@ fn broken(name: &'static str, spoil: fn(&mut TlsPeer<'_>, &[u8])) {
             .fault(|scene| scene.far.ledger.spoil(1))
             .expect(&[(Outcome::TlsError, WireState::Sent)])
             .closes(1, CloseReason::Tls)
-            .run();
-    }
+    })
 }
 
 #[test]
 fn an_alert_instead_of_the_response_is_sent() {
-    broken("TLS alert", |peer, _| {
+    let cases = broken("TLS alert", |peer, _| {
         // A record that the client has not sealed makes the session say so.
         let forged = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
         peer.session.read_tls(&mut &forged[..]).unwrap();
@@ -81,14 +80,16 @@ fn an_alert_instead_of_the_response_is_sent() {
         peer.socket.write(&alert).unwrap();
         let _ = peer.socket.wait_eof();
     });
+    cases.into_iter().for_each(|case| case.run(Heals::AtOnce));
 }
 
 #[test]
 fn bytes_that_are_no_tls_instead_of_the_response_are_sent() {
-    broken("no TLS instead of the response", |peer, _| {
+    let cases = broken("no TLS instead of the response", |peer, _| {
         peer.socket.write(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
         let _ = peer.socket.wait_eof();
     });
+    cases.into_iter().for_each(|case| case.run(Heals::AtOnce));
 }
 
 /// Answers, and ends the session, with so many bytes behind it, all in one segment.
@@ -114,7 +115,7 @@ fn a_close_notify_in_the_segment_of_the_response_is_seen() {
                 .fault(|scene| scene.far.ledger.spoil(1))
                 .expect(&[ANSWERED])
                 .closes(1, CloseReason::IdleClosed)
-                .run();
+                .run(Heals::AtOnce);
         }
     }
 }
@@ -126,7 +127,7 @@ fn a_truncated_response_is_answering_and_never_a_short_body() {
         .fault(next(FaultKind::Cut(Place::HalfBody, How::BareFin)))
         .expect(&[(Outcome::ConnectionClosed, WireState::Answering)])
         .closes(1, CloseReason::Closed)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 #[test]
@@ -143,7 +144,7 @@ fn a_truncated_body_until_the_close_is_answering_and_never_a_short_body() {
         .fault(|scene| scene.far.ledger.spoil(1))
         .expect(&[(Outcome::BodyTruncated, WireState::Answering)])
         .closes(1, CloseReason::Closed)
-        .run();
+        .run(Heals::AtOnce);
 }
 
 /// A case in which a connection is lost, and the handshakes that are to replace it are spoilt.
@@ -152,10 +153,7 @@ fn handshake(name: &'static str, hello: fn(&mut Peer, &Ledger)) -> Case {
     case(name)
         .over(TLS)
         .against(move |_| Some(far(&tls, hello, |_, _| {})))
-        .with(|config| {
-            impatient(config);
-            config.set_connections(1).unwrap();
-        })
+        .with(|config| config.set_connections(1).unwrap())
         .fault(|scene| {
             scene.far.ledger.spoils_dials.store(true, Ordering::SeqCst);
             scene.far.ledger.spoil_and_hold();
@@ -175,7 +173,7 @@ fn handshake(name: &'static str, hello: fn(&mut Peer, &Ledger)) -> Case {
 
 #[test]
 fn a_handshake_that_stalls_fails_in_time() {
-    handshake("handshake stalls", |_, ledger| ledger.hold()).run();
+    handshake("handshake stalls", |_, ledger| ledger.hold()).run(Heals::OneStep);
 }
 
 #[test]
@@ -185,7 +183,7 @@ fn a_handshake_that_drips_fails_in_time() {
         let _ = peer.write(&[22, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc, 3, 3]);
         let _ = peer.write_slowly(&[7; 200], 1, std::time::Duration::from_millis(2));
     })
-    .run();
+    .run(Heals::OneStep);
 }
 
 #[test]
@@ -193,29 +191,28 @@ fn a_handshake_that_the_peer_ends_refuses_or_does_not_understand_fails() {
     handshake("FIN in the handshake", |peer, _| {
         let _ = peer.read_some(&mut [0; 4096]);
     })
-    .run();
+    .run(Heals::OneStep);
     handshake("RST in the handshake", |peer, _| {
         let _ = peer.read_some(&mut [0; 4096]);
         let _ = peer.reset();
     })
-    .run();
+    .run(Heals::OneStep);
     handshake("alert in the handshake", |peer, _| {
         let _ = peer.read_some(&mut [0; 4096]);
         let _ = peer.write(&[21, 3, 3, 0, 2, 2, 40]);
     })
-    .run();
+    .run(Heals::OneStep);
     handshake("no TLS in the handshake", |peer, _| {
         let _ = peer.read_some(&mut [0; 4096]);
         let _ = peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     })
-    .run();
+    .run(Heals::OneStep);
 }
 
 #[test]
 fn a_venue_that_accepts_and_shakes_no_hands_is_left_in_time() {
     case("accepted, and no handshake")
         .over(TLS)
-        .with(impatient)
         .fault(|scene| {
             scene.far.first().set_fault(Fault::always(FaultKind::BlackHole)).unwrap();
             lose_idle(How::Rst)(scene);
@@ -224,13 +221,11 @@ fn a_venue_that_accepts_and_shakes_no_hands_is_left_in_time() {
         .expect(&[(Outcome::Timeout, WireState::NotSent)])
         .dials_fail_at(2)
         .until(end_all)
-        .run();
+        .run(Heals::OneStep);
 }
 
 /// A case in which the venue has another certificate when the pool dials again.
-fn certificate(name: &'static str, kind: CertificateKind, reason: &'static str) {
-    let named = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&named);
+fn certificate(name: &'static str, kind: CertificateKind, reason: &'static str) -> Case {
     case(name)
         .over(TLS)
         .fault(move |scene| {
@@ -245,24 +240,23 @@ fn certificate(name: &'static str, kind: CertificateKind, reason: &'static str) 
             let error = scene.pool.last_dial_error().unwrap();
             assert_eq!(error.step, Status::ERR_TLS);
             assert!(error.text.contains(reason), "{}", error.text);
-            count.fetch_add(1, Ordering::SeqCst);
             scene.far.first().set_certificate(CertificateKind::Good).unwrap();
         })
-        .run();
-    assert!(named.load(Ordering::SeqCst) > 0);
 }
 
 #[test]
 fn an_expired_certificate_on_a_re_dial_is_not_used() {
-    certificate("expired certificate", CertificateKind::Expired, "expired");
+    certificate("expired certificate", CertificateKind::Expired, "expired").run(Heals::OneStep);
 }
 
 #[test]
 fn a_certificate_for_another_host_on_a_re_dial_is_not_used() {
-    certificate("certificate for another host", CertificateKind::WrongHost, "not valid for name");
+    certificate("certificate for another host", CertificateKind::WrongHost, "not valid for name")
+        .run(Heals::OneStep);
 }
 
 #[test]
 fn a_certificate_of_an_unknown_ca_on_a_re_dial_is_not_used() {
-    certificate("certificate of an unknown CA", CertificateKind::UnknownCa, "UnknownIssuer");
+    certificate("certificate of an unknown CA", CertificateKind::UnknownCa, "UnknownIssuer")
+        .run(Heals::OneStep);
 }
