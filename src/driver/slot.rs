@@ -19,7 +19,7 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::net::connection::Connection;
 use crate::pool::backoff::{Backoff, Bounds};
-use crate::pool::tenure::{Loss, Tenure};
+use crate::pool::tenure::{Loss, Proof, Tenure};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
 use crate::recycle::{Recycled, Shelf};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -300,9 +300,10 @@ impl Slot {
         self.news.notify_one();
     }
 
-    /// Whether a replacement is to be dialled.
-    pub fn wants_replacement(&self) -> bool {
-        self.lock().tenure.wants_replacement()
+    /// Whether a replacement is to be dialled, and what the connection has proven by now if so.
+    pub fn wants_replacement(&self) -> Option<Proof> {
+        let tenure = &self.lock().tenure;
+        tenure.wants_replacement().then(|| tenure.proof(now_ns()))
     }
 
     /// Ends whatever is here after a defect: the state cannot be trusted any more.

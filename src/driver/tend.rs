@@ -151,7 +151,8 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
             () = readable(socket.as_ref()) => {}
             () = writable(socket.as_ref()), if wants_write => {}
             () = slot.news.notified() => {
-                if dial.is_none() && slot.wants_replacement() {
+                if dial.is_none() && let Some(proof) = slot.wants_replacement() {
+                    slot.backoff().replaces(proof);
                     dial = Some(heal(pool, slot, None));
                 }
             }

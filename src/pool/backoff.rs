@@ -4,16 +4,19 @@
 //! which doubles with each try. Full jitter spreads the re-dials of many pools that lost the same
 //! venue at the same moment better than any fixed or half-fixed delay does.
 //!
-//! What counts is a dial since the venue last proved that it serves the slot, with one exception:
-//! the dials of a *replacement* count as long as the old connection lives, when nobody is in want
-//! of them. Once it is lost they are forgotten, and so is what is left of their delay. The slot
-//! then dials as after any loss: at once when the connection was of use, and otherwise with the
-//! delay that was due when it came up. That one is never shorter than that of the connection
-//! before, because a dial that brings a connection has counted all that failed before it; so a
-//! venue that accepts and closes is dialled less and less, however its connections end. A dial that
-//! is beyond its delay goes on, and is the first of those after the loss.
+//! What counts is a dial since the venue last proved that it serves the slot. That is asked when a
+//! connection is lost and when its replacement is wanted: what an outage has counted does not hold
+//! up the replacement of a connection that has served since.
+//!
+//! There is one exception: the dials of a *replacement* count as long as the old connection lives,
+//! when nobody is in want of them. Once it is lost they are forgotten, and so is what is left of
+//! their delay. The slot then dials as after any loss: at once when the connection was of use, and
+//! otherwise with the delay that was due when it came up. That one is never shorter than that of
+//! the connection before, because a dial that brings a connection has counted all that failed
+//! before it; so a venue that accepts and closes is dialled less and less, however its connections
+//! end. A dial that is beyond its delay goes on, and is the first of those after the loss.
 
-use super::tenure::Loss;
+use super::tenure::{Loss, Proof};
 
 /// The two bounds of the ceiling, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,14 @@ impl Backoff {
     /// As [`Backoff::proven`], judged by how long the connection lived.
     pub fn lived(&mut self, lifetime_ns: u64) {
         if lifetime_ns >= self.bounds.max_ns {
+            self.proven();
+        }
+    }
+
+    /// The connection is to be replaced while it lives; what it has proven by now counts for that.
+    pub fn replaces(&mut self, proof: Proof) {
+        self.lived(proof.lifetime_ns);
+        if proof.answered {
             self.proven();
         }
     }
@@ -185,6 +196,23 @@ mod tests {
             backoff.lost(&loss(false, false));
             assert_eq!(ceilings(backoff), [100, 200, 400], "it was a try");
         }
+    }
+
+    #[test]
+    fn what_a_connection_has_proven_counts_for_its_replacement() {
+        let after_an_outage = || {
+            let mut backoff = replacing(6, 0);
+            backoff.came_up();
+            backoff
+        };
+        let proof = |answered, lifetime_ns| {
+            let mut backoff = after_an_outage();
+            backoff.replaces(Proof { answered, lifetime_ns });
+            backoff.next_delay(u64::MAX) / MS
+        };
+        assert_eq!(proof(true, MS), 0);
+        assert_eq!(proof(false, BOUNDS.max_ns), 0);
+        assert_eq!(proof(false, MS), 5000);
     }
 
     #[test]

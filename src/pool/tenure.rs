@@ -29,6 +29,15 @@ pub struct Loss {
     pub replaced: bool,
 }
 
+/// What a connection has proven so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Whether it has brought at least one response.
+    pub answered: bool,
+    /// How long it has lived, in nanoseconds.
+    pub lifetime_ns: u64,
+}
+
 /// What is known of the connection that a slot has, or had last.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tenure {
@@ -112,6 +121,12 @@ impl Tenure {
         self.retire = Some(reason);
     }
 
+    /// What it has proven so far.
+    pub fn proof(&self, now_ns: u64) -> Proof {
+        let lifetime_ns = now_ns.saturating_sub(self.upkeep.born_ns());
+        Proof { answered: self.answered, lifetime_ns }
+    }
+
     /// Whether a replacement is to be dialled.
     pub fn wants_replacement(&self) -> bool {
         self.replace.is_some()
@@ -178,8 +193,8 @@ impl Tenure {
 
     /// It is given up.
     pub fn loss(&self, reason: CloseReason, now_ns: u64, replaced: bool) -> Loss {
-        let lifetime_ns = now_ns.saturating_sub(self.upkeep.born_ns());
-        Loss { reason, lifetime_ns, answered: self.answered, replaced }
+        let Proof { answered, lifetime_ns } = self.proof(now_ns);
+        Loss { reason, lifetime_ns, answered, replaced }
     }
 }
 

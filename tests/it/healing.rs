@@ -164,10 +164,17 @@ fn a_slot_heals_under_its_lease() {
 /// A backoff that nobody lives to see the end of.
 const HOURS: u64 = 20 * 3_600_000_000_000;
 
-/// The connection comes to a limit, and the dial of its replacement waits.
-fn until_the_replacement_waits(pool: &Pool) {
-    until(|| (pool.slot_healths()[0].next_dial_ns != 0).then_some(()));
-    assert_eq!(pool.census().live, 1, "it serves meanwhile");
+#[test]
+fn a_connection_that_has_served_is_replaced_at_once() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let mut config = venue_config(&venue, 1);
+    config.set_backoff_ns(HOURS, HOURS).unwrap();
+    config.set_max_age_ns(500_000_000).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
+    until(|| (pool.stats().connected.get() == 2).then_some(()));
+    assert_eq!(pool.stats().closed[CloseReason::MaxAge as usize].get(), 1);
+    pool.close().unwrap();
 }
 
 #[test]
@@ -179,8 +186,14 @@ fn a_lost_connection_does_not_wait_as_its_replacement_did() {
         config.set_backoff_ns(HOURS, HOURS).unwrap();
         config.set_max_age_ns(20_000_000).unwrap();
         let pool = Pool::open(&config).unwrap();
+        // What the venue has not accepted yet would be refused, too.
+        until(|| (venue.stats().open == 1).then_some(()));
+        venue.set_fault(Fault::always(FaultKind::Refuse)).unwrap();
         assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
-        until_the_replacement_waits(&pool);
+        // It comes to its age, and the dial of its replacement waits.
+        until(|| (pool.slot_healths()[0].next_dial_ns != 0).then_some(()));
+        assert_eq!(pool.census().live, 1, "it serves meanwhile");
+        venue.clear_faults().unwrap();
         lose_connections(&venue, How::Rst, 1);
         until(|| (pool.stats().connected.get() == 2).then_some(()));
         pool.close().unwrap();
@@ -196,8 +209,7 @@ fn a_connection_that_upkeep_ends_before_its_replacement_is_dialled_at_once() {
         config.set_backoff_ns(HOURS, HOURS).unwrap();
         config.set_idle_limit_ns(500_000_000).unwrap();
         let pool = Pool::open(&config).unwrap();
-        // No exchange has proven it, but it was not the venue that has ended it.
-        until_the_replacement_waits(&pool);
+        // No exchange has proven it, so that its replacement waits; but it is not the venue's end.
         until(|| (pool.stats().connected.get() == 2).then_some(()));
         assert_eq!(pool.stats().closed[CloseReason::IdleLimit as usize].get(), 1);
         pool.close().unwrap();

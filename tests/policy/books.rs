@@ -447,6 +447,13 @@ impl Books {
         hurry.owes_delay = hurry.waits;
     }
 
+    /// A connection is to be replaced while it lives.
+    pub(crate) fn replaces(&mut self, slot: usize, answers: u64, life_ns: u64) {
+        if answers > 0 || life_ns >= self.bounds.max_ns {
+            (self.hurry[slot].dials, self.hurry[slot].until_up) = (0, 0);
+        }
+    }
+
     /// A slot has a new connection.
     pub(crate) fn came_up(&mut self, slot: usize) {
         self.hurry[slot].until_up = self.hurry[slot].dials;

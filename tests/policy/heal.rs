@@ -245,8 +245,13 @@ fn slot_task(pool: &mut Pool, index: u32) {
         }
         pool.is_up(index);
     }
-    let slot = &pool.slots[index as usize];
+    let slot = &mut pool.slots[index as usize];
     if slot.dial.is_none() && slot.tenure.wants_replacement() {
+        let proof = slot.tenure.proof(pool.now);
+        slot.backoff.replaces(proof);
+        let connection = slot.connection.expect("it is to be replaced");
+        let answers = pool.venue.connections[connection].answers;
+        pool.books.replaces(index as usize, answers, proof.lifetime_ns);
         pool.heal(index);
     }
 }
