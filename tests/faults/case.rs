@@ -35,9 +35,10 @@ pub(crate) const ANSWERED: End = (Outcome::Ok, WireState::Answered);
 /// A fault is repeated for so long, by default, and at least and at most so many times;
 /// `FAULT_ROUNDS` says another number, exactly.
 const REPEATED_FOR: Duration = Duration::from_millis(60);
-const ROUNDS: std::ops::RangeInclusive<u32> = 3..=50;
+const ROUNDS: std::ops::RangeInclusive<u32> = 6..=50;
 
-/// Rounds after which session tickets, buffers and tables have their size.
+/// Rounds after which session tickets, buffers and tables have their size. The fewest rounds are
+/// enough for one more in their first half, and three in the second.
 const WARM_UP: usize = 2;
 
 /// Longer than any run: who waits for that is not healed at once.

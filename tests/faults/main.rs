@@ -6,7 +6,7 @@
 //! and none that was told not to be sent, all slots are live again in time, and no descriptor, no
 //! thread and no memory is kept.
 //!
-//! A fault is repeated for 60 ms, three times at least; `FAULT_ROUNDS=50` repeats each fifty times
+//! A fault is repeated for 60 ms, six times at least; `FAULT_ROUNDS=50` repeats each fifty times
 //! instead. `FAULT_SECONDS` is the length of `everything_at_once`, `FAULT_SEED` its seed.
 //!
 //! - `resets.rs`: RST at every moment
