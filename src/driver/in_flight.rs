@@ -147,12 +147,17 @@ impl InFlight {
                 Some(Stop::Failed(fault.outcome(), fault.close_reason(false)))
             } else if self.deadline_ns(policy) <= now {
                 Some(Stop::Failed(Outcome::Timeout, self.too_late()))
-            } else if grace_ns <= now {
+            } else if grace_ns <= now || self.is_in_vain(grace_ns) {
                 Some(Stop::Failed(Outcome::Shutdown, CloseReason::Shutdown))
             } else {
                 None
             }
         })
+    }
+
+    /// Nobody waits for a heartbeat in a pool that ends; grace is for what the engine has sent.
+    fn is_in_vain(&self, grace_ns: u64) -> bool {
+        grace_ns != NEVER && self.promise.recipient.is_heartbeat()
     }
 
     fn too_late(&self) -> CloseReason {

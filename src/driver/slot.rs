@@ -236,7 +236,9 @@ impl Slot {
     pub fn drive_unless_in_flight(&self, setting: Setting<'_>) -> Turn {
         {
             let mut line = self.lock();
-            if line.in_flight.is_some() && now_ns() < setting.grace_ns {
+            let is_engines = |f: &InFlight| !f.promise.recipient.is_heartbeat();
+            let has_engines = line.in_flight.as_ref().is_some_and(is_engines);
+            if has_engines && now_ns() < setting.grace_ns {
                 line.tenure.may_have_news();
                 return Turn::idle(line.tenure.epoch());
             }

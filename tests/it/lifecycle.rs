@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mock_venue::{Fault, FaultKind, Options, Venue};
+use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status, WireState};
@@ -129,4 +130,21 @@ fn a_view_outlives_its_connection_and_its_pool() {
     assert_eq!(crate::rig::body(&done), before);
     let padded = done.response.as_ref().unwrap().response.body_padded();
     assert_eq!(&padded[before.len()..], [0; 64]);
+}
+
+#[test]
+fn grace_does_not_wait_for_a_heartbeat() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.set_heartbeat(b"GET", b"/api/v3/ping", 1_000_000, 3_600_000_000_000).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        until(|| (venue.stats().requests >= 1).then_some(()));
+        let start = Instant::now();
+        pool.shutdown(PATIENCE);
+        pool.close().unwrap();
+        assert!(start.elapsed() < PATIENCE / 3);
+    }
 }
