@@ -56,12 +56,14 @@ pub struct Ended {
     pub completion: Completion,
 }
 
-/// An exchange that was given up at its deadline, whose answer may still come.
+/// An exchange that was given up at its deadline, whose answer may still come. Its connection is
+/// ended in good order when this is dropped, by whomever.
 pub struct Lingering {
-    /// The connection, which serves nobody else any more.
-    pub connection: Connection,
+    /// Serves nobody else any more. `None` only while this is dropped.
+    connection: Option<Connection>,
     exchange: Exchange,
-    response: Shared<Recycled>,
+    /// As the connection.
+    response: Option<Shared<Recycled>>,
     /// What was told when it was given up, without a response.
     told: Completion,
 }
@@ -227,6 +229,7 @@ impl InFlight {
         let completion = self.told(slot, &connection, stop, now);
         let told = self.told(slot, &connection, stop, now);
         let Self { promise, exchange, response, .. } = self;
+        let (connection, response) = (Some(connection), Some(response));
         let lingering = Lingering { connection, exchange, response, told };
         (Ended { recipient: promise.recipient, completion }, lingering)
     }
@@ -256,12 +259,17 @@ impl InFlight {
 }
 
 impl Lingering {
+    /// The connection.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
     /// Looks for the answer. `Some`: the waiting is over, with the late completion or without.
     pub(super) fn advance(&mut self, limits: &Limits) -> Option<Option<Completion>> {
         loop {
-            let shared = Shared::get_mut(&mut self.response)?;
+            let shared = Shared::get_mut(self.response.as_mut()?)?;
             let response = &mut shared.response;
-            let progress = match self.connection.receive(response.space(limits)) {
+            let progress = match self.connection.as_mut()?.receive(response.space(limits)) {
                 Ok(Received::Nothing) => return None,
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);
@@ -281,12 +289,6 @@ impl Lingering {
         }
     }
 
-    /// Ends the connection, and frees what the late completion did not take.
-    pub(super) fn end(self) {
-        self.connection.end();
-        Recycled::release(self.response);
-    }
-
     /// The completion as it would have been in time.
     fn late(&self) -> Completion {
         Completion {
@@ -298,7 +300,19 @@ impl Lingering {
             times: Times { done_ns: now_ns(), ..self.told.times },
             bytes_sent: self.told.bytes_sent,
             evidence: None,
-            response: Some(Shared::clone(&self.response)),
+            response: self.response.clone(),
+        }
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.end();
+        }
+        // What the late completion did not take.
+        if let Some(response) = self.response.take() {
+            Recycled::release(response);
         }
     }
 }

@@ -40,8 +40,6 @@ pub(super) async fn await_late_answers(pool: Arc<Pool>) {
         for lingering in queue {
             if waiting.len() < pool.slots.len() {
                 waiting.spawn(await_answer(Arc::clone(&pool), lingering));
-            } else {
-                lingering.end();
             }
         }
         tokio::select! {
@@ -58,11 +56,10 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
         pool.stats.late.add();
         pool.tell_late(late);
     }
-    lingering.end();
 }
 
 async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Completion> {
-    let socket = watch(&lingering.connection).ok()?;
+    let socket = watch(lingering.connection()?).ok()?;
     loop {
         if let Some(end) = lingering.advance(&pool.policy.limits) {
             return end;

@@ -10,7 +10,9 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status, WireState};
 
-use crate::rig::{PATIENCE, next_completion, order, request, until, venue_config, venue_pool};
+use crate::rig::{
+    PATIENCE, get, next_completion, order, request, until, until_idle, venue_config, venue_pool,
+};
 
 #[test]
 fn close_says_goodbye() {
@@ -25,6 +27,28 @@ fn close_says_goodbye() {
         assert_eq!(pool.close(), Err(Status::ERR_CLOSED));
         // Neither the thread nor its runtime holds on to the pool.
         until(|| (Arc::strong_count(&pool) == 1).then_some(()));
+    }
+}
+
+#[test]
+fn close_says_goodbye_also_to_connections_that_wait_for_late_answers() {
+    for (options, tls) in [(Options::plain(), false), (Options::tls(), true)] {
+        let venue = Venue::start(options).unwrap();
+        let mut config = venue_config(&venue, 2);
+        config.set_linger_ns(3_600_000_000_000).unwrap();
+        config.set_request_timeout_ns(20_000_000).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        venue.set_fault(Fault::first(2, FaultKind::Stall)).unwrap();
+        for _ in 0..2 {
+            assert_eq!(get(&pool, "/api/v3/ping").outcome, Outcome::Timeout);
+        }
+        until_idle(&pool, 2);
+        until(|| (venue.stats().open == 4).then_some(()));
+        pool.close().unwrap();
+        until(|| (venue.stats().open == 0).then_some(()));
+        let stats = venue.stats();
+        let ended = if tls { stats.ended_close_notify } else { stats.ended_fin };
+        assert_eq!((ended, stats.ended_reset), (4, 0), "{stats:?}");
     }
 }
 
