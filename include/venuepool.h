@@ -1102,7 +1102,8 @@ VP_API vp_status vp_config_set_base_path(struct vp_config *config, struct vp_str
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` and `value` are copied.
- * Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_TOO_LARGE.
+ * Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_ARGUMENT
+ * for one too many.
  */
 VP_API
 vp_status vp_config_add_default_header(struct vp_config *config,
@@ -1503,8 +1504,9 @@ VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_
  * that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
  * one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
  * is given up and healed. While it is under way its slot takes no other request, so with a single
- * slot an order may find none idle for that time: use VP_QUEUE, or two slots. An interval of 0
- * ends it; off by default. A good value: a third of the venue's idle timeout, 5 to 15 s.
+ * slot an order may find none idle for that time: use VP_QUEUE, or two slots. A leased slot has
+ * none: it is its holder's. An interval of 0 ends it; off by default. A good value: a third of the
+ * venue's idle timeout, 5 to 15 s.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -1659,7 +1661,8 @@ VP_NOEXCEPT;
  * Sets who is told what happens to connections; NULL, the default, for nobody. For logs and
  * alarms: no event is needed to trade.
  *
- * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives.
+ * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives; for the first
+ * time before `vp_pool_open` has returned, and so before it has given the handle of the pool.
  * Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
  * Errors: ERR_NULL.
  */
@@ -1945,7 +1948,8 @@ VP_API vp_status vp_request_bytes(struct vp_request *request, struct vp_str *out
  * Threads: any, also in a callback; each with a request of its own.
  * Lifetime: nothing is kept of `request`.
  * Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
- * ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_CLOSED, ERR_FORKED.
+ * ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
+ * ERR_FORKED; and what a refused building call answered (`vp_request_begin`).
  */
 VP_API
 vp_status vp_submit(struct vp_pool *pool,
@@ -1976,7 +1980,7 @@ VP_NOEXCEPT;
  *
  * Threads: any.
  * Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
- * Errors: ERR_NULL, ERR_NO_SLOT, ERR_CLOSED, ERR_FORKED.
+ * Errors: ERR_NULL, ERR_NO_SLOT, ERR_SUSPENDED in a pause, ERR_CLOSED, ERR_FORKED.
  */
 VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out) VP_NOEXCEPT;
 
@@ -1985,8 +1989,9 @@ VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out)
  *
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.
- * Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
- * ERR_FORKED, and in caller drive ERR_DRIVEN while another thread drives.
+ * Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_SUSPENDED in a pause or when one begins,
+ * ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED, and in caller drive ERR_DRIVEN while
+ * another thread drives.
  */
 VP_API
 vp_status vp_pool_acquire(struct vp_pool *pool,

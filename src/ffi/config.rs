@@ -98,7 +98,8 @@ pub unsafe extern "C" fn vp_config_set_base_path(config: *mut vp_config, path: v
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` and `value` are copied.
-/// Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_TOO_LARGE.
+/// Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED, ERR_ARGUMENT
+/// for one too many.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_add_default_header(
     config: *mut vp_config,

@@ -28,7 +28,8 @@ fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
 /// Threads: any, also in a callback; each with a request of its own.
 /// Lifetime: nothing is kept of `request`.
 /// Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
-/// ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_CLOSED, ERR_FORKED.
+/// ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
+/// ERR_FORKED; and what a refused building call answered (`vp_request_begin`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_submit(
     pool: *mut vp_pool,
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn vp_execute(
 ///
 /// Threads: any.
 /// Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
-/// Errors: ERR_NULL, ERR_NO_SLOT, ERR_CLOSED, ERR_FORKED.
+/// Errors: ERR_NULL, ERR_NO_SLOT, ERR_SUSPENDED in a pause, ERR_CLOSED, ERR_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_lease) -> Status {
     status(|| {
@@ -95,8 +96,9 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
 ///
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.
-/// Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
-/// ERR_FORKED, and in caller drive ERR_DRIVEN while another thread drives.
+/// Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_SUSPENDED in a pause or when one begins,
+/// ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED, and in caller drive ERR_DRIVEN while
+/// another thread drives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_acquire(
     pool: *mut vp_pool,

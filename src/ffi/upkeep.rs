@@ -12,8 +12,9 @@ use crate::event::{Event, EventHook};
 /// that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
 /// one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
 /// is given up and healed. While it is under way its slot takes no other request, so with a single
-/// slot an order may find none idle for that time: use VP_QUEUE, or two slots. An interval of 0
-/// ends it; off by default. A good value: a third of the venue's idle timeout, 5 to 15 s.
+/// slot an order may find none idle for that time: use VP_QUEUE, or two slots. A leased slot has
+/// none: it is its holder's. An interval of 0 ends it; off by default. A good value: a third of the
+/// venue's idle timeout, 5 to 15 s.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -216,7 +217,8 @@ pub unsafe extern "C" fn vp_config_suspend_on(
 /// Sets who is told what happens to connections; NULL, the default, for nobody. For logs and
 /// alarms: no event is needed to trade.
 ///
-/// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives.
+/// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives; for the first
+/// time before `vp_pool_open` has returned, and so before it has given the handle of the pool.
 /// Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
 /// Errors: ERR_NULL.
 #[unsafe(no_mangle)]
