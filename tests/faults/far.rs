@@ -2,10 +2,9 @@
 //! ledger of what has arrived there.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use mock_venue::{Certificates, Options, Peer, Script, ScriptServer, Transport, Venue};
 use venuepool::config::Config;
@@ -13,9 +12,6 @@ use venuepool::driver::Pool;
 
 use crate::cable::{Net, VENUE, on};
 use crate::rig::until;
-
-/// How long one attempt to reach a host may take.
-const STEP: Duration = Duration::from_millis(50);
 
 /// What a scripted server does with an order that it is to spoil.
 pub(crate) type Act = Arc<dyn Fn(&mut Peer, &Ledger) + Send + Sync>;
@@ -168,10 +164,6 @@ impl Far {
         let venue = on(&net.venue, || Venue::start(options).unwrap());
         let scheme = if transport == Transport::Plain { "http" } else { "https" };
         let url = format!("{scheme}://{VENUE}:{}", venue.address().port());
-        // A cable that was just laid swallows the first packets.
-        let address = venue.address();
-        on(&net.engine, || until(|| TcpStream::connect_timeout(&address, STEP).ok().map(drop)));
-        until(|| (venue.stats().open == 0).then_some(()));
         let host = net.engine.clone();
         let opener = move |config: &Config| on(&host, || Pool::open(config).unwrap());
         let opener: Option<Opener> = Some(Box::new(opener));

@@ -1,13 +1,14 @@
 //! Two hosts and a cable between them, as network namespaces, and a way to break the cable. It
 //! knows no pool and no venue.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 
-use crate::rig::skipped;
+use crate::rig::{skipped, until};
 
 /// Both ends of the cable; only these two hosts can reach them.
 pub(crate) const ENGINE: &str = "10.213.77.1";
@@ -43,6 +44,11 @@ impl Net {
             assert!(ip(&format!("-n {host} link set cable up")));
             assert!(ip(&format!("-n {host} link set lo up")));
         }
+        // A cable that was just laid swallows the first packets.
+        let listener = on(venue, || TcpListener::bind((VENUE, 0)).unwrap());
+        let address = listener.local_addr().unwrap();
+        let wait = Duration::from_millis(100);
+        on(engine, || until(|| TcpStream::connect_timeout(&address, wait).ok()));
         Some(net)
     }
 
