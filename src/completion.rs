@@ -96,7 +96,8 @@ impl CompletionQueue {
     /// Reserves the place for one completion. `false`: the queue could overflow, refuse the
     /// request.
     pub fn reserve(&self) -> bool {
-        if self.outstanding.fetch_add(1, Ordering::Relaxed) < self.capacity {
+        // Acquired from `drain`: the array, too, is then seen to have the place.
+        if self.outstanding.fetch_add(1, Ordering::Acquire) < self.capacity {
             return true;
         }
         self.unreserve();
@@ -158,7 +159,7 @@ impl CompletionQueue {
         let mut count = 0;
         while count < limit {
             let Ok(completion) = self.receiver.try_recv() else { break };
-            self.outstanding.fetch_sub(1, Ordering::Relaxed);
+            self.outstanding.fetch_sub(1, Ordering::Release);
             take(completion);
             count += 1;
         }

@@ -226,6 +226,28 @@ fn what_was_noted_before_a_raise_is_seen_or_the_descriptor_is_readable() {
     });
 }
 
+/// Whoever got the place of what was taken finds it free in the array too. A push that finds the
+/// array full loses its completion.
+#[test]
+fn a_place_that_came_free_can_be_pushed_into() {
+    check(3, || {
+        let queue = Arc::new(CompletionQueue::new(2));
+        assert!(queue.reserve() && queue.reserve());
+        (1..=2).for_each(|id| push(&queue, id));
+        let pusher = Arc::clone(&queue);
+        let pusher = spawn(move || {
+            let has_place = pusher.reserve();
+            if has_place {
+                push(&pusher, 3);
+            }
+            has_place
+        });
+        let taken = queue.drain(1, |_| ()).unwrap();
+        let pushed = usize::from(pusher.join().unwrap());
+        assert_eq!(taken + queue.drain(3, |_| ()).unwrap(), 2 + pushed);
+    });
+}
+
 #[test]
 fn a_place_is_never_given_to_two() {
     check(4, || {
