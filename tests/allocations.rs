@@ -67,7 +67,9 @@ fn venue(answer: Vec<u8>, certificates: Option<&Certificates>) -> ScriptServer {
 fn open(server: &ScriptServer, certificates: Option<&Certificates>) -> Arc<Pool> {
     let mut config = Config::default();
     config.set_url(server.url().as_bytes()).unwrap();
-    config.set_connections(2).unwrap();
+    // No more, because the venue closes what it hears nothing of for ten seconds, and a dial does
+    // allocate: on a slow machine a second one would be idle for so long.
+    config.set_connections(1).unwrap();
     if let Some(certificates) = certificates {
         config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
     }
