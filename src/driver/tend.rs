@@ -250,6 +250,11 @@ impl Pool {
     pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss) {
         self.stats.closed(loss.reason);
         slot.backoff().lost(loss);
+        if !loss.replaced {
+            // Who gave it up may not have come to saying so, and what is told must be so. Said
+            // twice it does no harm.
+            self.roster().went_down(slot.index, slot.epoch());
+        }
         self.tell_lost(slot.index, loss);
     }
 

@@ -8,7 +8,7 @@ use venuepool::driver::Pool;
 use venuepool::error::{CloseReason, Status};
 use venuepool::event::{Event, EventHook, EventKind};
 
-use crate::rig::{lose_connections, until, until_idle, venue_config};
+use crate::rig::{get, lose_connections, until, until_idle, venue_config};
 
 /// What of an event is compared.
 type Told = (EventKind, Option<u32>, u32, Option<CloseReason>, Option<Status>);
@@ -77,6 +77,29 @@ fn a_replacement_is_told_as_lost_and_up_without_an_alarm() {
     let told = log.lock().unwrap().clone();
     assert!(told.iter().all(|told| told.0 != EventKind::Degraded), "{told:?}");
     pool.close().unwrap();
+}
+
+/// Whoever drives gives a connection up, and the pool thread tells of it: the census must know by
+/// then, or the alarm would stay away.
+#[test]
+fn a_loss_is_never_told_before_it_is_counted() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let announced = FaultKind::CloseAfter { requests: 1, announce: true, how: How::Fin };
+    venue.set_fault(Fault::always(announced)).unwrap();
+    for drive in [Drive::Thread, Drive::Caller] {
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.set_dials_per_second(1000).unwrap();
+        let log = log_to(&mut config);
+        let pool = Pool::open(&config).unwrap();
+        for _ in 0..1000 {
+            get(&pool, "/api/v3/ping");
+        }
+        pool.close().unwrap();
+        let told = log.lock().unwrap();
+        let mut lost = told.iter().filter(|told| told.0 == EventKind::Lost);
+        assert!(lost.all(|told| told.2 == 0), "{drive:?}");
+    }
 }
 
 #[test]
