@@ -116,13 +116,8 @@ unsafe fn take(
                 next = next.add(size);
             }
         };
-        let (taken, over) = handle.with(|pool| {
-            let taken = drain(pool, &mut write)?;
-            Ok((taken, pool.is_closed() && pool.completions().is_drained()))
-        })?;
-        if over {
-            handle.bury();
-        }
+        let taken = handle.with(|pool| drain(pool, &mut write))?;
+        handle.taken();
         taken.ok_or(Status::ERR_CLOSED)
     })
 }

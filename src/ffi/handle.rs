@@ -3,7 +3,7 @@
 //! A `vp_pool` is never freed. Closing takes the pool out of it and leaves a tombstone of a few
 //! words, so that a late call on another thread gets an answer instead of freed memory.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
 use crate::driver::Pool;
@@ -12,6 +12,8 @@ use crate::error::Status;
 /// A pool, opaque to C.
 pub struct vp_pool {
     pool: RwLock<Option<Arc<Pool>>>,
+    /// Closing has come to its end, so no callback runs any more.
+    has_closed: AtomicBool,
     /// The forks that this process had gone through when the pool was opened.
     forks: u64,
 }
@@ -42,8 +44,8 @@ impl vp_pool {
     pub(super) fn new(pool: Arc<Pool>) -> &'static Self {
         watch_forks();
         let forks = FORKS.load(Ordering::Relaxed);
-        let handle: &'static Self =
-            Box::leak(Box::new(Self { pool: RwLock::new(Some(pool)), forks }));
+        let (pool, has_closed) = (RwLock::new(Some(pool)), AtomicBool::new(false));
+        let handle: &'static Self = Box::leak(Box::new(Self { pool, has_closed, forks }));
         HANDLES.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
         handle
     }
@@ -69,11 +71,28 @@ impl vp_pool {
         self.with(|pool| if pool.is_closed() { Err(Status::ERR_CLOSED) } else { call(pool) })
     }
 
-    /// Takes a closed pool out of its handle, once nobody can want anything of it any more.
-    pub(super) fn bury(&self) {
-        // Who still reads the handle may be about to do so again, in a callback; a writer that
-        // waits here would make it wait too. Then the tombstone just stays larger.
-        let pool = self.pool.try_write().ok().and_then(|mut pool| pool.take());
+    /// Closes the pool, and frees it if nobody can want anything of it any more.
+    pub(super) fn close(&self) -> Result<(), Status> {
+        self.with(|pool| pool.close())?;
+        self.has_closed.store(true, Ordering::Release);
+        self.bury_if_drained();
+        Ok(())
+    }
+
+    /// Frees a closed pool whose last completion was taken. Before closing has come to its end this
+    /// is left to it: the lock is between the two, so one of them sees what the other has done.
+    pub(super) fn taken(&self) {
+        if self.has_closed.load(Ordering::Acquire) {
+            self.bury_if_drained();
+        }
+    }
+
+    /// Waits for who is in a call on the pool, and they do not wait for this: no callback runs any
+    /// more, so none of them is about to come back for a second call within the first.
+    fn bury_if_drained(&self) {
+        let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        let buried = pool.take_if(|pool| pool.completions().is_drained());
         drop(pool);
+        drop(buried);
     }
 }

@@ -81,15 +81,7 @@ pub unsafe extern "C" fn vp_pool_shutdown(pool: *mut vp_pool, grace_ns: u64) -> 
 pub unsafe extern "C" fn vp_pool_close(pool: *mut vp_pool) -> Status {
     status(|| {
         // SAFETY: the header.
-        let handle = unsafe { borrow(pool) }?;
-        let drained = handle.with(|pool| {
-            pool.close()?;
-            Ok(pool.completions().is_drained())
-        })?;
-        if drained {
-            handle.bury();
-        }
-        Ok(())
+        unsafe { borrow(pool) }?.close()
     })
 }
 
