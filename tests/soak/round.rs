@@ -138,6 +138,9 @@ fn config(venue: &VenueProcess, random: &mut Rng, heals: &Arc<Mutex<Heals>>) -> 
     config.set_busy_poll(random.u8(..8) == 0);
     config.set_backoff_ns(MS, 50 * MS).unwrap();
     config.set_dials_per_second(1000).unwrap();
+    // A look-up asks the kernel for its addresses, which may wait for all that goes on besides (a
+    // network namespace that goes, for one); one that never ends is found all the same.
+    config.set_resolve_timeout_ns(HEALED_IN.as_nanos() as u64).unwrap();
     config.set_connect_timeout_ns(200 * MS).unwrap();
     config.set_tls_handshake_timeout_ns(200 * MS).unwrap();
     config.set_request_timeout_ns(100 * MS).unwrap();
