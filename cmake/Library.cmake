@@ -11,9 +11,36 @@ if(NOT CARGO)
     "or say where it is by -DCARGO=/path/to/cargo")
 endif()
 
+# What cargo builds for, and where it puts that: when cross compiling, for the processor that the
+# toolchain file names, with its compilers. CARGO_BUILD_TARGET would move what cargo makes, too.
+if(CMAKE_CROSSCOMPILING)
+  set(rust_target "${CMAKE_SYSTEM_PROCESSOR}-unknown-linux-gnu")
+else()
+  set(rust_target "$ENV{CARGO_BUILD_TARGET}")
+endif()
+set(VENUEPOOL_RUST_TARGET "${rust_target}" CACHE STRING
+  "The Rust target, such as aarch64-unknown-linux-gnu; empty for the machine that builds")
+set(cargo "${CARGO}")
+set(cargo_target "")
+set(cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/release")
+if(VENUEPOOL_RUST_TARGET)
+  set(cargo_target --target "${VENUEPOOL_RUST_TARGET}")
+  set(cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/${VENUEPOOL_RUST_TARGET}/release")
+endif()
+if(CMAKE_CROSSCOMPILING)
+  string(REPLACE "-" "_" target "${VENUEPOOL_RUST_TARGET}")
+  string(TOUPPER "CARGO_TARGET_${target}" setting)
+  set(cargo "${CMAKE_COMMAND}" -E env "${setting}_LINKER=${CMAKE_C_COMPILER}"
+    "CC_${target}=${CMAKE_C_COMPILER}" "AR_${target}=${CMAKE_AR}")
+  if(CMAKE_SYSROOT)
+    list(APPEND cargo "CFLAGS_${target}=--sysroot=${CMAKE_SYSROOT}"
+      "${setting}_RUSTFLAGS=-Clink-arg=--sysroot=${CMAKE_SYSROOT}")
+  endif()
+  list(APPEND cargo "${CARGO}")
+endif()
+
 set(soname "libvenuepool.so.${VENUEPOOL_ABI}")
 set(shared_name "libvenuepool.so.${PROJECT_VERSION}")
-set(cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/release")
 set(native_libs_file "${VENUEPOOL_CARGO_TARGET_DIR}/native-static-libs.txt")
 set(lib_dir "${PROJECT_BINARY_DIR}/lib")
 file(MAKE_DIRECTORY "${lib_dir}")
@@ -24,7 +51,7 @@ set(native_libs gcc_s util rt pthread m dl c)
 
 # nodelete: a library with a thread and thread-local destructors cannot be unloaded safely.
 add_custom_target(venuepool_cargo
-  COMMAND "${CARGO}" rustc --locked --release --lib --crate-type cdylib,staticlib
+  COMMAND ${cargo} rustc --locked --release --lib --crate-type cdylib,staticlib ${cargo_target}
     --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}" --
     -C "link-arg=-Wl,-soname,${soname}" -C link-arg=-Wl,-z,nodelete
     "--print=native-static-libs=${native_libs_file}"

@@ -16,7 +16,7 @@
 if(VENUEPOOL_BUILD_TESTS)
   set(venuepool_mock_venue "${cargo_release}/mock-venue")
   add_custom_target(venuepool_mock_venue ALL
-    COMMAND "${CARGO}" build --locked --release -p mock-venue
+    COMMAND ${cargo} build --locked --release -p mock-venue ${cargo_target}
       --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}"
     BYPRODUCTS "${venuepool_mock_venue}"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
@@ -40,8 +40,11 @@ function(venuepool_add_venue_test)
     file(MAKE_DIRECTORY "${certificates}")
     list(APPEND venue --tls --cert-dir "${certificates}")
   endif()
+  # CMake runs the first program by the emulator of a cross build, and we the two that it starts.
+  set(emulator ${CMAKE_CROSSCOMPILING_EMULATOR})
   add_test(NAME ${test_NAME} COMMAND venuepool_with_venue
-    ${venue} ${test_VENUE_ARGS} -- ${test_WRAPPER} $<TARGET_FILE:${test_COMMAND}> ${test_ARGS})
+    ${emulator} ${venue} ${test_VENUE_ARGS}
+    -- ${test_WRAPPER} ${emulator} $<TARGET_FILE:${test_COMMAND}> ${test_ARGS})
   venuepool_test_properties(${test_NAME} "${test_TIMEOUT}" ${test_LABELS})
 endfunction()
 

@@ -1,5 +1,6 @@
 # Installs, moves the tree somewhere else, and builds and runs a program that finds it there by
 # find_package. cmake -DBUILD=<build tree> -DWORK=<folder> -DVERSION=<x.y.z> -P consumer_cmake.cmake
+# For a cross build also -DTOOLCHAIN=<toolchain file> -DEMULATOR=<what runs its programs>.
 
 include("${CMAKE_CURRENT_LIST_DIR}/installed.cmake")
 install_and_move()
@@ -7,6 +8,7 @@ install_and_move()
 function(configure result version)
   execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/consumer"
     -B "${WORK}/${version}" "-DCMAKE_PREFIX_PATH=${moved}" "-DWANTED_VERSION=${version}"
+    "-DCMAKE_TOOLCHAIN_FILE=${TOOLCHAIN}"
     RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(result STREQUAL "FOUND" AND NOT code EQUAL 0)
     message(FATAL_ERROR "${version} is not found: ${output}")
@@ -22,5 +24,5 @@ configure(REFUSED "${CMAKE_MATCH_1}.${next}.0")
 configure(FOUND "${VERSION}")
 run("${CMAKE_COMMAND}" --build "${WORK}/${VERSION}")
 foreach(program IN ITEMS consumer_shared consumer_static consumer_cpp)
-  run("${WORK}/${VERSION}/${program}")
+  run(${EMULATOR} "${WORK}/${VERSION}/${program}")
 endforeach()

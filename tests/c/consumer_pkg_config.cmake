@@ -42,5 +42,5 @@ run("${CC}" "${define}" ${cflags} "${source}.c" "${lib_dir}/libvenuepool.a" ${li
 run("${CXX}" -std=c++17 "${define}" ${cflags} "${source}.cpp" ${libs} "-Wl,-rpath,${lib_dir}"
   -o "${WORK}/cpp")
 foreach(program IN ITEMS shared static cpp)
-  run("${WORK}/${program}")
+  run(${EMULATOR} "${WORK}/${program}")
 endforeach()

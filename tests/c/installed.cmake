@@ -1,6 +1,7 @@
 # For the consumer_* scripts: an installed venuepool that was moved to ${moved} afterwards.
 
 set(moved "${WORK}/moved here")
+separate_arguments(EMULATOR UNIX_COMMAND "${EMULATOR}")
 
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code)
