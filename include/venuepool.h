@@ -1642,8 +1642,9 @@ VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t ling
  * Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool: for as long as
  * their Retry-After says (seconds or a date, RFC 9110 section 10.2.3), or else for `for_ns`, which
  * may be 0 for not at all. Until then submits and leases are refused with ERR_SUSPENDED, and what
- * waits in line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other. The
- * same status again replaces; at most 32.
+ * waits in line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other;
+ * one that comes late, within the linger time, counts as well. The same status again replaces; at
+ * most 32.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.

@@ -39,7 +39,7 @@ impl Pool {
         if !ended.recipient.is_heartbeat() {
             self.flights.remove(slot.index);
         }
-        self.judge_pause(&ended);
+        self.judge_pause(&ended.completion);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
         let grant = self.roster().finished(slot.index);

@@ -54,6 +54,8 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
     let answer = tokio::time::timeout(patience, read(&pool, &mut lingering)).await;
     if let Ok(Some(late)) = answer {
         pool.stats.late.add();
+        // Too late for its order, and in time for all that follow.
+        pool.judge_pause(&late);
         pool.tell_late(late);
     }
 }

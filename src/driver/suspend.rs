@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Pool;
 use super::clock::now_ns;
-use super::in_flight::Ended;
 use super::retry_after::retry_after;
+use crate::completion::Completion;
 use crate::config::SuspendRule;
 use crate::error::{CloseReason, Outcome, Status};
 use crate::pool::pause::Pause;
@@ -74,9 +74,9 @@ impl Pool {
 
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
     /// again, so that nobody in line is sent on it.
-    pub(super) fn judge_pause(&self, ended: &Ended) {
+    pub(super) fn judge_pause(&self, completion: &Completion) {
         let rules = &self.suspension.rules;
-        let Some(recycled) = ended.completion.response.as_ref() else { return };
+        let Some(recycled) = completion.response.as_ref() else { return };
         let status = recycled.response.status();
         let Some(rule) = rules.iter().find(|rule| rule.http_status == status) else { return };
         let asked = retry_after(&recycled.response, SystemTime::now());

@@ -291,3 +291,26 @@ fn a_dial_that_a_pause_without_connections_overtakes_is_in_vain() {
         pool.close().unwrap();
     }
 }
+
+#[test]
+fn a_status_that_comes_too_late_suspends_all_the_same() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        venue.set_fault(limited(429, None, false)).unwrap();
+        venue.set_fault(Fault::first(1, FaultKind::Delay(Duration::from_millis(50)))).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.set_linger_ns(60 * S).unwrap();
+        config.suspend_on(429, 60 * S, false).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        let mut request = request(&pool);
+        order(&mut request, "limited");
+        request.set_timeout_ns(10 * MS);
+        let done = pool.execute(&mut request, WhenBusy::Refuse).unwrap();
+        assert_eq!(done.outcome, Outcome::Timeout);
+        until(|| (pool.stats().late.get() == 1).then_some(()));
+        until(|| (pool.suspended_until_ns() != 0).then_some(()));
+        assert_eq!(refuse(&pool), Err(Status::ERR_SUSPENDED));
+        pool.close().unwrap();
+    }
+}
