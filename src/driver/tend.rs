@@ -206,7 +206,7 @@ pub(super) async fn watch_losses(pool: Arc<Pool>) {
     while let Ok(mut ready) = losses.readable().await {
         ready.clear_ready();
         let tell = |slot| pool.slots[slot as usize].news.notify_one();
-        let _ = losses.get_ref().wait(Some(Duration::ZERO), tell);
+        let _ = losses.get_ref().tell_all(tell);
     }
 }
 

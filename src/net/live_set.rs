@@ -47,6 +47,20 @@ impl LiveSet {
         Ok(self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, number))?)
     }
 
+    /// Tells of all sockets that something happened to, without waiting. For who is told only of
+    /// news by another set that watches this one: what was left here would be no news to it.
+    pub fn tell_all(&self, mut tell: impl FnMut(u64)) -> io::Result<()> {
+        let mut told = BATCH;
+        while told == BATCH {
+            told = 0;
+            self.wait(Some(Duration::ZERO), |number| {
+                told += 1;
+                tell(number);
+            })?;
+        }
+        Ok(())
+    }
+
     /// Tells of the sockets that something happened to, waiting for at most `patience` for the
     /// first; `None` waits without end.
     pub fn wait(&self, patience: Option<Duration>, mut tell: impl FnMut(u64)) -> io::Result<()> {
@@ -80,7 +94,7 @@ impl AsRawFd for LiveSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     fn pair() -> (TcpStream, TcpStream) {
@@ -111,6 +125,22 @@ mod tests {
         drop(far);
         assert_eq!(told_within_seconds(&set), [7]);
         assert_eq!(told(&set), [0; 0], "once");
+    }
+
+    #[test]
+    fn all_losses_are_told_at_once_however_many_there_are() {
+        let set = LiveSet::of_losses().unwrap();
+        let pairs: Vec<_> = (0..2 * BATCH as u64 + 1).map(|number| (number, pair())).collect();
+        for (number, (near, far)) in &pairs {
+            set.add(near, *number).unwrap();
+            far.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut near = near;
+            assert_eq!(near.read(&mut [0]).unwrap(), 0, "it has come");
+        }
+        let mut numbers = Vec::new();
+        set.tell_all(|number| numbers.push(number)).unwrap();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..2 * BATCH as u64 + 1));
     }
 
     #[test]
