@@ -1708,7 +1708,9 @@ VP_API vp_status vp_pool_shutdown(struct vp_pool *pool, uint64_t grace_ns) VP_NO
  * memory), and responses stay valid.
  *
  * Threads: any but the pool thread. Blocks for the rest of the grace, or until what is in flight
- * has ended. In caller drive it receives that itself, and callbacks run in it.
+ * has ended; then until calls of other threads on this pool have returned, which the end of the
+ * pool makes them do. In caller drive it receives what is in flight itself, and callbacks run in
+ * it.
  * Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
  * Errors: ERR_NULL, ERR_FORKED, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED the second time.
  */

@@ -74,7 +74,9 @@ pub unsafe extern "C" fn vp_pool_shutdown(pool: *mut vp_pool, grace_ns: u64) -> 
 /// memory), and responses stay valid.
 ///
 /// Threads: any but the pool thread. Blocks for the rest of the grace, or until what is in flight
-/// has ended. In caller drive it receives that itself, and callbacks run in it.
+/// has ended; then until calls of other threads on this pool have returned, which the end of the
+/// pool makes them do. In caller drive it receives what is in flight itself, and callbacks run in
+/// it.
 /// Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
 /// Errors: ERR_NULL, ERR_FORKED, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED the second time.
 #[unsafe(no_mangle)]
