@@ -99,6 +99,11 @@
 #define VP_SUSPEND_CLOSE 1
 
 /**
+ * For `vp_config_set_exchange_time_ns`: the pool measures what its exchanges take.
+ */
+#define VP_EXCHANGE_TIME_MEASURED UINT64_MAX
+
+/**
  * Submit flag: when no slot is idle, wait in line (FIFO) until the request's deadline, instead of
  * being refused. The request is copied; the completion tells when it was sent.
  */
@@ -727,6 +732,11 @@ typedef struct vp_completion {
    * is on its way, or lost. `VP_BYTES_UNKNOWN` as for `bytes_acked`.
    */
   uint64_t bytes_unsent;
+  /**
+   * The request had a slot and sending began; 0 when it never had one. Until then it waited in
+   * the queue: since `submit_ns`, and if this is 0, until `done_ns`.
+   */
+  uint64_t start_ns;
 } vp_completion;
 
 /**
@@ -1671,6 +1681,24 @@ VP_API
 vp_status vp_config_set_event(struct vp_config *config,
                               vp_on_event function,
                               void *context)
+VP_NOEXCEPT;
+
+/**
+ * Sets how much time a request must have left to be sent. A request with less ends at once: with
+ * outcome TIMEOUT and wire state NOT_SENT, so it was not executed. Without this rule a pool that
+ * falls behind sends requests that the venue executes too late (docs/overload.md).
+ *
+ * `needed_ns` is 1 us to 1 day, or one of two special values. `VP_EXCHANGE_TIME_MEASURED`, the
+ * default: the pool learns the time from its own recent exchanges. 0: each request is sent until
+ * its deadline.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_exchange_time_ns(struct vp_config *config,
+                                         uint64_t needed_ns)
 VP_NOEXCEPT;
 
 /**

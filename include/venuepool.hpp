@@ -382,6 +382,12 @@ class CompletionFields {
     ResponseView response() const noexcept { return ResponseView(raw().response); }
 
     std::chrono::nanoseconds submit_time() const noexcept { return detail::time(raw().submit_ns); }
+    std::chrono::nanoseconds start_time() const noexcept { return detail::time(raw().start_ns); }
+    /// How long the request waited in the queue for a slot.
+    std::chrono::nanoseconds queue_wait() const noexcept {
+        return detail::time((raw().start_ns != 0 ? raw().start_ns : raw().done_ns) -
+                            raw().submit_ns);
+    }
     std::chrono::nanoseconds write_time() const noexcept { return detail::time(raw().write_ns); }
     std::chrono::nanoseconds first_byte_time() const noexcept {
         return detail::time(raw().first_byte_ns);
@@ -609,6 +615,13 @@ class Config {
     }
     Config& dials_per_second(std::uint32_t dials) noexcept {
         return remember("dials_per_second", vp_config_set_dials_per_second(raw_, dials));
+    }
+
+    // Overload.
+    /// 0 sends each request until its deadline. See vp_config_set_exchange_time_ns.
+    Config& exchange_time(std::chrono::nanoseconds needed) noexcept {
+        return remember("exchange_time",
+                        vp_config_set_exchange_time_ns(raw_, detail::ns(needed)));
     }
 
     // Pauses, and news.

@@ -6,6 +6,7 @@
 //! only the byte rules of HTTP and the `Origin` that it can make; certificates are stored unread.
 
 mod limits;
+mod overload;
 mod sizes;
 mod sockets;
 mod suspend;
@@ -27,6 +28,7 @@ use crate::error::Status;
 use crate::event::EventHook;
 use crate::http::response::Limits;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
+use crate::pool::exchange_time::Estimate;
 
 /// What a pool is opened with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub struct Config {
     sockets: Sockets,
     backoff: Backoff,
     dials_per_second: u32,
+    estimate: Estimate,
     upkeep: Upkeep,
     suspend_rules: Vec<SuspendRule>,
     event: Option<EventHook>,
@@ -80,8 +83,8 @@ pub struct Timeouts {
     pub tls_handshake_ns: u64,
     /// From submit to completion, for a request without a timeout of its own.
     pub request_ns: u64,
-    /// From submit to the moment at which the kernel has taken the whole request; 0 for no limit
-    /// but the request's.
+    /// From the moment at which a request has its slot to the one at which the kernel has taken all
+    /// of it; 0 for no limit but the request's.
     pub write_ns: u64,
     /// From then to the first byte of the response; 0 for no limit but the request's.
     pub first_byte_ns: u64,
@@ -140,6 +143,7 @@ impl Default for Config {
             sockets: Sockets::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,
+            estimate: Estimate::Measured,
             upkeep: Upkeep::default(),
             suspend_rules: Vec::new(),
             event: None,

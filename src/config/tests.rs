@@ -290,6 +290,21 @@ fn upkeep_has_bounds() {
 }
 
 #[test]
+fn the_time_that_an_exchange_needs_is_measured_fixed_or_none() {
+    let mut config = Config::default();
+    assert_eq!(config.estimate(), Estimate::Measured);
+    for ns in [0, 1_000, 86_400 * S] {
+        config.set_exchange_time_ns(ns).unwrap();
+        assert_eq!(config.estimate(), Estimate::Fixed(ns));
+    }
+    for ns in [1, 999, 86_400 * S + 1, u64::MAX - 1] {
+        assert_refuses(&mut config, Status::ERR_ARGUMENT, |c| c.set_exchange_time_ns(ns));
+    }
+    config.set_exchange_time_ns(u64::MAX).unwrap();
+    assert_eq!(config.estimate(), Estimate::Measured);
+}
+
+#[test]
 fn a_heartbeat_is_a_request_of_its_own() {
     let mut config = Config::default();
     config.set_url(b"https://h/base").unwrap();

@@ -42,7 +42,13 @@ impl Pool {
         self.judge_pause(&ended.completion);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
-        let grant = self.roster().finished(slot.index);
+        let grant = {
+            let mut roster = self.roster();
+            if let Some(spent) = turn.spent {
+                roster.took(spent, turn.now_ns);
+            }
+            roster.finished(slot.index)
+        };
         self.deliver(ended);
         self.carry_out(grant);
     }

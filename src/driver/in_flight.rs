@@ -10,6 +10,7 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange, Progress, Reuse};
 use crate::http::response::Limits;
 use crate::net::connection::{Connection, Fault, Received};
+use crate::pool::exchange_time::{Due, Spent};
 use crate::recycle::Recycled;
 use crate::sync::Shared;
 
@@ -95,8 +96,9 @@ impl InFlight {
         response: Shared<Recycled>,
         fault: Option<Fault>,
         connection: &Connection,
+        start_ns: u64,
     ) -> Self {
-        let mut times = Times { submit_ns: promise.submit_ns, ..Times::default() };
+        let mut times = Times { submit_ns: promise.submit_ns, start_ns, ..Times::default() };
         if fault.is_none() && !connection.has_unsent() {
             times.write_ns = now_ns();
         }
@@ -115,11 +117,28 @@ impl InFlight {
         self.times.first_byte_ns.saturating_sub(self.times.write_ns)
     }
 
+    /// When it was sent, if no byte of an answer has come.
+    pub(super) fn unheard_since_ns(&self) -> Option<u64> {
+        (self.times.first_byte_ns == 0).then_some(self.times.start_ns)
+    }
+
+    /// How it has used its time, if it ended by its answer, or as an engine's by its deadline.
+    pub(super) fn spent(&self, stop: &Stop, now: u64) -> Option<Spent> {
+        let since_ns = now.saturating_sub(self.times.start_ns);
+        match stop {
+            Stop::Answered(_) if self.promise.recipient.is_heartbeat() => Some(Spent::Heartbeat),
+            _ if self.promise.recipient.is_heartbeat() => None,
+            Stop::Answered(_) => Some(Spent::Answered(since_ns)),
+            Stop::Failed(Outcome::Timeout, _) => Some(Spent::RanOut(since_ns)),
+            Stop::Failed(..) => None,
+        }
+    }
+
     /// When the exchange ends if nothing more happens: its own deadline, or before that the limit
     /// of the step that it is in.
     pub(super) fn deadline_ns(&self, policy: &Policy) -> u64 {
         let step = match (self.is_sent(), self.times.first_byte_ns) {
-            (false, _) => self.times.submit_ns.saturating_add(policy.write_timeout_ns),
+            (false, _) => self.times.start_ns.saturating_add(policy.write_timeout_ns),
             (true, 0) => self.times.write_ns.saturating_add(policy.first_byte_timeout_ns),
             (true, _) => NEVER,
         };
@@ -318,6 +337,11 @@ impl Drop for Lingering {
 }
 
 impl Promise {
+    /// When it was submitted, and when its answer must be there.
+    pub fn due(&self) -> Due {
+        Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns }
+    }
+
     /// Ends a request that never reached a connection.
     pub fn unsent(self, outcome: Outcome) -> Ended {
         let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };

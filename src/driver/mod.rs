@@ -147,7 +147,7 @@ impl Pool {
             dialer: dialer(config, url)?,
             flights: Flights::new(slots),
             slots: (0..slots).map(|index| Slot::new(index, backoff)).collect(),
-            roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity)),
+            roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity, config.estimate())),
             dial_limit: Mutex::new(DialLimit::new(
                 slots,
                 config.dials_per_second(),

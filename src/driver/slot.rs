@@ -19,6 +19,7 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::net::connection::Connection;
 use crate::pool::backoff::{Backoff, Bounds};
+use crate::pool::exchange_time::Spent;
 use crate::pool::tenure::{Loss, Proof, Tenure};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
 use crate::recycle::{Recycled, Shelf};
@@ -35,8 +36,8 @@ pub struct Started {
 pub struct NotStarted {
     /// The promise, still owed.
     pub promise: Promise,
-    /// The connection that is gone.
-    pub epoch: u32,
+    /// The epoch of the connection, if it is gone; `None` when the deadline has passed.
+    pub lost: Option<u32>,
 }
 
 /// What one turn of [`Slot::drive`] came to.
@@ -54,6 +55,10 @@ pub struct Turn {
     pub wants_write: bool,
     /// When the connection needs upkeep, if the exchange has changed that; [`NEVER`] if not.
     pub upkeep_ns: u64,
+    /// How the exchange that ended has used its time, if that says something about the next one.
+    pub spent: Option<Spent>,
+    /// When the turn was made.
+    pub now_ns: u64,
 }
 
 impl Turn {
@@ -66,6 +71,8 @@ impl Turn {
             epoch,
             wants_write: false,
             upkeep_ns: NEVER,
+            spent: None,
+            now_ns: 0,
         }
     }
 }
@@ -200,17 +207,22 @@ impl Slot {
         policy: &Policy,
     ) -> Result<Started, NotStarted> {
         let mut line = self.lock();
-        let epoch = line.tenure.epoch();
-        if let Err(reason) = line.ready(promise.submit_ns, policy) {
+        // Read here and not at submit: the request may have waited, or its thread may have.
+        let now = now_ns();
+        if promise.deadline_ns <= now {
+            return Err(NotStarted { promise, lost: None });
+        }
+        let lost = Some(line.tenure.epoch());
+        if let Err(reason) = line.ready(now, policy) {
             if let Some(reason) = reason {
                 line.tenure.doom(reason);
                 self.news.notify_one();
             }
-            return Err(NotStarted { promise, epoch });
+            return Err(NotStarted { promise, lost });
         }
         let line = &mut *line;
         let Some(connection) = &mut line.connection else {
-            return Err(NotStarted { promise, epoch });
+            return Err(NotStarted { promise, lost });
         };
         let fault = connection.start(request.bytes).err();
         if let Some(fault) = &fault
@@ -218,10 +230,10 @@ impl Slot {
         {
             line.tenure.doom(fault.close_reason(true));
             self.news.notify_one();
-            return Err(NotStarted { promise, epoch });
+            return Err(NotStarted { promise, lost });
         }
         let response = line.fresh.take().expect("install and every turn leave a fresh response");
-        let in_flight = InFlight::new(promise, request, response, fault, connection);
+        let in_flight = InFlight::new(promise, request, response, fault, connection, now);
         let needs_turn = !in_flight.is_sent();
         // The task that sends heartbeats watches over them itself.
         if !in_flight.promise.recipient.is_heartbeat() {
@@ -252,7 +264,7 @@ impl Slot {
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
         let line = &mut *line;
-        let mut turn = Turn::idle(line.tenure.epoch());
+        let mut turn = Turn { now_ns: now, ..Turn::idle(line.tenure.epoch()) };
         let Some(connection) = &mut line.connection else { return turn };
         let is_open = setting.grace_ns == NEVER;
         let reason = if let Some(in_flight) = &mut line.in_flight {
@@ -440,6 +452,10 @@ impl Line {
         let reason = stop.close_reason(connection);
         self.fresh = Some(setting.shelf.take());
         self.tenure.used(now);
+        turn.spent = in_flight.spent(stop, now);
+        if let Some(since_ns) = in_flight.unheard_since_ns() {
+            self.tenure.unheard(since_ns);
+        }
         if setting.policy.linger_ns != 0 && in_flight.may_linger(connection, stop) {
             let connection = self.connection.take()?;
             let (ended, lingering) = in_flight.linger(index, connection, stop, now);

@@ -14,7 +14,7 @@ use super::{NEVER, Pool};
 use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
-use crate::pool::roster::{Grant, Lease, LeaseError, Roster, Waiting, Wanted};
+use crate::pool::roster::{Checkout, Grant, Lease, LeaseError, Roster, Waiting, Wanted};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -273,24 +273,49 @@ impl Pool {
     }
 
     /// Starts the request on the hottest slot that takes it. A slot that turns out dead before a
-    /// byte was sent costs nothing but a look at the next one.
+    /// byte was sent costs nothing but a look at the next one. A request that cannot be answered in
+    /// time is not sent: its completion says so.
     fn send_now(&self, mut promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Promise> {
+        let mut now = promise.submit_ns;
         loop {
-            let slot = self.roster().checkout();
-            let Some(slot) = slot else { return Err(promise) };
-            match self.start(slot, promise, outgoing) {
-                Ok(()) => return Ok(()),
-                Err(not_started) => {
-                    promise = not_started.promise;
-                    let grant = {
-                        let mut roster = self.roster();
-                        roster.went_down(slot, not_started.epoch);
-                        roster.finished(slot)
-                    };
-                    self.carry_out(grant);
+            let slot = {
+                let mut roster = self.roster();
+                match roster.checkout(&promise.due(), now) {
+                    Checkout::Slot(slot) => slot,
+                    Checkout::NoneIdle => return Err(promise),
+                    Checkout::TooLate => {
+                        self.leave(promise.unsent(Outcome::Timeout));
+                        return Ok(());
+                    }
                 }
-            }
+            };
+            let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
+            let Some(again) = self.take_back(slot, not_started) else { return Ok(()) };
+            promise = again;
+            now = now_ns();
         }
+    }
+
+    /// Takes back a slot on which a request could not begin. Answers its promise if the request is
+    /// still to be sent, or to be refused; a request that has come to its deadline is completed.
+    fn take_back(&self, slot: u32, not_started: NotStarted) -> Option<Promise> {
+        let NotStarted { promise, lost } = not_started;
+        let mut roster = self.roster();
+        if let Some(epoch) = lost {
+            roster.went_down(slot, epoch);
+        }
+        // Of a leased slot a grant only if another thread has given the lease back meanwhile.
+        let grant = roster.finished(slot);
+        let again = if lost.is_some() || roster.is_closed() {
+            Some(promise)
+        } else {
+            // Told before the lock is gone: the end of the pool comes afterwards.
+            self.leave(promise.unsent(Outcome::Timeout));
+            None
+        };
+        drop(roster);
+        self.carry_out(grant);
+        again
     }
 
     fn send_leased(
@@ -304,27 +329,32 @@ impl Pool {
             if roster.is_closed() {
                 return Err(Status::ERR_CLOSED);
             }
-            roster.begin(lease).map_err(|error| match error {
+            let slot = roster.begin(lease).map_err(|error| match error {
                 LeaseError::Stale => Status::ERR_STALE_LEASE,
                 LeaseError::Busy => Status::ERR_SLOT_BUSY,
                 LeaseError::Down => Status::ERR_SLOT_DOWN,
-            })?
+            })?;
+            if roster.is_too_late(&promise.due(), promise.submit_ns) {
+                self.leave(promise.unsent(Outcome::Timeout));
+                // Nobody else could have had the slot since `begin`, so nothing is granted.
+                let grant = roster.finished(slot);
+                debug_assert!(grant.is_none(), "the lease holds");
+                return Ok(());
+            }
+            slot
         };
         let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-        let grant = {
-            let mut roster = self.roster();
-            roster.went_down(slot, not_started.epoch);
-            // A grant only if another thread has given the lease back meanwhile.
-            roster.finished(slot)
-        };
-        self.carry_out(grant);
-        Err(Status::ERR_SLOT_DOWN)
+        match self.take_back(slot, not_started) {
+            Some(_) => Err(Status::ERR_SLOT_DOWN),
+            None => Ok(()),
+        }
     }
 
     /// Copies the request into the waiting line, unless a slot came free meanwhile.
     fn join_line(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
         let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
         let (ticket, deadline_ns) = (promise.id, promise.deadline_ns.min(longest_ns));
+        let due = promise.due();
         let Outgoing { bytes, is_head, closes } = outgoing;
         let mut queued = Queued { promise, bytes: bytes.to_vec(), is_head, closes };
         let mut roster = self.roster();
@@ -335,19 +365,24 @@ impl Pool {
             if self.suspension.is_on(now_ns()) {
                 return Err(Status::ERR_SUSPENDED);
             }
-            let Some(slot) = roster.checkout() else { break };
+            let slot = match roster.checkout(&due, now_ns()) {
+                Checkout::Slot(slot) => slot,
+                Checkout::NoneIdle => break,
+                Checkout::TooLate => {
+                    self.leave(queued.promise.unsent(Outcome::Timeout));
+                    return Ok(());
+                }
+            };
             drop(roster);
-            let Err((again, epoch)) = self.start_queued(slot, queued) else { return Ok(()) };
-            queued = again;
-            roster = self.roster();
-            roster.went_down(slot, epoch);
-            let grant = roster.finished(slot);
-            drop(roster);
-            self.carry_out(grant);
+            let Queued { promise, bytes, .. } = queued;
+            let outgoing = Outgoing { bytes: &bytes, is_head, closes };
+            let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
+            let Some(promise) = self.take_back(slot, not_started) else { return Ok(()) };
+            queued = Queued { promise, bytes, is_head, closes };
             roster = self.roster();
         }
         let waiter = Waiter::Request(Box::new(queued));
-        let place = roster.wait(ticket, Wanted::Exchange, deadline_ns, waiter);
+        let place = roster.wait(ticket, Wanted::Exchange(due), deadline_ns, waiter);
         place.map_err(|_| Status::ERR_WAITING_FULL)?;
         drop(roster);
         self.alarm.note(deadline_ns);
@@ -358,27 +393,30 @@ impl Pool {
     pub(super) fn give_slot(&self, grant: Grant<Waiter>) -> Option<Grant<Waiter>> {
         let Grant { slot, lease, waiter } = grant;
         let Waiting { ticket, wanted, deadline_ns, who } = waiter;
-        let queued = match (who, lease) {
-            (Waiter::Lease(parking), Some(lease)) => {
+        let (queued, due) = match (who, lease, wanted) {
+            (Waiter::Lease(parking), Some(lease), _) => {
                 self.wake(&parking, Parked::Given(lease));
                 return None;
             }
-            (Waiter::Request(queued), None) => queued,
-            (who, _) => {
+            (Waiter::Request(queued), None, Wanted::Exchange(due)) => (queued, due),
+            (who, ..) => {
                 debug_assert!(false, "the roster grants what was wanted");
                 let why = (Outcome::Internal, Status::ERR_INTERNAL);
                 self.dismiss(who, why, |ended| self.deliver(ended));
                 return None;
             }
         };
-        // Whoever ends the waiting may be late, but no order is sent behind its deadline.
-        if deadline_ns <= now_ns() {
-            let why = (Outcome::Timeout, Status::ERR_TIMEOUT);
-            return self.decline(self.roster(), slot, ticket, Waiter::Request(queued), why);
+        let too_late = (Outcome::Timeout, Status::ERR_TIMEOUT);
+        let roster = self.roster();
+        let now = now_ns();
+        // Whoever ends the waiting may be late, but no order is sent that cannot be answered.
+        if deadline_ns <= now || roster.is_too_late(&due, now) {
+            return self.decline(roster, slot, ticket, Waiter::Request(queued), too_late);
         }
+        drop(roster);
         let started = self.start_queued(slot, *queued);
         let mut roster = self.roster();
-        let Err((queued, epoch)) = started else {
+        let Err((queued, lost)) = started else {
             let recalled = roster.carried_out(ticket);
             drop(roster);
             let slot = &self.slots[slot as usize];
@@ -388,6 +426,7 @@ impl Pool {
             return None;
         };
         let who = Waiter::Request(Box::new(queued));
+        let Some(epoch) = lost else { return self.decline(roster, slot, ticket, who, too_late) };
         roster.went_down(slot, epoch);
         // A pause that began meanwhile has emptied the line; looked at under the roster's lock.
         if self.suspension.is_on(now_ns()) {
@@ -448,13 +487,14 @@ impl Pool {
         }
     }
 
-    /// Starts a request from the waiting line; gives it back when the slot turned out dead.
-    fn start_queued(&self, slot: u32, queued: Queued) -> Result<(), (Queued, u32)> {
+    /// Starts a request from the waiting line. Gives it back when it could not begin, with the
+    /// epoch of the connection if that is gone.
+    fn start_queued(&self, slot: u32, queued: Queued) -> Result<(), (Queued, Option<u32>)> {
         let Queued { promise, bytes, is_head, closes } = queued;
         let outgoing = Outgoing { bytes: &bytes, is_head, closes };
         let started = self.start(slot, promise, outgoing);
-        started.map_err(|NotStarted { promise, epoch }| {
-            (Queued { promise, bytes, is_head, closes }, epoch)
+        started.map_err(|NotStarted { promise, lost }| {
+            (Queued { promise, bytes, is_head, closes }, lost)
         })
     }
 

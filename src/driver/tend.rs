@@ -249,7 +249,8 @@ impl Pool {
     /// A connection was given up; what it did says whether to hurry with the next.
     pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss) {
         self.stats.closed(loss.reason);
-        slot.backoff().lost(loss);
+        let answered_ns = self.roster().answered_ns();
+        slot.backoff().lost(loss, answered_ns);
         if !loss.replaced {
             // Who gave it up may not have come to saying so, and what is told must be so. Said
             // twice it does no harm.

@@ -94,7 +94,9 @@ impl Pool {
             Err(not_started) => {
                 let grant = {
                     let mut roster = self.roster();
-                    roster.went_down(slot.index, not_started.epoch);
+                    if let Some(epoch) = not_started.lost {
+                        roster.went_down(slot.index, epoch);
+                    }
                     roster.finished(slot.index)
                 };
                 self.carry_out(grant);

@@ -20,6 +20,8 @@ pub mod config;
 
 pub mod upkeep;
 
+pub mod overload;
+
 pub mod pool;
 
 pub mod request;

@@ -94,6 +94,9 @@ pub struct vp_completion {
     /// Of these, the bytes that never left this machine, and after a failure never will. The rest
     /// is on its way, or lost. `VP_BYTES_UNKNOWN` as for `bytes_acked`.
     pub bytes_unsent: u64,
+    /// The request had a slot and sending began; 0 when it never had one. Until then it waited in
+    /// the queue: since `submit_ns`, and if this is 0, until `done_ns`.
+    pub start_ns: u64,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -299,6 +302,7 @@ impl vp_completion {
             bytes_sent: completion.bytes_sent,
             bytes_acked: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_acked),
             bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
+            start_ns: completion.times.start_ns,
         }
     }
 }
@@ -339,7 +343,7 @@ unsafe impl Versioned for vp_stats {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 2 * 8);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 3 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 8);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);

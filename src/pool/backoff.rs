@@ -94,14 +94,15 @@ impl Backoff {
         }
     }
 
-    /// The connection is gone; what it did says whether to hurry with the next.
-    pub fn lost(&mut self, loss: &Loss) {
+    /// The connection is gone; what it did says whether to hurry with the next. `answered_ns`: when
+    /// the venue answered last, on any connection of the pool.
+    pub fn lost(&mut self, loss: &Loss, answered_ns: u64) {
         if !loss.replaced {
             self.tries = self.held;
         }
         self.lived(loss.lifetime_ns);
         // What this side ended by itself says nothing against the venue.
-        if loss.answered || loss.reason.is_ours() {
+        if loss.answered || loss.is_ours(answered_ns) {
             self.proven();
         }
         if !loss.replaced && self.begun {
@@ -157,7 +158,8 @@ mod tests {
     }
 
     fn loss(answered: bool, replaced: bool) -> Loss {
-        Loss { reason: CloseReason::IdleReset, lifetime_ns: MS, answered, replaced }
+        let reason = CloseReason::IdleReset;
+        Loss { reason, lifetime_ns: MS, answered, replaced, unheard_since_ns: 0 }
     }
 
     /// A slot with a connection that took so many dials, and so many dials for its replacement
@@ -187,15 +189,28 @@ mod tests {
         for failed in [0, 1, 20] {
             let mut backoff = replacing(1, failed);
             assert!(!backoff.has_begun());
-            backoff.lost(&loss(true, false));
+            backoff.lost(&loss(true, false), 0);
             assert_eq!(ceilings(backoff), [0, 100, 200], "it was of use");
             let mut backoff = replacing(1, failed);
-            backoff.lost(&Loss { reason: CloseReason::IdleLimit, ..loss(false, false) });
+            backoff.lost(&Loss { reason: CloseReason::IdleLimit, ..loss(false, false) }, 0);
             assert_eq!(ceilings(backoff), [0, 100, 200], "we have ended it");
             let mut backoff = replacing(1, failed);
-            backoff.lost(&loss(false, false));
+            backoff.lost(&loss(false, false), 0);
             assert_eq!(ceilings(backoff), [100, 200, 400], "it was a try");
         }
+    }
+
+    #[test]
+    fn our_own_deadline_is_no_evidence_against_a_venue_that_is_heard() {
+        let after = |unheard_since_ns, answered_ns| {
+            let mut backoff = replacing(4, 0);
+            let timeout = Loss { reason: CloseReason::Timeout, ..loss(false, false) };
+            backoff.lost(&Loss { unheard_since_ns, ..timeout }, answered_ns);
+            backoff.next_delay(u64::MAX) / MS
+        };
+        assert_eq!(after(50, 49), 800, "nothing was heard while it waited");
+        assert_eq!(after(50, 50), 0, "another connection brought an answer");
+        assert_eq!(after(0, 0), 0, "its own answer had begun");
     }
 
     #[test]
@@ -220,7 +235,7 @@ mod tests {
         let mut backoff = replacing(1, 20);
         backoff.begins();
         assert!(backoff.has_begun());
-        backoff.lost(&loss(true, false));
+        backoff.lost(&loss(true, false), 0);
         assert_eq!(ceilings(backoff), [100, 200, 400]);
     }
 
@@ -228,9 +243,9 @@ mod tests {
     fn a_replacement_that_takes_over_has_counted_its_failed_dials() {
         let mut backoff = replacing(1, 2);
         backoff.begins();
-        backoff.lost(&loss(false, true));
+        backoff.lost(&loss(false, true), 0);
         backoff.came_up();
-        backoff.lost(&loss(false, false));
+        backoff.lost(&loss(false, false), 0);
         assert_eq!(ceilings(backoff), [800, 1600]);
     }
 
@@ -247,7 +262,7 @@ mod tests {
                 backoff.begins();
             }
             backoff.next_delay(u64::MAX);
-            backoff.lost(&loss(false, false));
+            backoff.lost(&loss(false, false), 0);
             delay
         });
         assert_eq!(delays, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);

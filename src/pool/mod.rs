@@ -1,11 +1,12 @@
-//! The pool's policy, pure: who gets which slot, when to dial again and how often, what
-//! a live connection needs.
+//! The pool's policy, pure: who gets which slot, which request can still be answered in time, when
+//! to dial again and how often, what a live connection needs.
 //!
 //! Nothing here knows a clock, a socket, a thread or tokio. Times are nanoseconds given by the
 //! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
 
 pub mod backoff;
 pub mod dial_limit;
+pub mod exchange_time;
 pub mod pause;
 pub mod roster;
 pub mod tenure;

@@ -11,13 +11,18 @@
 //! - A slot is in the idle stack if and only if it is up, has no exchange and no lease.
 //! - Nobody waits while a slot is idle: whoever frees a slot gets the [`Grant`] for the first
 //!   waiter and must carry it out.
-//! - Check-out is LIFO (the hottest connection first), waiting is FIFO.
+//! - Check-out is LIFO (the hottest connection first), waiting is FIFO: by ticket, and tickets are
+//!   numbered in the order of the calls.
+//! - Whether a request can still be answered in time is judged here ([`ExchangeTime`]), because
+//!   every exchange begins and ends here.
 //! - News of a connection carry its epoch, so that late news of an old one do no harm; of one
 //!   connection, its end is the last news.
 //!
 //! The roster knows neither connections nor requests: a waiter is any value `W`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::exchange_time::{Due, Estimate, ExchangeTime, Spent};
 
 /// The place of a slot in the pool, from 0.
 pub type SlotIndex = u32;
@@ -35,9 +40,20 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// A slot to send one request on.
-    Exchange,
+    Exchange(Due),
     /// A slot of its own.
     Lease,
+}
+
+/// What a request gets that asks for an idle slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checkout {
+    /// This slot, marked as at work.
+    Slot(SlotIndex),
+    /// No slot is idle.
+    NoneIdle,
+    /// A slot is idle, but the request cannot be answered in time any more.
+    TooLate,
 }
 
 /// A slot that became free, and the waiter who gets it.
@@ -54,7 +70,7 @@ pub struct Grant<W> {
 /// One place in the waiting line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Waiting<W> {
-    /// The waiter's own number, never used twice in one pool, for [`Roster::withdraw`].
+    /// The waiter's own number, never used twice in one pool. A smaller one is served first.
     pub ticket: u64,
     /// What is waited for.
     pub wanted: Wanted,
@@ -110,33 +126,43 @@ struct Granted {
 pub struct Roster<W> {
     places: Vec<Place>,
     idle: Vec<SlotIndex>,
-    waiting: VecDeque<Waiting<W>>,
+    /// By ticket, which is the order in which they are served.
+    waiting: BTreeMap<u64, Waiting<W>>,
+    /// Deadline and ticket of everybody in `waiting`.
+    deadlines: BTreeSet<(u64, u64)>,
     waiting_capacity: usize,
     /// Requests that left the line with a grant and are not started yet.
     granted: Vec<Granted>,
+    exchange_time: ExchangeTime,
     leases: u64,
     closed: bool,
 }
 
 impl<W> Roster<W> {
-    /// All `slots` are down, nobody waits. All memory is taken here.
-    pub fn new(slots: u32, waiting_capacity: usize) -> Self {
+    /// All `slots` are down, nobody waits.
+    pub fn new(slots: u32, waiting_capacity: usize, estimate: Estimate) -> Self {
         Self {
             places: (0..slots).map(|_| Place::default()).collect(),
             idle: Vec::with_capacity(slots as usize),
-            waiting: VecDeque::with_capacity(waiting_capacity),
+            waiting: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
             waiting_capacity,
             granted: Vec::with_capacity(slots as usize),
+            exchange_time: ExchangeTime::new(estimate),
             leases: 0,
             closed: false,
         }
     }
 
     /// Takes the hottest idle slot for one exchange; [`Roster::finished`] ends it.
-    pub fn checkout(&mut self) -> Option<SlotIndex> {
-        let slot = self.idle.pop()?;
+    pub fn checkout(&mut self, due: &Due, now_ns: u64) -> Checkout {
+        let Some(slot) = self.idle.last().copied() else { return Checkout::NoneIdle };
+        if self.is_too_late(due, now_ns) {
+            return Checkout::TooLate;
+        }
+        self.idle.pop();
         self.place(slot).at_work = true;
-        Some(slot)
+        Checkout::Slot(slot)
     }
 
     /// Takes that very slot for one exchange, if it is idle; [`Roster::finished`] ends it.
@@ -178,6 +204,21 @@ impl<W> Roster<W> {
         self.rejoin(slot)
     }
 
+    /// An exchange that ended at that moment has used its time so.
+    pub fn took(&mut self, spent: Spent, now_ns: u64) {
+        self.exchange_time.ended(spent, now_ns);
+    }
+
+    /// Whether a request cannot be answered in time, if it is sent now.
+    pub fn is_too_late(&self, due: &Due, now_ns: u64) -> bool {
+        self.exchange_time.is_too_late(due, now_ns)
+    }
+
+    /// When the venue answered last, on any slot; 0 before the first answer.
+    pub fn answered_ns(&self) -> u64 {
+        self.exchange_time.answered_ns()
+    }
+
     /// A slot has a live connection, the `epoch`th of its own, counted from 1. A slot that was up
     /// keeps its place: its connection was replaced by a newer one.
     pub fn came_up(&mut self, slot: SlotIndex, epoch: u32) -> Option<Grant<W>> {
@@ -208,7 +249,7 @@ impl<W> Roster<W> {
         if self.waiting.len() >= self.waiting_capacity {
             return Err(who);
         }
-        self.waiting.push_back(Waiting { ticket, wanted, deadline_ns, who });
+        self.join(Waiting { ticket, wanted, deadline_ns, who });
         Ok(())
     }
 
@@ -235,36 +276,34 @@ impl<W> Roster<W> {
         })
     }
 
-    /// Puts a request back to the head of the line: its grant turned out to be of no use.
-    /// An idle slot goes to it at once. One that was recalled is given back instead.
+    /// Puts a request back into the line: its grant turned out to be of no use. Its ticket is older
+    /// than all others there. An idle slot goes to it at once. One that was recalled is given back
+    /// instead.
     pub fn wait_again(&mut self, waiting: Waiting<W>) -> Result<Option<Grant<W>>, W> {
         if self.carried_out(waiting.ticket) {
             return Err(waiting.who);
         }
-        self.waiting.push_front(waiting);
+        self.join(waiting);
         let slot = self.idle.pop();
         Ok(slot.and_then(|slot| self.rejoin(slot)))
     }
 
     /// Leaves the waiting line. `None` means that the grant is already under way.
     pub fn withdraw(&mut self, ticket: u64) -> Option<W> {
-        self.withdraw_first(|waiting| waiting.ticket == ticket)
-    }
-
-    /// Takes the first waiter that fits out of the line.
-    fn withdraw_first(&mut self, fits: impl FnMut(&Waiting<W>) -> bool) -> Option<W> {
-        let index = self.waiting.iter().position(fits)?;
-        self.waiting.remove(index).map(|waiting| waiting.who)
+        let waiting = self.waiting.remove(&ticket)?;
+        self.deadlines.remove(&(waiting.deadline_ns, ticket));
+        Some(waiting.who)
     }
 
     /// Takes one waiter whose deadline has passed out of the line.
     pub fn expire(&mut self, now_ns: u64) -> Option<W> {
-        self.withdraw_first(|waiting| waiting.deadline_ns <= now_ns)
+        let &(_, ticket) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now_ns)?;
+        self.withdraw(ticket)
     }
 
     /// The earliest deadline in the waiting line, in nanoseconds.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.waiting.iter().map(|waiting| waiting.deadline_ns).min()
+        self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// No slot is given out from now on, also not to who waits already.
@@ -273,9 +312,10 @@ impl<W> Roster<W> {
         self.idle.clear();
     }
 
-    /// Takes everybody out of the waiting line.
-    pub fn take_waiting(&mut self) -> VecDeque<Waiting<W>> {
-        std::mem::take(&mut self.waiting)
+    /// Takes everybody out of the waiting line, in the order in which they would be served.
+    pub fn take_waiting(&mut self) -> impl Iterator<Item = Waiting<W>> + use<W> {
+        self.deadlines.clear();
+        std::mem::take(&mut self.waiting).into_values()
     }
 
     /// Whether [`Roster::close`] was called.
@@ -308,13 +348,14 @@ impl<W> Roster<W> {
         if closed || !place.up || place.at_work || place.lease.is_some() {
             return None;
         }
-        let Some(waiter) = self.waiting.pop_front() else {
+        let Some((ticket, waiter)) = self.waiting.pop_first() else {
             debug_assert!(!self.idle.contains(&slot));
             self.idle.push(slot);
             return None;
         };
+        self.deadlines.remove(&(waiter.deadline_ns, ticket));
         let lease = match waiter.wanted {
-            Wanted::Exchange => {
+            Wanted::Exchange(_) => {
                 self.place(slot).at_work = true;
                 self.granted.push(Granted { ticket: waiter.ticket, recalled: false });
                 None
@@ -322,6 +363,11 @@ impl<W> Roster<W> {
             Wanted::Lease => Some(self.grant_lease(slot)),
         };
         Some(Grant { slot, lease, waiter })
+    }
+
+    fn join(&mut self, waiting: Waiting<W>) {
+        self.deadlines.insert((waiting.deadline_ns, waiting.ticket));
+        self.waiting.insert(waiting.ticket, waiting);
     }
 
     fn grant_lease(&mut self, slot: SlotIndex) -> Lease {

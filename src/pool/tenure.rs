@@ -27,6 +27,18 @@ pub struct Loss {
     pub answered: bool,
     /// Its replacement took over.
     pub replaced: bool,
+    /// When its last exchange was sent, if not one byte of an answer to it came; 0 otherwise.
+    pub unheard_since_ns: u64,
+}
+
+impl Loss {
+    /// Whether this side ended the connection for a reason that says nothing against the venue.
+    /// `answered_ns`: when the venue answered last, on any connection. A deadline of ours is no
+    /// evidence against a venue that has been heard from since the request was sent.
+    pub fn is_ours(&self, answered_ns: u64) -> bool {
+        let was_heard = self.unheard_since_ns <= answered_ns;
+        self.reason.is_ours() || self.reason == CloseReason::Timeout && was_heard
+    }
 }
 
 /// What a connection has proven so far.
@@ -58,6 +70,8 @@ pub struct Tenure {
     looked_ns: u64,
     /// Something may have come in that the exchange will not read: look when it is over.
     look_again: bool,
+    /// As in [`Loss`].
+    unheard_since_ns: u64,
 }
 
 impl Tenure {
@@ -163,6 +177,11 @@ impl Tenure {
         self.upkeep.used(now_ns);
     }
 
+    /// Its exchange has ended, and since it was sent at that moment not one byte has come.
+    pub fn unheard(&mut self, since_ns: u64) {
+        self.unheard_since_ns = since_ns;
+    }
+
     /// It brought a response, which may announce limits.
     pub fn answered(&mut self, announced: impl FnOnce() -> Announced) {
         // A server that announces limits does so from its first answer on.
@@ -194,7 +213,8 @@ impl Tenure {
     /// It is given up.
     pub fn loss(&self, reason: CloseReason, now_ns: u64, replaced: bool) -> Loss {
         let Proof { answered, lifetime_ns } = self.proof(now_ns);
-        Loss { reason, lifetime_ns, answered, replaced }
+        let unheard_since_ns = self.unheard_since_ns;
+        Loss { reason, lifetime_ns, answered, replaced, unheard_since_ns }
     }
 }
 

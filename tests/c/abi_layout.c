@@ -87,7 +87,7 @@ int main(void) {
     FIELD(vp_stats, late, 352, 8);
     FIELD(vp_stats, stale_answers, 360, 8);
 
-    SIZE(vp_completion, 104);
+    SIZE(vp_completion, 112);
     FIELD(vp_completion, struct_size, 0, 8);
     FIELD(vp_completion, id, 8, 8);
     FIELD(vp_completion, user_data, 16, 8);
@@ -103,6 +103,7 @@ int main(void) {
     FIELD(vp_completion, bytes_sent, 80, 8);
     FIELD(vp_completion, bytes_acked, 88, 8);
     FIELD(vp_completion, bytes_unsent, 96, 8);
+    FIELD(vp_completion, start_ns, 104, 8);
 
     SIZE(vp_lease, 16);
     FIELD(vp_lease, generation, 0, 8);

@@ -68,6 +68,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_addresses(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_backoff(NULL, 1000, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_dials_per_second(NULL, 5), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_exchange_time_ns(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_ca_pem(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_client_cert_pem(NULL, url, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(NULL, url), VP_ERR_NULL);
@@ -125,6 +126,7 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_backoff(config, 0, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_backoff(config, 2000, 1000), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_dials_per_second(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_exchange_time_ns(config, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_ca_pem(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_client_cert_pem(config, BROKEN, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(config, BROKEN), VP_ERR_NULL);

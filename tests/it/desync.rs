@@ -6,10 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Peer, Script, Transport};
+use venuepool::config::Drive;
+use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, WireState};
 
-use crate::rig::{body, get, request, script_pool, status, switch, until, until_idle};
+use crate::rig::{
+    PATIENCE, body, config, get, request, script_pool, status, switch, until, until_idle,
+};
 
 fn answer(text: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())
@@ -138,9 +142,9 @@ fn an_idle_close_costs_no_request() {
             None => Script::serve(handler).unwrap(),
             Some(tls) => Script::serve_tls(tls, &certificates, handler).unwrap(),
         };
-        let mut config = crate::rig::config(&server.url(), 1);
+        let mut config = config(&server.url(), 1);
         config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
-        let pool = venuepool::driver::Pool::open(&config).unwrap();
+        let pool = Pool::open(&config).unwrap();
         throw.send(()).unwrap();
         until(|| (server.connections() == 2).then_some(()));
         let done = get(&pool, "/order");
@@ -191,4 +195,65 @@ fn a_response_that_says_close_ends_the_connection() {
     }
     until(|| (pool.stats().closed[CloseReason::ResponseClose as usize].get() == 2).then_some(()));
     pool.close().unwrap();
+}
+
+#[test]
+fn stray_bytes_that_came_while_a_request_waited_in_line_do_not_answer_it() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let (stray, wanted) = switch();
+        let (written, is_written) = mpsc::channel();
+        let written = Mutex::new(written);
+        let handler = move |peer: &mut Peer, connection| {
+            if connection > 0 {
+                return echo_targets(peer);
+            }
+            if let Ok(Some(request)) = peer.read_request() {
+                peer.write(answer(&request.target).as_bytes()).unwrap();
+                let _ = wanted.lock().unwrap().recv();
+                peer.write(answer("the answer of nobody").as_bytes()).unwrap();
+                written.lock().unwrap().send(()).unwrap();
+                let _ = peer.wait_eof();
+            }
+        };
+        let server = Script::serve(handler).unwrap();
+        let mut config = config(&server.url(), 1);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        let lease = pool.try_acquire().unwrap();
+        let mut request = request(&pool);
+        request.begin(b"GET", b"/queued").unwrap();
+        pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+
+        // The pool thread is held up behind the first answer, so that it does not see the bytes.
+        let (begin, begun) = mpsc::channel();
+        let (go_on, held_up) = switch();
+        let callback = Arc::new(move |_| {
+            begin.send(()).unwrap();
+            if drive == Drive::Thread {
+                let _ = held_up.lock().unwrap().recv();
+            }
+        });
+        request.begin(b"GET", b"/first").unwrap();
+        pool.submit_on(lease, &mut request, Some(callback)).unwrap();
+        until(|| {
+            if drive == Drive::Caller {
+                pool.poll(8, |_| ()).unwrap();
+            }
+            begun.try_recv().ok()
+        });
+        drop(stray);
+        is_written.recv_timeout(PATIENCE).unwrap();
+        pool.release(lease).unwrap();
+        drop(go_on);
+
+        let mut queued = None;
+        until(|| {
+            pool.wait(1, Duration::from_millis(100), |done| queued = Some(done)).unwrap();
+            queued.is_some().then_some(())
+        });
+        assert_eq!(body(&queued.unwrap()), "/queued");
+        let idle_bytes = pool.stats().closed[CloseReason::IdleBytes as usize].get();
+        assert_eq!(idle_bytes, 1);
+        pool.close().unwrap();
+    }
 }

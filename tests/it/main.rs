@@ -15,6 +15,7 @@ mod network;
 mod nginx;
 mod opening;
 mod outcomes;
+mod overload;
 mod responses;
 mod rig;
 mod segmentation;

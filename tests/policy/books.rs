@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::pool::backoff::Bounds;
-use venuepool::pool::roster::{Grant, Lease, LeaseError, Roster, Waiting, Wanted};
+use venuepool::pool::exchange_time::{Due, Estimate, Spent};
+use venuepool::pool::roster::{Checkout, Grant, Lease, LeaseError, Roster, Waiting, Wanted};
 
 use crate::world::{Random, S, Setting};
 
@@ -42,9 +43,9 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(slots: u32, capacity: usize) -> Self {
+    pub(crate) fn new(slots: u32, capacity: usize, estimate: Estimate) -> Self {
         Self {
-            roster: Roster::new(slots, capacity),
+            roster: Roster::new(slots, capacity, estimate),
             capacity,
             lines: vec![Line::default(); slots as usize],
             idle: Vec::new(),
@@ -79,10 +80,30 @@ impl Desk {
         self.waiting.is_empty()
     }
 
-    pub(crate) fn checkout(&mut self) -> Option<u32> {
-        let slot = self.roster.checkout();
-        assert_eq!(slot, self.idle.pop(), "check-out takes the hottest");
-        self.works(slot)
+    pub(crate) fn checkout(&mut self, due: &Due, now: u64) -> Checkout {
+        let checkout = self.roster.checkout(due, now);
+        match checkout {
+            Checkout::TooLate => assert!(self.roster.is_too_late(due, now), "it had time"),
+            Checkout::NoneIdle => assert!(self.idle.is_empty(), "an idle slot is given out"),
+            Checkout::Slot(slot) => {
+                assert!(!self.roster.is_too_late(due, now), "it has no time");
+                assert_eq!(Some(slot), self.idle.pop(), "check-out takes the hottest");
+                self.works(Some(slot));
+            }
+        }
+        checkout
+    }
+
+    pub(crate) fn is_too_late(&self, due: &Due, now: u64) -> bool {
+        self.roster.is_too_late(due, now)
+    }
+
+    pub(crate) fn took(&mut self, spent: Spent, now: u64) {
+        self.roster.took(spent, now);
+    }
+
+    pub(crate) fn answered_ns(&self) -> u64 {
+        self.roster.answered_ns()
     }
 
     fn works(&mut self, slot: Option<u32>) -> Option<u32> {
@@ -196,7 +217,8 @@ impl Desk {
         let recalled = self.leaves_grants(ticket);
         assert_eq!(again.is_err(), recalled, "a recalled request does not wait again");
         if let Ok(grant) = &again {
-            self.waiting.push_front(InLine { ticket, wanted, deadline_ns });
+            let older = self.waiting.iter().take_while(|waiting| waiting.ticket < ticket).count();
+            self.waiting.insert(older, InLine { ticket, wanted, deadline_ns });
             match self.idle.pop() {
                 Some(slot) => self.rejoined(slot, grant),
                 None => assert_eq!(grant, &None),
@@ -216,9 +238,12 @@ impl Desk {
 
     /// One waiter whose time is over.
     pub(crate) fn expire(&mut self, now: u64) -> Option<u64> {
-        let found = self.waiting.iter().position(|waiting| waiting.deadline_ns <= now);
+        let is_over = |waiting: &&InLine| waiting.deadline_ns <= now;
+        let over = self.waiting.iter().filter(is_over);
+        let found = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
         assert_eq!(self.roster.expire(now).is_some(), found.is_some(), "waiting ends in time");
-        self.waiting.remove(found?).map(|waiting| waiting.ticket)
+        self.waiting.retain(|waiting| Some(*waiting) != found);
+        found.map(|waiting| waiting.ticket)
     }
 
     pub(crate) fn next_deadline(&self) -> u64 {
@@ -226,8 +251,7 @@ impl Desk {
     }
 
     pub(crate) fn take_waiting(&mut self) -> Vec<(u64, Wanted)> {
-        let taken: Vec<_> =
-            self.roster.take_waiting().iter().map(|w| (w.ticket, w.wanted)).collect();
+        let taken: Vec<_> = self.roster.take_waiting().map(|w| (w.ticket, w.wanted)).collect();
         let listed: Vec<_> = self.waiting.drain(..).map(|w| (w.ticket, w.wanted)).collect();
         assert_eq!(taken, listed, "all leave the line, in its order");
         taken
@@ -277,6 +301,10 @@ struct Hurry {
     owes_delay: bool,
 }
 
+/// See [`Books::losses`].
+const ALWAYS: u64 = 0;
+const NEVER: u64 = u64::MAX;
+
 /// How late a completion may be: the driver needs its turns.
 const TURN_NS: u64 = 100_000_000;
 
@@ -291,8 +319,14 @@ pub(crate) struct Books {
     per_second: u64,
     bounds: Bounds,
     hurry: Vec<Hurry>,
-    /// Whether the lost connections of each slot had proven themselves, until its task knows.
-    losses: Vec<VecDeque<bool>>,
+    /// Of each slot the lost connections, until its task knows of them: since when they would have
+    /// to have been heard from, to have proven themselves. [`ALWAYS`] and [`NEVER`] stand for those
+    /// that did or did not, whatever else is heard.
+    losses: Vec<VecDeque<u64>>,
+    /// When the venue was heard from last.
+    heard_ns: u64,
+    /// When which request was answered.
+    pub(crate) answered: Vec<u64>,
     failed: Vec<(IpAddr, u64)>,
     pub(crate) counts: Counts,
 }
@@ -342,6 +376,8 @@ impl Books {
             bounds: setting.bounds,
             hurry: vec![Hurry::default(); setting.slots as usize],
             losses: vec![VecDeque::new(); setting.slots as usize],
+            heard_ns: 0,
+            answered: Vec::new(),
             failed: Vec::new(),
             counts: Counts::default(),
         }
@@ -362,7 +398,10 @@ impl Books {
         let State::Promised { deadline_ns } = self.end(id, State::Completed) else { return };
         assert!(now <= deadline_ns + TURN_NS, "request {id} is completed too late");
         match outcome {
-            Outcome::Ok => self.counts.answered += 1,
+            Outcome::Ok => {
+                self.counts.answered += 1;
+                self.answered.push(now);
+            }
             _ => self.counts.failed += 1,
         }
     }
@@ -423,16 +462,34 @@ impl Books {
     }
 
     /// A connection is gone: whether it was of use is judged by what the world saw of it.
-    pub(crate) fn lost(&mut self, slot: usize, reason: CloseReason, answers: u64, life_ns: u64) {
+    /// `sent_ns`: when the request was sent that had no answer to its end, 0 if there was none.
+    pub(crate) fn lost(
+        &mut self,
+        slot: usize,
+        reason: CloseReason,
+        answers: u64,
+        life_ns: u64,
+        sent_ns: u64,
+    ) {
         self.counts.lost += 1;
         let proven = answers > 0 || reason.is_ours() || life_ns >= self.bounds.max_ns;
-        self.losses[slot].push_back(proven);
+        self.losses[slot].push_back(match reason {
+            _ if proven => ALWAYS,
+            CloseReason::Timeout => sent_ns,
+            _ => NEVER,
+        });
+    }
+
+    /// The venue has answered something.
+    pub(crate) fn heard(&mut self, now: u64) {
+        self.heard_ns = now;
     }
 
     /// The slot's task learns of the oldest of these losses. If it leaves the slot without a
     /// connection, what was dialled for a replacement counts no more than one that connects.
     pub(crate) fn learns(&mut self, slot: usize, is_replaced: bool) {
-        let is_proven = self.losses[slot].pop_front().expect("a loss is learned of once");
+        let since_ns = self.losses[slot].pop_front().expect("a loss is learned of once");
+        let is_proven = since_ns <= self.heard_ns;
         let hurry = &mut self.hurry[slot];
         let for_replacement = hurry.dials - hurry.until_up;
         if is_proven {

@@ -1,6 +1,8 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
-use venuepool::pool::roster::{Lease, Wanted};
+use venuepool::error::Outcome;
+use venuepool::pool::exchange_time::Due;
+use venuepool::pool::roster::{Checkout, Lease, Wanted};
 
 use crate::pool::{Event, NEVER, Pool};
 use crate::world::{MS, S, US};
@@ -10,6 +12,11 @@ impl Pool {
     pub(crate) fn engine(&mut self) {
         if self.venue.healed {
             return;
+        }
+        if let Some(load) = &self.setting.load {
+            let every_ns = load.every_ns;
+            self.submit(true);
+            return self.after(every_ns, Event::Engine);
         }
         match self.random.within(0, 99) {
             0..30 => self.submit(false),
@@ -35,33 +42,43 @@ impl Pool {
         self.after(wait_ns, Event::Engine);
     }
 
-    fn promise(&mut self) -> Option<(u64, u64)> {
+    fn promise(&mut self) -> Option<(u64, Due)> {
         if self.is_paused() {
             return None;
         }
-        let timeout_ns = self.random.within(self.setting.request_ns / 2, self.setting.request_ns);
+        let most_ns = self.setting.request_ns;
+        let least_ns = if self.setting.load.is_some() { most_ns } else { most_ns / 2 };
+        let timeout_ns = self.random.within(least_ns, most_ns);
         let deadline_ns = self.now + timeout_ns;
-        Some((self.books.promise(deadline_ns), deadline_ns))
+        let due = Due { submit_ns: self.now, deadline_ns };
+        Some((self.books.promise(deadline_ns), due))
     }
 
     /// Takes the hottest slot that is alive. `false`: there is none.
-    fn send_now(&mut self, id: u64, deadline_ns: u64) -> bool {
-        while let Some(slot) = self.desk.checkout() {
-            let Err(epoch) = self.start(slot, Some(id), deadline_ns) else { return true };
-            self.desk.went_down(slot, epoch);
+    fn send_now(&mut self, id: u64, due: Due) -> bool {
+        loop {
+            let slot = match self.desk.checkout(&due, self.now) {
+                Checkout::Slot(slot) => slot,
+                Checkout::NoneIdle => return false,
+                Checkout::TooLate => {
+                    self.books.completed(id, Outcome::Timeout, self.now);
+                    return true;
+                }
+            };
+            let Err(lost) = self.start(slot, Some(id), due) else { return true };
+            self.desk.went_down(slot, lost.expect("its deadline is to come"));
             let grant = self.desk.finished(slot);
             self.carry_out(grant);
         }
-        false
     }
 
     fn submit(&mut self, waits: bool) {
-        let Some((id, deadline_ns)) = self.promise() else { return };
-        if self.send_now(id, deadline_ns) {
+        let Some((id, due)) = self.promise() else { return };
+        if self.send_now(id, due) {
             return;
         }
-        let until_ns = deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
-        if waits && self.desk.wait(id, Wanted::Exchange, until_ns, deadline_ns) {
+        let until_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
+        if waits && self.desk.wait(id, Wanted::Exchange(due), until_ns, due.deadline_ns) {
             return self.note(until_ns);
         }
         self.books.refused(id);
@@ -86,8 +103,8 @@ impl Pool {
     /// Whoever has a lease sends on it, or gives it back, or both.
     pub(crate) fn use_lease(&mut self, lease: Lease) {
         if !self.venue.healed && self.random.percent(60) {
-            if let Some((id, deadline_ns)) = self.promise() {
-                self.send_leased(lease, id, deadline_ns);
+            if let Some((id, due)) = self.promise() {
+                self.send_leased(lease, id, due);
             }
             if self.random.percent(70) {
                 let pause_ns = self.random.within(0, 10 * MS);
@@ -99,10 +116,15 @@ impl Pool {
         assert!(self.desk.release(lease).is_err(), "a lease is given back once");
     }
 
-    fn send_leased(&mut self, lease: Lease, id: u64, deadline_ns: u64) {
+    fn send_leased(&mut self, lease: Lease, id: u64, due: Due) {
         let Ok(slot) = self.desk.begin(lease) else { return self.books.refused(id) };
-        if let Err(epoch) = self.start(slot, Some(id), deadline_ns) {
-            self.desk.went_down(slot, epoch);
+        if self.desk.is_too_late(&due, self.now) {
+            self.books.completed(id, Outcome::Timeout, self.now);
+            assert_eq!(self.desk.finished(slot), None, "the lease holds");
+            return;
+        }
+        if let Err(lost) = self.start(slot, Some(id), due) {
+            self.desk.went_down(slot, lost.expect("its deadline is to come"));
             let grant = self.desk.finished(slot);
             self.carry_out(grant);
             self.books.refused(id);
@@ -126,7 +148,7 @@ impl Pool {
 
     /// The venue changes its mood.
     pub(crate) fn mood(&mut self) {
-        if self.venue.healed {
+        if self.venue.healed || self.setting.load.is_some() {
             return;
         }
         for (id, arrival) in self.venue.turn(&mut self.random) {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use venuepool::pool::exchange_time::Due;
 use venuepool::pool::upkeep::{Action, most_beating};
 
 use crate::pool::{Event, NEVER, Pool};
@@ -217,9 +218,11 @@ impl Pool {
             return soon;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
-        match self.start(index, None, deadline_ns) {
+        let due = Due { submit_ns: self.now, deadline_ns };
+        match self.start(index, None, due) {
             Ok(()) => self.books.beat_begins(),
-            Err(epoch) => {
+            Err(lost) => {
+                let epoch = lost.expect("its deadline is to come");
                 self.desk.went_down(index, epoch);
                 let grant = self.desk.finished(index);
                 self.carry_out(grant);
@@ -234,7 +237,8 @@ fn slot_task(pool: &mut Pool, index: u32) {
     pool.task_turn(index);
     while let Some(loss) = pool.slots[index as usize].losses.pop_front() {
         let slot = &mut pool.slots[index as usize];
-        slot.backoff.lost(&loss);
+        let answered_ns = if pool.setting.is_before() { 0 } else { pool.desk.answered_ns() };
+        slot.backoff.lost(&loss, answered_ns);
         pool.books.learns(index as usize, loss.replaced);
         if !loss.replaced {
             slot.serves = false;

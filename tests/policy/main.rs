@@ -9,6 +9,7 @@
 //! - `pool.rs`, `heal.rs`: src/pool put together as src/driver does it
 //! - `engine.rs`: what is asked of the pool
 //! - `books.rs`: what must come of it
+//! - `overload.rs`, `plot.rs`: the same pool under a steady load, and docs/overload.md
 
 /// Tells a line, which is made only if somebody listens.
 macro_rules! trace {
@@ -22,6 +23,8 @@ macro_rules! trace {
 mod books;
 mod engine;
 mod heal;
+mod overload;
+mod plot;
 mod pool;
 mod world;
 
@@ -196,7 +199,7 @@ fn the_books_find_a_loss_that_waits_for_a_replacement() {
     books.dial(0, S);
     books.came_up(0);
     books.delay(0, 0, 0);
-    books.lost(0, CloseReason::IdleReset, 1, S);
+    books.lost(0, CloseReason::IdleReset, 1, S, 0);
     books.learns(0, false);
     books.check();
 }

@@ -12,6 +12,7 @@ use venuepool::error::{CloseReason, Outcome};
 use venuepool::net::addresses::Addresses;
 use venuepool::pool::backoff::Backoff;
 use venuepool::pool::dial_limit::DialLimit;
+use venuepool::pool::exchange_time::{Due, Spent};
 use venuepool::pool::pause::Pause;
 use venuepool::pool::roster::{Grant, Lease, Waiting, Wanted};
 use venuepool::pool::tenure::{Loss, Tenure};
@@ -55,6 +56,7 @@ pub(crate) struct InFlight {
     /// `None`: a heartbeat.
     pub(crate) id: Option<u64>,
     pub(crate) deadline_ns: u64,
+    sent_ns: u64,
     announced: bool,
     cancelled: bool,
 }
@@ -82,6 +84,8 @@ pub(crate) struct Turn {
     fate: Fate,
     epoch: u32,
     upkeep_ns: u64,
+    spent: Option<Spent>,
+    now: u64,
 }
 
 pub(crate) struct Slot {
@@ -129,6 +133,10 @@ impl Pool {
     pub(crate) fn new(seed: u64, trace: Trace) -> Self {
         let mut random = Random(seed);
         let setting = Setting::new(&mut random);
+        Self::with(setting, random, trace)
+    }
+
+    pub(crate) fn with(setting: Setting, mut random: Random, trace: Trace) -> Self {
         trace!(trace, "{setting:?}");
         let slot = |_| Slot {
             tenure: Tenure::default(),
@@ -148,7 +156,7 @@ impl Pool {
         let mut pool = Self {
             now: S,
             venue: Venue::new(&setting),
-            desk: Desk::new(setting.slots, setting.waiting),
+            desk: Desk::new(setting.slots, setting.waiting, setting.estimate),
             books: Books::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
             dial_limit: limit,
@@ -273,10 +281,11 @@ impl Pool {
 
     fn turn(&mut self, index: u32) -> Turn {
         let slot = &mut self.slots[index as usize];
+        let now = self.now;
         let mut turn = Turn { epoch: slot.tenure.epoch(), upkeep_ns: NEVER, ..Turn::default() };
+        turn.now = now;
         let Some(id) = slot.connection else { return turn };
         let connection = &mut self.venue.connections[id];
-        let now = self.now;
         let reason = if let Some(in_flight) = slot.in_flight {
             let answer = connection.answer.filter(|_| !in_flight.cancelled);
             let (outcome, reason) = match (answer, connection.ended) {
@@ -295,6 +304,16 @@ impl Pool {
             };
             slot.in_flight = None;
             slot.tenure.used(now);
+            turn.spent = match (outcome, in_flight.id) {
+                (Outcome::Ok, Some(_)) => Some(Spent::Answered(now - in_flight.sent_ns)),
+                (Outcome::Ok, None) => Some(Spent::Heartbeat),
+                (Outcome::Timeout, Some(_)) => Some(Spent::RanOut(now - in_flight.sent_ns)),
+                _ => None,
+            };
+            if answer.is_none() {
+                slot.tenure.unheard(in_flight.sent_ns);
+                connection.unheard_since_ns = in_flight.sent_ns;
+            }
             connection.used_ns = now;
             if let Some(Answer { announced, .. }) = answer {
                 connection.answer = None;
@@ -337,7 +356,8 @@ impl Pool {
         let is_limit = [CloseReason::IdleLimit, CloseReason::MaxRequests].contains(&reason);
         let is_late = slot.dial.is_some() || slot.tenure.wants_replacement();
         assert!(next.is_some() || !is_limit || is_late || answers < 2, "no replacement was begun");
-        self.books.lost(index as usize, reason, answers, life_ns);
+        let sent_ns = connection.unheard_since_ns;
+        self.books.lost(index as usize, reason, answers, life_ns, sent_ns);
         turn.fate = Fate::Lost;
         if let Some((id, random, born_ns)) = next {
             self.books.counts.replaced += 1;
@@ -394,6 +414,12 @@ impl Pool {
         if let Some((for_ns, closes)) = pause {
             self.begin_pause(for_ns, closes);
         }
+        if let Some(spent) = turn.spent {
+            self.desk.took(spent, turn.now);
+        }
+        if outcome == Outcome::Ok && !self.setting.is_before() {
+            self.books.heard(turn.now);
+        }
         let grant = self.desk.finished(index);
         match id {
             Some(id) => self.books.completed(id, outcome, self.now),
@@ -430,7 +456,15 @@ impl Pool {
             return self.after(0, Event::Lease(lease));
         }
         let Waiting { ticket, wanted, deadline_ns, who } = waiter;
-        let Err(epoch) = self.start(slot, Some(ticket), who) else {
+        let Wanted::Exchange(due) = wanted else { panic!("a lease was wanted, and no slot") };
+        if deadline_ns <= self.now || self.desk.is_too_late(&due, self.now) {
+            let recalled = self.desk.carried_out(ticket);
+            let freed = self.desk.finished(slot);
+            let outcome = if recalled { Outcome::Cancelled } else { Outcome::Timeout };
+            self.books.completed(ticket, outcome, self.now);
+            return self.carry_out(freed);
+        }
+        let Err(lost) = self.start(slot, Some(ticket), due) else {
             if self.desk.carried_out(ticket) {
                 self.books.counts.recalled += 1;
                 self.cancel_on(slot as usize);
@@ -438,7 +472,7 @@ impl Pool {
             return;
         };
         self.books.counts.again += 1;
-        self.desk.went_down(slot, epoch);
+        self.desk.went_down(slot, lost.expect("its deadline is to come"));
         if self.is_paused() {
             let recalled = self.desk.carried_out(ticket);
             let freed = self.desk.finished(slot);
@@ -462,16 +496,19 @@ impl Pool {
     }
 
     /// Starts a request, or a heartbeat, on a slot. The slot turns out dead: the epoch of that
-    /// connection.
+    /// connection; the deadline is past: none.
     pub(crate) fn start(
         &mut self,
         index: u32,
         id: Option<u64>,
-        deadline_ns: u64,
-    ) -> Result<(), u32> {
-        let (now, setting) = (self.now, &self.setting);
+        due: Due,
+    ) -> Result<(), Option<u32>> {
+        let (now, setting, deadline_ns) = (self.now, &self.setting, due.deadline_ns);
+        if deadline_ns <= now {
+            return Err(None);
+        }
         let slot = &mut self.slots[index as usize];
-        let epoch = slot.tenure.epoch();
+        let epoch = Some(slot.tenure.epoch());
         let may_serve = slot.tenure.may_serve(slot.next.is_some());
         let Some(connection) = slot.connection.filter(|_| may_serve) else { return Err(epoch) };
         let here = &self.venue.connections[connection];
@@ -495,7 +532,8 @@ impl Pool {
         assert!(idle_ns <= limit_ns, "a request on a connection idle for {idle_ns} ns");
         let most = if rules.max_requests == 0 { NEVER } else { rules.max_requests };
         assert!(here.requests < most, "request {} on one connection", here.requests + 1);
-        slot.in_flight = Some(InFlight { id, deadline_ns, announced: false, cancelled: false });
+        slot.in_flight =
+            Some(InFlight { id, deadline_ns, sent_ns: now, announced: false, cancelled: false });
         let has_ended = here.ended.is_some() || here.stray;
         // Only what came after a look that was made just now is missed, or right behind an answer.
         let unseen_ns = now.saturating_sub(here.spoilt_ns.max(here.used_ns));
@@ -504,7 +542,8 @@ impl Pool {
             "sent on what was seen to be dead"
         );
         let requests = here.requests + 1;
-        if let Some((ns, arrival)) = self.venue.request(connection, setting, &mut self.random) {
+        if let Some((ns, arrival)) = self.venue.request(connection, now, setting, &mut self.random)
+        {
             let idle_ns = self.setting.idle_close_ns.saturating_add(ns);
             self.after(ns, Event::Arrives(connection, arrival));
             self.after(idle_ns, Event::IdleClose(connection, requests));
@@ -529,7 +568,7 @@ impl Pool {
         self.books.counts.pauses += 1;
         let closes = self.pause.begin(self.now, for_ns, closes);
         for (ticket, wanted) in self.desk.take_waiting() {
-            if wanted == Wanted::Exchange {
+            if wanted != Wanted::Lease {
                 self.books.completed(ticket, Outcome::Suspended, self.now);
             }
         }

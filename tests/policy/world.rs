@@ -3,9 +3,11 @@
 //! It knows connections as the wire does: what was sent, what has arrived. It knows no pool.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use venuepool::error::CloseReason;
 use venuepool::pool::backoff::Bounds;
+use venuepool::pool::exchange_time::Estimate;
 use venuepool::pool::upkeep::{Announced, Rules};
 
 pub(crate) const US: u64 = 1_000;
@@ -49,6 +51,7 @@ pub(crate) struct Setting {
     pub(crate) request_ns: u64,
     pub(crate) queue_ns: u64,
     pub(crate) connect_ns: u64,
+    pub(crate) estimate: Estimate,
     /// As in caller drive: who drives is another than who heals, and each may be late.
     pub(crate) is_loose: bool,
     /// How late, in a loose pool.
@@ -60,6 +63,34 @@ pub(crate) struct Setting {
     pub(crate) addresses: u8,
     /// What of a hundred exchanges go wrong.
     pub(crate) faults: u64,
+    /// The engine does nothing but send, steadily.
+    pub(crate) load: Option<Load>,
+}
+
+/// An engine that sends steadily, to a venue that does nothing wrong but may freeze.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    /// From one request to the next.
+    pub(crate) every_ns: u64,
+    /// The least and the most time that an exchange takes.
+    pub(crate) exchange_ns: (u64, u64),
+    /// The venue does nothing, and goes on afterwards where it was. Its kernel accepts connections.
+    pub(crate) frozen: Range<u64>,
+    /// As the pool was before it knew which requests are too late.
+    pub(crate) is_before: bool,
+}
+
+impl Load {
+    /// How long an exchange takes that begins at that moment.
+    fn takes_ns(&self, now: u64, random: &mut Random) -> u64 {
+        let (least, most) = self.exchange_ns;
+        let takes_ns = random.within(least, most);
+        let Range { start, end } = self.frozen;
+        if now >= end || now + takes_ns < start {
+            return takes_ns;
+        }
+        takes_ns + end - now.max(start)
+    }
 }
 
 impl Setting {
@@ -81,6 +112,7 @@ impl Setting {
             request_ns: random.one_of(&[20 * MS, 200 * MS, 2 * S]),
             queue_ns: random.one_of(&[10 * MS, 100 * MS, u64::MAX]),
             connect_ns: random.one_of(&[500 * MS, 3 * S]),
+            estimate: random.one_of(&[Estimate::Measured, Estimate::Fixed(0)]),
             is_loose: random.percent(60),
             late_ns: random.one_of(&[50 * US, 2 * MS, 20 * MS]),
             idle_close_ns: random.one_of(&[S, 3 * S, 60 * S]),
@@ -88,6 +120,38 @@ impl Setting {
             max_requests: random.one_of(&[None, None, Some(2), Some(30)]),
             addresses: random.within(1, 4) as u8,
             faults: random.one_of(&[0, 1, 5, 30]),
+            load: None,
+        }
+    }
+
+    /// Whether the pool takes its own deadline as evidence against the venue, as it did once.
+    pub(crate) fn is_before(&self) -> bool {
+        self.load.as_ref().is_some_and(|load| load.is_before)
+    }
+
+    /// The defaults of a pool of four, and this load.
+    pub(crate) fn under(load: Load, request_ns: u64, is_loose: bool) -> Self {
+        let estimate = if load.is_before { Estimate::Fixed(0) } else { Estimate::Measured };
+        Self {
+            slots: 4,
+            waiting: 1024,
+            dials_per_second: 5,
+            bounds: Bounds { first_ns: 100 * MS, max_ns: 5 * S },
+            rules: Rules::default(),
+            beat_timeout_ns: S,
+            look_after_ns: 10 * US,
+            request_ns,
+            queue_ns: u64::MAX,
+            connect_ns: S,
+            estimate,
+            is_loose,
+            late_ns: 50 * US,
+            idle_close_ns: u64::MAX,
+            announces: false,
+            max_requests: None,
+            addresses: 1,
+            faults: 0,
+            load: Some(load),
         }
     }
 }
@@ -164,6 +228,8 @@ pub(crate) struct Connection {
     pub(crate) used_ns: u64,
     /// The pool knows of the limits.
     pub(crate) heard: bool,
+    /// When the last request was sent on it, if that had no answer; else 0.
+    pub(crate) unheard_since_ns: u64,
 }
 
 impl Connection {
@@ -288,6 +354,7 @@ impl Venue {
             answers: 0,
             used_ns: now,
             heard: false,
+            unheard_since_ns: 0,
         });
         let refuses = matches!(self.mood, Mood::Overloaded | Mood::Refusing);
         (self.connections.len() - 1, refuses.then_some(Arrival::Fin))
@@ -297,11 +364,17 @@ impl Venue {
     pub(crate) fn request(
         &mut self,
         id: usize,
+        now: u64,
         setting: &Setting,
         random: &mut Random,
     ) -> Option<(u64, Arrival)> {
         let connection = &mut self.connections[id];
         connection.requests += 1;
+        if let Some(load) = &setting.load {
+            let announced = Announced::default();
+            let answer = Answer { announced, closes: false, pause: None };
+            return Some((load.takes_ns(now, random), Arrival::Answer(answer)));
+        }
         if connection.silent || connection.ended.is_some() {
             return None;
         }
