@@ -14,8 +14,12 @@ impl Pool {
             return;
         }
         if let Some(load) = &self.setting.load {
-            let every_ns = load.every_ns;
+            let (every_ns, burst) = (load.every_ns, load.burst);
             self.submit(true);
+            if self.now >= 2 * S && burst > 0 {
+                (0..burst).for_each(|_| self.submit(true));
+                self.setting.load.as_mut().expect("it is there").burst = 0;
+            }
             return self.after(every_ns, Event::Engine);
         }
         match self.random.within(0, 99) {

@@ -42,6 +42,7 @@ fn answered(case: Case, seed: u64) -> Vec<u64> {
         every_ns: (S as f64 / per_second) as u64,
         exchange_ns: EXCHANGE_NS,
         frozen: FROZEN_FROM_NS..FROZEN_FROM_NS + frozen_for_ns,
+        burst: 0,
         is_before: case.is_before,
     };
     let setting = Setting::under(load, TIMEOUT_NS, case.is_loose);
@@ -73,6 +74,42 @@ fn goodput_is_the_lesser_of_load_and_capacity_also_after_a_freeze() {
             assert!(all >= 90.0, "{name}: {all:.1} %");
             assert!(first >= 90.0, "{name}: {first:.1} % in the first second");
         }
+    }
+}
+
+#[test]
+fn a_freeze_that_is_longer_than_the_default_timeout_is_over_when_it_is_over() {
+    let load = Load {
+        every_ns: 25 * MS,
+        exchange_ns: EXCHANGE_NS,
+        frozen: S + 6 * S..S + 18 * S,
+        burst: 0,
+        is_before: false,
+    };
+    for seed in 0..SEEDS {
+        let setting = Setting::under(load.clone(), 11 * S, seed % 2 == 0);
+        let mut pool = Pool::with(setting, Random(seed), None);
+        while pool.step(25 * S) {}
+        let from_ns = 19 * S + RECOVERY_NS;
+        let second = from_ns..from_ns + S;
+        let answered = pool.books.answered.iter().filter(|at| second.contains(at)).count();
+        assert!(answered >= 72, "seed {seed}: {answered} of 80 in the first second");
+    }
+}
+
+#[test]
+fn a_burst_is_worked_off() {
+    for seed in 0..SEEDS {
+        let every_ns = (S as f64 / (CAPACITY * 0.75)) as u64;
+        let frozen = 0..0;
+        let exchange_ns = EXCHANGE_NS;
+        let load = Load { every_ns, exchange_ns, frozen, burst: 60, is_before: false };
+        let mut pool =
+            Pool::with(Setting::under(load, TIMEOUT_NS, seed % 2 == 0), Random(seed), None);
+        while pool.step(4 * S) {}
+        let counts = pool.books.counts;
+        let failed = counts.failed as f64 / (counts.failed + counts.answered) as f64;
+        assert!(counts.answered > 200 && failed < 0.1, "seed {seed}: {counts:?}");
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Load {
     pub(crate) every_ns: u64,
     /// The least and the most time that an exchange takes.
     pub(crate) exchange_ns: (u64, u64),
+    /// So many requests more, at one moment, once the pool is up.
+    pub(crate) burst: u64,
     /// The venue does nothing, and goes on afterwards where it was. Its kernel accepts connections.
     pub(crate) frozen: Range<u64>,
     /// As the pool was before it knew which requests are too late.

@@ -98,6 +98,12 @@ impl Page {
         if other == number { Kind::Own } else { Kind::Of(other) }
     }
 
+    /// How many have been answered.
+    pub(crate) fn answered(&self) -> usize {
+        let completed = self.completed.lock().unwrap();
+        completed.iter().filter(|line| line.outcome == Outcome::Ok).count()
+    }
+
     /// How many are accepted and not completed.
     pub(crate) fn owed(&self) -> usize {
         self.state.iter().filter(|state| state.load(Ordering::SeqCst) == SUBMITTING).count()

@@ -9,9 +9,11 @@
 //!
 //! - `venue.rs`: the venue, a process of its own (this program once more)
 //! - `round.rs`: one pool from open to close, its engines and its faults
+//! - `overload.rs`: one pool under more load than its venue can take, and a venue that stops
 //! - `books.rs`: what was promised for each order, and what was kept
 
 mod books;
+mod overload;
 mod round;
 mod venue;
 
@@ -26,6 +28,10 @@ const ROUNDS_A_ROW: u32 = 10;
 /// How much a process may grow, in KiB, from the end of the first rounds to the end of the run:
 /// allocators keep what they have, but a leak of one response per order is many times this.
 const MOST_GROWTH_KIB: u64 = 64 * 1024;
+
+/// One round in so many is one of overload.
+const OVERLOAD_EVERY: u32 = 5;
+const OVERLOAD_AT: u32 = 3;
 
 /// Rounds after which buffers, threads and allocator have their size.
 const WARM_UP: u32 = 3;
@@ -72,7 +78,11 @@ fn soak(time: Duration, seed: u64) {
     let (mut fds, mut threads) = (0, 0);
     while Instant::now() < end || books.rounds <= warm {
         let venue = &mut venues[random.usize(..2)];
-        round::run(venue, &mut books, random.fork());
+        let round = random.fork();
+        match books.rounds % OVERLOAD_EVERY {
+            OVERLOAD_AT => overload::run(venue, &mut books, round),
+            _ => round::run(venue, &mut books, round),
+        }
         books.settle(venue);
         let now = Process::look();
         if books.rounds <= warm {

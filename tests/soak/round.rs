@@ -297,7 +297,8 @@ fn collect(scene: &Scene<'_>) {
     }
 }
 
-fn settle(page: &Page, done: Completion) {
+/// Notes a completion, and gives its response back.
+pub(crate) fn settle(page: &Page, done: Completion) {
     page.completed(&done);
     if let Some(response) = done.response {
         Recycled::release(response);

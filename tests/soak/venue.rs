@@ -3,6 +3,8 @@
 //! This program, started with [`ARGUMENT`], serves until its standard input ends. It is told what
 //! to do by lines, and answers each by one.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Write, stdin, stdout};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -84,6 +86,18 @@ impl VenueProcess {
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
         answer.trim().parse().unwrap_or_else(|_| panic!("the venue did not like {line:?}"))
+    }
+}
+
+impl VenueProcess {
+    /// The process does nothing from now on. Its kernel still accepts connections.
+    pub(crate) fn stop(&self) {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGSTOP).unwrap();
+    }
+
+    /// The process goes on where it was.
+    pub(crate) fn go_on(&self) {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGCONT).unwrap();
     }
 }
 

@@ -1,0 +1,112 @@
+//! A round of overload: more orders than the venue can take, and the venue's process is stopped for
+//! a while in the midst of it. Afterwards orders must be answered in time again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use venuepool::config::{Config, Drive};
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::Status;
+use venuepool::http::Request;
+
+use crate::books::{Books, Page};
+use crate::round::settle;
+use crate::venue::VenueProcess;
+
+const MS: u64 = 1_000_000;
+
+/// How long the venue takes for each order.
+const EXCHANGE: Duration = Duration::from_millis(5);
+
+/// Runs a round, and counts what became of it. The books are settled by the caller.
+pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) {
+    let connections = random.usize(1..=4);
+    let mut config = Config::default();
+    config.set_url(venue.url.as_bytes()).unwrap();
+    config.set_ca_pem(venue.ca_pem.as_bytes()).unwrap();
+    config.set_connections(connections).unwrap();
+    config.set_drive(if random.bool() { Drive::Thread } else { Drive::Caller });
+    config.set_request_timeout_ns(random.u64(60..300) * MS).unwrap();
+    // A dial ends when the venue is stopped, or waits for the stop to end; it may do either.
+    config.set_tls_handshake_timeout_ns(random.u64(50..500) * MS).unwrap();
+    config.set_backoff_ns(MS, 50 * MS).unwrap();
+    config.set_dials_per_second(1000).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    let percent = [50, 90, 150, 400][random.usize(..4)];
+    let every = EXCHANGE * 100 / percent / connections as u32;
+    venue.tell(&format!("fault delay={}ms", EXCHANGE.as_millis()));
+    let mut load = Load::new(&pool, &books.page, every);
+    load.run(Duration::from_millis(300));
+    venue.stop();
+    load.run(Duration::from_millis(random.u64(100..500)));
+    venue.go_on();
+    load.run(Duration::from_millis(200));
+    let before = books.page.answered();
+    load.run(Duration::from_millis(300));
+    let answered = books.page.answered() - before;
+    // A quarter of what fits, because the machine may be busy; a pool that is stuck answers none.
+    let fits = load_of(Duration::from_millis(300), every.max(EXCHANGE / connections as u32));
+    assert!(answered >= fits / 4, "{answered} answered in time, and {fits} fit ({percent} %)");
+    pool.shutdown(Duration::from_secs(1));
+    while load.take(Duration::from_millis(10)) {}
+    venue.tell("clear");
+    pool.close().unwrap();
+    books.count(pool.stats());
+}
+
+fn load_of(time: Duration, every: Duration) -> usize {
+    (time.as_nanos() / every.as_nanos()) as usize
+}
+
+/// An engine that sends steadily, whatever comes back.
+struct Load<'a> {
+    pool: &'a Pool,
+    page: &'a Page,
+    order: Request,
+    next: usize,
+    every: Duration,
+    due: Instant,
+}
+
+impl<'a> Load<'a> {
+    fn new(pool: &'a Pool, page: &'a Page, every: Duration) -> Self {
+        let order = Request::new(Arc::clone(pool.origin()));
+        Self { pool, page, order, next: 0, every, due: Instant::now() }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            while self.due <= Instant::now() {
+                self.due += self.every;
+                self.send();
+            }
+            self.take(self.due.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    fn send(&mut self) {
+        let number = self.next;
+        self.next += 1;
+        self.order.begin(b"POST", b"/api/v3/order").unwrap();
+        let body = format!("symbol=BTCUSDT&side=BUY&newClientOrderId={}", self.page.name(number));
+        self.order.body(body.as_bytes()).unwrap();
+        self.order.set_user_data(number as u64);
+        self.page.submitting(number);
+        match self.pool.submit(&mut self.order, None, WhenBusy::Queue) {
+            Ok(_) => {}
+            Err(Status::ERR_WAITING_FULL | Status::ERR_COMPLETIONS_FULL) => {
+                self.page.refused(number);
+            }
+            Err(status) => panic!("{status:?}"),
+        }
+    }
+
+    /// Takes completions. `false`: there are no more.
+    fn take(&mut self, patience: Duration) -> bool {
+        let page = self.page;
+        self.pool.wait(64, patience, |done| settle(page, done)).unwrap().is_some()
+    }
+}
