@@ -11,7 +11,6 @@ use std::time::Duration;
 use super::clock::now_ns;
 use super::slot::Slot;
 use super::{NEVER, Pool};
-use crate::error::{Outcome, Status};
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -79,7 +78,7 @@ impl Pool {
     /// The earliest deadline of all exchanges in flight and of the waiting line.
     pub(super) fn next_deadline(&self) -> u64 {
         let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
-        let waiting = self.roster().next_deadline();
+        let waiting = self.dispatcher().next_deadline();
         let grace = self.grace_ns.load(Ordering::SeqCst);
         in_flight.unwrap_or(NEVER).min(waiting.unwrap_or(NEVER)).min(grace)
     }
@@ -95,12 +94,6 @@ impl Pool {
                 slot.news.notify_one();
             }
         }
-        loop {
-            // The lock must be gone before a callback runs.
-            let expired = self.roster().expire(now);
-            let Some(waiter) = expired else { return };
-            let why = (Outcome::Timeout, Status::ERR_TIMEOUT);
-            self.dismiss(waiter, why, |ended| self.deliver(ended));
-        }
+        self.dispatch(self.dispatcher());
     }
 }

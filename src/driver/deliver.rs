@@ -6,28 +6,29 @@
 
 use std::sync::PoisonError;
 
-use super::Pool;
+use super::clock::now_ns;
 use super::in_flight::{Ended, Recipient};
 use super::slot::{Fate, Slot, Turn};
-use super::submit::Waiter;
-use crate::error::{Outcome, Status};
-use crate::pool::roster::Grant;
+use super::{Dispatching, Pool};
+use crate::pool::dispatch::Action;
 use crate::sync::atomic::Ordering;
 
 impl Pool {
-    /// Tells the roster what a turn came to, delivers the completion, serves who waits.
+    /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
     pub(super) fn settle(&self, slot: &Slot, turn: Turn) {
-        let mut grant = None;
         match turn.fate {
             Fate::Kept => {}
-            Fate::Lost => self.roster().went_down(slot.index, turn.epoch),
-            Fate::Replaced => grant = self.roster().came_up(slot.index, turn.epoch),
+            Fate::Lost => self.dispatcher().went_down(slot.index, turn.epoch),
+            Fate::Replaced => {
+                let mut dispatcher = self.dispatcher();
+                dispatcher.came_up(slot.index, turn.epoch);
+                self.dispatch(dispatcher);
+            }
         }
         if turn.fate != Fate::Kept {
             // The slot's task may not be the one that drove, so it may not know yet.
             slot.news.notify_one();
         }
-        self.carry_out(grant);
         self.beats.alarm.note(turn.upkeep_ns);
         if let Some(lingering) = turn.lingering {
             self.linger(*lingering);
@@ -42,18 +43,33 @@ impl Pool {
         self.judge_pause(&ended.completion);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
-        let grant = {
-            let mut roster = self.roster();
-            if let Some(spent) = turn.spent {
-                roster.took(spent, turn.now_ns);
-            }
-            roster.finished(slot.index)
+        let has_waiting = {
+            let mut dispatcher = self.dispatcher();
+            dispatcher.finished(slot.index, turn.spent, turn.now_ns);
+            dispatcher.has_waiting()
         };
         self.deliver(ended);
-        self.carry_out(grant);
+        if has_waiting {
+            self.dispatch(self.dispatcher());
+        }
     }
 
-    /// Hands a completion to whom it belongs, with no lock held but the roster's.
+    /// Does what the dispatcher says, until it has nothing more to say.
+    pub(super) fn dispatch<'a>(&'a self, mut dispatcher: Dispatching<'a>) {
+        while dispatcher.has_waiting() {
+            match dispatcher.next(now_ns()) {
+                None => return,
+                Some(Action::Send(slot, queued)) => {
+                    drop(dispatcher);
+                    dispatcher = self.send_queued(slot, queued);
+                }
+                Some(Action::Lease(lease, parking)) => self.give_lease(&parking, lease),
+                Some(Action::End(who, end)) => self.end_waiting(&dispatcher, who, end),
+            }
+        }
+    }
+
+    /// Hands a completion to whom it belongs, with no lock held but the dispatcher's.
     pub(super) fn deliver(&self, ended: Ended) {
         let on_pool_thread = self.is_pool_thread();
         let driving = if self.caller.is_some() { self.is_driver() } else { on_pool_thread };
@@ -79,8 +95,9 @@ impl Pool {
         }
     }
 
-    /// As [`Pool::deliver`], under the roster's lock or in a callback: no callback runs in here.
-    pub(super) fn leave(&self, ended: Ended) {
+    /// As [`Pool::deliver`], with the dispatcher held: no callback runs in here. It is held because
+    /// the end of the pool empties the queue under the same lock, and ends the completions then.
+    pub(super) fn leave(&self, _held: &Dispatching<'_>, ended: Ended) {
         match ended.recipient {
             Recipient::Callback(_) => self.hand_over(ended),
             _ => self.deliver(ended),
@@ -108,24 +125,6 @@ impl Pool {
         let handed_over =
             std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner));
         handed_over.into_iter().for_each(|ended| self.deliver(ended));
-    }
-
-    /// Fails whoever waits.
-    pub(super) fn dismiss_waiting(&self) {
-        let waiting = self.roster().take_waiting();
-        for waiter in waiting {
-            let why = (Outcome::Shutdown, Status::ERR_CLOSED);
-            self.dismiss(waiter.who, why, |ended| self.deliver(ended));
-        }
-    }
-
-    /// Carries out what the roster granted, if anything: the slot goes to the waiter.
-    #[inline]
-    pub(super) fn carry_out(&self, grant: Option<Grant<Waiter>>) {
-        let mut next = grant;
-        while let Some(grant) = next {
-            next = self.give_slot(grant);
-        }
     }
 
     /// Tells whoever drives that a slot wants a turn that its socket will not tell of.

@@ -75,7 +75,7 @@ impl Pool {
             (false, _) => SlotState::Dialling,
             (true, Some(true)) => SlotState::Heartbeat,
             (true, Some(false)) => SlotState::InFlight,
-            (true, None) if self.roster().is_leased(index) => SlotState::Leased,
+            (true, None) if self.dispatcher().is_leased(index) => SlotState::Leased,
             (true, None) => SlotState::Idle,
         };
         SlotHealth {

@@ -11,7 +11,7 @@
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
 //! ```
 //!
-//! Locks, in the order in which they may be held together: none. The roster's lock and a slot's
+//! Locks, in the order in which they may be held together: none. The dispatcher's lock and a slot's
 //! lock are never held at the same time, and no lock is held while a callback runs.
 
 pub mod alarm;
@@ -51,7 +51,7 @@ use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
-use crate::pool::roster::{Census, Roster};
+use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::recycle::Shelf;
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -65,9 +65,12 @@ use linger::Late;
 use news::News;
 use policy::Policy;
 use slot::{Setting, Slot};
-use submit::Waiter;
+use submit::{Copied, Parking};
 use suspend::Suspension;
 use upkeep::Beats;
+
+/// The dispatcher, locked.
+type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Copied>, Arc<Parking>>>;
 
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
@@ -82,7 +85,7 @@ pub struct Pool {
     dialer: Dialer,
     slots: Box<[Slot]>,
     flights: Flights,
-    roster: Mutex<Roster<Waiter>>,
+    dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
     dial_limit: Mutex<DialLimit>,
     shelf: Arc<Shelf>,
     completions: CompletionQueue,
@@ -147,7 +150,11 @@ impl Pool {
             dialer: dialer(config, url)?,
             flights: Flights::new(slots),
             slots: (0..slots).map(|index| Slot::new(index, backoff)).collect(),
-            roster: Mutex::new(Roster::new(slots, sizes.waiting_capacity, config.estimate())),
+            dispatcher: Mutex::new(Dispatcher::new(
+                slots,
+                sizes.waiting_capacity,
+                config.estimate(),
+            )),
             dial_limit: Mutex::new(DialLimit::new(
                 slots,
                 config.dials_per_second(),
@@ -182,7 +189,7 @@ impl Pool {
         let until = now_ns().saturating_add(grace).min(NEVER - 1);
         // A second shutdown can only make it sooner.
         self.grace_ns.fetch_min(until, Ordering::SeqCst);
-        self.roster().close();
+        self.dispatcher().close();
         self.ending.send_replace(true);
         // Who serves a connection looks at the end only when there is news.
         for slot in &self.slots {
@@ -250,8 +257,8 @@ impl Pool {
     }
 
     /// How many slots are in which state.
-    pub fn census(&self) -> Census {
-        self.roster().census()
+    pub fn census(&self) -> Counts {
+        self.dispatcher().counts()
     }
 
     /// The number of slots.
@@ -272,8 +279,8 @@ impl Pool {
         }
     }
 
-    fn roster(&self) -> MutexGuard<'_, Roster<Waiter>> {
-        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    fn dispatcher(&self) -> Dispatching<'_> {
+        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn setting(&self) -> Setting<'_> {

@@ -8,13 +8,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::now_ns;
-use super::in_flight::{Ended, Outgoing, Promise, Recipient};
+use super::in_flight::{Outgoing, Promise, Recipient};
 use super::slot::NotStarted;
-use super::{NEVER, Pool};
+use super::{Dispatching, NEVER, Pool};
 use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
-use crate::pool::roster::{Checkout, Grant, Lease, LeaseError, Roster, Waiting, Wanted};
+use crate::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, SlotIndex, Waiter};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -27,16 +27,8 @@ pub enum WhenBusy {
     Queue,
 }
 
-/// Who stands in the waiting line.
-pub enum Waiter {
-    /// A request with `VP_QUEUE`; whoever frees a slot sends it.
-    Request(Box<Queued>),
-    /// A caller that sleeps in acquire.
-    Lease(Arc<Parking>),
-}
-
-/// A request in the waiting line; its bytes are a copy, because the caller's are his again.
-pub struct Queued {
+/// A request in the queue; its bytes are a copy, because the caller's are his again.
+pub struct Copied {
     promise: Promise,
     bytes: Vec<u8>,
     is_head: bool,
@@ -69,14 +61,12 @@ impl Pool {
     ) -> Result<u64, Status> {
         let (promise, outgoing) = self.promise(request, callback)?;
         let id = promise.id;
-        let Err(promise) = self.send_now(promise, outgoing) else {
-            self.stats.submitted.add();
-            return Ok(id);
-        };
         let uses_queue = matches!(promise.recipient, Recipient::Queue);
-        let result = match when_busy {
-            WhenBusy::Refuse => Err(self.busy_or_closed()),
-            WhenBusy::Queue => self.join_line(promise, outgoing),
+        let result = match self.send_now(promise, outgoing) {
+            Err((Refusal::NoSlot, promise)) if when_busy == WhenBusy::Queue => {
+                self.enqueue(promise, outgoing)
+            }
+            result => result.map_err(|(refusal, _)| refusal.into()),
         };
         self.accepted(result.map(|()| id), uses_queue)
     }
@@ -130,28 +120,22 @@ impl Pool {
         }
     }
 
-    /// Reserves the hottest idle slot, or refuses at once.
+    /// Reserves the slot that was used last, or refuses at once.
     pub fn try_acquire(&self) -> Result<Lease, Status> {
-        if self.suspension.is_on(now_ns()) {
+        let lease = self.dispatcher().lease(now_ns());
+        lease.map_err(|refusal| {
             self.stats.refused.add();
-            return Err(Status::ERR_SUSPENDED);
-        }
-        let lease = self.roster().lease();
-        lease.ok_or_else(|| {
-            self.stats.refused.add();
-            self.busy_or_closed()
+            refusal.into()
         })
     }
 
-    /// Reserves a slot, sleeping in the waiting line until there is one, at most for `patience`.
-    /// Not on the pool thread.
+    /// Reserves a slot, sleeping in the queue until there is one, at most for `patience`. Not on
+    /// the pool thread.
     pub fn acquire(&self, patience: Duration) -> Result<Lease, Status> {
         let deadline = Instant::now().checked_add(patience);
-        if self.suspension.is_on(now_ns()) {
-            return Err(Status::ERR_SUSPENDED);
-        }
-        if let Some(lease) = self.roster().lease() {
-            return Ok(lease);
+        match self.dispatcher().lease(now_ns()) {
+            Err(Refusal::NoSlot) => {}
+            lease => return lease.map_err(Status::from),
         }
         if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
@@ -159,24 +143,12 @@ impl Pool {
         let caller = self.caller.as_ref();
         let _driving = caller.map(|caller| self.begin_to_drive(caller)).transpose()?;
         let parking = Arc::new(Parking::default());
-        let ticket = {
-            let mut roster = self.roster();
-            if roster.is_closed() {
-                return Err(Status::ERR_CLOSED);
-            }
-            if self.suspension.is_on(now_ns()) {
-                return Err(Status::ERR_SUSPENDED);
-            }
-            if let Some(lease) = roster.lease() {
-                return Ok(lease);
-            }
-            let waiter = Waiter::Lease(Arc::clone(&parking));
-            let ticket = self.next_id();
-            // The sleeper watches its own deadline.
-            let place = roster.wait(ticket, Wanted::Lease, NEVER, waiter);
-            place.map_err(|_| Status::ERR_WAITING_FULL)?;
-            ticket
-        };
+        let ticket = self.next_id();
+        {
+            let mut dispatcher = self.dispatcher();
+            dispatcher.enqueue_caller(ticket, Arc::clone(&parking), now_ns())?;
+            self.dispatch(dispatcher);
+        }
         let woken = match caller {
             None => parking.sleep(deadline),
             Some(caller) => {
@@ -186,20 +158,20 @@ impl Pool {
             }
         };
         woken.unwrap_or_else(|| {
-            let withdrawn = self.roster().withdraw(ticket);
-            match withdrawn {
-                Some(_) => Err(Status::ERR_TIMEOUT),
+            let left = self.dispatcher().cancel(ticket);
+            match left {
+                Cancel::Left(_) => Err(Status::ERR_TIMEOUT),
                 // The lease is on its way: whoever gives it is between two lines of code.
-                None => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
+                _ => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
             }
         })
     }
 
     /// Gives a lease back.
     pub fn release(&self, lease: Lease) -> Result<(), Status> {
-        let released = self.roster().release(lease);
-        let grant = released.map_err(|_| Status::ERR_STALE_LEASE)?;
-        self.carry_out(grant);
+        let mut dispatcher = self.dispatcher();
+        dispatcher.release(lease)?;
+        self.dispatch(dispatcher);
         Ok(())
     }
 
@@ -207,17 +179,14 @@ impl Pool {
     /// what it became in the meantime.
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
         {
-            // Told before the lock is gone: the end of the pool empties the line under it, and
-            // comes afterwards.
-            let mut roster = self.roster();
-            if let Some(waiter) = roster.withdraw(id) {
-                let why = (Outcome::Cancelled, Status::ERR_CLOSED);
-                self.dismiss(waiter, why, |ended| self.leave(ended));
-                return Ok(());
-            }
-            // On its way from the line to a slot: whoever starts it will know.
-            if roster.recall(id) {
-                return Ok(());
+            let mut dispatcher = self.dispatcher();
+            match dispatcher.cancel(id) {
+                Cancel::Left(who) => {
+                    self.end_waiting(&dispatcher, who, End::Cancelled);
+                    return Ok(());
+                }
+                Cancel::Marked => return Ok(()),
+                Cancel::Unknown => {}
             }
         }
         let slot = self.slots.iter().find(|slot| slot.cancel(id));
@@ -235,10 +204,6 @@ impl Pool {
         let submit_ns = now_ns();
         if !Arc::ptr_eq(request.origin(), &self.origin) {
             return Err(Status::ERR_WRONG_POOL);
-        }
-        if self.suspension.is_on(submit_ns) {
-            self.stats.refused.add();
-            return Err(Status::ERR_SUSPENDED);
         }
         let timeout_ns = match request.timeout_ns() {
             0 => self.policy.request_timeout_ns,
@@ -272,50 +237,34 @@ impl Pool {
         result
     }
 
-    /// Starts the request on the hottest slot that takes it. A slot that turns out dead before a
-    /// byte was sent costs nothing but a look at the next one. A request that cannot be answered in
-    /// time is not sent: its completion says so.
-    fn send_now(&self, mut promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Promise> {
+    /// Starts the request on the slot that was used last, or on the next one if that turns out
+    /// dead before a byte was sent. A request that cannot be answered in time is not sent: its
+    /// completion says so.
+    fn send_now(
+        &self,
+        mut promise: Promise,
+        outgoing: Outgoing<'_>,
+    ) -> Result<(), (Refusal, Promise)> {
         let mut now = promise.submit_ns;
         loop {
             let slot = {
-                let mut roster = self.roster();
-                match roster.checkout(&promise.due(), now) {
-                    Checkout::Slot(slot) => slot,
-                    Checkout::NoneIdle => return Err(promise),
-                    Checkout::TooLate => {
-                        self.leave(promise.unsent(Outcome::Timeout));
+                let mut dispatcher = self.dispatcher();
+                match dispatcher.checkout(&promise.due(), now) {
+                    Ok(slot) => slot,
+                    Err(Refusal::TooLate) => {
+                        self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
                         return Ok(());
                     }
+                    Err(refusal) => return Err((refusal, promise)),
                 }
             };
             let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-            let Some(again) = self.take_back(slot, not_started) else { return Ok(()) };
-            promise = again;
+            promise = not_started.promise;
+            let mut dispatcher = self.dispatcher();
+            dispatcher.gave_up(slot, not_started.lost);
+            self.dispatch(dispatcher);
             now = now_ns();
         }
-    }
-
-    /// Takes back a slot on which a request could not begin. Answers its promise if the request is
-    /// still to be sent, or to be refused; a request that has come to its deadline is completed.
-    fn take_back(&self, slot: u32, not_started: NotStarted) -> Option<Promise> {
-        let NotStarted { promise, lost } = not_started;
-        let mut roster = self.roster();
-        if let Some(epoch) = lost {
-            roster.went_down(slot, epoch);
-        }
-        // Of a leased slot a grant only if another thread has given the lease back meanwhile.
-        let grant = roster.finished(slot);
-        let again = if lost.is_some() || roster.is_closed() {
-            Some(promise)
-        } else {
-            // Told before the lock is gone: the end of the pool comes afterwards.
-            self.leave(promise.unsent(Outcome::Timeout));
-            None
-        };
-        drop(roster);
-        self.carry_out(grant);
-        again
     }
 
     fn send_leased(
@@ -325,158 +274,93 @@ impl Pool {
         outgoing: Outgoing<'_>,
     ) -> Result<(), Status> {
         let slot = {
-            let mut roster = self.roster();
-            if roster.is_closed() {
-                return Err(Status::ERR_CLOSED);
+            let mut dispatcher = self.dispatcher();
+            match dispatcher.begin(lease, &promise.due(), promise.submit_ns) {
+                Err(Refusal::TooLate) => {
+                    self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
+                    return Ok(());
+                }
+                begun => begun?,
             }
-            let slot = roster.begin(lease).map_err(|error| match error {
-                LeaseError::Stale => Status::ERR_STALE_LEASE,
-                LeaseError::Busy => Status::ERR_SLOT_BUSY,
-                LeaseError::Down => Status::ERR_SLOT_DOWN,
-            })?;
-            if roster.is_too_late(&promise.due(), promise.submit_ns) {
-                self.leave(promise.unsent(Outcome::Timeout));
-                // Nobody else could have had the slot since `begin`, so nothing is granted.
-                let grant = roster.finished(slot);
-                debug_assert!(grant.is_none(), "the lease holds");
-                return Ok(());
-            }
-            slot
         };
         let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-        match self.take_back(slot, not_started) {
-            Some(_) => Err(Status::ERR_SLOT_DOWN),
-            None => Ok(()),
-        }
+        let NotStarted { promise, lost } = not_started;
+        let mut dispatcher = self.dispatcher();
+        // Another thread may have given the lease back meanwhile, so this may free the slot.
+        dispatcher.gave_up(slot, lost);
+        let result = match lost {
+            None if !dispatcher.is_closed() => {
+                self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
+                Ok(())
+            }
+            _ => Err(Status::ERR_SLOT_DOWN),
+        };
+        self.dispatch(dispatcher);
+        result
     }
 
-    /// Copies the request into the waiting line, unless a slot came free meanwhile.
-    fn join_line(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
+    /// Copies the request into the queue.
+    fn enqueue(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
         let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
         let (ticket, deadline_ns) = (promise.id, promise.deadline_ns.min(longest_ns));
         let due = promise.due();
         let Outgoing { bytes, is_head, closes } = outgoing;
-        let mut queued = Queued { promise, bytes: bytes.to_vec(), is_head, closes };
-        let mut roster = self.roster();
-        loop {
-            if roster.is_closed() {
-                return Err(Status::ERR_CLOSED);
-            }
-            if self.suspension.is_on(now_ns()) {
-                return Err(Status::ERR_SUSPENDED);
-            }
-            let slot = match roster.checkout(&due, now_ns()) {
-                Checkout::Slot(slot) => slot,
-                Checkout::NoneIdle => break,
-                Checkout::TooLate => {
-                    self.leave(queued.promise.unsent(Outcome::Timeout));
-                    return Ok(());
-                }
-            };
-            drop(roster);
-            let Queued { promise, bytes, .. } = queued;
-            let outgoing = Outgoing { bytes: &bytes, is_head, closes };
-            let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-            let Some(promise) = self.take_back(slot, not_started) else { return Ok(()) };
-            queued = Queued { promise, bytes, is_head, closes };
-            roster = self.roster();
-        }
-        let waiter = Waiter::Request(Box::new(queued));
-        let place = roster.wait(ticket, Wanted::Exchange(due), deadline_ns, waiter);
-        place.map_err(|_| Status::ERR_WAITING_FULL)?;
-        drop(roster);
+        let request = Box::new(Copied { promise, bytes: bytes.to_vec(), is_head, closes });
+        let mut dispatcher = self.dispatcher();
+        dispatcher.enqueue(Queued { ticket, deadline_ns, due, request }, now_ns())?;
+        self.dispatch(dispatcher);
         self.alarm.note(deadline_ns);
         Ok(())
     }
 
-    /// Gives a granted slot to its waiter. Answers the next grant that came out of it.
-    pub(super) fn give_slot(&self, grant: Grant<Waiter>) -> Option<Grant<Waiter>> {
-        let Grant { slot, lease, waiter } = grant;
-        let Waiting { ticket, wanted, deadline_ns, who } = waiter;
-        let (queued, due) = match (who, lease, wanted) {
-            (Waiter::Lease(parking), Some(lease), _) => {
-                self.wake(&parking, Parked::Given(lease));
-                return None;
-            }
-            (Waiter::Request(queued), None, Wanted::Exchange(due)) => (queued, due),
-            (who, ..) => {
-                debug_assert!(false, "the roster grants what was wanted");
-                let why = (Outcome::Internal, Status::ERR_INTERNAL);
-                self.dismiss(who, why, |ended| self.deliver(ended));
-                return None;
-            }
-        };
-        let too_late = (Outcome::Timeout, Status::ERR_TIMEOUT);
-        let roster = self.roster();
-        let now = now_ns();
-        // Whoever ends the waiting may be late, but no order is sent that cannot be answered.
-        if deadline_ns <= now || roster.is_too_late(&due, now) {
-            return self.decline(roster, slot, ticket, Waiter::Request(queued), too_late);
-        }
-        drop(roster);
-        let started = self.start_queued(slot, *queued);
-        let mut roster = self.roster();
-        let Err((queued, lost)) = started else {
-            let recalled = roster.carried_out(ticket);
-            drop(roster);
-            let slot = &self.slots[slot as usize];
-            if recalled && slot.cancel(ticket) {
-                self.rouse(slot);
-            }
-            return None;
-        };
-        let who = Waiter::Request(Box::new(queued));
-        let Some(epoch) = lost else { return self.decline(roster, slot, ticket, who, too_late) };
-        roster.went_down(slot, epoch);
-        // A pause that began meanwhile has emptied the line; looked at under the roster's lock.
-        if self.suspension.is_on(now_ns()) {
-            let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
-            return self.decline(roster, slot, ticket, who, why);
-        }
-        // Back to the head of the line first, so that what `finished` frees goes to it.
-        let again = roster.wait_again(Waiting { ticket, wanted, deadline_ns, who });
-        let freed = roster.finished(slot);
-        if let Err(recalled) = again {
-            let why = (Outcome::Cancelled, Status::ERR_CLOSED);
-            self.dismiss(recalled, why, |ended| self.leave(ended));
-            return freed;
-        }
-        drop(roster);
-        // The alarm may have looked at the line while the request was not in it.
-        self.alarm.note(deadline_ns);
-        match (again.unwrap_or(None), freed) {
-            (Some(again), Some(freed)) => {
-                self.carry_out(Some(again));
-                Some(freed)
-            }
-            (again, freed) => again.or(freed),
-        }
-    }
-
-    /// Ends the waiting of a request that was granted a slot and is not sent on it. Answers the
-    /// next grant that came out of it.
-    fn decline(
+    /// Sends a request from the queue on its slot, and says what came of it.
+    pub(super) fn send_queued(
         &self,
-        mut roster: MutexGuard<'_, Roster<Waiter>>,
-        slot: u32,
-        ticket: u64,
-        who: Waiter,
-        why: (Outcome, Status),
-    ) -> Option<Grant<Waiter>> {
-        let recalled = roster.carried_out(ticket);
-        let freed = roster.finished(slot);
-        let why = if recalled { (Outcome::Cancelled, Status::ERR_CLOSED) } else { why };
-        // Told before the lock is gone, as in `cancel`: the end of the pool comes afterwards.
-        self.dismiss(who, why, |ended| self.leave(ended));
-        freed
+        slot: SlotIndex,
+        queued: Queued<Box<Copied>>,
+    ) -> Dispatching<'_> {
+        let Queued { ticket, deadline_ns, due, request } = queued;
+        let Copied { promise, bytes, is_head, closes } = *request;
+        let outgoing = Outgoing { bytes: &bytes, is_head, closes };
+        let Err(NotStarted { promise, lost }) = self.start(slot, promise, outgoing) else {
+            let mut dispatcher = self.dispatcher();
+            if dispatcher.sent(ticket) {
+                drop(dispatcher);
+                let slot = &self.slots[slot as usize];
+                if slot.cancel(ticket) {
+                    self.rouse(slot);
+                }
+                dispatcher = self.dispatcher();
+            }
+            return dispatcher;
+        };
+        let request = Box::new(Copied { promise, bytes, is_head, closes });
+        let queued = Queued { ticket, deadline_ns, due, request };
+        let mut dispatcher = self.dispatcher();
+        match dispatcher.not_sent(slot, lost, queued) {
+            Some((who, end)) => self.end_waiting(&dispatcher, who, end),
+            // The alarm may have looked at the queue while the request was not in it.
+            None => self.alarm.note(deadline_ns),
+        }
+        dispatcher
     }
 
-    /// Ends the waiting without a slot: a request with that outcome, a caller with that status.
-    pub(super) fn dismiss(&self, who: Waiter, why: (Outcome, Status), deliver: impl FnOnce(Ended)) {
+    /// Ends the waiting without a slot.
+    pub(super) fn end_waiting(
+        &self,
+        held: &Dispatching<'_>,
+        who: Waiter<Box<Copied>, Arc<Parking>>,
+        end: End,
+    ) {
         match who {
-            Waiter::Request(queued) => deliver(queued.promise.unsent(why.0)),
-            Waiter::Lease(parking) => self.wake(&parking, Parked::Dismissed(why.1)),
+            Waiter::Request(copied, _) => self.leave(held, copied.promise.unsent(end.outcome())),
+            Waiter::Caller(parking) => self.wake(&parking, Parked::Dismissed(end.status())),
         }
+    }
+
+    /// Gives a lease to a caller that sleeps in acquire.
+    pub(super) fn give_lease(&self, parking: &Parking, lease: Lease) {
+        self.wake(parking, Parked::Given(lease));
     }
 
     /// Wakes a caller in acquire. In caller drive it sleeps where the driver sleeps.
@@ -485,17 +369,6 @@ impl Pool {
         if self.caller.is_some() {
             self.completions.raise();
         }
-    }
-
-    /// Starts a request from the waiting line. Gives it back when it could not begin, with the
-    /// epoch of the connection if that is gone.
-    fn start_queued(&self, slot: u32, queued: Queued) -> Result<(), (Queued, Option<u32>)> {
-        let Queued { promise, bytes, is_head, closes } = queued;
-        let outgoing = Outgoing { bytes: &bytes, is_head, closes };
-        let started = self.start(slot, promise, outgoing);
-        started.map_err(|NotStarted { promise, lost }| {
-            (Queued { promise, bytes, is_head, closes }, lost)
-        })
     }
 
     /// Starts a request on a slot, and tells the alarm and the driver what they must know of it.
@@ -518,9 +391,41 @@ impl Pool {
     fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
+}
 
-    fn busy_or_closed(&self) -> Status {
-        if self.roster().is_closed() { Status::ERR_CLOSED } else { Status::ERR_NO_SLOT }
+impl End {
+    /// How a request ends by it.
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::TooLate => Outcome::Timeout,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::Suspended => Outcome::Suspended,
+            Self::Closed => Outcome::Shutdown,
+        }
+    }
+
+    /// What a caller in acquire is told.
+    fn status(self) -> Status {
+        match self {
+            Self::TooLate => Status::ERR_TIMEOUT,
+            Self::Suspended => Status::ERR_SUSPENDED,
+            Self::Cancelled | Self::Closed => Status::ERR_CLOSED,
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSlot => Self::ERR_NO_SLOT,
+            Refusal::TooLate => Self::ERR_TIMEOUT,
+            Refusal::QueueFull => Self::ERR_WAITING_FULL,
+            Refusal::Suspended => Self::ERR_SUSPENDED,
+            Refusal::Closed => Self::ERR_CLOSED,
+            Refusal::StaleLease => Self::ERR_STALE_LEASE,
+            Refusal::SlotBusy => Self::ERR_SLOT_BUSY,
+            Refusal::SlotDown => Self::ERR_SLOT_DOWN,
+        }
     }
 }
 

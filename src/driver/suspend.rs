@@ -3,7 +3,7 @@
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
 //! waiting line is emptied. A task on the pool thread tells of its beginning and its end.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Pool;
@@ -11,46 +11,19 @@ use super::clock::now_ns;
 use super::retry_after::retry_after;
 use crate::completion::Completion;
 use crate::config::SuspendRule;
-use crate::error::{CloseReason, Outcome, Status};
-use crate::pool::pause::Pause;
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, Notify};
+use crate::error::CloseReason;
+use crate::sync::Notify;
 
-/// The pause of a pool, and what begins one.
+/// What begins a pause, and who is to tell of it.
 #[derive(Default)]
 pub(super) struct Suspension {
     rules: Vec<SuspendRule>,
-    pause: Mutex<Pause>,
-    /// When it ends, for a look without the lock. 0 while there is no pause.
-    until_ns: AtomicU64,
     changed: Notify,
 }
 
 impl Suspension {
     pub(super) fn new(rules: &[SuspendRule]) -> Self {
         Self { rules: rules.to_vec(), ..Self::default() }
-    }
-
-    /// When the pause ends; 0 when there is none.
-    pub(super) fn until_ns(&self) -> u64 {
-        self.until_ns.load(Ordering::SeqCst)
-    }
-
-    /// Whether there is a pause at that moment.
-    pub(super) fn is_on(&self, now: u64) -> bool {
-        now < self.until_ns()
-    }
-
-    /// Ends the pause that ends at that moment; `false` when another one has begun meanwhile.
-    fn end(&self, until_ns: u64) -> bool {
-        let mut pause = self.pause();
-        let ended = pause.end(until_ns);
-        self.until_ns.store(pause.until_ns(), Ordering::SeqCst);
-        ended
-    }
-
-    fn pause(&self) -> MutexGuard<'_, Pause> {
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,7 +32,10 @@ impl Pool {
     pub fn suspend(&self, for_ns: u64) {
         match for_ns {
             0 => {
-                while !self.suspension.end(self.suspension.until_ns()) {}
+                let mut dispatcher = self.dispatcher();
+                let until_ns = dispatcher.suspension().until_ns();
+                dispatcher.resume(until_ns);
+                drop(dispatcher);
                 self.suspension.changed.notify_one();
             }
             _ => self.begin_pause(for_ns, false),
@@ -68,7 +44,7 @@ impl Pool {
 
     /// When the present pause ends, in nanoseconds; 0 when there is none.
     pub fn suspended_until_ns(&self) -> u64 {
-        let until = self.suspension.until_ns();
+        let until = self.dispatcher().suspension().until_ns();
         if until > now_ns() { until } else { 0 }
     }
 
@@ -88,33 +64,18 @@ impl Pool {
     }
 
     fn begin_pause(&self, for_ns: u64, closes: bool) {
-        let closes = {
-            let mut pause = self.suspension.pause();
-            let closes = pause.begin(now_ns(), for_ns, closes);
-            self.suspension.until_ns.store(pause.until_ns(), Ordering::SeqCst);
-            closes
-        };
-        self.suspend_line();
+        let mut dispatcher = self.dispatcher();
+        let closes = dispatcher.suspend(now_ns(), for_ns, closes);
+        self.dispatch(dispatcher);
         if closes {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         }
         self.suspension.changed.notify_one();
     }
 
-    /// Ends all waiting in line.
-    fn suspend_line(&self) {
-        // Whoever joins the line looks at `until_ns` under this lock: nobody slips in. Told before
-        // the lock is gone, because the end of the pool empties the line too, and comes afterwards.
-        let mut roster = self.roster();
-        for waiter in roster.take_waiting() {
-            let why = (Outcome::Suspended, Status::ERR_SUSPENDED);
-            self.dismiss(waiter.who, why, |ended| self.leave(ended));
-        }
-    }
-
     /// How long no dial may begin, in nanoseconds, because of a pause without connections.
     pub(super) fn no_dial_ns(&self, now: u64) -> u64 {
-        self.suspension.pause().no_dial_ns(now)
+        self.dispatcher().suspension().no_dial_ns(now)
     }
 }
 
@@ -124,7 +85,7 @@ pub(super) async fn watch_pauses(pool: Arc<Pool>) {
     // The end of the pause that was told and is not over; 0 for none.
     let mut told_ns = 0;
     loop {
-        let until = suspension.until_ns();
+        let until = pool.dispatcher().suspension().until_ns();
         if until != 0 && until != told_ns {
             pool.tell_suspended(until);
             told_ns = until;
@@ -132,7 +93,7 @@ pub(super) async fn watch_pauses(pool: Arc<Pool>) {
         let left_ns = until.saturating_sub(now_ns());
         if told_ns != 0 && left_ns == 0 {
             // Over in time, or ended by the engine.
-            if suspension.end(until) {
+            if pool.dispatcher().resume(until) {
                 pool.tell_resumed();
                 told_ns = 0;
             }

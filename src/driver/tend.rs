@@ -236,8 +236,10 @@ impl Pool {
     pub(super) fn slot_is_up(&self, slot: &Slot) {
         self.stats.connected.add();
         slot.backoff().came_up();
-        let grant = self.roster().came_up(slot.index, slot.epoch());
-        self.carry_out(grant);
+        let epoch = slot.epoch();
+        let mut dispatcher = self.dispatcher();
+        dispatcher.came_up(slot.index, epoch);
+        self.dispatch(dispatcher);
         self.beats.alarm.rearm.notify_one();
         self.tell_up(slot.index);
         if self.no_dial_ns(now_ns()) != 0 {
@@ -249,12 +251,13 @@ impl Pool {
     /// A connection was given up; what it did says whether to hurry with the next.
     pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss) {
         self.stats.closed(loss.reason);
-        let answered_ns = self.roster().answered_ns();
+        let answered_ns = self.dispatcher().answered_ns();
         slot.backoff().lost(loss, answered_ns);
         if !loss.replaced {
             // Who gave it up may not have come to saying so, and what is told must be so. Said
             // twice it does no harm.
-            self.roster().went_down(slot.index, slot.epoch());
+            let epoch = slot.epoch();
+            self.dispatcher().went_down(slot.index, epoch);
         }
         self.tell_lost(slot.index, loss);
     }
@@ -270,12 +273,13 @@ impl Pool {
         let slot = &self.slots[index];
         let ended = slot.abandon();
         self.stats.closed(CloseReason::Internal);
-        self.roster().went_down(slot.index, slot.epoch());
+        let epoch = slot.epoch();
+        self.dispatcher().went_down(slot.index, epoch);
         if let Some(ended) = ended {
             self.flights.remove(slot.index);
-            let grant = self.roster().finished(slot.index);
+            self.dispatcher().finished(slot.index, None, 0);
             self.deliver(ended);
-            self.carry_out(grant);
+            self.dispatch(self.dispatcher());
         }
     }
 

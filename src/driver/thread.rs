@@ -57,8 +57,8 @@ pub(super) struct EndOfPool<'a>(pub(super) &'a Pool);
 
 impl Drop for EndOfPool<'_> {
     fn drop(&mut self) {
-        self.0.roster().close();
-        self.0.dismiss_waiting();
+        self.0.dispatcher().close();
+        self.0.dispatch(self.0.dispatcher());
         if self.0.caller.is_none() {
             self.0.deliver_handed_over();
         }
@@ -101,12 +101,12 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
     let _ = ending.wait_for(|ending| *ending).await;
-    pool.dismiss_waiting();
+    pool.dispatch(pool.dispatcher());
     while slots.join_next().await.is_some() {}
     // An engine's thread may just be starting a request from the line. It will find no connection,
     // and put it back, in no time; the bound is for a thread that never does.
     for _ in 0..MAX_LOOKS {
-        if pool.roster().granted() == 0 {
+        if pool.dispatcher().on_their_way() == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;

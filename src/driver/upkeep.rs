@@ -73,10 +73,10 @@ impl Pool {
         let Some(beat) = &self.beats.request else { return NEVER };
         let soon = now_ns().saturating_add(self.policy.rules.beat_turn_ns());
         let most = most_beating(self.slots());
-        if self.suspension.is_on(now_ns()) || self.beats.beating.load(Ordering::Relaxed) >= most {
+        if self.beats.beating.load(Ordering::Relaxed) >= most {
             return soon;
         }
-        if !self.roster().take(slot.index) {
+        if !self.dispatcher().checkout_this(slot.index, now_ns()) {
             // Leased, or at work: which is better proof than any heartbeat.
             return soon;
         }
@@ -92,14 +92,9 @@ impl Pool {
                 tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
             }
             Err(not_started) => {
-                let grant = {
-                    let mut roster = self.roster();
-                    if let Some(epoch) = not_started.lost {
-                        roster.went_down(slot.index, epoch);
-                    }
-                    roster.finished(slot.index)
-                };
-                self.carry_out(grant);
+                let mut dispatcher = self.dispatcher();
+                dispatcher.gave_up(slot.index, not_started.lost);
+                self.dispatch(dispatcher);
             }
         }
         NEVER

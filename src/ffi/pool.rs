@@ -207,7 +207,7 @@ impl vp_health {
             slots: pool.slots(),
             live: census.live,
             idle: census.idle,
-            in_flight: census.at_work,
+            in_flight: census.in_use,
             leased: census.leased,
             waiting: census.waiting,
             suspended_until_ns: pool.suspended_until_ns(),

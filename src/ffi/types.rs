@@ -8,7 +8,7 @@ use crate::completion::Completion;
 use crate::driver::health::SlotState;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
-use crate::pool::roster::Lease;
+use crate::pool::dispatch::Lease;
 
 /// Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
 #[repr(C)]

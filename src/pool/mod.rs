@@ -6,8 +6,8 @@
 
 pub mod backoff;
 pub mod dial_limit;
+pub mod dispatch;
 pub mod exchange_time;
 pub mod pause;
-pub mod roster;
 pub mod tenure;
 pub mod upkeep;

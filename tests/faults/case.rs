@@ -18,7 +18,7 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, WireState};
 use venuepool::http::Request;
-use venuepool::pool::roster::Lease;
+use venuepool::pool::dispatch::Lease;
 use venuepool::recycle::Recycled;
 use venuepool::stats::Counter;
 

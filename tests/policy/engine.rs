@@ -1,8 +1,8 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
 use venuepool::error::Outcome;
+use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal};
 use venuepool::pool::exchange_time::Due;
-use venuepool::pool::roster::{Checkout, Lease, Wanted};
 
 use crate::pool::{Event, NEVER, Pool};
 use crate::world::{MS, S, US};
@@ -33,8 +33,8 @@ impl Pool {
                 self.begin_pause(for_ns, false);
             }
             98 => {
-                let until_ns = self.pause.until_ns();
-                self.pause.end(until_ns);
+                let until_ns = self.desk.suspended_until_ns();
+                self.desk.resume(until_ns);
             }
             _ => {}
         }
@@ -46,59 +46,60 @@ impl Pool {
         self.after(wait_ns, Event::Engine);
     }
 
-    fn promise(&mut self) -> Option<(u64, Due)> {
-        if self.is_paused() {
-            return None;
-        }
+    fn promise(&mut self) -> (u64, Due) {
         let most_ns = self.setting.request_ns;
         let least_ns = if self.setting.load.is_some() { most_ns } else { most_ns / 2 };
         let timeout_ns = self.random.within(least_ns, most_ns);
         let deadline_ns = self.now + timeout_ns;
         let due = Due { submit_ns: self.now, deadline_ns };
-        Some((self.books.promise(deadline_ns), due))
+        (self.books.promise(deadline_ns), due)
     }
 
-    /// Takes the hottest slot that is alive. `false`: there is none.
-    fn send_now(&mut self, id: u64, due: Due) -> bool {
+    /// Sends on the slot that was used last and is alive.
+    fn send_now(&mut self, id: u64, due: Due) -> Result<(), Refusal> {
         loop {
             let slot = match self.desk.checkout(&due, self.now) {
-                Checkout::Slot(slot) => slot,
-                Checkout::NoneIdle => return false,
-                Checkout::TooLate => {
+                Err(Refusal::TooLate) => {
                     self.books.completed(id, Outcome::Timeout, self.now);
-                    return true;
+                    return Ok(());
                 }
+                checkout => checkout?,
             };
-            let Err(lost) = self.start(slot, Some(id), due) else { return true };
-            self.desk.went_down(slot, lost.expect("its deadline is to come"));
-            let grant = self.desk.finished(slot);
-            self.carry_out(grant);
+            let Err(lost) = self.start(slot, Some(id), due) else { return Ok(()) };
+            self.desk.gave_up(slot, lost);
+            self.dispatch();
         }
     }
 
     fn submit(&mut self, waits: bool) {
-        let Some((id, due)) = self.promise() else { return };
-        if self.send_now(id, due) {
-            return;
+        let (id, due) = self.promise();
+        let deadline_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
+        let result = match self.send_now(id, due) {
+            Err(Refusal::NoSlot) if waits => {
+                let queued = Queued { ticket: id, deadline_ns, due, request: id };
+                self.desk.enqueue(queued, self.now).map(|()| {
+                    self.dispatch();
+                    self.note(deadline_ns);
+                })
+            }
+            result => result,
+        };
+        if result.is_err() {
+            self.books.refused(id);
         }
-        let until_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
-        if waits && self.desk.wait(id, Wanted::Exchange(due), until_ns, due.deadline_ns) {
-            return self.note(until_ns);
-        }
-        self.books.refused(id);
     }
 
     fn acquire(&mut self, waits: bool) {
-        if self.is_paused() {
-            return;
-        }
-        if let Some(lease) = self.desk.lease() {
-            return self.after(0, Event::Lease(lease));
+        match self.desk.lease(self.now) {
+            Ok(lease) => return self.after(0, Event::Lease(lease)),
+            Err(Refusal::NoSlot) if waits => {}
+            Err(_) => return,
         }
         // A number of its own, from the same row as those of requests.
         let ticket = self.books.promise(NEVER - S);
         self.books.refused(ticket);
-        if waits && self.desk.wait(ticket, Wanted::Lease, NEVER, NEVER) {
+        if self.desk.enqueue_caller(ticket, self.now).is_ok() {
+            self.dispatch();
             let patience_ns = self.random.within(0, 200 * MS);
             self.after(patience_ns, Event::Impatient(ticket));
         }
@@ -107,30 +108,27 @@ impl Pool {
     /// Whoever has a lease sends on it, or gives it back, or both.
     pub(crate) fn use_lease(&mut self, lease: Lease) {
         if !self.venue.healed && self.random.percent(60) {
-            if let Some((id, due)) = self.promise() {
-                self.send_leased(lease, id, due);
-            }
+            let (id, due) = self.promise();
+            self.send_leased(lease, id, due);
             if self.random.percent(70) {
                 let pause_ns = self.random.within(0, 10 * MS);
                 return self.after(pause_ns, Event::Lease(lease));
             }
         }
-        let grant = self.desk.release(lease).expect("it was never given back");
-        self.carry_out(grant);
+        self.desk.release(lease).expect("it was never given back");
+        self.dispatch();
         assert!(self.desk.release(lease).is_err(), "a lease is given back once");
     }
 
     fn send_leased(&mut self, lease: Lease, id: u64, due: Due) {
-        let Ok(slot) = self.desk.begin(lease) else { return self.books.refused(id) };
-        if self.desk.is_too_late(&due, self.now) {
-            self.books.completed(id, Outcome::Timeout, self.now);
-            assert_eq!(self.desk.finished(slot), None, "the lease holds");
-            return;
-        }
+        let slot = match self.desk.begin(lease, &due, self.now) {
+            Ok(slot) => slot,
+            Err(Refusal::TooLate) => return self.books.completed(id, Outcome::Timeout, self.now),
+            Err(_) => return self.books.refused(id),
+        };
         if let Err(lost) = self.start(slot, Some(id), due) {
-            self.desk.went_down(slot, lost.expect("its deadline is to come"));
-            let grant = self.desk.finished(slot);
-            self.carry_out(grant);
+            self.desk.gave_up(slot, lost);
+            self.dispatch();
             self.books.refused(id);
         }
     }
@@ -138,11 +136,10 @@ impl Pool {
     /// Cancels one of the newest requests, wherever it is.
     fn cancel(&mut self) {
         let Some(id) = self.books.newest_open(&mut self.random) else { return };
-        if self.desk.withdraw(id) {
-            return self.books.cancelled(id, self.now);
-        }
-        if self.desk.recall(id) {
-            return;
+        match self.desk.cancel(id) {
+            Cancel::Left(_) => return self.books.cancelled(id, self.now),
+            Cancel::Marked => return,
+            Cancel::Unknown => {}
         }
         let is_it = |slot: &crate::pool::Slot| slot.in_flight.is_some_and(|f| f.id == Some(id));
         if let Some(index) = self.slots.iter().position(is_it) {

@@ -45,7 +45,7 @@ impl Pool {
             Some(Dial::Connects(true)) => return self.is_live(index),
             Some(Dial::Connects(false)) => return self.wait_to_dial(index),
             Some(Dial::Waits) => {
-                let left_ns = self.pause.no_dial_ns(now);
+                let left_ns = self.desk.no_dial_ns(now);
                 if left_ns > 0 {
                     return self.after(left_ns.min(50 * MS), Event::Dial(index, dial));
                 }
@@ -109,8 +109,8 @@ impl Pool {
         slot.backoff.came_up();
         self.books.came_up(index as usize);
         let epoch = slot.tenure.epoch();
-        let grant = self.desk.came_up(index, epoch);
-        self.carry_out(grant);
+        self.desk.came_up(index, epoch);
+        self.dispatch();
         self.look_at_upkeep(0);
     }
 
@@ -214,7 +214,7 @@ impl Pool {
     fn beat(&mut self, index: u32) -> u64 {
         let soon = self.now + self.setting.rules.beat_turn_ns();
         let most = most_beating(self.setting.slots);
-        if self.is_paused() || self.books.beating() >= most || !self.desk.take(index) {
+        if self.books.beating() >= most || !self.desk.checkout_this(index, self.now) {
             return soon;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
@@ -222,10 +222,8 @@ impl Pool {
         match self.start(index, None, due) {
             Ok(()) => self.books.beat_begins(),
             Err(lost) => {
-                let epoch = lost.expect("its deadline is to come");
-                self.desk.went_down(index, epoch);
-                let grant = self.desk.finished(index);
-                self.carry_out(grant);
+                self.desk.gave_up(index, lost);
+                self.dispatch();
             }
         }
         NEVER

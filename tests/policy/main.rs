@@ -8,6 +8,7 @@
 //! - `world.rs`: the venue, chance, the settings
 //! - `pool.rs`, `heal.rs`: src/pool put together as src/driver does it
 //! - `engine.rs`: what is asked of the pool
+//! - `desk.rs`: what the dispatcher must answer
 //! - `books.rs`: what must come of it
 //! - `overload.rs`, `plot.rs`: the same pool under a steady load, and docs/overload.md
 
@@ -21,6 +22,7 @@ macro_rules! trace {
 }
 
 mod books;
+mod desk;
 mod engine;
 mod heal;
 mod overload;
@@ -88,7 +90,7 @@ fn run(seed: u64, trace: Trace) -> Counts {
 fn healing_ns(pool: &Pool) -> u64 {
     let setting = &pool.setting;
     let permits_ns = u64::from(setting.slots + 1) * S / u64::from(setting.dials_per_second);
-    let pause_ns = pool.pause.until_ns().saturating_sub(pool.now);
+    let pause_ns = pool.desk.suspended_until_ns().saturating_sub(pool.now);
     let exchange_ns = setting.request_ns.max(setting.beat_timeout_ns);
     let tries_ns = setting.connect_ns + setting.bounds.max_ns + 2 * permits_ns;
     // A connection that has not proven itself may come to its limit before the others are live.

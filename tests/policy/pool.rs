@@ -12,13 +12,13 @@ use venuepool::error::{CloseReason, Outcome};
 use venuepool::net::addresses::Addresses;
 use venuepool::pool::backoff::Backoff;
 use venuepool::pool::dial_limit::DialLimit;
+use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
 use venuepool::pool::exchange_time::{Due, Spent};
-use venuepool::pool::pause::Pause;
-use venuepool::pool::roster::{Grant, Lease, Waiting, Wanted};
 use venuepool::pool::tenure::{Loss, Tenure};
 
 use crate::Trace;
-use crate::books::{Books, Desk};
+use crate::books::Books;
+use crate::desk::Desk;
 use crate::heal::Dial;
 use crate::world::{Answer, Arrival, MS, Random, S, Setting, US, Venue};
 
@@ -38,8 +38,10 @@ pub(crate) enum Event {
     Drive(u32),
     /// The rest of a turn.
     Settle(u64),
-    /// A grant is carried out.
-    Grant(u64),
+    /// A request from the queue is sent.
+    Send(u64),
+    /// Whoever freed a slot asks what to do next.
+    Dispatch,
     /// A dial of the slot goes on, which is told by its number.
     Dial(u32, u32),
     Alarm,
@@ -104,7 +106,7 @@ pub(crate) struct Slot {
     /// Wakes of the task, turns and grants that are under way.
     pub(crate) wakes: u32,
     unsettled: u32,
-    granted: u32,
+    sending: u32,
 }
 
 pub(crate) struct Pool {
@@ -116,7 +118,6 @@ pub(crate) struct Pool {
     pub(crate) books: Books,
     pub(crate) slots: Vec<Slot>,
     pub(crate) dial_limit: DialLimit,
-    pub(crate) pause: Pause,
     pub(crate) addresses: Addresses,
     pub(crate) epoch: Instant,
     pub(crate) trace: Trace,
@@ -124,7 +125,9 @@ pub(crate) struct Pool {
     what: BTreeMap<u64, Event>,
     serial: u64,
     turns: BTreeMap<u64, (u32, Turn)>,
-    grants: BTreeMap<u64, Grant<u64>>,
+    sends: BTreeMap<u64, (u32, Queued<u64>)>,
+    /// Somebody is about to ask what to do next, so often.
+    asking: u32,
     alarm_ns: u64,
     pub(crate) keep_up_ns: u64,
 }
@@ -150,7 +153,7 @@ impl Pool {
             serves: false,
             wakes: 0,
             unsettled: 0,
-            granted: 0,
+            sending: 0,
         };
         let limit = DialLimit::new(setting.slots, setting.dials_per_second, random.next());
         let mut pool = Self {
@@ -160,7 +163,6 @@ impl Pool {
             books: Books::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
             dial_limit: limit,
-            pause: Pause::default(),
             addresses: Addresses::default(),
             epoch: Instant::now(),
             trace,
@@ -168,7 +170,8 @@ impl Pool {
             what: BTreeMap::new(),
             serial: 0,
             turns: BTreeMap::new(),
-            grants: BTreeMap::new(),
+            sends: BTreeMap::new(),
+            asking: 0,
             alarm_ns: NEVER,
             keep_up_ns: NEVER,
             setting,
@@ -217,42 +220,42 @@ impl Pool {
                 self.slots[slot as usize].unsettled -= 1;
                 self.settle(slot, turn);
             }
-            Event::Grant(serial) => {
-                let grant = self.grants.remove(&serial).unwrap();
-                self.slots[grant.slot as usize].granted -= 1;
-                self.give_slot(grant);
+            Event::Send(serial) => {
+                let (slot, queued) = self.sends.remove(&serial).unwrap();
+                self.slots[slot as usize].sending -= 1;
+                self.send_queued(slot, queued);
+            }
+            Event::Dispatch => {
+                self.asking -= 1;
+                self.dispatch();
             }
             Event::Dial(slot, dial) => self.dial(slot, dial),
             Event::Alarm => self.expire(),
             Event::KeepUp => self.keep_up(),
             Event::PauseEnds(until_ns) => {
-                self.pause.end(until_ns);
+                self.desk.resume(until_ns);
             }
             Event::Lease(lease) => self.use_lease(lease),
             Event::Impatient(ticket) => {
-                // If it is not in line any more, its lease is under way.
-                self.desk.withdraw(ticket);
+                // If it is not in the queue any more, its lease is under way.
+                self.desk.cancel(ticket);
             }
         }
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.now < self.pause.until_ns()
     }
 
     /// What must hold at every moment.
     fn check(&self) {
         // One that is put back may be too late already, and leaves at once.
         let late_ns = if self.alarm_ns <= self.now { 0 } else { self.now };
-        self.desk.check(late_ns, self.is_paused());
+        self.desk.check(self.now, late_ns, self.asking > 0);
         self.books.check();
         for (index, slot) in self.slots.iter().enumerate() {
             let line = &self.desk.lines[index];
-            assert!(slot.in_flight.is_none() || line.at_work, "slot {index}: in flight, unknown");
-            let is_under_way = slot.unsettled + slot.granted > 0;
+            assert!(slot.in_flight.is_none() || line.in_use, "slot {index}: in flight, unknown");
+            let is_under_way = slot.unsettled + slot.sending > 0;
             assert!(
-                !line.at_work || slot.in_flight.is_some() || is_under_way,
-                "slot {index} is said to be at work, and is not"
+                !line.in_use || slot.in_flight.is_some() || is_under_way,
+                "slot {index} is said to be in use, and is not"
             );
             let news = is_under_way || slot.wakes > 0;
             let lives = slot.connection.is_some();
@@ -396,31 +399,29 @@ impl Pool {
     // After a turn, as in src/driver/deliver.rs.
 
     fn settle(&mut self, index: u32, turn: Turn) {
-        let mut grant = None;
         if turn.epoch < self.slots[index as usize].tenure.epoch() {
             self.books.counts.late_news += 1;
         }
         match turn.fate {
             Fate::Kept => {}
             Fate::Lost => self.desk.went_down(index, turn.epoch),
-            Fate::Replaced => grant = self.desk.came_up(index, turn.epoch),
+            Fate::Replaced => {
+                self.desk.came_up(index, turn.epoch);
+                self.dispatch();
+            }
         }
         if turn.fate != Fate::Kept {
             self.wake(index);
         }
-        self.carry_out(grant);
         self.look_at_upkeep(turn.upkeep_ns.saturating_sub(self.now));
         let Some(Ended { id, outcome, pause }) = turn.ended else { return };
         if let Some((for_ns, closes)) = pause {
             self.begin_pause(for_ns, closes);
         }
-        if let Some(spent) = turn.spent {
-            self.desk.took(spent, turn.now);
-        }
         if outcome == Outcome::Ok && !self.setting.is_before() {
             self.books.heard(turn.now);
         }
-        let grant = self.desk.finished(index);
+        self.desk.finished(index, turn.spent, turn.now);
         match id {
             Some(id) => self.books.completed(id, outcome, self.now),
             None => {
@@ -428,7 +429,18 @@ impl Pool {
                 self.look_at_upkeep(0);
             }
         }
-        self.carry_out(grant);
+        self.dispatch_later();
+    }
+
+    /// Between the end of an exchange and the next one its completion is delivered, and others may
+    /// come in between.
+    fn dispatch_later(&mut self) {
+        if !self.setting.is_loose {
+            return self.dispatch();
+        }
+        self.asking += 1;
+        let late_ns = self.random.within(0, self.setting.late_ns);
+        self.after(late_ns, Event::Dispatch);
     }
 
     /// The slot's task is told that there is something to do.
@@ -440,59 +452,53 @@ impl Pool {
         self.after(late_ns, Event::Task(index));
     }
 
-    pub(crate) fn carry_out(&mut self, grant: Option<Grant<u64>>) {
-        let Some(grant) = grant else { return };
-        self.slots[grant.slot as usize].granted += 1;
-        self.grants.insert(self.serial + 1, grant);
-        let most_ns = if self.setting.is_loose { self.setting.late_ns } else { 0 };
-        let late_ns = self.random.within(0, most_ns);
-        self.after(late_ns, Event::Grant(self.serial + 1));
+    /// Does what the dispatcher says, as in src/driver/deliver.rs.
+    pub(crate) fn dispatch(&mut self) {
+        while let Some(action) = self.desk.next(self.now) {
+            match action {
+                Action::Send(slot, queued) => {
+                    self.slots[slot as usize].sending += 1;
+                    self.sends.insert(self.serial + 1, (slot, queued));
+                    let most_ns = if self.setting.is_loose { self.setting.late_ns } else { 0 };
+                    let late_ns = self.random.within(0, most_ns);
+                    self.after(late_ns, Event::Send(self.serial + 1));
+                }
+                Action::Lease(lease, _) => self.after(0, Event::Lease(lease)),
+                Action::End(Waiter::Request(id, _), end) => self.end_waiting(id, end),
+                Action::End(Waiter::Caller(_), _) => {}
+            }
+        }
+    }
+
+    fn end_waiting(&mut self, id: u64, end: End) {
+        let outcome = match end {
+            End::TooLate => Outcome::Timeout,
+            End::Cancelled => Outcome::Cancelled,
+            End::Suspended => Outcome::Suspended,
+            End::Closed => Outcome::Shutdown,
+        };
+        self.books.completed(id, outcome, self.now);
     }
 
     /// As in src/driver/submit.rs.
-    fn give_slot(&mut self, grant: Grant<u64>) {
-        let Grant { slot, lease, waiter } = grant;
-        if let Some(lease) = lease {
-            return self.after(0, Event::Lease(lease));
-        }
-        let Waiting { ticket, wanted, deadline_ns, who } = waiter;
-        let Wanted::Exchange(due) = wanted else { panic!("a lease was wanted, and no slot") };
-        if deadline_ns <= self.now || self.desk.is_too_late(&due, self.now) {
-            let recalled = self.desk.carried_out(ticket);
-            let freed = self.desk.finished(slot);
-            let outcome = if recalled { Outcome::Cancelled } else { Outcome::Timeout };
-            self.books.completed(ticket, outcome, self.now);
-            return self.carry_out(freed);
-        }
-        let Err(lost) = self.start(slot, Some(ticket), due) else {
-            if self.desk.carried_out(ticket) {
+    fn send_queued(&mut self, slot: u32, queued: Queued<u64>) {
+        let (id, due, deadline_ns) = (queued.request, queued.due, queued.deadline_ns);
+        let Err(lost) = self.start(slot, Some(id), due) else {
+            if self.desk.sent(id) {
                 self.books.counts.recalled += 1;
                 self.cancel_on(slot as usize);
             }
-            return;
+            return self.dispatch();
         };
         self.books.counts.again += 1;
-        self.desk.went_down(slot, lost.expect("its deadline is to come"));
-        if self.is_paused() {
-            let recalled = self.desk.carried_out(ticket);
-            let freed = self.desk.finished(slot);
-            let outcome = if recalled { Outcome::Cancelled } else { Outcome::Suspended };
-            self.books.completed(ticket, outcome, self.now);
-            return self.carry_out(freed);
-        }
-        let again = self.desk.wait_again(Waiting { ticket, wanted, deadline_ns, who });
-        let freed = self.desk.finished(slot);
-        match again {
-            Ok(again) => {
-                self.note(deadline_ns);
-                self.carry_out(again);
+        match self.desk.not_sent(slot, lost, queued) {
+            Some((id, end)) => {
+                self.books.counts.recalled += u64::from(end == End::Cancelled);
+                self.end_waiting(id, end);
             }
-            Err(_) => {
-                self.books.counts.recalled += 1;
-                self.books.completed(ticket, Outcome::Cancelled, self.now);
-            }
+            None => self.note(deadline_ns),
         }
-        self.carry_out(freed);
+        self.dispatch();
     }
 
     /// Starts a request, or a heartbeat, on a slot. The slot turns out dead: the epoch of that
@@ -566,12 +572,8 @@ impl Pool {
 
     pub(crate) fn begin_pause(&mut self, for_ns: u64, closes: bool) {
         self.books.counts.pauses += 1;
-        let closes = self.pause.begin(self.now, for_ns, closes);
-        for (ticket, wanted) in self.desk.take_waiting() {
-            if wanted != Wanted::Lease {
-                self.books.completed(ticket, Outcome::Suspended, self.now);
-            }
-        }
+        let closes = self.desk.suspend(self.now, for_ns, closes);
+        self.dispatch();
         if closes {
             for slot in 0..self.setting.slots {
                 let slot_here = &mut self.slots[slot as usize];
@@ -582,7 +584,7 @@ impl Pool {
                 self.wake(slot);
             }
         }
-        let until_ns = self.pause.until_ns();
+        let until_ns = self.desk.suspended_until_ns();
         self.after(until_ns - self.now + MS, Event::PauseEnds(until_ns));
     }
 
@@ -604,9 +606,7 @@ impl Pool {
                 self.after(0, Event::Drive(index));
             }
         }
-        while let Some(ticket) = self.desk.expire(self.now) {
-            self.books.completed(ticket, Outcome::Timeout, self.now);
-        }
+        self.dispatch();
         let in_flight = self.slots.iter().filter_map(|slot| slot.in_flight);
         let in_flight = in_flight.filter(|f| !f.announced).map(|f| f.deadline_ns).min();
         let next = in_flight.unwrap_or(NEVER).min(self.desk.next_deadline());

@@ -15,7 +15,7 @@ use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
 use crate::net::connection::Connection;
-use crate::pool::roster::Census;
+use crate::pool::dispatch::Counts;
 use crate::sync::{begin_run, current_thread, park_runtime, unpark_runtime, yield_now};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -117,9 +117,9 @@ impl Model {
     /// The end of the pool thread after a shutdown: what is left is ended.
     pub fn end(&self) {
         let pool = &*self.pool;
-        pool.dismiss_waiting();
+        pool.dispatch(pool.dispatcher());
         (0..pool.slots.len()).for_each(|slot| self.take_turn(slot));
-        while pool.roster().granted() > 0 {
+        while pool.dispatcher().on_their_way() > 0 {
             yield_now();
         }
         drop(EndOfPool(pool));
@@ -141,7 +141,7 @@ impl Model {
     }
 
     /// How many slots are in which state.
-    pub fn census(&self) -> Census {
+    pub fn census(&self) -> Counts {
         self.pool.census()
     }
 

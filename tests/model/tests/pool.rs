@@ -235,7 +235,7 @@ fn a_late_loss_does_not_hide_a_healed_slot() {
         let _ = submit(&model, WhenBusy::Refuse);
         server.join().unwrap();
         let census = model.census();
-        assert_eq!((census.live, census.idle, census.at_work), (1, 1, 0));
+        assert_eq!((census.live, census.idle, census.in_use), (1, 1, 0));
         close(&model);
     });
 }

@@ -1,0 +1,528 @@
+//! Who gets a slot, and who ends without one.
+//!
+//! ```text
+//!            came_up                  checkout, next             finished
+//!   down ─────────────► idle (LIFO) ─────────────────► in use ─────────────► idle
+//!     ▲                   │   ▲  lease / release                              │
+//!     └──── went_down ────┘   └───────────────► leased ◄── begin / finished ──┘
+//! ```
+//!
+//! It is told what happened, and [`Dispatcher::next`] says what to do about it, one action at a
+//! time, until there is nothing left to do. Whoever told it something asks until then.
+//!
+//! Rules, all kept here and nowhere else:
+//! - A slot is in the idle stack if and only if it is up, carries no exchange and has no lease.
+//! - While anybody waits, an idle slot goes to the first in the queue and to nobody else.
+//! - Check-out is LIFO: the connection that was used last is the most likely to be good. The queue
+//!   is FIFO by ticket, and tickets are numbered in the order of the calls.
+//! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
+//! - During a suspension, and after the end of the pool, nothing is sent and nobody waits.
+//! - A report about a connection carries its epoch, so that a late report about an old connection
+//!   changes nothing.
+//!
+//! It knows neither connections nor requests: a request is any value `R`, and a caller that waits
+//! for a lease any value `L`. All times are in
+//! nanoseconds on any clock that never goes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::exchange_time::{Due, Estimate, ExchangeTime, Spent};
+use super::pause::Pause;
+
+/// No such time.
+const NEVER: u64 = u64::MAX;
+
+/// The number of a slot in the pool, from 0.
+pub type SlotIndex = u32;
+
+/// A slot reserved for one caller. A value, not an object: a stale one is recognised by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The reserved slot.
+    pub slot: SlotIndex,
+    /// Never used twice in one pool, never 0.
+    pub generation: u64,
+}
+
+/// Who waits, and for what.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Waiter<R, L> {
+    /// A request, for a slot to be sent on.
+    Request(R, Due),
+    /// A caller, for a slot of its own.
+    Caller(L),
+}
+
+/// A request in the queue, or on its way from there to a slot.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Queued<R> {
+    /// Its number, never used twice in one pool. A smaller one is served first.
+    pub ticket: u64,
+    /// When the waiting ends without success.
+    pub deadline_ns: u64,
+    /// When it was submitted, and when its answer must be there.
+    pub due: Due,
+    /// The request.
+    pub request: R,
+}
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action<R, L> {
+    /// Send this request on that slot. Then say [`Dispatcher::sent`] or [`Dispatcher::not_sent`].
+    Send(SlotIndex, Queued<R>),
+    /// Give the lease to the caller that waits for one.
+    Lease(Lease, L),
+    /// Tell whoever waits that it ends without a slot.
+    End(Waiter<R, L>, End),
+}
+
+#[derive(Debug)]
+struct Waiting<R, L> {
+    deadline_ns: u64,
+    who: Waiter<R, L>,
+}
+
+/// Why the waiting ends without a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its deadline has passed, or no answer can be there by then.
+    TooLate,
+    /// Its engine does not want it any more.
+    Cancelled,
+    /// The pool is suspended.
+    Suspended,
+    /// The pool has been shut down.
+    Closed,
+}
+
+/// Why a slot cannot be had at once, or not be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No slot is free.
+    NoSlot,
+    /// A slot is free, but the request cannot be answered in time.
+    TooLate,
+    /// The queue is full.
+    QueueFull,
+    /// The pool is suspended.
+    Suspended,
+    /// The pool has been shut down.
+    Closed,
+    /// The lease was given back, or never given.
+    StaleLease,
+    /// An exchange is in flight on the leased slot.
+    SlotBusy,
+    /// The leased slot has no live connection.
+    SlotDown,
+}
+
+/// What came of a cancel.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cancel<R, L> {
+    /// It waited, and does no more: it is to be told.
+    Left(Waiter<R, L>),
+    /// It is on its way to a slot. Whoever sends it will be told.
+    Marked,
+    /// There is no such request here.
+    Unknown,
+}
+
+/// How many slots are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// With a live connection.
+    pub live: u32,
+    /// Live, and free to be checked out.
+    pub idle: u32,
+    /// With an exchange.
+    pub in_use: u32,
+    /// Reserved by a lease.
+    pub leased: u32,
+    /// Requests and callers in the queue.
+    pub waiting: u32,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    up: bool,
+    epoch: u32,
+    in_use: bool,
+    lease: Option<u64>,
+}
+
+/// A request that has left the queue and is not sent yet.
+#[derive(Debug)]
+struct OnItsWay {
+    ticket: u64,
+    cancelled: bool,
+}
+
+/// The slots of one pool, and who waits for them.
+#[derive(Debug)]
+pub struct Dispatcher<R, L> {
+    slots: Vec<Slot>,
+    idle: Vec<SlotIndex>,
+    /// By ticket, which is the order in which they are served.
+    queue: BTreeMap<u64, Waiting<R, L>>,
+    /// Deadline and ticket of each request in `queue`.
+    deadlines: BTreeSet<(u64, u64)>,
+    queue_capacity: usize,
+    on_their_way: Vec<OnItsWay>,
+    exchange_time: ExchangeTime,
+    suspension: Pause,
+    leases: u64,
+    is_closed: bool,
+}
+
+/// Asking for a slot.
+impl<R, L> Dispatcher<R, L> {
+    /// All `slots` are down, nobody waits.
+    pub fn new(slots: u32, queue_capacity: usize, estimate: Estimate) -> Self {
+        Self {
+            slots: (0..slots).map(|_| Slot::default()).collect(),
+            idle: Vec::with_capacity(slots as usize),
+            queue: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            queue_capacity,
+            on_their_way: Vec::with_capacity(slots as usize),
+            exchange_time: ExchangeTime::new(estimate),
+            suspension: Pause::default(),
+            leases: 0,
+            is_closed: false,
+        }
+    }
+
+    /// Takes the slot that was used last for one exchange; [`Dispatcher::finished`] ends it.
+    pub fn checkout(&mut self, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
+        let slot = self.free_slot(now_ns)?;
+        if self.exchange_time.is_too_late(due, now_ns) {
+            return Err(Refusal::TooLate);
+        }
+        self.idle.pop();
+        self.slot(slot).in_use = true;
+        Ok(slot)
+    }
+
+    /// Takes that very slot for one exchange, if it is free; [`Dispatcher::finished`] ends it.
+    pub fn checkout_this(&mut self, slot: SlotIndex, now_ns: u64) -> bool {
+        let index = self.idle.iter().position(|idle| *idle == slot);
+        let (Some(index), Ok(_)) = (index, self.free_slot(now_ns)) else { return false };
+        self.idle.remove(index);
+        self.slot(slot).in_use = true;
+        true
+    }
+
+    /// Reserves the slot that was used last until [`Dispatcher::release`].
+    pub fn lease(&mut self, now_ns: u64) -> Result<Lease, Refusal> {
+        let slot = self.free_slot(now_ns)?;
+        self.idle.pop();
+        Ok(self.grant_lease(slot))
+    }
+
+    /// Begins an exchange on a leased slot; [`Dispatcher::finished`] ends it.
+    pub fn begin(&mut self, lease: Lease, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
+        self.is_open(now_ns)?;
+        let slot = self.leased(lease)?;
+        if slot.in_use {
+            return Err(Refusal::SlotBusy);
+        }
+        if !slot.up {
+            return Err(Refusal::SlotDown);
+        }
+        if self.exchange_time.is_too_late(due, now_ns) {
+            return Err(Refusal::TooLate);
+        }
+        self.slot(lease.slot).in_use = true;
+        Ok(lease.slot)
+    }
+
+    /// Gives a lease back.
+    pub fn release(&mut self, lease: Lease) -> Result<(), Refusal> {
+        self.leased(lease)?.lease = None;
+        self.rejoin(lease.slot);
+        Ok(())
+    }
+
+    /// Puts a request at the end of the queue. If a slot is free, the next action gives it.
+    pub fn enqueue(&mut self, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
+        self.has_room(now_ns)?;
+        self.join(queued);
+        Ok(())
+    }
+
+    /// Puts a caller at the end of the queue, who watches his own deadline. If a slot is free, the
+    /// next action gives it.
+    pub fn enqueue_caller(&mut self, ticket: u64, who: L, now_ns: u64) -> Result<(), Refusal> {
+        self.has_room(now_ns)?;
+        let (deadline_ns, who) = (NEVER, Waiter::Caller(who));
+        self.queue.insert(ticket, Waiting { deadline_ns, who });
+        Ok(())
+    }
+
+    /// Ends the waiting of a request or of a caller, wherever it is.
+    pub fn cancel(&mut self, ticket: u64) -> Cancel<R, L> {
+        if let Some(who) = self.leave(ticket) {
+            return Cancel::Left(who);
+        }
+        match self.on_their_way.iter_mut().find(|one| one.ticket == ticket) {
+            Some(one) => {
+                one.cancelled = true;
+                Cancel::Marked
+            }
+            None => Cancel::Unknown,
+        }
+    }
+}
+
+/// What happened.
+impl<R, L> Dispatcher<R, L> {
+    /// A request of [`Action::Send`] was sent. Answers whether it was cancelled on its way.
+    pub fn sent(&mut self, ticket: u64) -> bool {
+        let index = self.on_their_way.iter().position(|one| one.ticket == ticket);
+        index.is_some_and(|index| self.on_their_way.swap_remove(index).cancelled)
+    }
+
+    /// A request of [`Action::Send`] could not be sent: the slot has lost its connection of that
+    /// epoch, or the deadline has passed. It waits again, before all that came after it, or ends.
+    pub fn not_sent(
+        &mut self,
+        slot: SlotIndex,
+        lost: Option<u32>,
+        queued: Queued<R>,
+    ) -> Option<(Waiter<R, L>, End)> {
+        let is_cancelled = self.sent(queued.ticket);
+        self.gave_up(slot, lost);
+        let end = match lost {
+            _ if is_cancelled => End::Cancelled,
+            None => End::TooLate,
+            Some(_) => {
+                self.join(queued);
+                return None;
+            }
+        };
+        Some((Waiter::Request(queued.request, queued.due), end))
+    }
+
+    /// A request that had checked a slot out could not be sent on it: the slot has lost its
+    /// connection of that epoch, or the deadline has passed.
+    pub fn gave_up(&mut self, slot: SlotIndex, lost: Option<u32>) {
+        if let Some(epoch) = lost {
+            self.went_down(slot, epoch);
+        }
+        self.finished(slot, None, 0);
+    }
+
+    /// The exchange on a slot is over, and says how it has used its time.
+    pub fn finished(&mut self, slot: SlotIndex, spent: Option<Spent>, now_ns: u64) {
+        if let Some(spent) = spent {
+            self.exchange_time.ended(spent, now_ns);
+        }
+        self.slot(slot).in_use = false;
+        self.rejoin(slot);
+    }
+
+    /// A slot has a live connection, the `epoch`th of its own, counted from 1. A slot that was up
+    /// keeps its state: its connection was replaced by a newer one.
+    pub fn came_up(&mut self, slot: SlotIndex, epoch: u32) {
+        let here = self.slot(slot);
+        if epoch <= here.epoch {
+            return;
+        }
+        here.epoch = epoch;
+        if !std::mem::replace(&mut here.up, true) {
+            self.rejoin(slot);
+        }
+    }
+
+    /// The connection of that epoch is gone.
+    pub fn went_down(&mut self, slot: SlotIndex, epoch: u32) {
+        let here = self.slot(slot);
+        if epoch < here.epoch {
+            return;
+        }
+        here.epoch = epoch;
+        here.up = false;
+        self.idle.retain(|idle| *idle != slot);
+    }
+
+    /// The venue, or the engine, asks for a suspension of so long. Answers whether connections are
+    /// to be closed for it.
+    pub fn suspend(&mut self, now_ns: u64, for_ns: u64, closes: bool) -> bool {
+        self.suspension.begin(now_ns, for_ns, closes)
+    }
+
+    /// Ends the suspension that ends at that moment. `false`: another one has begun meanwhile.
+    pub fn resume(&mut self, until_ns: u64) -> bool {
+        self.suspension.end(until_ns)
+    }
+
+    /// The pool has been shut down: no slot is given out from now on.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+        self.idle.clear();
+    }
+}
+
+/// What follows.
+impl<R, L> Dispatcher<R, L> {
+    /// Whether somebody waits, so that there may be something to do.
+    pub fn has_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// What to do now; `None`: nothing, until something happens or [`Dispatcher::next_deadline`].
+    pub fn next(&mut self, now_ns: u64) -> Option<Action<R, L>> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let end = match self.is_open(now_ns) {
+            Err(Refusal::Suspended) => Some(End::Suspended),
+            Err(_) => Some(End::Closed),
+            Ok(()) => None,
+        };
+        if let Some(end) = end {
+            return self.first().map(|(_, first)| Action::End(first.who, end));
+        }
+        if let Some(&(_, ticket)) = self.deadlines.first().filter(|first| first.0 <= now_ns) {
+            return self.leave(ticket).map(|who| Action::End(who, End::TooLate));
+        }
+        let slot = *self.idle.last()?;
+        let (ticket, Waiting { deadline_ns, who }) = self.first()?;
+        let (request, due) = match who {
+            Waiter::Request(_, due) if self.exchange_time.is_too_late(&due, now_ns) => {
+                return Some(Action::End(who, End::TooLate));
+            }
+            Waiter::Request(request, due) => (request, due),
+            Waiter::Caller(who) => {
+                self.idle.pop();
+                return Some(Action::Lease(self.grant_lease(slot), who));
+            }
+        };
+        self.idle.pop();
+        self.slot(slot).in_use = true;
+        self.on_their_way.push(OnItsWay { ticket, cancelled: false });
+        Some(Action::Send(slot, Queued { ticket, deadline_ns, due, request }))
+    }
+
+    /// The earliest deadline in the queue.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Requests that have left the queue and are not sent yet: whoever has them is about to send
+    /// them, or to put them back. While there are any, the queue is not finally empty.
+    pub fn on_their_way(&self) -> usize {
+        self.on_their_way.len()
+    }
+
+    /// When the venue answered last, on any slot; 0 before the first answer.
+    pub fn answered_ns(&self) -> u64 {
+        self.exchange_time.answered_ns()
+    }
+
+    /// The suspension of the pool.
+    pub fn suspension(&self) -> &Pause {
+        &self.suspension
+    }
+
+    /// Whether [`Dispatcher::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Whether the slot is reserved by a lease.
+    pub fn is_leased(&self, slot: SlotIndex) -> bool {
+        self.slots[slot as usize].lease.is_some()
+    }
+
+    /// Counts the slots, and who waits.
+    pub fn counts(&self) -> Counts {
+        let count =
+            |is: fn(&Slot) -> bool| self.slots.iter().filter(|slot| is(slot)).count() as u32;
+        Counts {
+            live: count(|slot| slot.up),
+            idle: self.idle.len() as u32,
+            in_use: count(|slot| slot.in_use),
+            leased: count(|slot| slot.lease.is_some()),
+            waiting: self.queue.len() as u32,
+        }
+    }
+}
+
+impl<R, L> Dispatcher<R, L> {
+    fn is_open(&self, now_ns: u64) -> Result<(), Refusal> {
+        if self.is_closed {
+            Err(Refusal::Closed)
+        } else if now_ns < self.suspension.until_ns() {
+            Err(Refusal::Suspended)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The slot that whoever asks now would get.
+    fn free_slot(&self, now_ns: u64) -> Result<SlotIndex, Refusal> {
+        self.is_open(now_ns)?;
+        // One that was freed just now is for the first in the queue.
+        let slot = self.idle.last().filter(|_| self.queue.is_empty());
+        slot.copied().ok_or(Refusal::NoSlot)
+    }
+
+    /// A slot may have become free.
+    fn rejoin(&mut self, slot: SlotIndex) {
+        let is_closed = self.is_closed;
+        let here = self.slot(slot);
+        if is_closed || !here.up || here.in_use || here.lease.is_some() {
+            return;
+        }
+        debug_assert!(!self.idle.contains(&slot));
+        self.idle.push(slot);
+    }
+
+    fn has_room(&self, now_ns: u64) -> Result<(), Refusal> {
+        self.is_open(now_ns)?;
+        let is_full = self.queue.len() >= self.queue_capacity && self.idle.is_empty();
+        if is_full { Err(Refusal::QueueFull) } else { Ok(()) }
+    }
+
+    fn join(&mut self, queued: Queued<R>) {
+        let Queued { ticket, deadline_ns, due, request } = queued;
+        self.deadlines.insert((deadline_ns, ticket));
+        self.queue.insert(ticket, Waiting { deadline_ns, who: Waiter::Request(request, due) });
+    }
+
+    fn leave(&mut self, ticket: u64) -> Option<Waiter<R, L>> {
+        let waiting = self.queue.remove(&ticket)?;
+        self.deadlines.remove(&(waiting.deadline_ns, ticket));
+        Some(waiting.who)
+    }
+
+    /// Takes the first out of the queue.
+    fn first(&mut self) -> Option<(u64, Waiting<R, L>)> {
+        let (ticket, waiting) = self.queue.pop_first()?;
+        self.deadlines.remove(&(waiting.deadline_ns, ticket));
+        Some((ticket, waiting))
+    }
+
+    fn grant_lease(&mut self, slot: SlotIndex) -> Lease {
+        self.leases += 1;
+        let generation = self.leases;
+        self.slot(slot).lease = Some(generation);
+        Lease { slot, generation }
+    }
+
+    fn leased(&mut self, lease: Lease) -> Result<&mut Slot, Refusal> {
+        self.slots
+            .get_mut(lease.slot as usize)
+            .filter(|slot| slot.lease == Some(lease.generation))
+            .ok_or(Refusal::StaleLease)
+    }
+
+    fn slot(&mut self, slot: SlotIndex) -> &mut Slot {
+        &mut self.slots[slot as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests;

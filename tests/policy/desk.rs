@@ -1,0 +1,363 @@
+//! Stands before the dispatcher: it keeps the same in plain lists, and whatever the dispatcher
+//! answers must be what the lists say.
+
+use std::collections::VecDeque;
+
+use venuepool::pool::dispatch::{Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Waiter};
+use venuepool::pool::exchange_time::{Due, Estimate, Spent};
+
+/// What is written down of one slot.
+#[derive(Clone, Default)]
+pub(crate) struct Line {
+    pub(crate) up: bool,
+    epoch: u32,
+    pub(crate) in_use: bool,
+    pub(crate) lease: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct InQueue {
+    ticket: u64,
+    is_caller: bool,
+    deadline_ns: u64,
+}
+
+/// The dispatcher, and the same in plain lists. Requests and callers are told by their numbers.
+pub(crate) struct Desk {
+    dispatcher: Dispatcher<u64, u64>,
+    capacity: usize,
+    pub(crate) lines: Vec<Line>,
+    /// The one that was used last is the last.
+    pub(crate) idle: Vec<u32>,
+    queue: VecDeque<InQueue>,
+    /// Out of the queue, not sent, and whether cancelled.
+    on_their_way: Vec<(u64, bool)>,
+}
+
+impl Desk {
+    pub(crate) fn new(slots: u32, capacity: usize, estimate: Estimate) -> Self {
+        Self {
+            dispatcher: Dispatcher::new(slots, capacity, estimate),
+            capacity,
+            lines: vec![Line::default(); slots as usize],
+            idle: Vec::new(),
+            queue: VecDeque::new(),
+            on_their_way: Vec::new(),
+        }
+    }
+
+    /// After each event: the counts agree. If nobody is about to ask what to do next, then nobody
+    /// waits beside an idle slot, or until after `late_ns`, or in a suspension.
+    pub(crate) fn check(&self, now: u64, late_ns: u64, asks: bool) {
+        let counts = self.dispatcher.counts();
+        let count = |fits: fn(&Line) -> bool| self.lines.iter().filter(|l| fits(l)).count() as u32;
+        assert_eq!(counts.idle, self.idle.len() as u32, "idle slots");
+        assert_eq!(counts.waiting, self.queue.len() as u32, "the queue");
+        assert_eq!(counts.in_use, count(|line| line.in_use), "slots in use");
+        assert_eq!(counts.leased, count(|line| line.lease.is_some()), "leases");
+        assert_eq!(counts.live, count(|line| line.up), "live slots");
+        assert_eq!(self.dispatcher.on_their_way(), self.on_their_way.len(), "on their way");
+        for (slot, line) in self.lines.iter().enumerate() {
+            let is_free = line.up && !line.in_use && line.lease.is_none();
+            let times = self.idle.iter().filter(|idle| **idle as usize == slot).count();
+            assert_eq!(times, usize::from(is_free), "slot {slot} is idle, or it is something else");
+        }
+        if asks {
+            return;
+        }
+        assert!(counts.idle == 0 || counts.waiting == 0, "somebody waits beside an idle slot");
+        let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
+        assert_eq!(late, None, "somebody waits beyond the deadline");
+        assert!(!self.is_suspended(now) || self.queue.is_empty(), "somebody waits in a suspension");
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn is_suspended(&self, now: u64) -> bool {
+        now < self.dispatcher.suspension().until_ns()
+    }
+
+    pub(crate) fn suspended_until_ns(&self) -> u64 {
+        self.dispatcher.suspension().until_ns()
+    }
+
+    pub(crate) fn no_dial_ns(&self, now: u64) -> u64 {
+        self.dispatcher.suspension().no_dial_ns(now)
+    }
+
+    /// What whoever asks for a slot now must be answered, if not a slot.
+    fn refusal(&self, now: u64) -> Option<Refusal> {
+        let has_slot = self.queue.is_empty() && !self.idle.is_empty();
+        match self.is_suspended(now) {
+            true => Some(Refusal::Suspended),
+            false => (!has_slot).then_some(Refusal::NoSlot),
+        }
+    }
+
+    pub(crate) fn checkout(&mut self, due: &Due, now: u64) -> Result<u32, Refusal> {
+        let refusal = self.refusal(now);
+        let checkout = self.dispatcher.checkout(due, now);
+        match checkout {
+            Err(Refusal::TooLate) => assert_eq!(refusal, None, "there was a slot"),
+            Err(refused) => assert_eq!(Some(refused), refusal, "why there is no slot"),
+            Ok(slot) => {
+                assert!(now < due.deadline_ns, "a slot behind the deadline");
+                assert_eq!(refusal, None, "there was no slot");
+                assert_eq!(Some(slot), self.idle.pop(), "the slot that was used last");
+                self.is_used(slot);
+            }
+        }
+        checkout
+    }
+
+    fn is_used(&mut self, slot: u32) {
+        let line = &mut self.lines[slot as usize];
+        assert!(line.up && !line.in_use && line.lease.is_none(), "a slot is in one place");
+        line.in_use = true;
+    }
+
+    pub(crate) fn checkout_this(&mut self, slot: u32, now: u64) -> bool {
+        let can = self.refusal(now).is_none() && self.idle.contains(&slot);
+        assert_eq!(self.dispatcher.checkout_this(slot, now), can, "a free slot can be taken");
+        if can {
+            self.idle.retain(|idle| *idle != slot);
+            self.is_used(slot);
+        }
+        can
+    }
+
+    pub(crate) fn lease(&mut self, now: u64) -> Result<Lease, Refusal> {
+        let refusal = self.refusal(now);
+        let lease = self.dispatcher.lease(now);
+        assert_eq!(lease.as_ref().err().copied(), refusal, "a lease takes a free slot");
+        if let Ok(lease) = lease {
+            assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
+            self.lines[lease.slot as usize].lease = Some(lease.generation);
+        }
+        lease
+    }
+
+    pub(crate) fn begin(&mut self, lease: Lease, due: &Due, now: u64) -> Result<u32, Refusal> {
+        let expected = match &self.lines[lease.slot as usize] {
+            _ if self.is_suspended(now) => Err(Refusal::Suspended),
+            line if line.lease != Some(lease.generation) => Err(Refusal::StaleLease),
+            Line { in_use: true, .. } => Err(Refusal::SlotBusy),
+            Line { up: false, .. } => Err(Refusal::SlotDown),
+            _ => Ok(lease.slot),
+        };
+        let begun = self.dispatcher.begin(lease, due, now);
+        if begun == Err(Refusal::TooLate) {
+            assert!(expected.is_ok(), "it could have begun");
+        } else {
+            assert_eq!(begun, expected, "what a lease can be used for");
+        }
+        self.lines[lease.slot as usize].in_use |= begun.is_ok();
+        begun
+    }
+
+    pub(crate) fn release(&mut self, lease: Lease) -> Result<(), Refusal> {
+        let line = &mut self.lines[lease.slot as usize];
+        let is_stale = line.lease != Some(lease.generation);
+        let released = self.dispatcher.release(lease);
+        assert_eq!(released.is_err(), is_stale, "a stale lease is recognised");
+        if released.is_ok() {
+            line.lease = None;
+            self.may_be_free(lease.slot);
+        }
+        released
+    }
+
+    pub(crate) fn finished(&mut self, slot: u32, spent: Option<Spent>, now: u64) {
+        self.dispatcher.finished(slot, spent, now);
+        assert!(std::mem::take(&mut self.lines[slot as usize].in_use), "what ends has begun");
+        self.may_be_free(slot);
+    }
+
+    pub(crate) fn gave_up(&mut self, slot: u32, lost: Option<u32>) {
+        self.dispatcher.gave_up(slot, lost);
+        self.not_used(slot, lost);
+    }
+
+    fn not_used(&mut self, slot: u32, lost: Option<u32>) {
+        if let Some(epoch) = lost {
+            self.is_down(slot, epoch);
+        }
+        assert!(std::mem::take(&mut self.lines[slot as usize].in_use), "what ends has begun");
+        self.may_be_free(slot);
+    }
+
+    pub(crate) fn came_up(&mut self, slot: u32, epoch: u32) {
+        self.dispatcher.came_up(slot, epoch);
+        let line = &mut self.lines[slot as usize];
+        let (is_newer, was_up) = (epoch > line.epoch, line.up);
+        if is_newer {
+            (line.up, line.epoch) = (true, epoch);
+        }
+        if is_newer && !was_up {
+            self.may_be_free(slot);
+        }
+    }
+
+    pub(crate) fn went_down(&mut self, slot: u32, epoch: u32) {
+        self.dispatcher.went_down(slot, epoch);
+        self.is_down(slot, epoch);
+    }
+
+    fn is_down(&mut self, slot: u32, epoch: u32) {
+        let line = &mut self.lines[slot as usize];
+        if epoch >= line.epoch {
+            (line.up, line.epoch) = (false, epoch);
+            self.idle.retain(|idle| *idle != slot);
+        }
+    }
+
+    /// Puts a request into the queue.
+    pub(crate) fn enqueue(&mut self, queued: Queued<u64>, now: u64) -> Result<(), Refusal> {
+        let Queued { ticket, deadline_ns, .. } = queued;
+        let joined = self.dispatcher.enqueue(queued, now);
+        self.joined(joined, InQueue { ticket, is_caller: false, deadline_ns }, now)
+    }
+
+    /// Puts a caller that wants a lease into the queue.
+    pub(crate) fn enqueue_caller(&mut self, ticket: u64, now: u64) -> Result<(), Refusal> {
+        let joined = self.dispatcher.enqueue_caller(ticket, ticket, now);
+        self.joined(joined, InQueue { ticket, is_caller: true, deadline_ns: u64::MAX }, now)
+    }
+
+    fn joined(
+        &mut self,
+        joined: Result<(), Refusal>,
+        who: InQueue,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let is_full = self.queue.len() >= self.capacity && self.idle.is_empty();
+        let expected = match self.is_suspended(now) {
+            true => Err(Refusal::Suspended),
+            false if is_full => Err(Refusal::QueueFull),
+            false => Ok(()),
+        };
+        assert_eq!(joined, expected, "the queue is bounded");
+        if joined.is_ok() {
+            self.insert(who);
+        }
+        joined
+    }
+
+    fn insert(&mut self, who: InQueue) {
+        let before = self.queue.iter().take_while(|waiting| waiting.ticket < who.ticket).count();
+        self.queue.insert(before, who);
+    }
+
+    /// A request from the queue was sent. Answers whether it was cancelled on its way.
+    pub(crate) fn sent(&mut self, ticket: u64) -> bool {
+        let cancelled = self.dispatcher.sent(ticket);
+        assert_eq!(cancelled, self.arrives(ticket), "who sends it knows of the cancel");
+        cancelled
+    }
+
+    fn arrives(&mut self, ticket: u64) -> bool {
+        let index = self.on_their_way.iter().position(|one| one.0 == ticket);
+        self.on_their_way.swap_remove(index.expect("it was given a slot")).1
+    }
+
+    pub(crate) fn not_sent(
+        &mut self,
+        slot: u32,
+        lost: Option<u32>,
+        queued: Queued<u64>,
+    ) -> Option<(u64, End)> {
+        let Queued { ticket, deadline_ns, .. } = queued;
+        let end = self.dispatcher.not_sent(slot, lost, queued);
+        let expected = match (self.arrives(ticket), lost) {
+            (true, _) => Some(End::Cancelled),
+            (false, None) => Some(End::TooLate),
+            (false, Some(_)) => None,
+        };
+        self.not_used(slot, lost);
+        assert_eq!(end.as_ref().map(|(_, end)| *end), expected, "what could not be sent");
+        if expected.is_none() {
+            self.insert(InQueue { ticket, is_caller: false, deadline_ns });
+        }
+        end.map(|(_, end)| (ticket, end))
+    }
+
+    pub(crate) fn cancel(&mut self, ticket: u64) -> Cancel<u64, u64> {
+        let before = self.queue.len();
+        self.queue.retain(|waiting| waiting.ticket != ticket);
+        let on_its_way = self.on_their_way.iter_mut().find(|one| one.0 == ticket);
+        let is_on_its_way = on_its_way.map(|one| one.1 = true).is_some();
+        let cancel = self.dispatcher.cancel(ticket);
+        let was_waiting = self.queue.len() != before;
+        assert_eq!(matches!(cancel, Cancel::Left(_)), was_waiting, "who waits can leave");
+        assert_eq!(cancel == Cancel::Marked, is_on_its_way, "a request on its way is marked");
+        cancel
+    }
+
+    /// What is to be done now: it must be what the lists say.
+    pub(crate) fn next(&mut self, now: u64) -> Option<Action<u64, u64>> {
+        let action = self.dispatcher.next(now);
+        let is_over = |waiting: &&InQueue| waiting.deadline_ns <= now;
+        let over = self.queue.iter().filter(is_over);
+        let over = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
+        let first = self.queue.front().copied();
+        let expected = match (self.is_suspended(now), over) {
+            (true, _) => first,
+            (false, Some(over)) => Some(over),
+            (false, None) => first.filter(|_| !self.idle.is_empty()),
+        };
+        let who = match &action {
+            None => None,
+            Some(Action::Send(_, queued)) => Some((queued.ticket, false)),
+            Some(Action::Lease(_, ticket) | Action::End(Waiter::Caller(ticket), _)) => {
+                Some((*ticket, true))
+            }
+            Some(Action::End(Waiter::Request(ticket, _), _)) => Some((*ticket, false)),
+        };
+        assert_eq!(who, expected.map(|e| (e.ticket, e.is_caller)), "who is served at {now}");
+        self.queue.retain(|waiting| Some(*waiting) != expected);
+        let may_have_slot = !self.is_suspended(now) && over.is_none();
+        match &action {
+            None => {}
+            Some(Action::Send(slot, queued)) => {
+                assert!(may_have_slot, "a slot in a suspension, or behind the deadline");
+                assert_eq!(Some(*slot), self.idle.pop(), "the slot that was used last");
+                self.is_used(*slot);
+                self.on_their_way.push((queued.ticket, false));
+            }
+            Some(Action::Lease(lease, _)) => {
+                assert!(may_have_slot, "a lease in a suspension");
+                assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
+                self.lines[lease.slot as usize].lease = Some(lease.generation);
+            }
+            Some(Action::End(_, End::Suspended)) => assert!(self.is_suspended(now)),
+            Some(Action::End(_, end)) => assert_eq!(*end, End::TooLate, "why it ends"),
+        }
+        action
+    }
+
+    pub(crate) fn next_deadline(&self) -> u64 {
+        self.dispatcher.next_deadline().unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn suspend(&mut self, now: u64, for_ns: u64, closes: bool) -> bool {
+        self.dispatcher.suspend(now, for_ns, closes)
+    }
+
+    pub(crate) fn resume(&mut self, until_ns: u64) {
+        self.dispatcher.resume(until_ns);
+    }
+
+    pub(crate) fn answered_ns(&self) -> u64 {
+        self.dispatcher.answered_ns()
+    }
+
+    /// A slot that may be free now is the one that was used last.
+    fn may_be_free(&mut self, slot: u32) {
+        let line = &self.lines[slot as usize];
+        if line.up && !line.in_use && line.lease.is_none() {
+            self.idle.push(slot);
+        }
+    }
+}
