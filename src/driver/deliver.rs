@@ -8,9 +8,10 @@ use std::sync::PoisonError;
 
 use super::clock::now_ns;
 use super::in_flight::{Ended, Recipient};
-use super::slot::{Fate, Slot, Turn};
+use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
 use crate::pool::dispatch::Action;
+use crate::pool::slot::Fate;
 use crate::sync::atomic::Ordering;
 
 impl Pool {

@@ -3,14 +3,15 @@
 //! It is given the connection for each step and holds none. It does not know the slot's state, the
 //! roster, or who receives the completion in the end.
 
+use super::Policy;
 use super::clock::now_ns;
-use super::{NEVER, Policy};
 use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
-use crate::http::exchange::{Exchange, Progress, Reuse};
+use crate::http::exchange::{Exchange as Codec, Progress, Reuse};
 use crate::http::response::Limits;
 use crate::net::connection::{Connection, Fault, Received};
-use crate::pool::exchange_time::{Due, Spent};
+use crate::pool::exchange_time::Due;
+use crate::pool::slot::{Exchange, Read, Stop};
 use crate::recycle::Recycled;
 use crate::sync::Shared;
 
@@ -62,30 +63,20 @@ pub struct Ended {
 pub struct Lingering {
     /// Serves nobody else any more. `None` only while this is dropped.
     connection: Option<Connection>,
-    exchange: Exchange,
+    codec: Codec,
     /// As the connection.
     response: Option<Shared<Recycled>>,
     /// What was told when it was given up, without a response.
     told: Completion,
 }
 
-/// One exchange in flight.
+/// One exchange in flight. Its times, and when it is over, are with the slot's state.
 pub(super) struct InFlight {
     pub(super) promise: Promise,
-    exchange: Exchange,
+    codec: Codec,
     response: Shared<Recycled>,
-    times: Times,
-    pub(super) cancelled: bool,
     /// Sending failed after the kernel had taken a part.
     fault: Option<Fault>,
-}
-
-/// Why an exchange stops.
-pub(super) enum Stop {
-    /// With a whole response.
-    Answered(Reuse),
-    /// Without one.
-    Failed(Outcome, CloseReason),
 }
 
 impl InFlight {
@@ -95,137 +86,97 @@ impl InFlight {
         request: Outgoing<'_>,
         response: Shared<Recycled>,
         fault: Option<Fault>,
-        connection: &Connection,
-        start_ns: u64,
     ) -> Self {
-        let mut times = Times { submit_ns: promise.submit_ns, start_ns, ..Times::default() };
-        if fault.is_none() && !connection.has_unsent() {
-            times.write_ns = now_ns();
+        let codec = Codec::new(request.is_head, request.closes);
+        Self { promise, codec, response, fault }
+    }
+
+    /// What the slot's state knows of it. The kernel has taken all of it or not.
+    pub(super) fn exchange(&self, connection: &Connection, start_ns: u64) -> Exchange {
+        let Promise { id, ref recipient, deadline_ns, .. } = self.promise;
+        let id = (!recipient.is_heartbeat()).then_some(id);
+        let mut exchange = Exchange::new(id, start_ns, deadline_ns);
+        if self.fault.is_none() && !connection.has_unsent() {
+            exchange.write_ns = now_ns();
         }
-        let exchange = Exchange::new(request.is_head, request.closes);
-        Self { promise, exchange, response, times, cancelled: false, fault }
-    }
-
-    /// Whether the kernel has taken the whole request.
-    pub(super) fn is_sent(&self) -> bool {
-        self.times.write_ns != 0
-    }
-
-    /// From the kernel's taking the last byte of the request to the first byte of the response, in
-    /// nanoseconds.
-    pub(super) fn rtt_ns(&self) -> u64 {
-        self.times.first_byte_ns.saturating_sub(self.times.write_ns)
-    }
-
-    /// When it was sent, if no byte of an answer has come.
-    pub(super) fn unheard_since_ns(&self) -> Option<u64> {
-        (self.times.first_byte_ns == 0).then_some(self.times.start_ns)
-    }
-
-    /// How it has used its time, if it ended by its answer, or as an engine's by its deadline.
-    pub(super) fn spent(&self, stop: &Stop, now: u64) -> Option<Spent> {
-        let since_ns = now.saturating_sub(self.times.start_ns);
-        match stop {
-            Stop::Answered(_) if self.promise.recipient.is_heartbeat() => Some(Spent::Heartbeat),
-            _ if self.promise.recipient.is_heartbeat() => None,
-            Stop::Answered(_) => Some(Spent::Answered(since_ns)),
-            Stop::Failed(Outcome::Timeout, _) => Some(Spent::RanOut(since_ns)),
-            Stop::Failed(..) => None,
-        }
-    }
-
-    /// When the exchange ends if nothing more happens: its own deadline, or before that the limit
-    /// of the step that it is in.
-    pub(super) fn deadline_ns(&self, policy: &Policy) -> u64 {
-        let step = match (self.is_sent(), self.times.first_byte_ns) {
-            (false, _) => self.times.start_ns.saturating_add(policy.write_timeout_ns),
-            (true, 0) => self.times.write_ns.saturating_add(policy.first_byte_timeout_ns),
-            (true, _) => NEVER,
-        };
-        step.min(self.promise.deadline_ns)
+        exchange
     }
 
     /// Goes on with the exchange; answers how it stops, if it does.
     pub(super) fn advance(
         &mut self,
         connection: &mut Connection,
+        exchange: &mut Exchange,
         policy: &Policy,
         grace_ns: u64,
         now: u64,
     ) -> Option<Stop> {
-        if self.cancelled {
-            return Some(Stop::Failed(Outcome::Cancelled, CloseReason::Cancelled));
-        }
-        if self.fault.is_none() && connection.has_unsent() {
-            self.fault = connection.flush().err();
-            if self.fault.is_none() && !connection.has_unsent() {
-                self.times.write_ns = now;
+        let mut read = Read::Nothing;
+        if !exchange.is_cancelled() {
+            if self.fault.is_none() && connection.has_unsent() {
+                self.fault = connection.flush().err();
+                if self.fault.is_none() && !connection.has_unsent() {
+                    exchange.write_ns = now;
+                }
             }
+            // Also when sending failed: the peer may have answered early, for example with a 413.
+            read = self.receive(connection, exchange, &policy.limits, now);
         }
-        // Read even when sending failed: the peer may have answered early, for example with a 413.
-        self.receive(connection, &policy.limits, now).or_else(|| {
-            if let Some(fault) = &self.fault {
-                Some(Stop::Failed(fault.outcome(), fault.close_reason(false)))
-            } else if self.deadline_ns(policy) <= now {
-                Some(Stop::Failed(Outcome::Timeout, self.too_late()))
-            } else if grace_ns <= now || self.is_in_vain(grace_ns) {
-                Some(Stop::Failed(Outcome::Shutdown, CloseReason::Shutdown))
-            } else {
-                None
-            }
-        })
+        let sending = self.fault.as_ref().map(|fault| (fault.outcome(), fault.close_reason(false)));
+        exchange.stop(read, sending, &policy.steps, grace_ns, now)
     }
 
-    /// Nobody waits for a heartbeat in a pool that ends; grace is for what the engine has sent.
-    fn is_in_vain(&self, grace_ns: u64) -> bool {
-        grace_ns != NEVER && self.promise.recipient.is_heartbeat()
-    }
-
-    fn too_late(&self) -> CloseReason {
-        match self.promise.recipient {
-            Recipient::Heartbeat => CloseReason::Heartbeat,
-            _ => CloseReason::Timeout,
-        }
-    }
-
-    fn receive(&mut self, connection: &mut Connection, limits: &Limits, now: u64) -> Option<Stop> {
+    fn receive(
+        &mut self,
+        connection: &mut Connection,
+        exchange: &mut Exchange,
+        limits: &Limits,
+        now: u64,
+    ) -> Read {
         let shared = Shared::get_mut(&mut self.response);
         let response = &mut shared.expect("an exchange in flight is its only holder").response;
         loop {
             let progress = match connection.receive(response.space(limits)) {
-                Ok(Received::Nothing) => return None,
+                Ok(Received::Nothing) => return Read::Nothing,
                 Ok(Received::Bytes(_))
-                    if self.times.first_byte_ns == 0 && connection.is_unheard() =>
+                    if exchange.first_byte_ns == 0 && connection.is_unheard() =>
                 {
                     Err((Outcome::UnsolicitedResponse, CloseReason::IdleBytes))
                 }
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);
-                    if self.times.first_byte_ns == 0 {
-                        self.times.first_byte_ns = now;
+                    if exchange.first_byte_ns == 0 {
+                        exchange.first_byte_ns = now;
                     }
-                    let progress = self.exchange.on_bytes(response, limits);
+                    let progress = self.codec.on_bytes(response, limits);
                     progress.map_err(|outcome| (outcome, CloseReason::Protocol))
                 }
                 Ok(Received::End { clean }) => {
-                    let progress = self.exchange.on_eof(response, clean);
+                    let progress = self.codec.on_eof(response, clean);
                     progress.map_err(|outcome| (outcome, CloseReason::Closed))
                 }
-                Err(fault) => {
-                    return Some(Stop::Failed(fault.outcome(), fault.close_reason(false)));
-                }
+                Err(fault) => return Read::Failed(fault.outcome(), fault.close_reason(false)),
             };
             match progress {
                 Ok(Progress::NeedMore) => {}
-                Ok(Progress::Done(reuse)) => return Some(Stop::Answered(reuse)),
-                Err((outcome, reason)) => return Some(Stop::Failed(outcome, reason)),
+                Ok(Progress::Done(reuse)) => {
+                    return Read::Answered(why_not_again(reuse, connection));
+                }
+                Err((outcome, reason)) => return Read::Failed(outcome, reason),
             }
         }
     }
 
     /// Turns the exchange into its completion.
-    pub(super) fn end(self, slot: u32, connection: &Connection, stop: &Stop, now: u64) -> Ended {
-        let told = self.told(slot, connection, stop, now);
+    pub(super) fn end(
+        self,
+        slot: u32,
+        connection: &Connection,
+        exchange: &Exchange,
+        stop: &Stop,
+        now: u64,
+    ) -> Ended {
+        let told = self.told(slot, connection, exchange, stop, now);
         let response = match told.outcome {
             Outcome::Ok => Some(self.response),
             _ => {
@@ -242,14 +193,15 @@ impl InFlight {
         self,
         slot: u32,
         connection: Connection,
+        exchange: &Exchange,
         stop: &Stop,
         now: u64,
     ) -> (Ended, Lingering) {
-        let completion = self.told(slot, &connection, stop, now);
-        let told = self.told(slot, &connection, stop, now);
-        let Self { promise, exchange, response, .. } = self;
+        let completion = self.told(slot, &connection, exchange, stop, now);
+        let told = self.told(slot, &connection, exchange, stop, now);
+        let Self { promise, codec, response, .. } = self;
         let (connection, response) = (Some(connection), Some(response));
-        let lingering = Lingering { connection, exchange, response, told };
+        let lingering = Lingering { connection, codec, response, told };
         (Ended { recipient: promise.recipient, completion }, lingering)
     }
 
@@ -260,16 +212,29 @@ impl InFlight {
     }
 
     /// The completion without the response.
-    fn told(&self, slot: u32, connection: &Connection, stop: &Stop, now: u64) -> Completion {
+    fn told(
+        &self,
+        slot: u32,
+        connection: &Connection,
+        exchange: &Exchange,
+        stop: &Stop,
+        now: u64,
+    ) -> Completion {
         let (outcome, wire_state) = match stop {
             Stop::Answered(_) => (Outcome::Ok, WireState::Answered),
             // Less than a whole request cannot be executed, whatever was answered to it.
             Stop::Failed(outcome, _) => match connection.wire_state() {
-                WireState::Sent if self.exchange.has_begun() => (*outcome, WireState::Answering),
+                WireState::Sent if self.codec.has_begun() => (*outcome, WireState::Answering),
                 sent => (*outcome, sent),
             },
         };
-        let times = Times { done_ns: now, ..self.times };
+        let times = Times {
+            submit_ns: self.promise.submit_ns,
+            start_ns: exchange.start_ns,
+            write_ns: exchange.write_ns,
+            first_byte_ns: exchange.first_byte_ns,
+            done_ns: now,
+        };
         let bytes_sent = connection.bytes_sent();
         let told = self.promise.completion(outcome, wire_state, Some(slot), times, bytes_sent);
         let failed = outcome != Outcome::Ok && bytes_sent > 0;
@@ -295,9 +260,9 @@ impl Lingering {
                     if self.told.times.first_byte_ns == 0 {
                         self.told.times.first_byte_ns = now_ns();
                     }
-                    self.exchange.on_bytes(response, limits)
+                    self.codec.on_bytes(response, limits)
                 }
-                Ok(Received::End { clean }) => self.exchange.on_eof(response, clean),
+                Ok(Received::End { clean }) => self.codec.on_eof(response, clean),
                 Err(_) => return Some(None),
             };
             match progress {
@@ -378,17 +343,12 @@ impl Recipient {
     }
 }
 
-impl Stop {
-    /// Why the connection cannot be used again; `None` when it can.
-    pub(super) fn close_reason(&self, connection: &mut Connection) -> Option<CloseReason> {
-        match self {
-            Self::Failed(_, reason) => Some(*reason),
-            // The rest of the request would still go out, or never would: both spoil the next one.
-            Self::Answered(_) if connection.wire_state() != WireState::Sent => {
-                Some(CloseReason::EarlyResponse)
-            }
-            Self::Answered(Reuse::Close(reason)) => Some(*reason),
-            Self::Answered(Reuse::KeepAlive) => connection.look_behind().err(),
-        }
+/// Why the connection cannot be used again behind a whole response; `None` when it can.
+fn why_not_again(reuse: Reuse, connection: &mut Connection) -> Option<CloseReason> {
+    match reuse {
+        // The rest of the request would still go out, or never would: both spoil the next one.
+        _ if connection.wire_state() != WireState::Sent => Some(CloseReason::EarlyResponse),
+        Reuse::Close(reason) => Some(reason),
+        Reuse::KeepAlive => connection.look_behind().err(),
     }
 }

@@ -3,6 +3,7 @@
 use super::NEVER;
 use crate::config::Config;
 use crate::http::response::Limits;
+use crate::pool::slot::StepTimeouts;
 use crate::pool::upkeep::Rules;
 
 /// Limits and times that never change. Nanoseconds; [`NEVER`] for no limit, unless said otherwise.
@@ -14,10 +15,8 @@ pub struct Policy {
     pub rules: Rules,
     /// From submit to completion.
     pub request_timeout_ns: u64,
-    /// From submit to the last byte in the kernel.
-    pub write_timeout_ns: u64,
-    /// From there to the first byte of the response.
-    pub first_byte_timeout_ns: u64,
+    /// How long the steps of an exchange may take.
+    pub steps: StepTimeouts,
     /// In the waiting line.
     pub queue_timeout_ns: u64,
     /// How long an answer is waited for after its deadline; 0 for not at all.
@@ -37,8 +36,10 @@ impl Policy {
             limits: *config.limits(),
             rules: upkeep.rules,
             request_timeout_ns: timeouts.request_ns,
-            write_timeout_ns: optional(timeouts.write_ns),
-            first_byte_timeout_ns: optional(timeouts.first_byte_ns),
+            steps: StepTimeouts {
+                write_ns: optional(timeouts.write_ns),
+                first_byte_ns: optional(timeouts.first_byte_ns),
+            },
             queue_timeout_ns: optional(timeouts.queue_ns),
             linger_ns: timeouts.linger_ns,
             busy_poll: config.busy_poll(),
@@ -48,7 +49,7 @@ impl Policy {
 
     /// The shortest of the times after which something may be due, once a request is accepted.
     pub fn shortest_ns(&self) -> u64 {
-        let steps = self.write_timeout_ns.min(self.first_byte_timeout_ns);
+        let steps = self.steps.write_ns.min(self.steps.first_byte_ns);
         self.request_timeout_ns.min(steps).min(self.queue_timeout_ns)
     }
 }

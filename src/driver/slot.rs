@@ -8,19 +8,20 @@
 //! state means for the pool is told in the return values, and each accepted request leaves it
 //! exactly once, as an [`Ended`].
 
-use std::collections::VecDeque;
 use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Promise, Stop};
+use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Promise};
 use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
+use crate::http::response::Response;
 use crate::net::connection::Connection;
 use crate::pool::backoff::{Backoff, Bounds};
 use crate::pool::exchange_time::Spent;
-use crate::pool::tenure::{Loss, Proof, Tenure};
+use crate::pool::slot::{Exchange, Fate, Ready, SlotState, Stop, Then};
+use crate::pool::tenure::{Loss, Proof};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
 use crate::recycle::{Recycled, Shelf};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -77,18 +78,6 @@ impl Turn {
     }
 }
 
-/// What a turn did to the connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fate {
-    /// It serves on, if there is one.
-    #[default]
-    Kept,
-    /// It was given up.
-    Lost,
-    /// It was given up, and its replacement serves.
-    Replaced,
-}
-
 /// What the pool gives to each turn.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
@@ -137,29 +126,13 @@ pub struct Slot {
 
 #[derive(Default)]
 struct Line {
+    state: SlotState,
     connection: Option<Connection>,
     /// A live connection that takes over as soon as no exchange is in flight.
-    next: Option<Next>,
-    /// How the connection came, what it needs, why it goes.
-    tenure: Tenure,
+    next: Option<Connection>,
     in_flight: Option<InFlight>,
-    /// The connections that were given up, until the slot's task asks. At most two: the second is
-    /// the replacement of the first.
-    losses: VecDeque<Loss>,
-    last_loss: Option<CloseReason>,
-    rtt_ns: u64,
-    proven_ns: u64,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
-}
-
-/// A live connection that has no slot yet.
-struct Next {
-    connection: Connection,
-    /// Uniform.
-    random: u64,
-    /// When it came up: its age and its idle time count from then on.
-    born_ns: u64,
 }
 
 impl Slot {
@@ -175,31 +148,25 @@ impl Slot {
         }
     }
 
-    /// Puts a live connection into the empty slot, and answers its epoch. `random` is uniform.
-    pub fn install(&self, connection: Connection, random: u64, shelf: &Arc<Shelf>) -> u32 {
+    /// Puts a live connection into the empty slot. `random` is uniform.
+    pub fn install(&self, connection: Connection, random: u64, shelf: &Arc<Shelf>) {
         let mut line = self.lock();
-        line.put(Next { connection, random, born_ns: now_ns() });
+        line.state.came_up(now_ns(), random);
+        line.connection = Some(connection);
         line.fresh.get_or_insert_with(|| shelf.take());
-        line.tenure.epoch()
     }
 
     /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
     /// when the old connection was lost meanwhile.
     pub fn replace(&self, connection: Connection, random: u64) {
-        let next = Next { connection, random, born_ns: now_ns() };
         let mut line = self.lock();
-        if line.connection.is_none() {
-            line.put(next);
-            if let Some(loss) = line.losses.back_mut() {
-                loss.replaced = true;
-            }
-            return;
+        match line.state.replacement_came_up(now_ns(), random) {
+            true => line.connection = Some(connection),
+            false => line.next = Some(connection),
         }
-        line.tenure.is_succeeded();
-        line.next = Some(next);
     }
 
-    /// Begins an exchange on the caller's thread. The slot must be the caller's by the roster.
+    /// Begins an exchange on the caller's thread. The slot must be the caller's by the dispatcher.
     pub fn start(
         &self,
         promise: Promise,
@@ -209,16 +176,16 @@ impl Slot {
         let mut line = self.lock();
         // Read here and not at submit: the request may have waited, or its thread may have.
         let now = now_ns();
-        if promise.deadline_ns <= now {
-            return Err(NotStarted { promise, lost: None });
-        }
-        let lost = Some(line.tenure.epoch());
-        if let Err(reason) = line.ready(now, policy) {
-            if let Some(reason) = reason {
-                line.tenure.doom(reason);
-                self.news.notify_one();
+        let lost = Some(line.state.epoch());
+        match line.ready(now, promise.deadline_ns, policy) {
+            Ready::Yes | Ready::Look => {}
+            Ready::TooLate => return Err(NotStarted { promise, lost: None }),
+            Ready::Gone { is_news } => {
+                if is_news {
+                    self.news.notify_one();
+                }
+                return Err(NotStarted { promise, lost });
             }
-            return Err(NotStarted { promise, lost });
         }
         let line = &mut *line;
         let Some(connection) = &mut line.connection else {
@@ -228,19 +195,24 @@ impl Slot {
         if let Some(fault) = &fault
             && connection.wire_state() == WireState::NotSent
         {
-            line.tenure.doom(fault.close_reason(true));
+            line.state.looked(now, Some(fault.close_reason(true)));
             self.news.notify_one();
             return Err(NotStarted { promise, lost });
         }
         let response = line.fresh.take().expect("install and every turn leave a fresh response");
-        let in_flight = InFlight::new(promise, request, response, fault, connection, now);
-        let needs_turn = !in_flight.is_sent();
-        // The task that sends heartbeats watches over them itself.
-        if !in_flight.promise.recipient.is_heartbeat() {
-            self.deadline_ns.store(in_flight.deadline_ns(policy), Ordering::SeqCst);
-        }
+        let in_flight = InFlight::new(promise, request, response, fault);
+        let exchange = in_flight.exchange(connection, now);
+        self.note_deadline(&exchange, policy);
+        line.state.began(exchange);
         line.in_flight = Some(in_flight);
-        Ok(Started { needs_turn })
+        Ok(Started { needs_turn: exchange.write_ns == 0 })
+    }
+
+    /// The task that sends heartbeats watches over them itself.
+    fn note_deadline(&self, exchange: &Exchange, policy: &Policy) {
+        if exchange.id.is_some() {
+            self.deadline_ns.store(exchange.ends_ns(&policy.steps), Ordering::SeqCst);
+        }
     }
 
     /// What the pool thread does in caller drive: nothing while the engine has an exchange here,
@@ -248,11 +220,10 @@ impl Slot {
     pub fn drive_unless_in_flight(&self, setting: Setting<'_>) -> Turn {
         {
             let mut line = self.lock();
-            let is_engines = |f: &InFlight| !f.promise.recipient.is_heartbeat();
-            let has_engines = line.in_flight.as_ref().is_some_and(is_engines);
+            let has_engines = line.state.exchange().is_some_and(|exchange| exchange.id.is_some());
             if has_engines && now_ns() < setting.grace_ns {
-                line.tenure.may_have_news();
-                return Turn::idle(line.tenure.epoch());
+                line.state.look_later();
+                return Turn::idle(line.state.epoch());
             }
         }
         self.drive(setting)
@@ -264,28 +235,28 @@ impl Slot {
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
         let line = &mut *line;
-        let mut turn = Turn { now_ns: now, ..Turn::idle(line.tenure.epoch()) };
+        let mut turn = Turn { now_ns: now, ..Turn::idle(line.state.epoch()) };
         let Some(connection) = &mut line.connection else { return turn };
         let is_open = setting.grace_ns == NEVER;
-        let reason = if let Some(in_flight) = &mut line.in_flight {
-            let stop = in_flight.advance(connection, setting.policy, setting.grace_ns, now);
+        let (policy, grace_ns) = (setting.policy, setting.grace_ns);
+        let in_flight = line.in_flight.as_mut().zip(line.state.exchange_mut());
+        let then = if let Some((in_flight, exchange)) = in_flight {
+            let stop = in_flight.advance(connection, exchange, policy, grace_ns, now);
             let Some(stop) = stop else {
                 turn.wants_write = connection.has_unsent();
                 // The step may have changed since the deadline was stored, or announced.
-                if !in_flight.promise.recipient.is_heartbeat() {
-                    let deadline_ns = in_flight.deadline_ns(setting.policy);
-                    self.deadline_ns.store(deadline_ns, Ordering::SeqCst);
-                }
+                self.note_deadline(exchange, policy);
                 return turn;
             };
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
-            let reason = line.finish(self.index, &stop, setting, now, &mut turn);
-            match reason.or(line.tenure.end(is_open)) {
-                None if line.tenure.take_news() => line.look(now).err(),
-                reason => reason,
-            }
+            line.finish(self.index, stop, setting, now, &mut turn)
         } else {
-            line.tenure.end(is_open).or_else(|| line.look(now).err())
+            line.state.idle(is_open)
+        };
+        let reason = match then {
+            Then::Keep => None,
+            Then::Close(reason) => Some(reason),
+            Then::Look => line.look(now),
         };
         if let Some(reason) = reason {
             line.give_up(reason, is_open, now, &mut turn);
@@ -296,12 +267,7 @@ impl Slot {
     /// What the connection needs now, or when to look again at the latest. What the slot's task can
     /// do about it, it is told here; a heartbeat is the caller's to send.
     pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, u64> {
-        let mut line = self.lock();
-        if line.connection.is_none() {
-            return Err(NEVER);
-        }
-        let at_work = line.in_flight.is_some();
-        let action = line.tenure.judge(&policy.rules, now, at_work)?;
+        let action = self.lock().state.maintain(&policy.rules, now)?;
         if action != Action::Heartbeat {
             self.news.notify_one();
         }
@@ -310,43 +276,38 @@ impl Slot {
 
     /// Gives the connection up as soon as no exchange is in flight.
     pub fn retire(&self, reason: CloseReason) {
-        self.lock().tenure.retire(reason);
+        self.lock().state.retire(reason);
         self.news.notify_one();
     }
 
     /// Whether a replacement is to be dialled, and what the connection has proven by now if so.
     pub fn wants_replacement(&self) -> Option<Proof> {
-        let tenure = &self.lock().tenure;
-        tenure.wants_replacement().then(|| tenure.proof(now_ns()))
+        self.lock().state.wants_replacement(now_ns())
     }
 
     /// Ends whatever is here after a defect: the state cannot be trusted any more.
     pub fn abandon(&self) -> Option<Ended> {
         let mut line = self.lock();
-        let connection = line.connection.take();
-        let in_flight = line.in_flight.take();
+        let (connection, in_flight) = (line.connection.take(), line.in_flight.take());
+        let exchange = line.state.exchange().copied();
         line.next = None;
-        line.losses.clear();
+        line.state.abandon();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
-        let (connection, in_flight) = (connection?, in_flight?);
+        let (connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
-        let ended = in_flight.end(self.index, &connection, &stop, now_ns());
+        let ended = in_flight.end(self.index, &connection, &exchange, &stop, now_ns());
         connection.reset();
         Some(ended)
     }
 
     /// Why a connection was given up; answered once for each, the oldest first.
     pub fn take_loss(&self) -> Option<Loss> {
-        self.lock().losses.pop_front()
+        self.lock().state.take_loss()
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
     pub fn cancel(&self, id: u64) -> bool {
-        let mut line = self.lock();
-        let is_it = |f: &&mut InFlight| f.promise.id == id && !f.promise.recipient.is_heartbeat();
-        let Some(in_flight) = line.in_flight.as_mut().filter(is_it) else { return false };
-        in_flight.cancelled = true;
-        true
+        self.lock().state.cancel(id)
     }
 
     /// The deadline of the exchange in flight, or [`NEVER`] when there is none or it was announced
@@ -376,20 +337,21 @@ impl Slot {
 
     /// The epoch of the newest connection.
     pub fn epoch(&self) -> u32 {
-        self.lock().tenure.epoch()
+        self.lock().state.epoch()
     }
 
     /// What is known of it.
     pub fn report(&self) -> Report {
         let line = self.lock();
+        let state = &line.state;
         Report {
-            live: line.connection.is_some(),
-            at_work: line.in_flight.as_ref().map(|f| f.promise.recipient.is_heartbeat()),
-            connections: line.tenure.epoch(),
-            upkeep: *line.tenure.upkeep(),
-            rtt_ns: line.rtt_ns,
-            proven_ns: line.proven_ns,
-            last_loss: line.last_loss,
+            live: state.is_live(),
+            at_work: state.exchange().map(|exchange| exchange.id.is_none()),
+            connections: state.epoch(),
+            upkeep: *state.upkeep(),
+            rtt_ns: state.rtt_ns(),
+            proven_ns: state.proven_ns(),
+            last_loss: state.last_loss(),
             next_dial_ns: self.next_dial_ns.load(Ordering::Relaxed),
         }
     }
@@ -409,95 +371,79 @@ impl Slot {
 }
 
 impl Line {
-    fn put(&mut self, next: Next) {
-        self.connection = Some(next.connection);
-        self.tenure.begin(next.born_ns, next.random);
-        self.proven_ns = next.born_ns;
-    }
-
     /// Whether the connection can take a request: a last look finds what came in while it was idle,
-    /// so that neither a FIN eats the request nor stray bytes answer it. A look that was made only
-    /// just now is not made again.
-    fn ready(&mut self, now: u64, policy: &Policy) -> Result<(), Option<CloseReason>> {
-        if self.connection.is_none() || !self.tenure.may_serve(self.next.is_some()) {
-            return Err(None);
+    /// so that neither a FIN eats the request nor stray bytes answer it.
+    fn ready(&mut self, now: u64, deadline_ns: u64, policy: &Policy) -> Ready {
+        let ready = self.state.ready(now, deadline_ns, &policy.rules, policy.look_after_ns);
+        if ready != Ready::Look || self.look(now).is_none() {
+            return ready;
         }
-        // Whoever looks after it may be late, and it may be gone by now.
-        if let Some(reason) = self.tenure.outlived(&policy.rules, now) {
-            return Err(Some(reason));
-        }
-        if !self.tenure.needs_look(now, policy.look_after_ns) {
-            return Ok(());
-        }
-        self.look(now).map_err(Some)
+        Ready::Gone { is_news: true }
     }
 
     /// Looks whether the idle connection is as silent as it should be.
-    fn look(&mut self, now: u64) -> Result<(), CloseReason> {
-        self.tenure.looked(now);
-        self.connection.as_mut().map_or(Ok(()), Connection::look_idle)
+    fn look(&mut self, now: u64) -> Option<CloseReason> {
+        let found = self.connection.as_mut().and_then(|connection| connection.look_idle().err());
+        self.state.looked(now, found);
+        found
     }
 
-    /// Ends the exchange, and answers why the connection cannot serve another, if so.
+    /// Ends the exchange, and answers what to do with the connection.
     fn finish(
         &mut self,
         index: u32,
-        stop: &Stop,
+        stop: Stop,
         setting: Setting<'_>,
         now: u64,
         turn: &mut Turn,
-    ) -> Option<CloseReason> {
-        let connection = self.connection.as_mut()?;
-        let in_flight = self.in_flight.take()?;
-        let reason = stop.close_reason(connection);
+    ) -> Then {
+        let is_open = setting.grace_ns == NEVER;
+        let (exchange, in_flight) = (self.state.exchange().copied(), self.in_flight.take());
+        let (Some(connection), Some(exchange), Some(in_flight)) =
+            (self.connection.take(), exchange, in_flight)
+        else {
+            return self.state.idle(is_open);
+        };
         self.fresh = Some(setting.shelf.take());
-        self.tenure.used(now);
-        turn.spent = in_flight.spent(stop, now);
-        if let Some(since_ns) = in_flight.unheard_since_ns() {
-            self.tenure.unheard(since_ns);
-        }
-        if setting.policy.linger_ns != 0 && in_flight.may_linger(connection, stop) {
-            let connection = self.connection.take()?;
-            let (ended, lingering) = in_flight.linger(index, connection, stop, now);
+        let rules = &setting.policy.rules;
+        if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, &stop) {
+            let (ended, lingering) = in_flight.linger(index, connection, &exchange, &stop, now);
             turn.ended = Some(ended);
             turn.lingering = Some(Box::new(lingering));
-            return reason;
+        } else {
+            turn.ended = Some(in_flight.end(index, &connection, &exchange, &stop, now));
+            self.connection = Some(connection);
         }
-        let rtt_ns = in_flight.rtt_ns();
-        let ended = in_flight.end(index, connection, stop, now);
-        if matches!(stop, Stop::Answered(_)) {
-            self.proven_ns = now;
-            self.rtt_ns = rtt_ns;
-            if let Some(recycled) = &ended.completion.response {
-                self.tenure.answered(|| {
-                    let KeepAlive { timeout_ns, requests_left } = keep_alive(&recycled.response);
-                    Announced { timeout_ns, requests_left }
-                });
-            }
-        }
-        turn.ended = Some(ended);
-        let rules = &setting.policy.rules;
-        turn.upkeep_ns = self.tenure.next_look_ns(rules, now);
-        reason.or(self.tenure.used_up(rules))
+        let response = turn.ended.as_ref().and_then(|ended| ended.completion.response.as_ref());
+        let announced = || response.map_or_else(Announced::default, |it| announced(&it.response));
+        let finished = self.state.finished(stop, announced, rules, is_open, now);
+        turn.upkeep_ns = finished.upkeep_ns;
+        turn.spent = finished.spent;
+        finished.then
     }
 
     fn give_up(&mut self, reason: CloseReason, is_open: bool, now: u64, turn: &mut Turn) {
         if let Some(connection) = self.connection.take() {
             connection.end();
         }
+        turn.fate = self.state.give_up(reason, is_open, now);
         let next = self.next.take();
-        let replaced = is_open && next.is_some();
-        self.losses.push_back(self.tenure.loss(reason, now, replaced));
-        self.last_loss = Some(reason);
-        turn.fate = Fate::Lost;
-        match next {
-            Some(next) if is_open => {
-                self.put(next);
-                turn.fate = Fate::Replaced;
-                turn.epoch = self.tenure.epoch();
+        match turn.fate {
+            Fate::Replaced => {
+                self.connection = next;
+                turn.epoch = self.state.epoch();
             }
-            Some(next) => next.connection.end(),
-            None => {}
+            _ => {
+                if let Some(next) = next {
+                    next.end();
+                }
+            }
         }
     }
+}
+
+/// What the response announces about its connection.
+fn announced(response: &Response) -> Announced {
+    let KeepAlive { timeout_ns, requests_left } = keep_alive(response);
+    Announced { timeout_ns, requests_left }
 }

@@ -9,5 +9,6 @@ pub mod dial_limit;
 pub mod dispatch;
 pub mod exchange_time;
 pub mod pause;
+pub mod slot;
 pub mod tenure;
 pub mod upkeep;

@@ -141,10 +141,7 @@ impl Pool {
             Cancel::Marked => return,
             Cancel::Unknown => {}
         }
-        let is_it = |slot: &crate::pool::Slot| slot.in_flight.is_some_and(|f| f.id == Some(id));
-        if let Some(index) = self.slots.iter().position(is_it) {
-            self.cancel_on(index);
-        }
+        let _ = (0..self.slots.len()).any(|index| self.cancel_on(index, id));
     }
 
     /// The venue changes its mood.

@@ -87,15 +87,13 @@ impl Pool {
         let slot = &mut self.slots[index as usize];
         slot.dial = None;
         let installs = !slot.serves;
-        if slot.connection.is_some() {
-            slot.tenure.is_succeeded();
-            slot.next = Some((id, random, self.now));
-        } else {
+        if installs {
+            slot.state.came_up(self.now, random);
             slot.connection = Some(id);
-            slot.tenure.begin(self.now, random);
-            if let Some(loss) = slot.losses.back_mut() {
-                loss.replaced = true;
-            }
+        } else if slot.state.replacement_came_up(self.now, random) {
+            slot.connection = Some(id);
+        } else {
+            slot.next = Some(id);
         }
         slot.serves = true;
         if installs {
@@ -108,7 +106,7 @@ impl Pool {
         let slot = &mut self.slots[index as usize];
         slot.backoff.came_up();
         self.books.came_up(index as usize);
-        let epoch = slot.tenure.epoch();
+        let epoch = slot.state.epoch();
         self.desk.came_up(index, epoch);
         self.dispatch();
         self.look_at_upkeep(0);
@@ -147,7 +145,7 @@ impl Pool {
             self.slots[index as usize].wakes += 1;
             self.after(late_ns, Event::Task(index));
         }
-        if self.setting.is_loose && self.slots[index as usize].in_flight.is_none() {
+        if self.setting.is_loose && self.slots[index as usize].state.exchange().is_none() {
             self.wake(index);
         } else {
             self.after(late_ns, Event::Drive(index));
@@ -163,7 +161,7 @@ impl Pool {
         }
         let serves = self.slots.iter().find(|slot| slot.connection == Some(id));
         let waits = connection.answer.is_some() || connection.answers == 0;
-        let at_work = serves.is_none_or(|slot| slot.in_flight.is_some());
+        let at_work = serves.is_none_or(|slot| slot.state.exchange().is_some());
         assert!(
             !connection.heard || waits || at_work,
             "the venue announced when it closes, and its connection is still there"
@@ -198,8 +196,7 @@ impl Pool {
         loop {
             let slot = &mut self.slots[index as usize];
             let Some(id) = slot.connection else { return NEVER };
-            let at_work = slot.in_flight.is_some();
-            match slot.tenure.judge(&self.setting.rules, self.now, at_work) {
+            match slot.state.maintain(&self.setting.rules, self.now) {
                 Err(later) => return later,
                 Ok(Action::Heartbeat) => return self.beat(index),
                 Ok(action) => {
@@ -233,7 +230,7 @@ impl Pool {
 /// What the slot's task does each time: a turn, the losses, the replacement.
 fn slot_task(pool: &mut Pool, index: u32) {
     pool.task_turn(index);
-    while let Some(loss) = pool.slots[index as usize].losses.pop_front() {
+    while let Some(loss) = pool.slots[index as usize].state.take_loss() {
         let slot = &mut pool.slots[index as usize];
         let answered_ns = if pool.setting.is_before() { 0 } else { pool.desk.answered_ns() };
         slot.backoff.lost(&loss, answered_ns);
@@ -248,8 +245,9 @@ fn slot_task(pool: &mut Pool, index: u32) {
         pool.is_up(index);
     }
     let slot = &mut pool.slots[index as usize];
-    if slot.dial.is_none() && slot.tenure.wants_replacement() {
-        let proof = slot.tenure.proof(pool.now);
+    if slot.dial.is_none()
+        && let Some(proof) = slot.state.wants_replacement(pool.now)
+    {
         slot.backoff.replaces(proof);
         let connection = slot.connection.expect("it is to be replaced");
         let answers = pool.venue.connections[connection].answers;

@@ -5,7 +5,7 @@
 //! own is an event of its own, so that others come in between.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 
 use tokio::time::Instant;
 use venuepool::error::{CloseReason, Outcome};
@@ -14,7 +14,7 @@ use venuepool::pool::backoff::Backoff;
 use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
 use venuepool::pool::exchange_time::{Due, Spent};
-use venuepool::pool::tenure::{Loss, Tenure};
+use venuepool::pool::slot::{Exchange, Fate, Read, Ready, SlotState, StepTimeouts, Stop, Then};
 
 use crate::Trace;
 use crate::books::Books;
@@ -23,6 +23,9 @@ use crate::heal::Dial;
 use crate::world::{Answer, Arrival, MS, Random, S, Setting, US, Venue};
 
 pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Only the deadline of a request ends it.
+const STEPS: StepTimeouts = StepTimeouts { write_ns: NEVER, first_byte_ns: NEVER };
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
@@ -53,24 +56,6 @@ pub(crate) enum Event {
     Impatient(u64),
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct InFlight {
-    /// `None`: a heartbeat.
-    pub(crate) id: Option<u64>,
-    pub(crate) deadline_ns: u64,
-    sent_ns: u64,
-    announced: bool,
-    cancelled: bool,
-}
-
-#[derive(Default, PartialEq)]
-enum Fate {
-    #[default]
-    Kept,
-    Lost,
-    Replaced,
-}
-
 /// The exchange that ended in a turn.
 struct Ended {
     /// `None`: a heartbeat.
@@ -91,12 +76,11 @@ pub(crate) struct Turn {
 }
 
 pub(crate) struct Slot {
-    pub(crate) tenure: Tenure,
+    pub(crate) state: SlotState,
     pub(crate) connection: Option<usize>,
-    /// Its number, its choice of all choices, and when it came up.
-    pub(crate) next: Option<(usize, u64, u64)>,
-    pub(crate) in_flight: Option<InFlight>,
-    pub(crate) losses: VecDeque<Loss>,
+    pub(crate) next: Option<usize>,
+    /// The deadline of the exchange was told to whoever drives.
+    is_announced: bool,
     pub(crate) backoff: Backoff,
     pub(crate) dial: Option<Dial>,
     /// Counts the dials of the slot.
@@ -142,11 +126,10 @@ impl Pool {
     pub(crate) fn with(setting: Setting, mut random: Random, trace: Trace) -> Self {
         trace!(trace, "{setting:?}");
         let slot = |_| Slot {
-            tenure: Tenure::default(),
+            state: SlotState::default(),
             connection: None,
             next: None,
-            in_flight: None,
-            losses: VecDeque::new(),
+            is_announced: false,
             backoff: Backoff::new(setting.bounds),
             dial: None,
             dials: 0,
@@ -251,10 +234,13 @@ impl Pool {
         self.books.check();
         for (index, slot) in self.slots.iter().enumerate() {
             let line = &self.desk.lines[index];
-            assert!(slot.in_flight.is_none() || line.in_use, "slot {index}: in flight, unknown");
+            assert!(
+                slot.state.exchange().is_none() || line.in_use,
+                "slot {index}: in flight, unknown"
+            );
             let is_under_way = slot.unsettled + slot.sending > 0;
             assert!(
-                !line.in_use || slot.in_flight.is_some() || is_under_way,
+                !line.in_use || slot.state.exchange().is_some() || is_under_way,
                 "slot {index} is said to be in use, and is not"
             );
             let news = is_under_way || slot.wakes > 0;
@@ -285,89 +271,89 @@ impl Pool {
     fn turn(&mut self, index: u32) -> Turn {
         let slot = &mut self.slots[index as usize];
         let now = self.now;
-        let mut turn = Turn { epoch: slot.tenure.epoch(), upkeep_ns: NEVER, ..Turn::default() };
+        let mut turn = Turn { epoch: slot.state.epoch(), upkeep_ns: NEVER, ..Turn::default() };
         turn.now = now;
         let Some(id) = slot.connection else { return turn };
         let connection = &mut self.venue.connections[id];
-        let reason = if let Some(in_flight) = slot.in_flight {
-            let answer = connection.answer.filter(|_| !in_flight.cancelled);
-            let (outcome, reason) = match (answer, connection.ended) {
-                _ if in_flight.cancelled => (Outcome::Cancelled, Some(CloseReason::Cancelled)),
-                (Some(answer), _) => {
-                    (Outcome::Ok, answer.closes.then_some(CloseReason::ResponseClose))
-                }
-                _ if connection.stray => {
-                    (Outcome::UnsolicitedResponse, Some(CloseReason::Protocol))
-                }
-                (_, Some(Arrival::Reset)) => (Outcome::ConnectionReset, Some(CloseReason::Reset)),
-                (_, Some(_)) => (Outcome::ConnectionClosed, Some(CloseReason::Closed)),
-                _ if in_flight.deadline_ns > now => return turn,
-                _ if in_flight.id.is_none() => (Outcome::Timeout, Some(CloseReason::Heartbeat)),
-                _ => (Outcome::Timeout, Some(CloseReason::Timeout)),
-            };
-            slot.in_flight = None;
-            slot.tenure.used(now);
-            turn.spent = match (outcome, in_flight.id) {
-                (Outcome::Ok, Some(_)) => Some(Spent::Answered(now - in_flight.sent_ns)),
-                (Outcome::Ok, None) => Some(Spent::Heartbeat),
-                (Outcome::Timeout, Some(_)) => Some(Spent::RanOut(now - in_flight.sent_ns)),
-                _ => None,
-            };
-            if answer.is_none() {
-                slot.tenure.unheard(in_flight.sent_ns);
-                connection.unheard_since_ns = in_flight.sent_ns;
+        let then = match slot.state.exchange().copied() {
+            None => slot.state.idle(true),
+            Some(exchange) => {
+                let read = if exchange.is_cancelled() { Read::Nothing } else { connection.read() };
+                let Some(stop) = exchange.stop(read, None, &STEPS, NEVER, now) else {
+                    return turn;
+                };
+                self.finish(index, id, exchange, stop, &mut turn)
             }
-            connection.used_ns = now;
-            if let Some(Answer { announced, .. }) = answer {
-                connection.answer = None;
-                connection.answers += 1;
-                slot.tenure.answered(|| announced);
-                connection.heard = announced.timeout_ns.is_some();
-            }
-            let pause = answer.and_then(|answer| answer.pause);
-            turn.ended = Some(Ended { id: in_flight.id, outcome, pause });
-            let rules = &self.setting.rules;
-            turn.upkeep_ns = slot.tenure.next_look_ns(rules, now);
-            match reason.or(slot.tenure.used_up(rules)).or(slot.tenure.end(true)) {
-                None if slot.tenure.take_news() => connection.look(),
-                reason => reason,
-            }
-        } else {
-            slot.tenure.looked(now);
-            slot.tenure.end(true).or_else(|| connection.look())
         };
-        if let Some(reason) = reason {
+        let connection = &self.venue.connections[id];
+        let found = match then {
+            Then::Keep => None,
+            Then::Close(reason) => Some(reason),
+            Then::Look => {
+                let found = connection.look();
+                self.slots[index as usize].state.looked(now, found);
+                found
+            }
+        };
+        if let Some(reason) = found {
             self.give_up(index, id, reason, &mut turn);
         }
         turn
+    }
+
+    fn finish(
+        &mut self,
+        index: u32,
+        id: usize,
+        exchange: Exchange,
+        stop: Stop,
+        turn: &mut Turn,
+    ) -> Then {
+        let slot = &mut self.slots[index as usize];
+        let connection = &mut self.venue.connections[id];
+        connection.used_ns = self.now;
+        let (outcome, answer) = match stop {
+            Stop::Answered(_) => (Outcome::Ok, connection.answer.take()),
+            Stop::Failed(outcome, _) => (outcome, None),
+        };
+        if let Some(Answer { announced, .. }) = answer {
+            exchange_answered(slot, self.now);
+            connection.answers += 1;
+            connection.heard = announced.timeout_ns.is_some();
+        } else {
+            connection.unheard_since_ns = exchange.start_ns;
+        }
+        turn.ended =
+            Some(Ended { id: exchange.id, outcome, pause: answer.and_then(|it| it.pause) });
+        let announced = || answer.expect("it was answered").announced;
+        let finished = slot.state.finished(stop, announced, &self.setting.rules, true, self.now);
+        turn.upkeep_ns = finished.upkeep_ns;
+        turn.spent = finished.spent;
+        finished.then
     }
 
     fn give_up(&mut self, index: u32, id: usize, reason: CloseReason, turn: &mut Turn) {
         let slot = &mut self.slots[index as usize];
         let connection = &mut self.venue.connections[id];
         connection.given_up = true;
-        slot.connection = None;
-        let next = slot.next.take();
-        let loss = slot.tenure.loss(reason, self.now, next.is_some());
-        trace!(self.trace, "               slot {index}: {loss:?}");
-        slot.losses.push_back(loss);
-        let (answers, life_ns) = (connection.answers, self.now - slot.tenure.upkeep().born_ns());
+        let (answers, life_ns) = (connection.answers, self.now - slot.state.upkeep().born_ns());
+        let is_late = slot.dial.is_some() || slot.state.wants_replacement(self.now).is_some();
+        turn.fate = slot.state.give_up(reason, true, self.now);
+        trace!(self.trace, "               slot {index}: {reason:?}, {:?}", turn.fate);
+        let is_replaced = turn.fate == Fate::Replaced;
         let is_used_up = reason == CloseReason::MaxRequests;
         assert!(!is_used_up || connection.requests > 0, "used up, and never used");
         let is_age = reason == CloseReason::MaxAge;
-        assert!(next.is_some() || !is_age, "an old connection goes when replaced");
+        assert!(is_replaced || !is_age, "an old connection goes when replaced");
         let is_limit = [CloseReason::IdleLimit, CloseReason::MaxRequests].contains(&reason);
-        let is_late = slot.dial.is_some() || slot.tenure.wants_replacement();
-        assert!(next.is_some() || !is_limit || is_late || answers < 2, "no replacement was begun");
+        assert!(is_replaced || !is_limit || is_late || answers < 2, "no replacement was begun");
         let sent_ns = connection.unheard_since_ns;
         self.books.lost(index as usize, reason, answers, life_ns, sent_ns);
-        turn.fate = Fate::Lost;
-        if let Some((id, random, born_ns)) = next {
+        slot.connection = slot.next.take();
+        assert_eq!(slot.connection.is_some(), is_replaced, "who follows");
+        if is_replaced {
             self.books.counts.replaced += 1;
-            slot.connection = Some(id);
-            slot.tenure.begin(born_ns, random);
-            turn.fate = Fate::Replaced;
-            turn.epoch = slot.tenure.epoch();
+            turn.epoch = slot.state.epoch();
         }
     }
 
@@ -389,8 +375,9 @@ impl Pool {
     /// The turn of the slot's own task.
     pub(crate) fn task_turn(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
-        if self.setting.is_loose && slot.in_flight.is_some_and(|f| f.id.is_some()) {
-            return slot.tenure.may_have_news();
+        let has_engines = slot.state.exchange().is_some_and(|exchange| exchange.id.is_some());
+        if self.setting.is_loose && has_engines {
+            return slot.state.look_later();
         }
         let turn = self.turn(index);
         self.settle(index, turn);
@@ -399,7 +386,7 @@ impl Pool {
     // After a turn, as in src/driver/deliver.rs.
 
     fn settle(&mut self, index: u32, turn: Turn) {
-        if turn.epoch < self.slots[index as usize].tenure.epoch() {
+        if turn.epoch < self.slots[index as usize].state.epoch() {
             self.books.counts.late_news += 1;
         }
         match turn.fate {
@@ -486,7 +473,7 @@ impl Pool {
         let Err(lost) = self.start(slot, Some(id), due) else {
             if self.desk.sent(id) {
                 self.books.counts.recalled += 1;
-                self.cancel_on(slot as usize);
+                self.cancel_on(slot as usize, id);
             }
             return self.dispatch();
         };
@@ -510,36 +497,40 @@ impl Pool {
         due: Due,
     ) -> Result<(), Option<u32>> {
         let (now, setting, deadline_ns) = (self.now, &self.setting, due.deadline_ns);
-        if deadline_ns <= now {
-            return Err(None);
-        }
         let slot = &mut self.slots[index as usize];
-        let epoch = Some(slot.tenure.epoch());
-        let may_serve = slot.tenure.may_serve(slot.next.is_some());
-        let Some(connection) = slot.connection.filter(|_| may_serve) else { return Err(epoch) };
-        let here = &self.venue.connections[connection];
-        assert!(slot.in_flight.is_none(), "slot {index} is given out twice");
-        assert!(!here.retired || slot.next.is_some(), "a request on a retired connection");
-        if let Some(reason) = slot.tenure.outlived(&setting.rules, now) {
-            slot.tenure.doom(reason);
-            self.wake(index);
-            return Err(epoch);
-        }
-        if slot.tenure.needs_look(now, setting.look_after_ns) {
-            slot.tenure.looked(now);
-            if let Some(reason) = here.look() {
-                slot.tenure.doom(reason);
-                self.wake(index);
+        let epoch = Some(slot.state.epoch());
+        match slot.state.ready(now, deadline_ns, &setting.rules, setting.look_after_ns) {
+            Ready::TooLate => return Err(None),
+            Ready::Gone { is_news } => {
+                if is_news {
+                    self.wake(index);
+                }
                 return Err(epoch);
             }
+            Ready::Yes => {}
+            Ready::Look => {
+                let id = slot.connection.expect("a connection that is ready is there");
+                let found = self.venue.connections[id].look();
+                slot.state.looked(now, found);
+                if found.is_some() {
+                    self.wake(index);
+                    return Err(epoch);
+                }
+            }
         }
+        let connection = slot.connection.expect("a connection that is ready is there");
+        let here = &self.venue.connections[connection];
+        assert!(slot.state.exchange().is_none(), "slot {index} is given out twice");
+        assert!(!here.retired || slot.next.is_some(), "a request on a retired connection");
         let (rules, idle_ns) = (&setting.rules, now - here.used_ns);
         let limit_ns = if rules.idle_limit_ns == 0 { NEVER } else { rules.idle_limit_ns };
         assert!(idle_ns <= limit_ns, "a request on a connection idle for {idle_ns} ns");
         let most = if rules.max_requests == 0 { NEVER } else { rules.max_requests };
         assert!(here.requests < most, "request {} on one connection", here.requests + 1);
-        slot.in_flight =
-            Some(InFlight { id, deadline_ns, sent_ns: now, announced: false, cancelled: false });
+        let mut exchange = Exchange::new(id, now, deadline_ns);
+        exchange.write_ns = now;
+        slot.state.began(exchange);
+        slot.is_announced = false;
         let has_ended = here.ended.is_some() || here.stray;
         // Only what came after a look that was made just now is missed, or right behind an answer.
         let unseen_ns = now.saturating_sub(here.spoilt_ns.max(here.used_ns));
@@ -561,13 +552,13 @@ impl Pool {
         Ok(())
     }
 
-    pub(crate) fn cancel_on(&mut self, index: usize) {
-        if let Some(in_flight) = &mut self.slots[index].in_flight
-            && in_flight.id.is_some()
-        {
-            in_flight.cancelled = true;
+    /// Cancels that request if it is on that slot.
+    pub(crate) fn cancel_on(&mut self, index: usize, id: u64) -> bool {
+        let is_here = self.slots[index].state.cancel(id);
+        if is_here {
             self.after(0, Event::Drive(index as u32));
         }
+        is_here
     }
 
     pub(crate) fn begin_pause(&mut self, for_ns: u64, closes: bool) {
@@ -577,7 +568,7 @@ impl Pool {
         if closes {
             for slot in 0..self.setting.slots {
                 let slot_here = &mut self.slots[slot as usize];
-                slot_here.tenure.retire(CloseReason::Suspended);
+                slot_here.state.retire(CloseReason::Suspended);
                 if let Some(id) = slot_here.connection {
                     self.venue.connections[id].retired = true;
                 }
@@ -600,19 +591,28 @@ impl Pool {
 
     fn expire(&mut self) {
         for index in 0..self.setting.slots {
-            let Some(in_flight) = &mut self.slots[index as usize].in_flight else { continue };
-            if in_flight.deadline_ns <= self.now && !in_flight.announced {
-                in_flight.announced = true;
+            let slot = &mut self.slots[index as usize];
+            let is_over = |exchange: &Exchange| exchange.ends_ns(&STEPS) <= self.now;
+            if !slot.is_announced && slot.state.exchange().is_some_and(is_over) {
+                slot.is_announced = true;
                 self.after(0, Event::Drive(index));
             }
         }
         self.dispatch();
-        let in_flight = self.slots.iter().filter_map(|slot| slot.in_flight);
-        let in_flight = in_flight.filter(|f| !f.announced).map(|f| f.deadline_ns).min();
-        let next = in_flight.unwrap_or(NEVER).min(self.desk.next_deadline());
+        let open = self.slots.iter().filter(|slot| !slot.is_announced);
+        let open = open.filter_map(|slot| slot.state.exchange());
+        let open_ns = open.map(|exchange| exchange.ends_ns(&STEPS)).min();
+        let next = open_ns.unwrap_or(NEVER).min(self.desk.next_deadline());
         self.alarm_ns = NEVER;
         if next != NEVER {
             self.note(next);
         }
+    }
+}
+
+/// The whole response is there, so its first byte is.
+fn exchange_answered(slot: &mut Slot, now: u64) {
+    if let Some(exchange) = slot.state.exchange_mut() {
+        exchange.first_byte_ns = now;
     }
 }

@@ -5,9 +5,10 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use venuepool::error::CloseReason;
+use venuepool::error::{CloseReason, Outcome};
 use venuepool::pool::backoff::Bounds;
 use venuepool::pool::exchange_time::Estimate;
+use venuepool::pool::slot::Read;
 use venuepool::pool::upkeep::{Announced, Rules};
 
 pub(crate) const US: u64 = 1_000;
@@ -235,6 +236,21 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// What reading finds while a request is in flight.
+    pub(crate) fn read(&self) -> Read {
+        match (self.answer, self.ended) {
+            (Some(answer), _) => {
+                Read::Answered(answer.closes.then_some(CloseReason::ResponseClose))
+            }
+            _ if self.stray => Read::Failed(Outcome::UnsolicitedResponse, CloseReason::Protocol),
+            (None, Some(Arrival::Reset)) => {
+                Read::Failed(Outcome::ConnectionReset, CloseReason::Reset)
+            }
+            (None, Some(_)) => Read::Failed(Outcome::ConnectionClosed, CloseReason::Closed),
+            (None, None) => Read::Nothing,
+        }
+    }
+
     /// What a look at the idle socket finds.
     pub(crate) fn look(&self) -> Option<CloseReason> {
         match self.ended {
