@@ -6,7 +6,7 @@
 //! framing takes no memory. This file does not know how the buffer grows nor what follows the body.
 
 use super::field::{is_token_byte, is_value_byte};
-use super::framing::{Framing, Seen};
+use super::framing::{Codings, Framing, Seen};
 use super::response::{Limits, Response};
 use crate::error::Outcome;
 
@@ -44,19 +44,15 @@ impl Body {
         l: &Limits,
     ) -> Result<Self, Outcome> {
         let (size, chunked) = match (says.content_length, says.transfer_encoding) {
-            (Seen::Never, Seen::Never) => (None, false),
-            (Seen::Once(length), Seen::Never) => {
+            (Seen::Never, Codings::Absent) => (None, false),
+            (Seen::Once(length), Codings::Absent) => {
                 (Some(parse_length(length).ok_or(Outcome::BadContentLength)?), false)
             }
             // RFC 9110 section 8.6 allows to accept identical repeats, and does not ask for it.
-            (Seen::Again, Seen::Never) => return Err(Outcome::BadContentLength),
+            (Seen::Again, Codings::Absent) => return Err(Outcome::BadContentLength),
             // Section 6.1: HTTP/1.0 has no transfer codings. Any coding but `chunked` was not asked
             // for by a TE field, and would leave the body unreadable.
-            (Seen::Never, Seen::Once(coding))
-                if coding.eq_ignore_ascii_case(b"chunked") && r.version_minor() != 0 =>
-            {
-                (None, true)
-            }
+            (Seen::Never, Codings::Chunked) if r.version_minor() != 0 => (None, true),
             (Seen::Never, _) => return Err(Outcome::BadTransferEncoding),
             _ => return Err(Outcome::AmbiguousLength),
         };

@@ -219,5 +219,16 @@ fn next_head(
     Ok(Some(len))
 }
 
+/// The response of these bytes, for tests of what is read from a head.
+#[cfg(test)]
+pub(crate) fn read_whole(bytes: &str) -> Response {
+    let (mut response, limits) = (Response::with_capacity(bytes.len() + 1), Limits::default());
+    response.space(&limits)[..bytes.len()].copy_from_slice(bytes.as_bytes());
+    response.commit(bytes.len());
+    let progress = Exchange::new(false, false).on_bytes(&mut response, &limits);
+    assert!(matches!(progress, Ok(Progress::Done(_))), "{progress:?}");
+    response
+}
+
 #[cfg(test)]
 mod tests;

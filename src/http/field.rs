@@ -117,7 +117,14 @@ fn is_reserved(name: &[u8]) -> bool {
 
 /// Whether the comma-separated list holds `token`, in any case (RFC 9110 section 5.6.1).
 pub(super) fn list_contains(list: &[u8], token: &[u8]) -> bool {
-    list.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+    elements(list).any(|element| element.eq_ignore_ascii_case(token))
+}
+
+/// The elements of a comma-separated list of tokens, without the white space around them. Empty
+/// elements are skipped, as a recipient must (RFC 9110 section 5.6.1.2). A comma within quotes
+/// separates, too: where only tokens are allowed, a quote is an ordinary wrong byte.
+pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
 fn begins_with_triplet(bytes: &[u8]) -> bool {

@@ -3,14 +3,14 @@
 //!
 //! It finds the fields and does not judge them: that is for `body.rs` and `exchange.rs`.
 
-use super::field::list_contains;
+use super::field::{elements, list_contains};
 use super::response::Response;
 
 /// The fields that frame a message.
 #[derive(Debug, Default)]
 pub(super) struct Framing<'a> {
     pub(super) content_length: Seen<'a>,
-    pub(super) transfer_encoding: Seen<'a>,
+    pub(super) transfer_encoding: Codings,
     /// A `Connection` field lists `close` (RFC 9110 section 7.6.1).
     pub(super) says_close: bool,
 }
@@ -31,6 +31,34 @@ impl<'a> Seen<'a> {
             Self::Never => Self::Once(value),
             _ => Self::Again,
         };
+    }
+}
+
+/// What the Transfer-Encoding fields list, all of them together (RFC 9110 section 5.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Codings {
+    /// There is no such field.
+    #[default]
+    Absent,
+    /// There is such a field, and it names no coding.
+    Nothing,
+    /// `chunked`, once, and nothing else.
+    Chunked,
+    /// Anything else.
+    Other,
+}
+
+impl Codings {
+    /// Adds the list of one more field.
+    fn add(&mut self, list: &[u8]) {
+        if *self == Self::Absent {
+            *self = Self::Nothing;
+        }
+        for coding in elements(list) {
+            let is_first = *self == Self::Nothing;
+            let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            *self = if is_first && is_chunked { Self::Chunked } else { Self::Other };
+        }
     }
 }
 

@@ -122,11 +122,17 @@ impl Response {
 
     /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
     pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
+        self.find_all(name).next()
+    }
+
+    /// The values of all fields called `name`, in the order in which they were sent. Of a field
+    /// whose value is a list they are one list (RFC 9110 section 5.3).
+    pub fn find_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let bytes = self.buf.filled();
         // The length settles it for most, without a look at the bytes.
-        let mut fields = self.head.fields().iter().filter(|field| field.name.len() == name.len());
-        let found = fields.find(|field| field.name.of(bytes).eq_ignore_ascii_case(name))?;
-        Some(found.value.of(bytes))
+        let fields = self.head.fields().iter().filter(move |field| field.name.len() == name.len());
+        let found = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
+        found.map(move |field| field.value.of(bytes))
     }
 
     /// The whole body in one piece, without chunk framing.

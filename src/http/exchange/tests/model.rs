@@ -102,7 +102,8 @@ fn body_of(head: &Head, rest: &[u8], ask: &Ask) -> Part<Body> {
     let max = ask.limits.max_body_size;
     let bodyless = ask.head_request || head.status == 204 || head.status == 304;
     let empty = Part::Whole((Vec::new(), Some(0), 0));
-    match (&head.values("content-length")[..], &head.values("transfer-encoding")[..]) {
+    let codings = head.values("transfer-encoding");
+    match (&head.values("content-length")[..], &codings[..]) {
         ([], []) if bodyless => empty,
         ([], []) if rest.len() > max => Part::Bad,
         ([], []) => match ask.end {
@@ -121,11 +122,23 @@ fn body_of(head: &Head, rest: &[u8], ask: &Ask) -> Part<Body> {
                 None => Part::Bad,
             }
         }
-        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") && head.minor == 1 => {
-            if bodyless { empty } else { dechunk(rest, &ask.limits) }
+        ([], [_, ..]) if head.minor == 1 && is_chunked(&codings) => {
+            if bodyless {
+                empty
+            } else {
+                dechunk(rest, &ask.limits)
+            }
         }
         _ => Part::Bad,
     }
+}
+
+/// Whether the fields, put together into one list, name `chunked` and nothing else.
+fn is_chunked(fields: &[&[u8]]) -> bool {
+    let list = fields.join(&b","[..]).to_ascii_lowercase();
+    let mut codings: Vec<&[u8]> = list.split(|byte| *byte == b',').map(trim).collect();
+    codings.retain(|coding| !coding.is_empty());
+    codings == [b"chunked"]
 }
 
 struct Head {
