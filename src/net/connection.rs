@@ -109,6 +109,8 @@ pub struct Connection {
     is_far: bool,
     /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
     was_reset: bool,
+    /// The last read took all that it had room for, so the socket may hold more.
+    may_hold_more: bool,
 }
 
 impl Connection {
@@ -127,6 +129,7 @@ impl Connection {
             taken: 0,
             request: 0..0,
             was_reset: false,
+            may_hold_more: false,
         }
     }
 
@@ -225,7 +228,9 @@ impl Connection {
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        Self::read(&self.stream, self.was_reset, space)
+        let received = Self::read(&self.stream, self.was_reset, space);
+        self.may_hold_more = matches!(received, Ok(Received::Bytes(n)) if n == space.len());
+        received
     }
 
     /// Looks at an idle connection: TLS housekeeping (session tickets, key updates) is done and is
@@ -242,17 +247,25 @@ impl Connection {
 
     /// Looks at what came behind an answer and is here already, of which no socket will tell any
     /// more: plaintext, ciphertext that no session ticket or other housekeeping explains, or the
-    /// end of the session. Asks no socket.
+    /// end of the session. Asks the socket only when the last read may have left something in it.
     pub fn look_behind(&mut self) -> Result<(), CloseReason> {
-        let Some(session) = &mut self.session else { return Ok(()) };
-        while !session.unread.is_empty() {
-            session.digest().map_err(|_| CloseReason::SurplusBytes)?;
+        if let Some(session) = &mut self.session {
+            while !session.unread.is_empty() {
+                session.digest().map_err(|_| CloseReason::SurplusBytes)?;
+            }
+            match session.tls.reader().read(&mut [0]) {
+                Ok(0) => return Err(CloseReason::IdleClosed),
+                Ok(_) => return Err(CloseReason::SurplusBytes),
+                Err(_) => {}
+            }
         }
-        match session.tls.reader().read(&mut [0]) {
-            Ok(0) => Err(CloseReason::IdleClosed),
-            Ok(_) => Err(CloseReason::SurplusBytes),
-            Err(_) => Ok(()),
+        if !self.may_hold_more {
+            return Ok(());
         }
+        self.look_idle().map_err(|reason| match reason {
+            CloseReason::IdleBytes => CloseReason::SurplusBytes,
+            reason => reason,
+        })
     }
 
     /// Ends the connection in the way that its unsent bytes call for: a request that is given up
@@ -344,7 +357,10 @@ impl Connection {
             if session.unread.is_empty() {
                 match Self::read(&self.stream, self.was_reset, &mut session.inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
-                    Received::Bytes(n) => session.unread = 0..n,
+                    Received::Bytes(n) => {
+                        session.unread = 0..n;
+                        self.may_hold_more = n == session.inbox.len();
+                    }
                     // The session learns of the end by reading nothing.
                     Received::End { .. } => session.unread = 0..0,
                 }
