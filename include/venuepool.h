@@ -21,6 +21,14 @@
  * fork() the child's calls answer VP_ERR_FORKED; the parent goes on. It cannot be unloaded. A pool
  * that is never closed does no harm at exit. No exception may leave a callback.
  *
+ * Out of memory. A response for which there is no memory ends its own exchange
+ * (VP_OUTCOME_OUT_OF_MEMORY, VP_CLOSE_REASON_OUT_OF_MEMORY), and the pool goes on. Whatever else the
+ * library needs is small, or of a size that you have set. Where that cannot be had, the process is
+ * aborted (SIGABRT, after a line on stderr). A submit on a free slot, over plaintext, needs none.
+ * It may happen on the pool thread, and in the calls that make a config, a pool or a request, set a
+ * value or a callback, wait in line (VP_QUEUE, vp_pool_acquire, vp_execute), drive the pool (caller
+ * drive), ask for the last dial error, or send over TLS.
+ *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 
@@ -434,6 +442,10 @@ enum vp_outcome
    */
   VP_OUTCOME_UNSOLICITED_RESPONSE = 26,
   /**
+   * There was no memory for the response. The request may have been executed.
+   */
+  VP_OUTCOME_OUT_OF_MEMORY = 27,
+  /**
    * A defect in the library.
    */
   VP_OUTCOME_INTERNAL = 99,
@@ -621,6 +633,10 @@ enum vp_close_reason
    * The pool was suspended, and set to close its connections then.
    */
   VP_CLOSE_REASON_SUSPENDED = 21,
+  /**
+   * There was no memory for the response in flight, so the rest of it could not be read.
+   */
+  VP_CLOSE_REASON_OUT_OF_MEMORY = 22,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1235,8 +1251,8 @@ vp_status vp_config_set_request_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the longest head and body of a request together, in bytes; 64 KiB by default. A request
- * takes this memory once, when it is made.
+ * Sets the longest head and body of a request together, 1 KiB to 64 MiB; 64 KiB by default. A
+ * request takes this memory once, when it is made.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1248,7 +1264,7 @@ vp_status vp_config_set_request_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets what a response buffer begins with, in bytes; 64 KiB by default. It grows as bodies need.
+ * Sets what a response buffer begins with, 1 KiB to 64 MiB; 64 KiB by default. It grows as needed.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1260,7 +1276,9 @@ vp_status vp_config_set_response_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the longest body of a response, in bytes; 16 MiB by default.
+ * Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
+ * response takes memory as its bytes arrive (at most twice their size), whatever it announces; when
+ * there is none, it ends as OUT_OF_MEMORY. Linux mostly kills a process before it refuses memory.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1269,7 +1287,7 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_max_body_size(struct vp_config *config, uint64_t bytes) VP_NOEXCEPT;
 
 /**
- * Sets the longest head of a response, in bytes; 32 KiB by default.
+ * Sets the longest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1296,7 +1314,7 @@ VP_API vp_status vp_config_set_max_headers(struct vp_config *config, uint32_t co
 VP_API vp_status vp_config_set_max_interim(struct vp_config *config, uint32_t count) VP_NOEXCEPT;
 
 /**
- * Sets the longest chunk size line with its extensions, in bytes; 8 KiB by default.
+ * Sets the longest chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1305,8 +1323,8 @@ VP_API vp_status vp_config_set_max_interim(struct vp_config *config, uint32_t co
 VP_API vp_status vp_config_set_max_chunk_line(struct vp_config *config, uint64_t bytes) VP_NOEXCEPT;
 
 /**
- * Sets by how much all chunk framing of a response may outweigh its body, in bytes; 16 KiB by
- * default.
+ * Sets by how much all chunk framing of a response may outweigh its body, 32 bytes to 64 MiB; 16
+ * KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1318,7 +1336,7 @@ vp_status vp_config_set_max_chunk_overhead(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long all trailer fields together may be, in bytes; 16 KiB by default.
+ * Sets how long all trailer fields together may be, 0 bytes to 1 MiB; 16 KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.

@@ -5,10 +5,15 @@
 //! is decided by `http/response.rs`.
 //!
 //! ```text
-//!  0 ............ filled ............ capacity ...... capacity + TAIL
-//!  | contents     | spare            | never offered to a reader     |
+//!  0 .......... filled .......... usable .......... capacity ...... capacity + TAIL
+//!  | contents   | spare, cleared  | spare, reserved | never offered to a reader    |
 //! ```
+//!
+//! A reader gets plain `&mut [u8]`, so memory is cleared before it is offered for the first time.
+//! That is done in pieces, as reads need it: the system then gives real memory piece by piece, too,
+//! and no step of a large response takes long.
 
+use std::collections::TryReserveError;
 use std::fmt;
 
 /// Zero bytes that stay readable behind a sealed body, so that a SIMD parser (simdjson wants 64)
@@ -17,8 +22,8 @@ pub const TAIL: usize = 64;
 
 /// Bytes received so far, and room for more.
 ///
-/// The vector stays initialised over its whole length, so a reader gets plain `&mut [u8]` and no
-/// memory is cleared for a new response.
+/// The vector stays initialised over its whole length, so no memory is cleared for a new response
+/// in an old buffer. Its capacity, not its length, is the memory that is held.
 pub struct Buf {
     /// INVARIANT: at least `TAIL` bytes longer than `filled`.
     bytes: Vec<u8>,
@@ -34,9 +39,15 @@ impl fmt::Debug for Buf {
 }
 
 impl Buf {
-    /// An empty buffer with room for `capacity` bytes, [`TAIL`] not counted.
+    /// An empty buffer with room for `capacity` bytes, [`TAIL`] not counted, all of it cleared.
+    /// When there is no memory for that it has no room, and whoever needs some asks by
+    /// [`Buf::grow_to`].
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity + TAIL], filled: 0 }
+        let mut buf = Self { bytes: vec![0; TAIL], filled: 0 };
+        if buf.grow_to(capacity).is_ok() {
+            buf.spare(capacity);
+        }
+        buf
     }
 
     /// What was received and not dropped.
@@ -61,13 +72,17 @@ impl Buf {
 
     /// The number of bytes that fit without growing, [`TAIL`] not counted.
     pub fn capacity(&self) -> usize {
-        self.bytes.len() - TAIL
+        self.bytes.capacity() - TAIL
     }
 
-    /// The room behind the contents. A reader fills its front, then calls [`Buf::commit`].
-    pub fn spare(&mut self) -> &mut [u8] {
-        let capacity = self.capacity();
-        &mut self.bytes[self.filled..capacity]
+    /// The room behind the contents, at most `most` bytes of it. A reader fills its front, then
+    /// calls [`Buf::commit`].
+    pub fn spare(&mut self, most: usize) -> &mut [u8] {
+        let end = self.filled + most.min(self.capacity() - self.filled);
+        if end + TAIL > self.bytes.len() {
+            self.bytes.resize(end + TAIL, 0);
+        }
+        &mut self.bytes[self.filled..end]
     }
 
     /// Takes over `n` bytes that were written to the front of [`Buf::spare`].
@@ -75,25 +90,27 @@ impl Buf {
     /// # Panics
     /// When `n` is more than the spare room: the reader has lied, and nothing here can be trusted.
     pub fn commit(&mut self, n: usize) {
-        assert!(n <= self.capacity() - self.filled, "more bytes committed than there was room for");
+        let usable = self.bytes.len() - TAIL;
+        assert!(n <= usable - self.filled, "more bytes committed than there was room for");
         self.filled += n;
     }
 
     /// Makes room for `capacity` bytes in all; the contents stay. Never shrinks.
-    pub fn grow_to(&mut self, capacity: usize) {
-        let len = capacity + TAIL;
-        if len > self.bytes.len() {
-            // Exact: whoever asks has already decided how much more than needed is good.
-            self.bytes.reserve_exact(len - self.bytes.len());
-            self.bytes.resize(len, 0);
-        }
+    ///
+    /// # Errors
+    /// There is no such memory; the buffer is as it was.
+    pub fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
+        // Exact: whoever asks has already decided how much more than needed is good.
+        let more = capacity.saturating_add(TAIL).saturating_sub(self.bytes.len());
+        self.bytes.try_reserve_exact(more)
     }
 
     /// Gives memory back, down to `capacity` or to what is held, whichever is more.
     pub fn shrink_to(&mut self, capacity: usize) {
         if capacity < self.capacity() {
-            self.bytes.truncate(capacity.max(self.filled) + TAIL);
-            self.bytes.shrink_to_fit();
+            let len = capacity.max(self.filled) + TAIL;
+            self.bytes.truncate(len);
+            self.bytes.shrink_to(len);
         }
     }
 
@@ -151,16 +168,16 @@ mod tests {
     use super::*;
 
     fn put(buf: &mut Buf, bytes: &[u8]) {
-        buf.spare()[..bytes.len()].copy_from_slice(bytes);
+        buf.spare(bytes.len())[..].copy_from_slice(bytes);
         buf.commit(bytes.len());
     }
 
     #[test]
     fn the_tail_is_never_offered_to_a_reader() {
         let mut buf = Buf::with_capacity(8);
-        assert_eq!((buf.capacity(), buf.spare().len()), (8, 8));
+        assert_eq!((buf.capacity(), buf.spare(usize::MAX).len()), (8, 8));
         put(&mut buf, b"12345678");
-        assert!(buf.spare().is_empty());
+        assert!(buf.spare(1).is_empty());
         buf.seal(8);
         assert_eq!(buf.padded_from(4).len(), 4 + TAIL);
     }
@@ -178,8 +195,8 @@ mod tests {
     fn grow_and_shrink_keep_the_contents() {
         let mut buf = Buf::with_capacity(4);
         put(&mut buf, b"abcd");
-        buf.grow_to(100);
-        buf.grow_to(50);
+        buf.grow_to(100).unwrap();
+        buf.grow_to(50).unwrap();
         assert_eq!((buf.filled(), buf.capacity()), (&b"abcd"[..], 100));
         buf.shrink_to(2);
         assert_eq!((buf.filled(), buf.capacity()), (&b"abcd"[..], 4));
@@ -198,7 +215,7 @@ mod tests {
         buf.drop_front(0);
         buf.drop_front(4);
         assert_eq!((buf.filled(), buf.len()), (&b"ef"[..], 2));
-        assert_eq!(buf.spare().len(), 6);
+        assert_eq!(buf.spare(usize::MAX).len(), 6);
         buf.truncate(5);
         buf.truncate(1);
         buf.filled_mut()[0] = b'x';
@@ -210,6 +227,32 @@ mod tests {
         let mut buf = Buf::with_capacity(10);
         put(&mut buf, b"secret");
         assert_eq!(format!("{buf:?}"), "Buf { filled: 6, capacity: 10 }");
+    }
+
+    #[test]
+    fn memory_is_cleared_as_far_as_it_is_offered() {
+        let mut buf = Buf::with_capacity(0);
+        buf.grow_to(1000).unwrap();
+        assert_eq!((buf.capacity(), buf.bytes.len()), (1000, TAIL));
+        assert_eq!(buf.spare(10), [0; 10]);
+        assert_eq!(buf.bytes.len(), 10 + TAIL);
+        put(&mut buf, b"abcdef");
+        assert_eq!(buf.spare(10).len(), 10);
+        assert_eq!(buf.bytes.len(), 16 + TAIL);
+        assert_eq!(buf.spare(5).len(), 5);
+        assert_eq!(buf.spare(usize::MAX).len(), 994);
+        assert_eq!((buf.filled(), buf.padded_from(6)), (&b"abcdef"[..], &[0; TAIL][..]));
+    }
+
+    #[test]
+    fn memory_that_cannot_be_had_changes_nothing() {
+        let mut buf = Buf::with_capacity(8);
+        put(&mut buf, b"abcd");
+        for absurd in [isize::MAX as usize, usize::MAX] {
+            assert!(buf.grow_to(absurd).is_err());
+            assert_eq!((buf.filled(), buf.capacity()), (&b"abcd"[..], 8));
+        }
+        assert_eq!(Buf::with_capacity(usize::MAX).capacity(), 0);
     }
 
     #[test]

@@ -229,6 +229,8 @@ pub enum Outcome {
     /// A response came that cannot be one to this request: no byte of it had been sent, or the
     /// peer's TCP had acknowledged none when it sent the response.
     UnsolicitedResponse = 26,
+    /// There was no memory for the response. The request may have been executed.
+    OutOfMemory = 27,
     /// A defect in the library.
     Internal = 99,
 }
@@ -262,6 +264,7 @@ impl Outcome {
         Self::BodyTooLarge,
         Self::BodyTruncated,
         Self::UnsolicitedResponse,
+        Self::OutOfMemory,
         Self::Internal,
     ];
 
@@ -294,6 +297,7 @@ impl Outcome {
             Self::BodyTooLarge => c"VP_OUTCOME_BODY_TOO_LARGE",
             Self::BodyTruncated => c"VP_OUTCOME_BODY_TRUNCATED",
             Self::UnsolicitedResponse => c"VP_OUTCOME_UNSOLICITED_RESPONSE",
+            Self::OutOfMemory => c"VP_OUTCOME_OUT_OF_MEMORY",
             Self::Internal => c"VP_OUTCOME_INTERNAL",
         }
     }
@@ -381,6 +385,8 @@ pub enum CloseReason {
     Heartbeat = 20,
     /// The pool was suspended, and set to close its connections then.
     Suspended = 21,
+    /// There was no memory for the response in flight, so the rest of it could not be read.
+    OutOfMemory = 22,
 }
 
 impl CloseReason {
@@ -396,6 +402,7 @@ impl CloseReason {
                 | Self::MaxAge
                 | Self::MaxRequests
                 | Self::Suspended
+                | Self::OutOfMemory
         )
     }
 
@@ -423,6 +430,7 @@ impl CloseReason {
         Self::MaxRequests,
         Self::Heartbeat,
         Self::Suspended,
+        Self::OutOfMemory,
     ];
 
     /// The name as C spells it.
@@ -450,6 +458,7 @@ impl CloseReason {
             Self::MaxRequests => c"VP_CLOSE_REASON_MAX_REQUESTS",
             Self::Heartbeat => c"VP_CLOSE_REASON_HEARTBEAT",
             Self::Suspended => c"VP_CLOSE_REASON_SUSPENDED",
+            Self::OutOfMemory => c"VP_CLOSE_REASON_OUT_OF_MEMORY",
         }
     }
 }

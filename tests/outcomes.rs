@@ -36,6 +36,9 @@ fn proof(outcome: Outcome) -> Proof {
         Outcome::UnsolicitedResponse => {
             Pool("outcomes", "an_answer_to_a_request_that_was_not_sent_is_unsolicited")
         }
+        Outcome::OutOfMemory => {
+            Pool("memory", "without_memory_for_a_response_its_exchange_ends_and_the_pool_goes_on")
+        }
         Outcome::Internal => {
             Pool("outcomes", "a_panic_on_the_pool_thread_ends_the_exchange_in_flight_as_internal")
         }

@@ -70,7 +70,7 @@ fn exchange(
     while read < bytes.len() {
         let end = polite.unwrap_or(bytes.len());
         assert!(read < end, "the response was complete, and yet more was wanted");
-        let space = r.space(&ask.limits);
+        let space = r.space(&ask.limits, usize::MAX).unwrap();
         let n = cuts.next_len().min(end - read).min(space.len());
         space[..n].copy_from_slice(&bytes[read..read + n]);
         r.commit(n);

@@ -113,7 +113,7 @@ mod tests {
         let good = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
         let ask = Ask::default();
         let mut r = Response::with_capacity(100);
-        r.space(&ask.limits)[..good.len()].copy_from_slice(good);
+        r.space(&ask.limits, usize::MAX).unwrap()[..good.len()].copy_from_slice(good);
         r.commit(good.len());
         let progress = Exchange::new(false, false).on_bytes(&mut r, &ask.limits);
         assert_alike(progress, &r, &judge(good, &ask));

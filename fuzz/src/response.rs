@@ -65,7 +65,7 @@ fn feed(
         let (mut segment, behind) = rest.split_at(len.min(rest.len()));
         rest = behind;
         while !segment.is_empty() {
-            let space = r.space(&ask.limits);
+            let space = r.space(&ask.limits, usize::MAX).unwrap();
             assert!(!space.is_empty(), "no room, and yet more is needed");
             let n = segment.len().min(space.len());
             space[..n].copy_from_slice(&segment[..n]);

@@ -6,12 +6,15 @@ use crate::http::response::Limits;
 
 /// Limits.
 impl Config {
-    /// Sets the longest body of a response, 1 byte to 1 GiB.
+    /// Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length.
     ///
     /// # Errors
     /// `ERR_ARGUMENT`.
     pub fn set_max_body_size(&mut self, bytes: usize) -> Result<(), Status> {
-        self.limits.max_body_size = within(bytes, 1..=GIB)?;
+        self.limits.max_body_size = match bytes {
+            0 => usize::MAX,
+            _ => within(bytes, 1..=GIB)?,
+        };
         Ok(())
     }
 

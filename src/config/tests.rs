@@ -238,7 +238,10 @@ fn sizes_have_bounds() {
     let (set, get) = (Config::set_response_capacity, |c: &Config| c.sizes().response_capacity);
     assert_bounds(&good, &bad, set, get);
     let (set, get) = (Config::set_max_body_size, |c: &Config| c.limits.max_body_size);
-    assert_bounds(&[1, 1 << 30], &[0, (1 << 30) + 1, max], set, get);
+    assert_bounds(&[1, 1 << 30], &[(1 << 30) + 1, max], set, get);
+    let mut config = Config::default();
+    config.set_max_body_size(0).unwrap();
+    assert_eq!(config.limits().max_body_size, max, "no limit");
     let (set, get) = (Config::set_max_head_size, |c: &Config| c.limits.max_head_size);
     assert_bounds(&[1024, 1 << 20], &[0, 1023, (1 << 20) + 1, max], set, get);
     let (set, get) = (Config::set_max_chunk_line, |c: &Config| c.limits.max_chunk_line);

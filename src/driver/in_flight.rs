@@ -136,7 +136,11 @@ impl InFlight {
         let shared = Shared::get_mut(&mut self.response);
         let response = &mut shared.expect("an exchange in flight is its only holder").response;
         loop {
-            let progress = match connection.receive(response.space(limits)) {
+            let space = match response.space(limits, usize::MAX) {
+                Ok(space) => space,
+                Err(outcome) => return Read::Failed(outcome, CloseReason::OutOfMemory),
+            };
+            let progress = match connection.receive(space) {
                 Ok(Received::Nothing) => return Read::Nothing,
                 Ok(Received::Bytes(_))
                     if exchange.first_byte_ns == 0 && connection.is_unheard() =>
@@ -253,7 +257,8 @@ impl Lingering {
         loop {
             let shared = Shared::get_mut(self.response.as_mut()?)?;
             let response = &mut shared.response;
-            let progress = match self.connection.as_mut()?.receive(response.space(limits)) {
+            let Ok(space) = response.space(limits, usize::MAX) else { return Some(None) };
+            let progress = match self.connection.as_mut()?.receive(space) {
                 Ok(Received::Nothing) => return None,
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);

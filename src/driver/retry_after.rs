@@ -36,7 +36,7 @@ mod tests {
     fn read(fields: &str) -> Option<u64> {
         let mut response = Response::with_capacity(1024);
         let head = format!("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n{fields}\r\n");
-        response.space(&Limits::default())[..head.len()].copy_from_slice(head.as_bytes());
+        response.space(&Limits::default(), head.len()).unwrap().copy_from_slice(head.as_bytes());
         response.commit(head.len());
         Exchange::new(false, false).on_bytes(&mut response, &Limits::default()).unwrap();
         let now = SystemTime::UNIX_EPOCH + NOON;

@@ -256,8 +256,8 @@ pub unsafe extern "C" fn vp_config_set_request_timeout_ns(
     unsafe { configure(config, |config| config.set_request_timeout_ns(timeout_ns)) }
 }
 
-/// Sets the longest head and body of a request together, in bytes; 64 KiB by default. A request
-/// takes this memory once, when it is made.
+/// Sets the longest head and body of a request together, 1 KiB to 64 MiB; 64 KiB by default. A
+/// request takes this memory once, when it is made.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -271,7 +271,7 @@ pub unsafe extern "C" fn vp_config_set_request_capacity(
     unsafe { configure(config, |config| config.set_request_capacity(size(bytes)?)) }
 }
 
-/// Sets what a response buffer begins with, in bytes; 64 KiB by default. It grows as bodies need.
+/// Sets what a response buffer begins with, 1 KiB to 64 MiB; 64 KiB by default. It grows as needed.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -285,7 +285,9 @@ pub unsafe extern "C" fn vp_config_set_response_capacity(
     unsafe { configure(config, |config| config.set_response_capacity(size(bytes)?)) }
 }
 
-/// Sets the longest body of a response, in bytes; 16 MiB by default.
+/// Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
+/// response takes memory as its bytes arrive (at most twice their size), whatever it announces; when
+/// there is none, it ends as OUT_OF_MEMORY. Linux mostly kills a process before it refuses memory.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -296,7 +298,7 @@ pub unsafe extern "C" fn vp_config_set_max_body_size(config: *mut vp_config, byt
     unsafe { configure(config, |config| config.set_max_body_size(size(bytes)?)) }
 }
 
-/// Sets the longest head of a response, in bytes; 32 KiB by default.
+/// Sets the longest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -329,7 +331,7 @@ pub unsafe extern "C" fn vp_config_set_max_interim(config: *mut vp_config, count
     unsafe { configure(config, |config| config.set_max_interim(count as usize)) }
 }
 
-/// Sets the longest chunk size line with its extensions, in bytes; 8 KiB by default.
+/// Sets the longest chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -343,8 +345,8 @@ pub unsafe extern "C" fn vp_config_set_max_chunk_line(
     unsafe { configure(config, |config| config.set_max_chunk_line(size(bytes)?)) }
 }
 
-/// Sets by how much all chunk framing of a response may outweigh its body, in bytes; 16 KiB by
-/// default.
+/// Sets by how much all chunk framing of a response may outweigh its body, 32 bytes to 64 MiB; 16
+/// KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -358,7 +360,7 @@ pub unsafe extern "C" fn vp_config_set_max_chunk_overhead(
     unsafe { configure(config, |config| config.set_max_chunk_overhead(size(bytes)?)) }
 }
 
-/// Sets how long all trailer fields together may be, in bytes; 16 KiB by default.
+/// Sets how long all trailer fields together may be, 0 bytes to 1 MiB; 16 KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -161,7 +161,7 @@ impl Exchange {
         self.judge_reuse(r, &says);
         let body = Body::of(r, &says, self.head_request, l)?;
         if let Body::Length(size) = body {
-            r.expected_end = Some(len + size);
+            r.expected_end = Some(len.saturating_add(size));
         }
         Ok(State::Body(body))
     }
@@ -223,7 +223,7 @@ fn next_head(
 #[cfg(test)]
 pub(crate) fn read_whole(bytes: &str) -> Response {
     let (mut response, limits) = (Response::with_capacity(bytes.len() + 1), Limits::default());
-    response.space(&limits)[..bytes.len()].copy_from_slice(bytes.as_bytes());
+    response.space(&limits, bytes.len()).unwrap().copy_from_slice(bytes.as_bytes());
     response.commit(bytes.len());
     let progress = Exchange::new(false, false).on_bytes(&mut response, &limits);
     assert!(matches!(progress, Ok(Progress::Done(_))), "{progress:?}");

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use super::head::Head;
 use crate::buf::Buf;
+use crate::error::Outcome;
 
 /// The least room that is offered when the length of what comes is not known, in bytes.
 const READ_ROOM: usize = 4 * 1024;
@@ -33,7 +34,7 @@ pub struct Limits {
     pub max_chunk_overhead: usize,
     /// All trailer fields together with their line ends.
     pub max_trailer_size: usize,
-    /// The body, without chunk framing.
+    /// The body, without chunk framing; `usize::MAX` for any.
     pub max_body_size: usize,
 }
 
@@ -161,24 +162,27 @@ impl Response {
         self.buf.capacity()
     }
 
-    /// Where the next bytes of the response go; [`Response::commit`] says how many did.
+    /// Where the next bytes of the response go, at most `most` of them, which is not 0;
+    /// [`Response::commit`] says how many did. Never empty while the exchange says `NeedMore`.
     ///
-    /// Grows the buffer when it has to: to the exact size when Content-Length told it, else to
-    /// twice its size, and never beyond `max_head_size + max_body_size` and a constant. Never empty
-    /// while the exchange says `NeedMore`.
-    pub fn space(&mut self, l: &Limits) -> &mut [u8] {
+    /// Grows the buffer when it is full, by what has come and not by what was announced: to twice
+    /// its size, but never beyond the end that Content-Length told, nor beyond `max_head_size` +
+    /// `max_body_size` and a constant.
+    ///
+    /// # Errors
+    /// `OutOfMemory`. What has come stays.
+    pub fn space(&mut self, l: &Limits, most: usize) -> Result<&mut [u8], Outcome> {
         let held = self.buf.len();
+        let limit = l.max_head_size.saturating_add(l.max_body_size).saturating_add(READ_ROOM);
         // One byte more than expected, so that a read shows at once when the peer sent too much.
-        let needed = self.expected_end.map_or(held + READ_ROOM, |end| end + 1);
+        let end = self.expected_end.map_or(limit, |end| end.saturating_add(1));
+        // Behind the end, and within the limit's constant, there is always room for a read.
+        let needed = held.saturating_add(READ_ROOM).min(end.max(held + 1));
         if needed > self.buf.capacity() {
-            let most = l.max_head_size.saturating_add(l.max_body_size).saturating_add(READ_ROOM);
-            let wanted = match self.expected_end {
-                Some(_) => needed,
-                None => needed.max(self.buf.capacity().saturating_mul(2)).min(most),
-            };
-            self.buf.grow_to(wanted);
+            let wanted = self.buf.capacity().saturating_mul(2).min(end).max(needed);
+            self.buf.grow_to(wanted).map_err(|_| Outcome::OutOfMemory)?;
         }
-        self.buf.spare()
+        Ok(self.buf.spare(most))
     }
 
     /// Takes over `n` bytes that were read into the front of [`Response::space`]. The exchange must

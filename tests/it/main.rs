@@ -11,6 +11,7 @@ mod healing;
 mod lifecycle;
 mod line;
 mod load;
+mod memory;
 mod network;
 mod nginx;
 mod opening;

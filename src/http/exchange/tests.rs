@@ -129,6 +129,7 @@ fn every_outcome_of_a_response_is_produced() {
         Outcome::TlsError,
         Outcome::Suspended,
         Outcome::UnsolicitedResponse,
+        Outcome::OutOfMemory,
         Outcome::Internal,
     ];
     for outcome in Outcome::ALL {
@@ -142,11 +143,11 @@ fn a_failed_exchange_stays_failed() {
     let mut r = Response::with_capacity(1000);
     let mut exchange = Exchange::new(false, false);
     let l = Limits::default();
-    r.space(&l)[..case.bytes.len()].copy_from_slice(&case.bytes);
+    r.space(&l, usize::MAX).unwrap()[..case.bytes.len()].copy_from_slice(&case.bytes);
     r.commit(case.bytes.len());
     assert_eq!(exchange.on_bytes(&mut r, &l), Err(Outcome::BadHeader));
     assert_eq!((r.status(), r.header_count()), (0, 0));
-    r.space(&l)[..NEXT.len()].copy_from_slice(NEXT);
+    r.space(&l, usize::MAX).unwrap()[..NEXT.len()].copy_from_slice(NEXT);
     r.commit(NEXT.len());
     assert_eq!(exchange.on_bytes(&mut r, &l), Err(Outcome::BadHeader));
     assert_eq!(exchange.on_eof(&mut r, true), Err(Outcome::BadHeader));
@@ -160,7 +161,7 @@ fn has_begun_is_true_from_the_first_byte_on() {
     assert_eq!(exchange.on_bytes(&mut r, &l), Ok(Progress::NeedMore));
     assert!(!exchange.has_begun());
     for byte in b"HTTP/1.1 100 Continue\r\n\r\n" {
-        r.space(&l)[0] = *byte;
+        r.space(&l, usize::MAX).unwrap()[0] = *byte;
         r.commit(1);
         assert_eq!(exchange.on_bytes(&mut r, &l), Ok(Progress::NeedMore));
         assert!(exchange.has_begun());

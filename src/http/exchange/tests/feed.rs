@@ -63,7 +63,7 @@ pub(super) fn feed(r: &mut Response, case: &Case, cuts: &[usize]) -> Verdict {
         let mut segment = &case.bytes[from..to];
         from = to;
         while !segment.is_empty() {
-            let space = r.space(l);
+            let space = r.space(l, usize::MAX).unwrap();
             assert!(!space.is_empty(), "no room, and yet more is needed");
             let n = segment.len().min(space.len());
             space[..n].copy_from_slice(&segment[..n]);

@@ -11,7 +11,7 @@ fn read_all(r: &mut Response, exchange: &mut Exchange, bytes: &[u8]) -> Vec<usiz
     let l = Limits::default();
     let (mut reads, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() {
-        let space = r.space(&l);
+        let space = r.space(&l, usize::MAX).unwrap();
         let n = rest.len().min(space.len());
         space[..n].copy_from_slice(&rest[..n]);
         r.commit(n);
@@ -52,7 +52,7 @@ fn a_head_of_exactly_the_default_limit_is_taken_however_it_is_cut() {
 }
 
 #[test]
-fn a_known_length_makes_the_buffer_exact_and_the_reads_large() {
+fn a_known_length_makes_the_last_step_exact_and_the_reads_large() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n";
     let mut bytes = head.as_bytes().to_vec();
     bytes.resize(head.len() + 10_000_000, b'x');
@@ -61,10 +61,45 @@ fn a_known_length_makes_the_buffer_exact_and_the_reads_large() {
     let reads = read_all(&mut r, &mut exchange, &bytes);
     assert_eq!(r.body().len(), 10_000_000);
     assert_eq!(r.capacity(), bytes.len() + 1);
-    assert_eq!(reads.len(), 2);
+    assert_eq!(reads.len(), 9, "64 KiB, and each further read as much as all before it");
     r.recycle(64 * 1024);
     assert_eq!(r.capacity(), 64 * 1024);
-    assert_eq!(r.space(&Limits::default()).len(), 64 * 1024);
+    assert_eq!(r.space(&Limits::default(), usize::MAX).unwrap().len(), 64 * 1024);
+}
+
+/// What a peer announces takes nothing; what it has sent takes at most twice its size.
+#[test]
+fn memory_follows_what_was_received() {
+    const BODY: usize = 3_000_000;
+    let l = Limits { max_body_size: usize::MAX, ..Limits::default() };
+    let begins = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n").into_bytes();
+    for head in [
+        begins("Content-Length: 16000000\r\n"),
+        begins("Content-Length: 18446744073709551615\r\n"),
+        [&begins("Transfer-Encoding: chunked\r\n")[..], b"ffffffffffffffff\r\n"].concat(),
+        begins(""),
+        b"HTTP/1.1 200 OK\r\nA: ".to_vec(),
+    ] {
+        let is_head = head.ends_with(b"A: ");
+        let size = if is_head { l.max_head_size - head.len() - 1 } else { BODY };
+        for most in [100, 1 << 16, usize::MAX] {
+            let mut r = Response::with_capacity(1024);
+            let mut exchange = Exchange::new(false, false);
+            let mut rest = &[&head[..], &vec![b'x'; size]].concat()[..];
+            let mut received = 0;
+            while !rest.is_empty() {
+                let space = r.space(&l, most).unwrap();
+                let n = rest.len().min(space.len());
+                space[..n].copy_from_slice(&rest[..n]);
+                r.commit(n);
+                received += n;
+                rest = &rest[n..];
+                assert_eq!(exchange.on_bytes(&mut r, &l), Ok(Progress::NeedMore));
+                let capacity = r.capacity();
+                assert!(capacity <= 2 * received + 8192, "{capacity} for {received}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -90,7 +125,7 @@ fn a_response_without_memory_grows_as_it_needs() {
     let mut exchange = Exchange::new(false, false);
     let l = Limits { max_body_size: usize::MAX, max_head_size: usize::MAX, ..Limits::default() };
     for byte in b"HTTP/1.1 200 OK\r\n\r\nhello" {
-        r.space(&l)[0] = *byte;
+        r.space(&l, usize::MAX).unwrap()[0] = *byte;
         r.commit(1);
         assert_eq!(exchange.on_bytes(&mut r, &l), Ok(Progress::NeedMore));
     }
@@ -104,7 +139,7 @@ fn a_length_over_the_limit_takes_no_memory() {
     let mut r = Response::with_capacity(4096);
     let l = Limits::default();
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 16777217\r\n\r\n";
-    r.space(&l)[..head.len()].copy_from_slice(head);
+    r.space(&l, usize::MAX).unwrap()[..head.len()].copy_from_slice(head);
     r.commit(head.len());
     let mut exchange = Exchange::new(false, false);
     assert_eq!(exchange.on_bytes(&mut r, &l), Err(Outcome::BodyTooLarge));
