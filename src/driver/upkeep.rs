@@ -120,7 +120,9 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
         Some(_) => slot.socket().and_then(|stream| watch_socket(stream).ok()),
         None => None,
     };
-    loop {
+    // Asked before each wait: a socket that is watched for nothing cannot be watched for another
+    // reason, and stays open.
+    while !is_over() {
         let left = Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
         match &socket {
             None => tokio::time::sleep(left).await,
