@@ -1277,8 +1277,8 @@ VP_NOEXCEPT;
 
 /**
  * Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
- * response takes memory as its bytes arrive (at most twice their size), whatever it announces; when
- * there is none, it ends as OUT_OF_MEMORY. Linux mostly kills a process before it refuses memory.
+ * response takes memory as its bytes arrive, at most twice their size, whatever it announces. When
+ * there is none it ends as OUT_OF_MEMORY; but Linux often kills a process before it refuses any.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.

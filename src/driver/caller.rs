@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
+use super::flights::Flights;
 use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
@@ -47,6 +48,9 @@ pub struct Caller {
     baton: Mutex<()>,
     /// The engine sleeps on the set by itself, so polling must clear it.
     fd_is_out: AtomicBool,
+    /// The slots that have left something unread for their next turn. The set tells of each arrival
+    /// once, so it does not tell of them again.
+    unread: Flights,
 }
 
 /// The right to drive, for the length of one call.
@@ -63,8 +67,8 @@ impl Drop for Driving<'_> {
 }
 
 impl Caller {
-    /// Makes the sets; `completions` gets its descriptor.
-    pub fn new(completions: &CompletionQueue) -> io::Result<Self> {
+    /// Makes the sets for so many slots; `completions` gets its descriptor.
+    pub fn new(completions: &CompletionQueue, slots: u32) -> io::Result<Self> {
         let live = LiveSet::of_traffic()?;
         live.add_level(completions.event_fd()?, QUEUE)?;
         Ok(Self {
@@ -72,7 +76,19 @@ impl Caller {
             losses: Arc::new(LiveSet::of_losses()?),
             baton: Mutex::new(()),
             fd_is_out: AtomicBool::new(false),
+            unread: Flights::new(slots),
         })
+    }
+
+    /// Notes whether a slot has left something unread. `true`: whoever sleeps on the descriptor
+    /// must be told that there is something to do.
+    fn note_unread(&self, slot: u32, unread: bool) -> bool {
+        if unread {
+            self.unread.add(slot);
+        } else if self.unread.has(slot) {
+            self.unread.remove(slot);
+        }
+        unread && self.fd_is_out.load(Ordering::Relaxed)
     }
 
     /// Watches the socket of a slot until it is closed.
@@ -154,6 +170,9 @@ impl Pool {
     pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
         let Some(caller) = &self.caller else { return self.completions.event_fd() };
         caller.fd_is_out.store(true, Ordering::Relaxed);
+        if caller.unread.exceed(0) {
+            self.completions.raise();
+        }
         Ok(caller.live.as_fd())
     }
 
@@ -213,15 +232,22 @@ impl Pool {
     }
 
     fn drive_signalled(&self, caller: &Caller, patience: Option<Duration>) -> Result<(), Status> {
+        let mut unread = caller.unread.exceed(0);
+        let patience = if unread { Some(Duration::ZERO) } else { patience };
         let driven = caller.live.wait(patience, |number| match number {
             // Deadlines and cancels say no more than: look. Lowered first, so that the next one is
             // heard.
             QUEUE => {
                 self.completions.lower();
                 self.drive_in_flight();
+                unread = false;
             }
             slot => self.drive_slot(slot as usize),
         });
+        if unread {
+            // After those that have waited for their first turn.
+            caller.unread.iter().for_each(|slot| self.drive_slot(slot));
+        }
         driven.map_err(|_| Status::ERR_SYSTEM)
     }
 
@@ -234,6 +260,11 @@ impl Pool {
     fn drive_slot(&self, index: usize) {
         let slot = &self.slots[index];
         let turn = slot.drive(self.setting());
+        if let Some(caller) = &self.caller
+            && caller.note_unread(slot.index, turn.unread)
+        {
+            self.completions.raise();
+        }
         self.settle(slot, turn);
     }
 }

@@ -32,6 +32,12 @@ impl Flights {
         word.fetch_and(!bit, Ordering::SeqCst);
     }
 
+    /// Whether that slot is among them.
+    pub(super) fn has(&self, slot: u32) -> bool {
+        let (word, bit) = self.place(slot);
+        word.load(Ordering::SeqCst) & bit != 0
+    }
+
     /// Whether there are more than so many.
     pub(super) fn exceed(&self, most: u32) -> bool {
         let ones = |word: &AtomicU64| word.load(Ordering::SeqCst).count_ones();
@@ -69,8 +75,10 @@ mod tests {
         }
         assert!(flights.iter().eq([0, 63, 64, 129]));
         assert!(flights.exceed(3) && !flights.exceed(4));
+        assert!(flights.has(63) && !flights.has(62));
         flights.remove(63);
         flights.remove(5);
+        assert!(!flights.has(63));
         assert!(flights.iter().eq([0, 64, 129]));
     }
 }

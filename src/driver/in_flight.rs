@@ -15,6 +15,16 @@ use crate::pool::slot::{Exchange, Read, Stop};
 use crate::recycle::Recycled;
 use crate::sync::Shared;
 
+/// How many bytes one turn receives at most, so that a large response does not hold up the others:
+/// the rest is taken in further turns, after theirs. As large as a response buffer is by default,
+/// so that usual responses take one turn.
+const TURN_BYTES: usize = 64 * 1024;
+
+/// How many bytes are still taken in after the deadline. A response may have been here in time and
+/// nobody may have looked; more than this a socket does not hold (tcp_rmem is at most 6 MiB by
+/// default).
+const LATE_BYTES: usize = 128 * TURN_BYTES;
+
 /// Who receives the completion of a request.
 pub enum Recipient {
     /// Whoever polls the completion queue; a place in it is reserved.
@@ -70,6 +80,16 @@ pub struct Lingering {
     told: Completion,
 }
 
+/// What a look for a late answer comes to.
+pub(super) enum LateLook {
+    /// It is not here yet; the socket tells when there is more.
+    NotYet,
+    /// There is more to read, of which the socket does not tell.
+    Unread,
+    /// The waiting is over, with the late completion or without.
+    Over(Option<Box<Completion>>),
+}
+
 /// One exchange in flight. Its times, and when it is over, are with the slot's state.
 pub(super) struct InFlight {
     pub(super) promise: Promise,
@@ -77,6 +97,10 @@ pub(super) struct InFlight {
     response: Shared<Recycled>,
     /// Sending failed after the kernel had taken a part.
     fault: Option<Fault>,
+    /// The last turn has ended before all that had come in was read.
+    unread: bool,
+    /// How many bytes may still be taken in after the deadline.
+    late_bytes: usize,
 }
 
 impl InFlight {
@@ -88,7 +112,8 @@ impl InFlight {
         fault: Option<Fault>,
     ) -> Self {
         let codec = Codec::new(request.is_head, request.closes);
-        Self { promise, codec, response, fault }
+        let (unread, late_bytes) = (false, LATE_BYTES);
+        Self { promise, codec, response, fault, unread, late_bytes }
     }
 
     /// What the slot's state knows of it. The kernel has taken all of it or not.
@@ -100,6 +125,12 @@ impl InFlight {
             exchange.write_ns = now_ns();
         }
         exchange
+    }
+
+    /// Whether the last turn has left something unread: there must be another one, of which no
+    /// socket will tell.
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread
     }
 
     /// Goes on with the exchange; answers how it stops, if it does.
@@ -120,23 +151,28 @@ impl InFlight {
                 }
             }
             // Also when sending failed: the peer may have answered early, for example with a 413.
-            read = self.receive(connection, exchange, &policy.limits, now);
+            read = self.receive(connection, exchange, policy, grace_ns, now);
         }
         let sending = self.fault.as_ref().map(|fault| (fault.outcome(), fault.close_reason(false)));
         exchange.stop(read, sending, &policy.steps, grace_ns, now)
     }
 
+    /// Receives what has come in, as much as one turn may.
     fn receive(
         &mut self,
         connection: &mut Connection,
         exchange: &mut Exchange,
-        limits: &Limits,
+        policy: &Policy,
+        grace_ns: u64,
         now: u64,
     ) -> Read {
+        let limits = &policy.limits;
         let shared = Shared::get_mut(&mut self.response);
         let response = &mut shared.expect("an exchange in flight is its only holder").response;
-        loop {
-            let space = match response.space(limits, usize::MAX) {
+        let mut left = TURN_BYTES;
+        self.unread = false;
+        while left > 0 {
+            let space = match response.space(limits, left) {
                 Ok(space) => space,
                 Err(outcome) => return Read::Failed(outcome, CloseReason::OutOfMemory),
             };
@@ -149,6 +185,7 @@ impl InFlight {
                 }
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);
+                    left -= n;
                     if exchange.first_byte_ns == 0 {
                         exchange.first_byte_ns = now;
                     }
@@ -169,6 +206,11 @@ impl InFlight {
                 Err((outcome, reason)) => return Read::Failed(outcome, reason),
             }
         }
+        if grace_ns.min(exchange.ends_ns(&policy.steps)) <= now {
+            self.late_bytes -= TURN_BYTES;
+        }
+        self.unread = self.late_bytes > 0;
+        if self.unread { Read::More } else { Read::Nothing }
     }
 
     /// Turns the exchange into its completion.
@@ -252,30 +294,37 @@ impl Lingering {
         self.connection.as_ref()
     }
 
-    /// Looks for the answer. `Some`: the waiting is over, with the late completion or without.
-    pub(super) fn advance(&mut self, limits: &Limits) -> Option<Option<Completion>> {
-        loop {
-            let shared = Shared::get_mut(self.response.as_mut()?)?;
-            let response = &mut shared.response;
-            let Ok(space) = response.space(limits, usize::MAX) else { return Some(None) };
+    /// Looks for the answer, and reads as much of it as one turn may.
+    pub(super) fn advance(&mut self, limits: &Limits) -> LateLook {
+        self.read(limits).unwrap_or(LateLook::Over(None))
+    }
+
+    /// `None`: the answer cannot be had any more.
+    fn read(&mut self, limits: &Limits) -> Option<LateLook> {
+        let mut left = TURN_BYTES;
+        while left > 0 {
+            let response = &mut Shared::get_mut(self.response.as_mut()?)?.response;
+            let space = response.space(limits, left).ok()?;
             let progress = match self.connection.as_mut()?.receive(space) {
-                Ok(Received::Nothing) => return None,
+                Ok(Received::Nothing) => return Some(LateLook::NotYet),
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);
+                    left -= n;
                     if self.told.times.first_byte_ns == 0 {
                         self.told.times.first_byte_ns = now_ns();
                     }
                     self.codec.on_bytes(response, limits)
                 }
                 Ok(Received::End { clean }) => self.codec.on_eof(response, clean),
-                Err(_) => return Some(None),
+                Err(_) => return None,
             };
             match progress {
                 Ok(Progress::NeedMore) => {}
-                Ok(Progress::Done(_)) => return Some(Some(self.late())),
-                Err(_) => return Some(None),
+                Ok(Progress::Done(_)) => return Some(LateLook::Over(Some(Box::new(self.late())))),
+                Err(_) => return None,
             }
         }
+        Some(LateLook::Unread)
     }
 
     /// The completion as it would have been in time.

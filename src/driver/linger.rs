@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::Pool;
-use super::in_flight::Lingering;
+use super::in_flight::{LateLook, Lingering};
 use crate::completion::Completion;
 use crate::net::watch::watch;
 use crate::sync::{Mutex, Notify};
@@ -56,16 +56,17 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
         pool.stats.late.add();
         // Too late for its order, and in time for all that follow.
         pool.judge_pause(&late);
-        pool.tell_late(late);
+        pool.tell_late(*late);
     }
 }
 
-async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Completion> {
+async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Box<Completion>> {
     let socket = watch(lingering.connection()?).ok()?;
     loop {
-        if let Some(end) = lingering.advance(&pool.policy.limits) {
-            return end;
+        match lingering.advance(&pool.policy.limits) {
+            LateLook::Over(end) => return end,
+            LateLook::Unread => pool.let_others_go_first().await,
+            LateLook::NotYet => socket.readable().await.ok()?.clear_ready(),
         }
-        socket.readable().await.ok()?.clear_ready();
     }
 }

@@ -143,7 +143,9 @@ impl Pool {
         let completions = CompletionQueue::new(sizes.completion_capacity);
         let caller = match config.drive() {
             Drive::Thread => None,
-            Drive::Caller => Some(Caller::new(&completions).map_err(thread::system("epoll"))?),
+            Drive::Caller => {
+                Some(Caller::new(&completions, slots).map_err(thread::system("epoll"))?)
+            }
         };
         Ok(Self {
             policy: Policy::new(config),

@@ -54,6 +54,8 @@ pub struct Turn {
     pub epoch: u32,
     /// Bytes wait for the socket to become writable.
     pub wants_write: bool,
+    /// Bytes were left in the socket for another turn, of which the socket does not tell.
+    pub unread: bool,
     /// When the connection needs upkeep, if the exchange has changed that; [`NEVER`] if not.
     pub upkeep_ns: u64,
     /// How the exchange that ended has used its time, if that says something about the next one.
@@ -71,6 +73,7 @@ impl Turn {
             fate: Fate::Kept,
             epoch,
             wants_write: false,
+            unread: false,
             upkeep_ns: NEVER,
             spent: None,
             now_ns: 0,
@@ -202,16 +205,21 @@ impl Slot {
         let response = line.fresh.take().expect("install and every turn leave a fresh response");
         let in_flight = InFlight::new(promise, request, response, fault);
         let exchange = in_flight.exchange(connection, now);
-        self.note_deadline(&exchange, policy);
+        self.note_deadline(&exchange, policy, 0);
         line.state.began(exchange);
         line.in_flight = Some(in_flight);
         Ok(Started { needs_turn: exchange.write_ns == 0 })
     }
 
     /// The task that sends heartbeats watches over them itself.
-    fn note_deadline(&self, exchange: &Exchange, policy: &Policy) {
+    fn note_deadline(&self, exchange: &Exchange, policy: &Policy, now: u64) {
         if exchange.id.is_some() {
-            self.deadline_ns.store(exchange.ends_ns(&policy.steps), Ordering::SeqCst);
+            let deadline_ns = match exchange.ends_ns(&policy.steps) {
+                // It was announced already, and the next turn comes anyway.
+                past if past <= now => NEVER,
+                deadline_ns => deadline_ns,
+            };
+            self.deadline_ns.store(deadline_ns, Ordering::SeqCst);
         }
     }
 
@@ -244,8 +252,9 @@ impl Slot {
             let stop = in_flight.advance(connection, exchange, policy, grace_ns, now);
             let Some(stop) = stop else {
                 turn.wants_write = connection.has_unsent();
+                turn.unread = in_flight.has_unread();
                 // The step may have changed since the deadline was stored, or announced.
-                self.note_deadline(exchange, policy);
+                self.note_deadline(exchange, policy, now);
                 return turn;
             };
             self.deadline_ns.store(NEVER, Ordering::SeqCst);

@@ -44,6 +44,14 @@ struct Live {
 /// A dial under way, with all its attempts. It ends with a live connection.
 type Dial<'a> = Pin<Box<dyn Future<Output = Live> + Send + 'a>>;
 
+/// What a slot waits for after a turn, besides its socket's becoming readable.
+pub(super) struct Wants {
+    /// Its socket to become writable.
+    to_write: bool,
+    /// Nothing: it has more to do, once the others had their turns.
+    another_turn: bool,
+}
+
 /// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
 /// in flight: the slot is cleared and tended anew.
 pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) {
@@ -133,7 +141,7 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
     let mut dial: Option<Dial<'a>> = None;
     let mut next_socket = None;
     loop {
-        let wants_write = pool.take_turn(slot);
+        let wants = pool.take_turn(slot);
         while let Some(loss) = slot.take_loss() {
             pool.slot_lost(slot, &loss);
             if !loss.replaced {
@@ -148,8 +156,8 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
             biased; // An order would be drawn by lot otherwise, at a price, each time.
             // What is read after readiness was cleared, and before it is announced again, was there
             // when the slot looked: it looks until the socket has nothing.
-            () = readable(socket.as_ref()) => {}
-            () = writable(socket.as_ref()), if wants_write => {}
+            () = readable(socket.as_ref()), if !wants.another_turn => {}
+            () = writable(socket.as_ref()), if wants.to_write => {}
             () = slot.news.notified() => {
                 if dial.is_none() && let Some(proof) = slot.wants_replacement() {
                     slot.backoff().replaces(proof);
@@ -161,6 +169,7 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
                 next_socket = live.socket;
                 slot.replace(live.connection, fastrand::u64(..));
             }
+            () = pool.let_others_go_first(), if wants.another_turn => {}
         }
     }
 }
@@ -220,16 +229,23 @@ impl Pool {
         watched.map_err(system("watch the socket"))
     }
 
-    /// Lets the slot do what it can, as its task does at each wake-up. Answers whether it wants the
-    /// socket to be writable.
-    pub(super) fn take_turn(&self, slot: &Slot) -> bool {
+    /// Lets the slot do what it can, as its task does at each wake-up.
+    pub(super) fn take_turn(&self, slot: &Slot) -> Wants {
         let turn = match self.caller {
             None => slot.drive(self.setting()),
             Some(_) => slot.drive_unless_in_flight(self.setting()),
         };
-        let wants_write = turn.wants_write;
+        let wants = Wants { to_write: turn.wants_write, another_turn: turn.unread };
         self.settle(slot, turn);
-        wants_write
+        wants
+    }
+
+    /// Lets all other tasks do what they can, and look for what has come in for them, before this
+    /// one goes on. The engine is told of what they have completed: that is done when the runtime
+    /// goes to sleep, and as long as there is a task that goes on like this it does not.
+    pub(super) async fn let_others_go_first(&self) {
+        tokio::task::yield_now().await;
+        self.completions.ring();
     }
 
     /// The slot has a new live connection.

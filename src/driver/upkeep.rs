@@ -120,11 +120,13 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
         Some(_) => slot.socket().and_then(|stream| watch_socket(stream).ok()),
         None => None,
     };
+    let mut unread = false;
     // Asked before each wait: a socket that is watched for nothing cannot be watched for another
     // reason, and stays open.
     while !is_over() {
         let left = Duration::from_nanos(deadline_ns.saturating_sub(now_ns()));
         match &socket {
+            _ if unread => pool.let_others_go_first().await,
             None => tokio::time::sleep(left).await,
             Some(socket) => {
                 if let Ok(Ok(mut ready)) = tokio::time::timeout(left, socket.readable()).await {
@@ -140,6 +142,7 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
             return;
         }
         let turn = slot.drive(pool.setting());
+        unread = turn.unread;
         pool.settle(slot, turn);
     }
 }

@@ -60,6 +60,8 @@ pub struct Exchange {
 pub enum Read {
     /// There is nothing more now.
     Nothing,
+    /// There is more, which is for another turn.
+    More,
     /// The response is whole. The connection cannot be used again if there is a reason.
     Answered(Option<CloseReason>),
     /// The response cannot be had any more.
@@ -395,6 +397,8 @@ impl Exchange {
         let is_heartbeat = self.id.is_none();
         match (read, sending) {
             (Read::Answered(reason), _) => Some(Stop::Answered(reason)),
+            // What ends it is judged when all was read that was there.
+            (Read::More, _) => None,
             (Read::Failed(outcome, reason), _) | (Read::Nothing, Some((outcome, reason))) => {
                 Some(Stop::Failed(outcome, reason))
             }

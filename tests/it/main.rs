@@ -8,6 +8,7 @@ mod deadlines;
 mod desync;
 mod events;
 mod healing;
+mod large;
 mod lifecycle;
 mod line;
 mod load;

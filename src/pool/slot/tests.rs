@@ -60,6 +60,7 @@ fn an_exchange_ends_by_what_was_read_before_all_else() {
     let stops = Some(Stop::Failed(Outcome::ConnectionClosed, CloseReason::Closed));
     assert_eq!(stop(closed, sending, 9 * S), stops);
     assert_eq!(stop(Read::Nothing, sending, 9 * S), Some(FAILED));
+    assert_eq!(stop(Read::More, sending, 9 * S), None, "all of it is read first");
     let timeout = Some(Stop::Failed(Outcome::Timeout, CloseReason::Timeout));
     assert_eq!(stop(Read::Nothing, None, 3 * S), timeout);
     assert_eq!(stop(Read::Nothing, None, 3 * S - 1), None);
