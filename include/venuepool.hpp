@@ -630,6 +630,9 @@ class Config {
         return remember("suspend_on",
                         vp_config_suspend_on(raw_, http_status, detail::ns(time), policy));
     }
+    Config& suspend_cap(std::chrono::nanoseconds time) noexcept {
+        return remember("suspend_cap", vp_config_set_suspend_cap_ns(raw_, detail::ns(time)));
+    }
     /// `function` runs on the pool thread; `context` must outlive the pools opened with this.
     Config& event(vp_on_event function, void* context) noexcept {
         return remember("event", vp_config_set_event(raw_, function, context));

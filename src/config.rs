@@ -49,6 +49,7 @@ pub struct Config {
     estimate: Estimate,
     upkeep: Upkeep,
     suspend_rules: Vec<SuspendRule>,
+    suspend_cap_ns: u64,
     event: Option<EventHook>,
     thread_name: String,
     cpu: Option<usize>,
@@ -146,6 +147,8 @@ impl Default for Config {
             estimate: Estimate::Measured,
             upkeep: Upkeep::default(),
             suspend_rules: Vec::new(),
+            // As long as the longest bans of venues: a shorter one would send into a ban.
+            suspend_cap_ns: 3 * DAY,
             event: None,
             thread_name: "venuepool".to_owned(),
             cpu: None,

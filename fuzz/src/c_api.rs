@@ -340,6 +340,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             45 => vp_config_suspend_on(config, on, any_number(input), small % 3),
             46 => vp_config_set_look_after_ns(config, number),
             47 => vp_config_set_busy_poll(config, on & 1),
+            48 => vp_config_set_suspend_cap_ns(config, number),
             _ => vp_config_new(null_mut()),
         }
     }

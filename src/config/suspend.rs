@@ -1,6 +1,6 @@
 //! When the pool pauses because the venue asked for it.
 
-use super::{Config, DAY, within};
+use super::{Config, DAY, MS, within};
 use crate::error::Status;
 
 /// What a status of a response does to the pool.
@@ -8,7 +8,7 @@ use crate::error::Status;
 pub struct SuspendRule {
     /// The status.
     pub http_status: u16,
-    /// How long the pause is when the response has no Retry-After, in nanoseconds; 0 for none.
+    /// How long the pause is when the response does not ask for a time, in nanoseconds; 0 for none.
     pub for_ns: u64,
     /// Whether the connections are closed for the time of it.
     pub closes: bool,
@@ -17,8 +17,8 @@ pub struct SuspendRule {
 /// Pauses.
 impl Config {
     /// Sets what a response of this status does: it suspends the pool for as long as its
-    /// Retry-After says, or else for `for_ns` (0 to 30 days, 0 for not at all). The same status
-    /// again replaces; there may be 32.
+    /// Retry-After says, up to [`Config::suspend_cap_ns`], or else for `for_ns` (0 to 30 days, 0
+    /// for not at all). The same status again replaces; there may be 32.
     ///
     /// # Errors
     /// `ERR_ARGUMENT` for a status outside 300 to 599, a time out of range, one rule too many.
@@ -34,6 +34,20 @@ impl Config {
         within(self.suspend_rules.len(), 0..=31)?;
         self.suspend_rules.push(SuspendRule { http_status, for_ns, closes });
         Ok(())
+    }
+
+    /// Sets the longest pause that a Retry-After can ask for, 1 ms to 30 days.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_suspend_cap_ns(&mut self, cap_ns: u64) -> Result<(), Status> {
+        self.suspend_cap_ns = within(cap_ns, MS..=30 * DAY)?;
+        Ok(())
+    }
+
+    /// The longest pause that a Retry-After can ask for.
+    pub const fn suspend_cap_ns(&self) -> u64 {
+        self.suspend_cap_ns
     }
 
     /// Which statuses suspend the pool.

@@ -73,6 +73,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(config.upkeep().rules, Rules::default());
     assert_eq!(config.upkeep().look_after_ns, 10_000);
     assert!(config.suspend_rules().is_empty() && config.event_hook().is_none());
+    assert_eq!(config.suspend_cap_ns(), 3 * 86_400 * S);
     assert!(!config.busy_poll());
     assert_eq!((config.thread_name(), config.cpu()), ("venuepool", None));
     let sizes = config.sizes();
@@ -282,6 +283,8 @@ fn upkeep_has_bounds() {
     let (good, bad) = ([0, 1_000_000, 30 * 86_400 * S], [1, 999_999, u64::MAX]);
     let (set, get) = (Config::set_max_age_ns, |c: &Config| c.upkeep().rules.max_age_ns);
     assert_bounds(&good, &bad, set, get);
+    let (good, bad) = ([1_000_000, 30 * 86_400 * S], [0, 999_999, 30 * 86_400 * S + 1, u64::MAX]);
+    assert_bounds(&good, &bad, Config::set_suspend_cap_ns, Config::suspend_cap_ns);
     let (set, get) = (Config::set_look_after_ns, |c: &Config| c.upkeep().look_after_ns);
     assert_bounds(&[0, 1, S], &[S + 1, u64::MAX], set, get);
     let (good, bad) = ([0, 1_000, 86_400 * S], [1, 999, 86_400 * S + 1, u64::MAX]);

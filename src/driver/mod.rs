@@ -167,7 +167,7 @@ impl Pool {
             stats: Stats::default(),
             alarm: Alarm::default(),
             beats: Beats::new(beat),
-            suspension: Suspension::new(config.suspend_rules()),
+            suspension: Suspension::new(config.suspend_rules(), config.suspend_cap_ns()),
             late: Late::default(),
             news: News::new(config.event_hook()),
             origin,

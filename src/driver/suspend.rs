@@ -18,12 +18,21 @@ use crate::sync::Notify;
 #[derive(Default)]
 pub(super) struct Suspension {
     rules: Vec<SuspendRule>,
+    /// The longest pause that an answer can ask for.
+    cap_ns: u64,
     changed: Notify,
 }
 
 impl Suspension {
-    pub(super) fn new(rules: &[SuspendRule]) -> Self {
-        Self { rules: rules.to_vec(), ..Self::default() }
+    pub(super) fn new(rules: &[SuspendRule], cap_ns: u64) -> Self {
+        Self { rules: rules.to_vec(), cap_ns, ..Self::default() }
+    }
+
+    /// How long the pause is by that rule, for an answer that asks for so much. To ask for none, or
+    /// to name a moment that has passed, says nothing of how long it should be.
+    fn pause_ns(&self, rule: &SuspendRule, asked: Option<Duration>) -> u64 {
+        let asked_ns = asked.map_or(0, |wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
+        if asked_ns == 0 { rule.for_ns } else { asked_ns.min(self.cap_ns) }
     }
 }
 
@@ -56,8 +65,7 @@ impl Pool {
         let status = recycled.response.status();
         let Some(rule) = rules.iter().find(|rule| rule.http_status == status) else { return };
         let asked = retry_after(&recycled.response, SystemTime::now());
-        let asked_ns = asked.map(|wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
-        let for_ns = asked_ns.unwrap_or(rule.for_ns);
+        let for_ns = self.suspension.pause_ns(rule, asked);
         if for_ns != 0 {
             self.begin_pause(for_ns, rule.closes);
         }

@@ -181,11 +181,15 @@ pub const VP_SUSPEND_KEEP: u32 = 0;
 pub const VP_SUSPEND_CLOSE: u32 = 1;
 
 /// Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool: for as long as
-/// their Retry-After says (seconds or a date, RFC 9110 section 10.2.3), or else for `for_ns`, which
-/// may be 0 for not at all. Until then submits and leases are refused with ERR_SUSPENDED, and what
-/// waits in line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other;
-/// one that comes late, within the linger time, counts as well. The same status again replaces; at
-/// most 32.
+/// their Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at most for
+/// `vp_config_set_suspend_cap_ns`, or else for `for_ns`, which may be 0 for not at all. `for_ns`
+/// also counts when Retry-After asks for 0 seconds or names a moment that has passed. A fraction of
+/// a second is rounded up; of several values the longest counts; a number from 1,000,000,000 on is
+/// a moment since 1970, in seconds, or from 1,000,000,000,000 on in milliseconds.
+///
+/// Until the pause is over submits and leases are refused with ERR_SUSPENDED, and what waits in
+/// line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other; one that comes
+/// late, within the linger time, counts as well. The same status again replaces; at most 32.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -213,6 +217,23 @@ pub unsafe extern "C" fn vp_config_suspend_on(
             config.suspend_on(http_status, for_ns, closes)
         })
     }
+}
+
+/// Sets the longest pause that a response can ask for by its Retry-After, so that an absurd one
+/// does not stop the pool for years. 1 ms to 30 days; 3 days by default, which is as long as venues
+/// ban: with a shorter one the pool sends again while a longer ban goes on. `vp_pool_suspend` ends
+/// a pause at any time.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_suspend_cap_ns(
+    config: *mut vp_config,
+    cap_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, |config| config.set_suspend_cap_ns(cap_ns)) }
 }
 
 /// Sets who is told what happens to connections; NULL, the default, for nobody. For logs and

@@ -87,6 +87,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_queue_timeout_ns(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_linger_ns(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_suspend_cap_ns(NULL, 1000000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
 }
 
@@ -151,6 +152,8 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_suspend_on(config, 200, 0, VP_SUSPEND_CLOSE), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_suspend_on(config, INT32_MIN, 0, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_suspend_on(config, 429, UINT64_MAX, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_suspend_cap_ns(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_suspend_cap_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use mock_venue::{Fault, FaultKind, How, Options, Venue};
+use mock_venue::{Fault, FaultKind, How, Options, Script, Venue};
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::clock::now_ns;
@@ -14,7 +14,7 @@ use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
 use crate::rig::{
-    PATIENCE, get, next_completion, order, request, status, submit_soon, until, until_idle,
+    PATIENCE, config, get, next_completion, order, request, status, submit_soon, until, until_idle,
     venue_config,
 };
 
@@ -63,6 +63,44 @@ fn a_configured_status_suspends_for_as_long_as_it_says() {
             assert_eq!(pool.suspended_until_ns(), 0);
             assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
             assert_eq!(venue.orders_with_id("refused"), 0);
+            pool.close().unwrap();
+        }
+    }
+}
+
+/// The rule says 30 s, and the cap is 1000 s.
+#[test]
+fn a_retry_after_is_read_leniently_and_capped_and_never_cancels_the_pause() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        for (fields, seconds) in [
+            ("Retry-After: 299.997\r\n", 300),
+            ("Retry-After: 5\r\nRetry-After: 60\r\n", 60),
+            ("Retry-After: 9999999999\r\n", 1000),
+            ("Retry-After: 1001\r\n", 1000),
+            ("Retry-After: 7\r\n", 7),
+            ("Retry-After: 0\r\n", 30),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 30),
+            ("Retry-After: 1000000000\r\n", 30),
+            ("Retry-After: soon\r\n", 30),
+            ("", 30),
+        ] {
+            let server = Script::serve(move |peer, _| {
+                while let Ok(Some(_)) = peer.read_request() {
+                    let head = format!("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n{fields}\r\n");
+                    peer.write(head.as_bytes()).unwrap();
+                }
+            })
+            .unwrap();
+            let mut config = config(&server.url(), 1);
+            config.set_drive(drive);
+            config.suspend_on(429, 30 * S, false).unwrap();
+            config.set_suspend_cap_ns(1000 * S).unwrap();
+            let pool = Pool::open(&config).unwrap();
+            let before = now_ns();
+            assert_eq!(status(&get(&pool, "/")), 429);
+            let until_ns = pool.suspended_until_ns();
+            let expected = before + seconds * S..=now_ns() + seconds * S;
+            assert!(expected.contains(&until_ns), "{fields:?}: {} ms", (until_ns - before) / MS);
             pool.close().unwrap();
         }
     }
