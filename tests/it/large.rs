@@ -383,18 +383,25 @@ fn chunked(bytes: usize) -> Vec<u8> {
     [&around(body.len())[..], &body, b"\r\n0\r\n\r\n"].concat()
 }
 
+/// Makes a response whose bytes are so many.
+type Make = fn(usize) -> Vec<u8>;
+
+const CHUNKED: Make = chunked;
+const FRAMED: Make = |bytes| framed(&vec![b'x'; bytes - framed(&[b'x'; 10_000]).len() + 10_000]);
+
 /// Nothing tells of what a read has left in the socket because it had no more room, and the next
 /// order comes before the time after which an idle connection is looked at again.
 #[test]
 fn what_follows_a_response_that_fills_the_read_to_the_byte_does_not_answer_the_next_order() {
     // A read of plaintext has room for one turn. One of TLS has room for 18 KiB of ciphertext: here
     // two records, each with 22 bytes around its text.
-    for (way, bytes) in WAYS.into_iter().zip([65_536, 65_536, 18_388, 18_388]) {
+    let sizes = WAYS.into_iter().zip([65_536, 65_536, 18_388, 18_388]);
+    for ((way, bytes), make) in sizes.flat_map(|size| [(size, CHUNKED), (size, FRAMED)]) {
         let cut = bytes.min(16_384);
         let answer = move |target: &str| match target {
             "/first" => {
                 // Under TLS each piece is a record of its own.
-                let whole = chunked(bytes);
+                let whole = make(bytes);
                 vec![whole[..cut].to_vec(), whole[cut..].to_vec(), STRAY.to_vec()]
             }
             _ => large_or_small(target),
