@@ -5,6 +5,7 @@ use std::time::Duration;
 use mock_venue::{Fault, FaultKind, How, Options, Script, Venue};
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
+use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
 
@@ -214,4 +215,33 @@ fn a_connection_that_upkeep_ends_before_its_replacement_is_dialled_at_once() {
         assert_eq!(pool.stats().closed[CloseReason::IdleLimit as usize].get(), 1);
         pool.close().unwrap();
     }
+}
+
+#[test]
+fn an_idle_connection_that_the_venue_ends_in_order_is_dialled_again_at_once() {
+    std::thread::scope(|scope| {
+        for drive in [Drive::Thread, Drive::Caller] {
+            for options in [Options::plain(), Options::tls()] {
+                scope.spawn(move || ends_idle_connections(drive, options));
+            }
+        }
+    });
+}
+
+/// Two times in a row; a delay would last for hours.
+fn ends_idle_connections(drive: Drive, options: Options) {
+    let venue = Venue::start(options).unwrap();
+    let mut config = venue_config(&venue, 1);
+    config.set_drive(drive);
+    config.set_backoff_ns(HOURS, HOURS).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    for connections in 2..=3 {
+        let up_ns = pool.slot_healths()[0].up_ns;
+        until(|| (now_ns() > up_ns + 1_500_000_000).then_some(()));
+        lose_connections(&venue, How::Fin, 1);
+        until(|| (pool.stats().connected.get() == connections).then_some(()));
+        assert_eq!(pool.stats().dials.get(), connections);
+    }
+    assert_eq!(pool.stats().closed[CloseReason::IdleClosed as usize].get(), 2);
+    pool.close().unwrap();
 }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::pool::backoff::Bounds;
 
-use crate::world::{Random, S, Setting};
+use crate::world::{MS, Random, S, Setting};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -201,7 +201,10 @@ impl Books {
         sent_ns: u64,
     ) {
         self.counts.lost += 1;
-        let proven = answers > 0 || reason.is_ours() || life_ns >= self.bounds.max_ns;
+        let settled_ns = (15 * self.bounds.first_ns).min(1_500 * MS);
+        let is_habit = reason == CloseReason::IdleClosed && life_ns >= settled_ns;
+        let is_long = life_ns >= self.bounds.max_ns;
+        let proven = answers > 0 || reason.is_ours() || is_habit || is_long;
         self.losses[slot].push_back(match reason {
             _ if proven => ALWAYS,
             CloseReason::Timeout => sent_ns,

@@ -83,6 +83,7 @@ impl Pool {
             let ns = self.random.within(0, MS);
             self.after(ns, Event::Arrives(id, arrival));
         }
+        self.after(self.setting.unused_close_ns, Event::IdleClose(id, 0));
         let random = self.random.next();
         let slot = &mut self.slots[index as usize];
         slot.dial = None;

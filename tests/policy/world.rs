@@ -60,6 +60,8 @@ pub(crate) struct Setting {
     /// The venue announces after how much idle time it closes, and after how many requests.
     pub(crate) idle_close_ns: u64,
     pub(crate) announces: bool,
+    /// The venue ends a connection that was never used after so long.
+    pub(crate) unused_close_ns: u64,
     pub(crate) max_requests: Option<u64>,
     pub(crate) addresses: u8,
     /// What of a hundred exchanges go wrong.
@@ -120,6 +122,7 @@ impl Setting {
             late_ns: random.one_of(&[50 * US, 2 * MS, 20 * MS]),
             idle_close_ns: random.one_of(&[S, 3 * S, 60 * S]),
             announces: random.percent(50),
+            unused_close_ns: random.one_of(&[S, 2 * S, 60 * S]),
             max_requests: random.one_of(&[None, None, Some(2), Some(30)]),
             addresses: random.within(1, 4) as u8,
             faults: random.one_of(&[0, 1, 5, 30]),
@@ -151,6 +154,7 @@ impl Setting {
             late_ns: 50 * US,
             idle_close_ns: u64::MAX,
             announces: false,
+            unused_close_ns: u64::MAX,
             max_requests: None,
             addresses: 1,
             faults: 0,

@@ -5,6 +5,7 @@
 //! figures and the plot in docs/healing.md are made here, from a fixed seed, and compared with what
 //! is committed; `UPDATE_DOCS=1 cargo test --test storm` rewrites them.
 
+mod idle_ends;
 mod plot;
 
 use std::cmp::Reverse;
@@ -12,6 +13,7 @@ use std::collections::BinaryHeap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use venuepool::error::CloseReason;
 use venuepool::pool::backoff::{Backoff, Bounds};
 use venuepool::pool::dial_limit::DialLimit;
 
@@ -156,7 +158,12 @@ fn the_figures_in_the_docs_are_what_the_policy_does() {
     let (before, rest) = page.split_once("<!-- storm -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- /storm -->").unwrap();
     let table = table(&storms);
-    compare("docs/healing.md", &format!("{before}<!-- storm -->\n{table}<!-- /storm -->{after}"));
+    let page = format!("{before}<!-- storm -->\n{table}<!-- /storm -->{after}");
+    let (before, rest) = page.split_once("<!-- idle ends -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- /idle ends -->").unwrap();
+    let table = idle_ends::table();
+    let page = format!("{before}<!-- idle ends -->\n{table}<!-- /idle ends -->{after}");
+    compare("docs/healing.md", &page);
 }
 
 #[test]
@@ -169,5 +176,33 @@ fn the_dial_limit_holds_for_each_pool_and_jitter_spreads_the_rest() {
     assert!(jitter.peak(10 * S) * 3 < alone.peak(10 * S) * 2, "{}", jitter.peak(10 * S));
     for storm in [jitter, limited] {
         assert_eq!(storm.healed_ns.len(), POOLS * SLOTS, "everything heals");
+    }
+}
+
+#[test]
+fn a_venue_that_ends_idle_connections_in_order_leaves_every_pool_live() {
+    for (slots, life_ns, max_ns) in
+        [(1, 2 * S, 5 * S), (4, 2 * S, 5 * S), (1, 2 * S, 30 * S), (1, 10 * S, 30 * S)]
+    {
+        let bounds = Bounds { max_ns, ..BOUNDS };
+        let venue = idle_ends::Venue { pools: 500, slots, bounds, ..idle_ends::default(life_ns) };
+        let live = idle_ends::run(venue).live;
+        assert!(
+            live > 0.99,
+            "{slots} slots, ended after {life_ns} ns: live for {live} of the time"
+        );
+    }
+}
+
+#[test]
+fn a_venue_that_accepts_and_ends_at_once_is_dialled_less_and_less() {
+    let at_once = idle_ends::run(idle_ends::default(MS)).dials_per_second;
+    let reset = idle_ends::Venue { ends_with: CloseReason::IdleReset, ..idle_ends::default(MS) };
+    assert_eq!(at_once, idle_ends::run(reset).dials_per_second, "an order makes no difference");
+    // Never more than twice of what such a venue sees, whatever life it chooses.
+    for life_ns in (1..40).map(|tenths| tenths * 100 * MS) {
+        let seen = idle_ends::run(idle_ends::Venue { pools: 500, ..idle_ends::default(life_ns) });
+        let all = seen.dials_per_second * (POOLS / 500) as f64;
+        assert!(all < 2.0 * at_once, "{life_ns} ns: {all} dials a second, at once {at_once}");
     }
 }
