@@ -570,7 +570,8 @@ enum vp_close_reason
    */
   VP_CLOSE_REASON_TLS = 5,
   /**
-   * The response said `Connection: close`, or was HTTP/1.0 without keep-alive.
+   * The response said `Connection: close` or `Keep-Alive: timeout=0`, or was HTTP/1.0 without
+   * keep-alive.
    */
   VP_CLOSE_REASON_RESPONSE_CLOSE = 6,
   /**

@@ -353,7 +353,8 @@ pub enum CloseReason {
     Reset = 4,
     /// A TLS alert, or bytes that are no valid TLS.
     Tls = 5,
-    /// The response said `Connection: close`, or was HTTP/1.0 without keep-alive.
+    /// The response said `Connection: close` or `Keep-Alive: timeout=0`, or was HTTP/1.0 without
+    /// keep-alive.
     ResponseClose = 6,
     /// The request said `Connection: close`.
     RequestClose = 7,

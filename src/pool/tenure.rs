@@ -201,6 +201,9 @@ impl Tenure {
 
     /// Why it goes when it has carried its last request.
     pub fn used_up(&self, rules: &Rules) -> Option<CloseReason> {
+        if self.upkeep.ends_now() {
+            return Some(CloseReason::ResponseClose);
+        }
         (self.upkeep.requests_left(rules) == 0).then_some(CloseReason::MaxRequests)
     }
 
@@ -258,6 +261,17 @@ mod tests {
         assert_eq!(tenure.judge(&rules, 30 * S, false), Err(NEVER), "that is settled");
         assert_eq!(tenure.end(true), Some(CloseReason::IdleLimit));
         assert_eq!(tenure.end(false), Some(CloseReason::Shutdown));
+    }
+
+    #[test]
+    fn an_answer_that_announces_the_end_ends_this_connection_and_no_other() {
+        let (rules, mut tenure) = (Rules::default(), Tenure::default());
+        tenure.begin(0, 0);
+        tenure.used(S);
+        tenure.answered(|| Announced { timeout_ns: Some(0), requests_left: None });
+        assert_eq!(tenure.used_up(&rules), Some(CloseReason::ResponseClose));
+        tenure.begin(S, 0);
+        assert_eq!((tenure.used_up(&rules), tenure.outlived(&rules, 9 * S)), (None, None));
     }
 
     #[test]

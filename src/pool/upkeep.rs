@@ -22,6 +22,10 @@ const NEVER: u64 = u64::MAX;
 /// Requests before an announced limit at which the replacement is dialled.
 const EARLY_REQUESTS: u64 = 5;
 
+/// An announced idle time that is shorter than this, in nanoseconds, counts as this for the next
+/// connection, which has announced nothing yet and must be able to serve.
+const INHERITED_NS: u64 = 1_000_000_000;
+
 /// One in so many slots may be beating at a time, so that orders find the others free.
 const BEATING_SHARE: u32 = 4;
 
@@ -44,7 +48,7 @@ pub struct Rules {
 /// What a response announced about its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Announced {
-    /// The venue closes the connection after so much idle time.
+    /// The venue closes the connection after so much idle time; 0: behind this response.
     pub timeout_ns: Option<u64>,
     /// So many more requests are served on it.
     pub requests_left: Option<u64>,
@@ -79,9 +83,12 @@ impl Upkeep {
     }
 
     /// The connection that follows this one in its slot. How long the venue keeps idle connections
-    /// is taken over: it is the venue's habit, not the connection's.
+    /// is taken over: it is the venue's habit, not the connection's. That it ends one after its
+    /// answer is not.
     pub fn next(&self, now_ns: u64, random: u64) -> Self {
-        let announced = Announced { timeout_ns: self.announced.timeout_ns, requests_left: None };
+        let kept_ns = self.announced.timeout_ns.filter(|ns| *ns != 0);
+        let timeout_ns = kept_ns.map(|ns| ns.max(INHERITED_NS));
+        let announced = Announced { timeout_ns, requests_left: None };
         Self { announced, ..Self::new(now_ns, random) }
     }
 
@@ -112,6 +119,11 @@ impl Upkeep {
     /// Takes over what the last response announced.
     pub fn heard(&mut self, announced: Announced) {
         self.announced = announced;
+    }
+
+    /// Whether the last response has announced that the venue ends the connection behind it.
+    pub fn ends_now(&self) -> bool {
+        self.announced.timeout_ns == Some(0)
     }
 
     /// Whether a response has announced a limit.
@@ -332,6 +344,23 @@ mod tests {
         upkeep.heard(Announced { timeout_ns: Some(0), requests_left: Some(0) });
         let retire = Ok(Action::Retire(CloseReason::MaxRequests));
         assert_eq!(upkeep.action(&idle_rules(), 0, false), retire);
+    }
+
+    #[test]
+    fn an_announced_end_and_very_short_idle_times_are_not_taken_over() {
+        let after = |timeout_ns| {
+            let mut upkeep = Upkeep::new(0, HALF);
+            upkeep.heard(Announced { timeout_ns: Some(timeout_ns), requests_left: None });
+            assert_eq!(upkeep.ends_now(), timeout_ns == 0);
+            upkeep.next(0, HALF)
+        };
+        let rules = Rules::default();
+        assert!(!after(0).ends_now());
+        assert_eq!(after(0).action(&rules, NEVER - 1, false), Err(NEVER));
+        for (announced_ns, limit_ns) in [(1, S), (S, S), (5 * S, 5 * S)] {
+            assert!(!after(announced_ns).is_idle_too_long(&rules, limit_ns - limit_ns / 10 - 1));
+            assert!(after(announced_ns).is_idle_too_long(&rules, limit_ns - limit_ns / 10));
+        }
     }
 
     #[test]

@@ -254,6 +254,49 @@ fn what_the_venue_announces_is_kept() {
 }
 
 #[test]
+fn a_venue_that_announces_the_end_of_each_connection_is_served_by_the_next() {
+    for drive in DRIVES {
+        let server = server(|_, number| {
+            assert_eq!(number, 0, "the venue announced the end of this connection");
+            Some(b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 0\r\n\r\n".to_vec())
+        });
+        let mut config = config(&server.url(), 2);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        for orders in 1..=20 {
+            let done = get(&pool, "/");
+            assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200));
+            // Healed before the next order, and nothing is dialled without one.
+            until_idle(&pool, 2);
+            assert_eq!(pool.stats().dials.get(), 2 + orders);
+            assert_eq!(closed(&pool, CloseReason::ResponseClose), orders);
+        }
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn a_venue_that_keeps_idle_connections_for_a_second_is_served_by_all() {
+    for drive in DRIVES {
+        let server = server(|_, _| {
+            let head = "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 0\r\n\r\n";
+            Some(head.as_bytes().to_vec())
+        });
+        let mut config = config(&server.url(), 1);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        assert_eq!(status(&get(&pool, "/")), 200);
+        // Its idle time is over, or its replacement has taken over: the next one has heard of it.
+        until(|| (pool.slot_healths()[0].connections == 2).then_some(()));
+        until_idle(&pool, 1);
+        let mut request = request(&pool);
+        order(&mut request, "on-the-next");
+        pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+        pool.close().unwrap();
+    }
+}
+
+#[test]
 fn a_late_pool_thread_does_not_stretch_the_idle_limit() {
     let limit_ns = 50 * MS;
     let server = server(|_, _| Some(PONG.to_vec()));

@@ -327,6 +327,8 @@ impl Pool {
             Some(Ended { id: exchange.id, outcome, pause: answer.and_then(|it| it.pause) });
         let announced = || answer.expect("it was answered").announced;
         let finished = slot.state.finished(stop, announced, &self.setting.rules, true, self.now);
+        let ends_now = answer.is_some_and(|answer| answer.announced.timeout_ns == Some(0));
+        assert!(!ends_now || matches!(finished.then, Then::Close(_)), "the venue ends it now");
         turn.upkeep_ns = finished.upkeep_ns;
         turn.spent = finished.spent;
         finished.then

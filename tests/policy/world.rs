@@ -60,6 +60,8 @@ pub(crate) struct Setting {
     /// The venue announces after how much idle time it closes, and after how many requests.
     pub(crate) idle_close_ns: u64,
     pub(crate) announces: bool,
+    /// Or it announces that it ends the connection behind each answer.
+    pub(crate) ends_each: bool,
     /// The venue ends a connection that was never used after so long.
     pub(crate) unused_close_ns: u64,
     pub(crate) max_requests: Option<u64>,
@@ -122,6 +124,7 @@ impl Setting {
             late_ns: random.one_of(&[50 * US, 2 * MS, 20 * MS]),
             idle_close_ns: random.one_of(&[S, 3 * S, 60 * S]),
             announces: random.percent(50),
+            ends_each: random.percent(10),
             unused_close_ns: random.one_of(&[S, 2 * S, 60 * S]),
             max_requests: random.one_of(&[None, None, Some(2), Some(30)]),
             addresses: random.within(1, 4) as u8,
@@ -169,7 +172,8 @@ impl Setting {
     pub(crate) fn is_sustainable(&self) -> bool {
         let per_second = |ns: u64| if ns == 0 { 0.0 } else { S as f64 / ns as f64 };
         let theirs_ns = if self.announces { self.idle_close_ns * 8 / 10 } else { 0 };
-        let limits = [0, self.rules.max_requests, self.max_requests.unwrap_or(0)];
+        let ends_each = u64::from(self.ends_each && !self.announces);
+        let limits = [ends_each, self.rules.max_requests, self.max_requests.unwrap_or(0)];
         let requests = limits.into_iter().filter(|limit| *limit != 0).min();
         let beats = per_second(self.rules.heartbeat_ns) * 1.25;
         let each = per_second(self.rules.idle_limit_ns)
@@ -407,6 +411,7 @@ impl Venue {
         let left = left.map(Option::unwrap_or_default);
         let announced = match setting.announces {
             true => Announced { timeout_ns: Some(setting.idle_close_ns), requests_left: left },
+            false if setting.ends_each => Announced { timeout_ns: Some(0), requests_left: None },
             false => Announced::default(),
         };
         let mut answer = Answer { announced, closes: false, pause: None };
