@@ -78,6 +78,11 @@ impl Pool {
             (true, None) if self.dispatcher().is_leased(index) => SlotState::Leased,
             (true, None) => SlotState::Idle,
         };
+        let next_dial_ns = match report.next_dial_ns {
+            0 => 0,
+            // A pause may have begun while it waited.
+            ns => ns.max(self.no_dial_until_ns()),
+        };
         SlotHealth {
             slot: index,
             state,
@@ -85,7 +90,7 @@ impl Pool {
             requests: if report.live { report.upkeep.requests() } else { 0 },
             proven_ns: report.proven_ns,
             rtt_ns: report.rtt_ns,
-            next_dial_ns: report.next_dial_ns,
+            next_dial_ns,
             connections: report.connections,
             last_close_reason: report.last_loss,
         }

@@ -4,6 +4,7 @@
 //!  engine threads                        | pool thread (tokio, current_thread)
 //!  submit.rs   check out, start, send    |  tend.rs      one task per slot: dial, install, drive
 //!              wait in line, lease       |  alarm.rs     earliest deadline of all slots
+//!                                        |  dials.rs     who may dial when
 //!                                        |  upkeep.rs    heartbeat, rotation
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
@@ -19,6 +20,7 @@ mod busy;
 pub mod caller;
 pub mod clock;
 mod deliver;
+mod dials;
 mod flights;
 pub mod health;
 pub mod in_flight;
@@ -50,7 +52,6 @@ use crate::net::connect::{DialError, Dialer};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
-use crate::pool::dial_limit::DialLimit;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::recycle::Shelf;
 use crate::stats::Stats;
@@ -59,6 +60,7 @@ use crate::sync::{Mutex, MutexGuard, ThreadId, current_thread};
 use alarm::Alarm;
 use caller::Caller;
 use clock::now_ns;
+use dials::Dials;
 use flights::Flights;
 use in_flight::Ended;
 use linger::Late;
@@ -86,7 +88,7 @@ pub struct Pool {
     slots: Box<[Slot]>,
     flights: Flights,
     dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
-    dial_limit: Mutex<DialLimit>,
+    dials: Dials,
     shelf: Arc<Shelf>,
     completions: CompletionQueue,
     stats: Stats,
@@ -157,11 +159,7 @@ impl Pool {
                 sizes.waiting_capacity,
                 config.estimate(),
             )),
-            dial_limit: Mutex::new(DialLimit::new(
-                slots,
-                config.dials_per_second(),
-                fastrand::u64(..),
-            )),
+            dials: Dials::new(slots, config.dials_per_second(), fastrand::u64(..)),
             shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
             completions,
             stats: Stats::default(),

@@ -46,6 +46,7 @@ impl Pool {
                 dispatcher.resume(until_ns);
                 drop(dispatcher);
                 self.suspension.changed.notify_one();
+                self.dials.resume();
             }
             _ => self.begin_pause(for_ns, false),
         }
@@ -71,7 +72,7 @@ impl Pool {
         }
     }
 
-    fn begin_pause(&self, for_ns: u64, closes: bool) {
+    pub(super) fn begin_pause(&self, for_ns: u64, closes: bool) {
         let mut dispatcher = self.dispatcher();
         let closes = dispatcher.suspend(now_ns(), for_ns, closes);
         self.dispatch(dispatcher);
@@ -79,6 +80,13 @@ impl Pool {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         }
         self.suspension.changed.notify_one();
+    }
+
+    /// Until when no dial may begin, in nanoseconds; 0 when there is no such pause.
+    pub(super) fn no_dial_until_ns(&self) -> u64 {
+        let dispatcher = self.dispatcher();
+        let suspension = dispatcher.suspension();
+        if suspension.no_dial_ns(now_ns()) == 0 { 0 } else { suspension.until_ns() }
     }
 
     /// How long no dial may begin, in nanoseconds, because of a pause without connections.

@@ -13,10 +13,10 @@ use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use super::Pool;
 use super::clock::now_ns;
+use super::dials::Purpose;
 use super::slot::Slot;
 use super::thread::system;
 use crate::error::CloseReason;
@@ -24,10 +24,6 @@ use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::tenure::Loss;
-use crate::sync::atomic::Ordering;
-
-/// After so long it is asked again whether a dial may begin, because a pause may be ended early.
-const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Takes the report of each slot's first dial.
 pub(super) type Report = Sender<Result<(), DialError>>;
@@ -68,7 +64,7 @@ pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) 
 async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
     let slot = &pool.slots[index];
     let mut ending = pool.ending.subscribe();
-    let mut dial = heal(&pool, slot, report);
+    let mut dial = heal(&pool, slot, Purpose::Loss, report);
     loop {
         let live = tokio::select! {
             biased;
@@ -86,11 +82,16 @@ async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
 }
 
 /// Begins to dial, and goes on until there is a live connection.
-fn heal<'a>(pool: &'a Pool, slot: &'a Slot, mut report: Option<Report>) -> Dial<'a> {
+fn heal<'a>(
+    pool: &'a Pool,
+    slot: &'a Slot,
+    purpose: Purpose,
+    mut report: Option<Report>,
+) -> Dial<'a> {
     Box::pin(async move {
         let mut delay_ns = slot.backoff().next_delay(fastrand::u64(..));
         loop {
-            let error = match attempt(pool, slot, delay_ns).await {
+            let error = match attempt(pool, slot, purpose, delay_ns).await {
                 Ok((connection, socket)) => return Live { connection, socket, report },
                 Err(error) => error,
             };
@@ -107,31 +108,15 @@ fn heal<'a>(pool: &'a Pool, slot: &'a Slot, mut report: Option<Report>) -> Dial<
 async fn attempt(
     pool: &Pool,
     slot: &Slot,
+    purpose: Purpose,
     delay_ns: u64,
 ) -> Result<(Connection, Option<Watch>), DialError> {
-    await_permit(pool, slot, delay_ns).await;
+    pool.await_permit(slot, purpose, delay_ns).await;
     slot.backoff().begins();
     pool.stats.dials.add();
     let connection = pool.dialer.dial().await?;
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))
-}
-
-/// Waits for `delay_ns`, and then until a dial may begin; the slot says meanwhile when that is.
-async fn await_permit(pool: &Pool, slot: &Slot, delay_ns: u64) {
-    // Also 0 is told: this dial may stand in for one that was to wait.
-    let begins_ns = if delay_ns == 0 { 0 } else { now_ns().saturating_add(delay_ns) };
-    slot.next_dial_ns.store(begins_ns, Ordering::Relaxed);
-    if delay_ns != 0 {
-        tokio::time::sleep(Duration::from_nanos(delay_ns)).await;
-    }
-    loop {
-        let now = now_ns();
-        let Err(wait_ns) = pool.dial_permit(now) else { break };
-        slot.next_dial_ns.store(now.saturating_add(wait_ns), Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_nanos(wait_ns).min(LONGEST_WAIT)).await;
-    }
-    slot.next_dial_ns.store(0, Ordering::Relaxed);
 }
 
 /// Drives, or in caller drive looks after, live connections until there is none, and answers the
@@ -147,7 +132,7 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
             if !loss.replaced {
                 // Before it has begun, all that is dropped with it is its wait.
                 let begun = dial.filter(|_| slot.backoff().has_begun());
-                return begun.unwrap_or_else(|| heal(pool, slot, None));
+                return begun.unwrap_or_else(|| heal(pool, slot, Purpose::Loss, None));
             }
             socket = next_socket.take();
             pool.slot_is_up(slot);
@@ -161,7 +146,7 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
             () = slot.news.notified() => {
                 if dial.is_none() && let Some(proof) = slot.wants_replacement() {
                     slot.backoff().replaces(proof);
-                    dial = Some(heal(pool, slot, None));
+                    dial = Some(heal(pool, slot, Purpose::Replacement, None));
                 }
             }
             live = finished(&mut dial) => {
@@ -296,15 +281,6 @@ impl Pool {
             self.dispatcher().finished(slot.index, None, 0);
             self.deliver(ended);
             self.dispatch(self.dispatcher());
-        }
-    }
-
-    /// Allows one dial now, or answers how many nanoseconds to wait before asking again.
-    fn dial_permit(&self, now: u64) -> Result<(), u64> {
-        // First, because a permit that is taken in a pause would be lost.
-        match self.no_dial_ns(now) {
-            0 => self.dial_limit.lock().unwrap_or_else(PoisonError::into_inner).take(now),
-            pause_ns => Err(pause_ns),
         }
     }
 }

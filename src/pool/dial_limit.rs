@@ -2,6 +2,10 @@
 //!
 //! Venues ban reconnect storms. The bucket holds a burst (one dial for each slot, so that a restart
 //! of the venue is healed at once) and refills at a steady rate.
+//!
+//! Replacements of live connections come from the same bucket, because the venue counts them alike.
+//! They leave half of the burst in it, so that a connection that is lost while many are replaced is
+//! still healed at once.
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -12,6 +16,8 @@ pub struct DialLimit {
     interval_ns: u64,
     /// How far ahead of "full" the bucket may be drawn.
     burst_ns: u64,
+    /// What replacements leave in it.
+    reserve_ns: u64,
     /// The time at which the bucket will be full again (the virtual scheduling form of the
     /// bucket: one number instead of a token count and a time stamp).
     full_at_ns: u64,
@@ -25,13 +31,28 @@ impl DialLimit {
         let interval_ns = SECOND_NS / u64::from(per_second.max(1));
         let more = (u128::from(random) * u128::from(interval_ns)) >> 64;
         let burst_ns = interval_ns * u64::from(burst.max(1)) + more as u64;
-        Self { interval_ns, burst_ns, full_at_ns: 0 }
+        let reserve_ns = interval_ns * u64::from(burst / 2);
+        Self { interval_ns, burst_ns, reserve_ns, full_at_ns: 0 }
+    }
+
+    /// The time that one dial costs, in nanoseconds.
+    pub fn interval_ns(&self) -> u64 {
+        self.interval_ns
     }
 
     /// Takes one dial, or answers how many nanoseconds to wait before asking again.
     pub fn take(&mut self, now_ns: u64) -> Result<(), u64> {
+        self.take_down_to(0, now_ns)
+    }
+
+    /// As [`DialLimit::take`], for the replacement of a connection that lives.
+    pub fn take_for_replacement(&mut self, now_ns: u64) -> Result<(), u64> {
+        self.take_down_to(self.reserve_ns, now_ns)
+    }
+
+    fn take_down_to(&mut self, reserve_ns: u64, now_ns: u64) -> Result<(), u64> {
         let full_at = self.full_at_ns.max(now_ns) + self.interval_ns;
-        let latest = now_ns + self.burst_ns;
+        let latest = now_ns + self.burst_ns - reserve_ns;
         if full_at > latest {
             return Err(full_at - latest);
         }
@@ -76,6 +97,20 @@ mod tests {
             }
         }
         assert!((8 + 5 * 59..=8 + 5 * 60).contains(&dials), "{dials}");
+    }
+
+    #[test]
+    fn replacements_leave_half_of_the_burst_to_losses() {
+        let mut limit = DialLimit::new(8, 5, 0);
+        let now = SECOND_NS;
+        assert_eq!((0..8).filter(|_| limit.take_for_replacement(now).is_ok()).count(), 4);
+        let wait = limit.take_for_replacement(now);
+        assert_eq!(wait, Err(SECOND_NS / 5));
+        assert_eq!((0..8).filter(|_| limit.take(now).is_ok()).count(), 4);
+        // Behind the losses they wait for their half to fill again.
+        assert_eq!(limit.take_for_replacement(now), Err(SECOND_NS));
+        assert_eq!(limit.take_for_replacement(now + SECOND_NS), Ok(()));
+        assert!(DialLimit::new(1, 5, 0).take_for_replacement(now).is_ok(), "one has no half");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   limit          its replacement is dialled    the connection itself goes
-//!   idle time      at 9/10 of the limit          when replaced, at the limit at the latest
+//!   idle time      at 8/10 .. 9/10, by chance    when replaced, at the limit at the latest
 //!   requests       a tenth of them before        when replaced, at the limit at the latest
 //!   age            at 8/10 .. 10/10, by chance   when replaced
 //! ```
@@ -11,10 +11,15 @@
 //! better: an engine that is told "no slot" knows where it stands. Age alone loses no order, so an
 //! old connection serves until its replacement is live.
 //!
+//! The moment of a replacement is left to chance, because all connections of a pool come up
+//! together, and would otherwise want their replacements together for ever.
+//!
 //! What the venue announces (`Keep-Alive: timeout=5, max=100`) is a limit too, where it is the
 //! stricter one. Times are nanoseconds on any clock that never goes back.
 
 use crate::error::CloseReason;
+
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// No such moment.
 const NEVER: u64 = u64::MAX;
@@ -24,7 +29,7 @@ const EARLY_REQUESTS: u64 = 5;
 
 /// An announced idle time that is shorter than this, in nanoseconds, counts as this for the next
 /// connection, which has announced nothing yet and must be able to serve.
-const INHERITED_NS: u64 = 1_000_000_000;
+const INHERITED_NS: u64 = SECOND_NS;
 
 /// One in so many slots may be beating at a time, so that orders find the others free.
 const BEATING_SHARE: u32 = 4;
@@ -184,7 +189,32 @@ impl Upkeep {
         // The venue's clock runs while its answer is on the way, so it may close a little early.
         let theirs = self.announced.timeout_ns.map(|timeout| timeout - timeout / 10);
         let Some(limit) = ours.into_iter().chain(theirs).min() else { return (NEVER, NEVER) };
-        (self.used_ns.saturating_add(limit - limit / 10), self.used_ns.saturating_add(limit))
+        // A new choice for each use, so that connections which are used together drift apart.
+        let random = mixed(!self.random ^ self.requests);
+        let early = limit - limit / 5 + part(limit / 10, random);
+        (self.used_ns.saturating_add(early), self.used_ns.saturating_add(limit))
+    }
+
+    /// How many dials a slot needs in a thousand seconds to stay within the limits of its
+    /// connections while the engine sends nothing.
+    pub fn dials_at_rest(&self, rules: &Rules) -> u64 {
+        let theirs_ns = self.announced.timeout_ns.filter(|ns| *ns != 0);
+        let theirs_ns = theirs_ns.map(|ns| (ns - ns / 10) * 17 / 20);
+        let ours_ns = (rules.idle_limit_ns != 0).then_some(rules.idle_limit_ns / 20 * 17);
+        let idle_ns = ours_ns.into_iter().chain(theirs_ns).min().unwrap_or(NEVER);
+        let beat_ns = if rules.heartbeat_ns == 0 { NEVER } else { rules.heartbeat_ns };
+        // Heartbeats are use. They come a fifth late at the latest.
+        let by_idleness =
+            if beat_ns.saturating_add(beat_ns / 5) < idle_ns { NEVER } else { idle_ns };
+        let by_age = if rules.max_age_ns == 0 { NEVER } else { rules.max_age_ns / 10 * 9 };
+        let theirs = self.announced.requests_left.map(|left| left + self.requests);
+        let ours = (rules.max_requests != 0).then_some(rules.max_requests);
+        let by_beats = match ours.into_iter().chain(theirs).min() {
+            Some(requests) => beat_ns.saturating_mul(requests.max(1)),
+            None => NEVER,
+        };
+        let life_ns = by_idleness.min(by_age).min(by_beats);
+        if life_ns == NEVER { 0 } else { 1_000 * SECOND_NS / life_ns.max(1) }
     }
 
     fn aged_ns(&self, rules: &Rules) -> u64 {
@@ -212,7 +242,7 @@ impl Rules {
     /// nanoseconds: whoever looks that often misses nothing by more.
     pub fn shortest_ns(&self) -> u64 {
         let heartbeat = self.heartbeat_ns - self.heartbeat_ns / 5;
-        let idle = self.idle_limit_ns - self.idle_limit_ns / 10;
+        let idle = self.idle_limit_ns - self.idle_limit_ns / 5;
         let age = self.max_age_ns - self.max_age_ns / 5;
         [heartbeat, idle, age].into_iter().filter(|ns| *ns != 0).min().unwrap_or(NEVER)
     }
@@ -265,10 +295,11 @@ mod tests {
         let mut upkeep = Upkeep::new(0, HALF);
         upkeep.used(10 * S);
         let rules = idle_rules();
-        assert_eq!(upkeep.action(&rules, 54 * S, false), Err(55 * S));
+        let Err(early) = upkeep.action(&rules, 49 * S, false) else { panic!("due at once") };
+        assert!((50 * S..=55 * S).contains(&early), "{early}");
         let replace = Action::Replace(CloseReason::IdleLimit);
-        assert_eq!(upkeep.action(&rules, 55 * S, false), Ok(replace));
-        assert_eq!(upkeep.action(&rules, 55 * S, true), Err(60 * S));
+        assert_eq!(upkeep.action(&rules, early, false), Ok(replace));
+        assert_eq!(upkeep.action(&rules, early, true), Err(60 * S));
         assert!(!upkeep.is_idle_too_long(&rules, 60 * S - 1));
         assert!(upkeep.is_idle_too_long(&rules, 60 * S));
         let retire = Action::Retire(CloseReason::IdleLimit);
@@ -279,7 +310,8 @@ mod tests {
     fn use_begins_the_idle_time_anew() {
         let mut upkeep = Upkeep::new(0, HALF);
         upkeep.used(49 * S);
-        assert_eq!(upkeep.action(&idle_rules(), 60 * S, false), Err(94 * S));
+        let Err(early) = upkeep.action(&idle_rules(), 60 * S, false) else { panic!("due") };
+        assert!((89 * S..=94 * S).contains(&early), "{early}");
     }
 
     #[test]
@@ -330,17 +362,19 @@ mod tests {
         assert!(!upkeep.has_heard());
         upkeep.heard(Announced { timeout_ns: Some(5 * S), requests_left: Some(7) });
         assert!(upkeep.has_heard());
-        assert_eq!(upkeep.action(&idle_rules(), 0, false), Err(4_050_000_000));
+        // A tenth less than announced, and 8/10 to 9/10 of that.
+        let early = |upkeep: &Upkeep| upkeep.action(&idle_rules(), 0, false).unwrap_err();
+        assert!((3_600_000_000..=4_050_000_000).contains(&early(&upkeep)));
         assert!(!upkeep.runs_out(&idle_rules()));
         upkeep.used(0);
         upkeep.used(0);
         assert!(upkeep.runs_out(&idle_rules()));
         assert_eq!(upkeep.requests_left(&idle_rules()), 5);
         let next = upkeep.next(0, HALF);
-        assert_eq!(next.action(&idle_rules(), 0, false), Err(4_050_000_000));
+        assert!((3_600_000_000..=4_050_000_000).contains(&early(&next)));
         assert_eq!((next.requests_left(&idle_rules()), next.requests()), (NEVER, 0));
         upkeep.heard(Announced { timeout_ns: Some(5000 * S), requests_left: None });
-        assert_eq!(upkeep.action(&idle_rules(), 0, false), Err(45 * S));
+        assert!((40 * S..=45 * S).contains(&early(&upkeep)));
         upkeep.heard(Announced { timeout_ns: Some(0), requests_left: Some(0) });
         let retire = Ok(Action::Retire(CloseReason::MaxRequests));
         assert_eq!(upkeep.action(&idle_rules(), 0, false), retire);
@@ -361,6 +395,40 @@ mod tests {
             assert!(!after(announced_ns).is_idle_too_long(&rules, limit_ns - limit_ns / 10 - 1));
             assert!(after(announced_ns).is_idle_too_long(&rules, limit_ns - limit_ns / 10));
         }
+    }
+
+    #[test]
+    fn idle_connections_of_one_birth_are_replaced_one_after_the_other() {
+        let due = |random| Upkeep::new(0, random).action(&idle_rules(), 0, false).unwrap_err();
+        let mut dues: Vec<_> = (0..1000).map(|number| due(mixed(number))).collect();
+        dues.sort_unstable();
+        assert!((40 * S..41 * S).contains(&dues[0]) && (44 * S..=45 * S).contains(&dues[999]));
+        assert!((42 * S..43 * S).contains(&dues[500]), "{}", dues[500]);
+        assert_eq!(idle_rules().shortest_ns(), 40 * S);
+    }
+
+    #[test]
+    fn what_connections_at_rest_need_in_dials() {
+        let fresh = Upkeep::new(0, HALF);
+        let heard = |timeout_s, requests_left| {
+            let mut upkeep = fresh;
+            upkeep.heard(Announced { timeout_ns: Some(timeout_s * S), requests_left });
+            upkeep
+        };
+        let none = Rules::default();
+        assert_eq!(fresh.dials_at_rest(&none), 0);
+        assert_eq!(fresh.dials_at_rest(&idle_rules()), 1000 * 20 / (50 * 17));
+        // 64 connections that are told of 5 s need 16.7 dials a second.
+        assert_eq!(heard(5, None).dials_at_rest(&none), 261);
+        assert_eq!(heard(500, None).dials_at_rest(&idle_rules()), 23, "the stricter one counts");
+        assert_eq!(heard(0, None).dials_at_rest(&none), 0, "that is about one connection");
+        let beats = Rules { heartbeat_ns: 3 * S, ..none };
+        assert_eq!(heard(5, None).dials_at_rest(&beats), 0, "heartbeats keep it");
+        assert_eq!(heard(5, Some(19)).dials_at_rest(&beats), 17, "and use it up");
+        let slow = Rules { heartbeat_ns: 4 * S, ..none };
+        assert_eq!(heard(5, None).dials_at_rest(&slow), 261, "too late to keep it");
+        let ages = Rules { max_age_ns: 10 * S, ..beats };
+        assert_eq!(fresh.dials_at_rest(&ages), 111);
     }
 
     #[test]

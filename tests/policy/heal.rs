@@ -54,7 +54,12 @@ impl Pool {
             Some(Dial::Asks) => {}
             None => panic!("slot {index} has no dial"),
         }
-        if let Err(wait_ns) = self.dial_limit.take(now) {
+        let replaces = self.slots[index as usize].connection.is_some();
+        let permit = match replaces {
+            true => self.dial_limit.take_for_replacement(now),
+            false => self.dial_limit.take(now),
+        };
+        if let Err(wait_ns) = permit {
             return self.after(wait_ns, Event::Dial(index, dial));
         }
         self.slots[index as usize].backoff.begins();

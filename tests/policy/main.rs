@@ -11,6 +11,7 @@
 //! - `desk.rs`: what the dispatcher must answer
 //! - `books.rs`: what must come of it
 //! - `overload.rs`, `plot.rs`: the same pool under a steady load, and docs/overload.md
+//! - `rest.rs`: many connections without a request, and their losses
 
 /// Tells a line, which is made only if somebody listens.
 macro_rules! trace {
@@ -28,6 +29,7 @@ mod heal;
 mod overload;
 mod plot;
 mod pool;
+mod rest;
 mod world;
 
 use std::cell::RefCell;

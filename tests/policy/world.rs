@@ -157,6 +157,7 @@ impl Setting {
             late_ns: 50 * US,
             idle_close_ns: u64::MAX,
             announces: false,
+            ends_each: false,
             unused_close_ns: u64::MAX,
             max_requests: None,
             addresses: 1,
