@@ -314,6 +314,13 @@ enum vp_event_kind
    * was delivered before, as a timeout; `late` is what it would have been.
    */
   VP_EVENT_KIND_LATE_RESPONSE = 8,
+  /**
+   * Idle time, age and number of requests, as configured or as the venue announces them, end
+   * connections more often than the dial limit lets the pool dial. Some slots will be down at
+   * times while the engine sends nothing. The text and `vp_health` have both numbers. Told when
+   * it begins to be so.
+   */
+  VP_EVENT_KIND_TOO_FEW_DIALS = 9,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -877,6 +884,16 @@ typedef struct vp_health {
    * one.
    */
   uint64_t suspended_until_ns;
+  /**
+   * How many dials a second the limits of the connections (idle time, age, requests; configured
+   * or announced) ask for while the engine sends nothing, rounded up. More than `dials_allowed`:
+   * some slots are down at times.
+   */
+  uint32_t dials_needed;
+  /**
+   * How many dials a second the pool may make: `vp_config_set_dials_per_second`.
+   */
+  uint32_t dials_allowed;
 } vp_health;
 
 /**
@@ -1450,8 +1467,11 @@ vp_status vp_config_set_backoff(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how many dials per second the pool may make, after a burst of one for each slot;
- * 1 to 1000, 5 by default.
+ * Sets how many dials per second the pool may make, after a burst of one for each slot; 1 to 1000,
+ * 5 by default. Replacements of live connections count, and leave half of the burst to lost ones.
+ * A venue that ends each connection after `n` requests lets no more than `n` times this number of
+ * orders through per second: choose twice the orders per second divided by `n`. For idle time and
+ * age see `dials_needed` in `vp_health`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1566,9 +1586,11 @@ VP_NOEXCEPT;
 
 /**
  * Sets how long a connection may be idle and still take a request: less than the venue's own idle
- * timeout. Its replacement is dialled at nine tenths of it, and it is closed at the limit even
- * without one. 1 ms to 1 day; 0, the default, for no limit but what the venue announces in
- * `Keep-Alive: timeout=`, which always counts.
+ * timeout. Its replacement is dialled at eight to nine tenths of it, by chance, so that not all go
+ * at once; it is closed at the limit even without one. 1 ms to 1 day; 0, the default, for no limit
+ * but what the venue announces in `Keep-Alive: timeout=`, which always counts (0 there: the
+ * connection is closed behind that answer). A limit that asks for more dials than
+ * `vp_config_set_dials_per_second` allows is told: `VP_EVENT_KIND_TOO_FEW_DIALS`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.

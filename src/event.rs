@@ -30,6 +30,11 @@ pub enum EventKind {
     /// The answer to a request arrived after its deadline, within the linger time. Its completion
     /// was delivered before, as a timeout; `late` is what it would have been.
     LateResponse = 8,
+    /// Idle time, age and number of requests, as configured or as the venue announces them, end
+    /// connections more often than the dial limit lets the pool dial. Some slots will be down at
+    /// times while the engine sends nothing. The text and `vp_health` have both numbers. Told when
+    /// it begins to be so.
+    TooFewDials = 9,
 }
 
 impl EventKind {
@@ -43,6 +48,7 @@ impl EventKind {
         Self::Suspended,
         Self::Resumed,
         Self::LateResponse,
+        Self::TooFewDials,
     ];
 
     /// The name as C spells it.
@@ -56,6 +62,7 @@ impl EventKind {
             Self::Suspended => c"VP_EVENT_KIND_SUSPENDED",
             Self::Resumed => c"VP_EVENT_KIND_RESUMED",
             Self::LateResponse => c"VP_EVENT_KIND_LATE_RESPONSE",
+            Self::TooFewDials => c"VP_EVENT_KIND_TOO_FEW_DIALS",
         }
     }
 }

@@ -99,7 +99,7 @@ impl Config {
     }
 
     /// Sets how long a connection may be idle and still take a request, 1 ms to 1 day, or 0 for
-    /// ever. Its replacement is dialled at nine tenths of it.
+    /// ever. Its replacement is dialled at eight to nine tenths of it, by chance.
     ///
     /// # Errors
     /// `ERR_ARGUMENT`.

@@ -16,11 +16,14 @@ pub(super) struct News {
     hook: Option<EventHook>,
     /// All slots were live when this was last told.
     all_live: AtomicBool,
+    /// The dial limit was too low when this was last told.
+    too_few_dials: AtomicBool,
 }
 
 impl News {
     pub(super) fn new(hook: Option<&EventHook>) -> Self {
-        Self { hook: hook.cloned(), all_live: AtomicBool::new(false) }
+        let (all_live, too_few_dials) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { hook: hook.cloned(), all_live, too_few_dials }
     }
 }
 
@@ -75,6 +78,21 @@ impl Pool {
             event.slot = late.slot;
             event.text = format!("request {}: answered after its deadline", late.id);
             event.late = Some(late);
+        });
+    }
+
+    /// The limits of the connections ask for so many dials a second now.
+    pub(super) fn tell_whether_dials_suffice(&self, needed: u32) {
+        let (slots, (_, allowed)) = (self.slots(), self.dials_needed_and_allowed());
+        let too_few = needed > allowed;
+        if self.news.too_few_dials.swap(too_few, Ordering::Relaxed) || !too_few {
+            return;
+        }
+        self.tell(EventKind::TooFewDials, |event| {
+            event.text = format!(
+                "the limits of {slots} connections ask for {needed} dials a second, and {allowed} \
+                 are allowed: slots will be down at times, unless requests or heartbeats keep them"
+            );
         });
     }
 

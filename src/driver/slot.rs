@@ -92,6 +92,15 @@ pub struct Setting<'a> {
     pub grace_ns: u64,
 }
 
+/// A connection that needs nothing now.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// When to look at it again at the latest.
+    pub look_ns: u64,
+    /// The dials that its limits ask for in a thousand seconds, if the engine sends nothing.
+    pub dials: u64,
+}
+
 /// What is known of a slot, for whoever asks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
@@ -275,12 +284,20 @@ impl Slot {
 
     /// What the connection needs now, or when to look again at the latest. What the slot's task can
     /// do about it, it is told here; a heartbeat is the caller's to send.
-    pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, u64> {
-        let action = self.lock().state.maintain(&policy.rules, now)?;
+    pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, Rest> {
+        let mut line = self.lock();
+        let dials = line.state.upkeep().dials_at_rest(&policy.rules);
+        let rest = |look_ns| Rest { look_ns, dials };
+        let action = line.state.maintain(&policy.rules, now).map_err(rest)?;
         if action != Action::Heartbeat {
             self.news.notify_one();
         }
         Ok(action)
+    }
+
+    /// The dials that its limits ask for in a thousand seconds, if the engine sends nothing.
+    pub fn dials_at_rest(&self, policy: &Policy) -> u64 {
+        self.lock().state.upkeep().dials_at_rest(&policy.rules)
     }
 
     /// Gives the connection up as soon as no exchange is in flight.

@@ -14,7 +14,7 @@ use super::Pool;
 use super::alarm::Alarm;
 use super::clock::now_ns;
 use super::in_flight::{Outgoing, Promise, Recipient};
-use super::slot::Slot;
+use super::slot::{Rest, Slot};
 use crate::completion::Completion;
 use crate::config::Heartbeat;
 use crate::net::watch::watch_socket;
@@ -29,11 +29,14 @@ pub(super) struct Beats {
     pub(super) alarm: Alarm,
     /// Slots with a heartbeat in flight.
     beating: AtomicU32,
+    /// The dials per second that the limits of the connections ask for at rest, rounded up.
+    pub(super) dials_needed: AtomicU32,
 }
 
 impl Beats {
     pub(super) fn new(request: Option<Heartbeat>) -> Self {
-        Self { request, alarm: Alarm::default(), beating: AtomicU32::new(0) }
+        let (beating, dials_needed) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { request, alarm: Alarm::default(), beating, dials_needed }
     }
 }
 
@@ -45,8 +48,7 @@ pub(super) async fn keep_up(pool: Arc<Pool>) {
         // What is at work now is looked at again after the shortest time that any rule has.
         let latest = now_ns().saturating_add(most_ns);
         alarm.arm(latest);
-        let due = pool.slots.iter().map(|slot| pool.keep_up(slot)).min().unwrap_or(NEVER);
-        let due = due.min(latest);
+        let due = pool.keep_all_up().min(latest);
         alarm.arm(due);
         let sleep = Duration::from_nanos(due.saturating_sub(now_ns()));
         tokio::select! {
@@ -57,15 +59,39 @@ pub(super) async fn keep_up(pool: Arc<Pool>) {
 }
 
 impl Pool {
+    /// Looks after all slots, and answers when to look again.
+    fn keep_all_up(self: &Arc<Self>) -> u64 {
+        let (mut due, mut dials) = (NEVER, 0u64);
+        for slot in &self.slots {
+            let rest = self.keep_up(slot);
+            due = due.min(rest.look_ns);
+            dials = dials.saturating_add(rest.dials);
+        }
+        let needed = u32::try_from(dials.div_ceil(1_000)).unwrap_or(u32::MAX);
+        if self.beats.dials_needed.swap(needed, Ordering::Relaxed) != needed {
+            self.tell_whether_dials_suffice(needed);
+        }
+        due
+    }
+
     /// Does what the connection of the slot needs, and answers when to look again.
-    fn keep_up(self: &Arc<Self>, slot: &Slot) -> u64 {
+    fn keep_up(self: &Arc<Self>, slot: &Slot) -> Rest {
         loop {
             match slot.upkeep(&self.policy, now_ns()) {
-                Err(later) => return later,
-                Ok(Action::Heartbeat) => return self.beat(slot),
+                Err(rest) => return rest,
+                Ok(Action::Heartbeat) => {
+                    let dials = slot.dials_at_rest(&self.policy);
+                    return Rest { look_ns: self.beat(slot), dials };
+                }
                 Ok(_) => {}
             }
         }
+    }
+
+    /// How many dials a second the limits of the connections ask for while the engine sends
+    /// nothing, rounded up, and how many the pool may make.
+    pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
+        (self.beats.dials_needed.load(Ordering::Relaxed), self.dials.per_second())
     }
 
     /// Sends a heartbeat if the slot is idle, and answers when to look again.
@@ -73,6 +99,11 @@ impl Pool {
         let Some(beat) = &self.beats.request else { return NEVER };
         let soon = now_ns().saturating_add(self.policy.rules.beat_turn_ns());
         let most = most_beating(self.slots());
+        // The venue has asked for silence.
+        let suspended_until_ns = self.suspended_until_ns();
+        if suspended_until_ns != 0 {
+            return suspended_until_ns;
+        }
         if self.beats.beating.load(Ordering::Relaxed) >= most {
             return soon;
         }

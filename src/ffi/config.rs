@@ -505,8 +505,11 @@ pub unsafe extern "C" fn vp_config_set_backoff(
     unsafe { configure(config, |config| config.set_backoff_ns(first_ns, max_ns)) }
 }
 
-/// Sets how many dials per second the pool may make, after a burst of one for each slot;
-/// 1 to 1000, 5 by default.
+/// Sets how many dials per second the pool may make, after a burst of one for each slot; 1 to 1000,
+/// 5 by default. Replacements of live connections count, and leave half of the burst to lost ones.
+/// A venue that ends each connection after `n` requests lets no more than `n` times this number of
+/// orders through per second: choose twice the orders per second divided by `n`. For idle time and
+/// age see `dials_needed` in `vp_health`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

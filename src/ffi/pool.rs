@@ -202,6 +202,7 @@ impl vp_error {
 impl vp_health {
     fn new(pool: &Pool) -> Self {
         let census = pool.census();
+        let (dials_needed, dials_allowed) = pool.dials_needed_and_allowed();
         Self {
             struct_size: size_of::<Self>(),
             slots: pool.slots(),
@@ -211,6 +212,8 @@ impl vp_health {
             leased: census.leased,
             waiting: census.waiting,
             suspended_until_ns: pool.suspended_until_ns(),
+            dials_needed,
+            dials_allowed,
         }
     }
 }

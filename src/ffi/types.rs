@@ -130,6 +130,12 @@ pub struct vp_health {
     /// When the pause that the pool keeps is over, in nanoseconds of CLOCK_MONOTONIC; 0 without
     /// one.
     pub suspended_until_ns: u64,
+    /// How many dials a second the limits of the connections (idle time, age, requests; configured
+    /// or announced) ask for while the engine sends nothing, rounded up. More than `dials_allowed`:
+    /// some slots are down at times.
+    pub dials_needed: u32,
+    /// How many dials a second the pool may make: `vp_config_set_dials_per_second`.
+    pub dials_allowed: u32,
 }
 
 /// The state of one slot at one moment. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never
@@ -344,7 +350,7 @@ unsafe impl Versioned for vp_stats {
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
     assert!(size_of::<vp_completion>() == vp_completion::FIRST + 3 * 8);
-    assert!(size_of::<vp_health>() == vp_health::FIRST + 8);
+    assert!(size_of::<vp_health>() == vp_health::FIRST + 16);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
 };

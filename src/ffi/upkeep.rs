@@ -53,9 +53,11 @@ pub unsafe extern "C" fn vp_config_add_heartbeat_header(
 }
 
 /// Sets how long a connection may be idle and still take a request: less than the venue's own idle
-/// timeout. Its replacement is dialled at nine tenths of it, and it is closed at the limit even
-/// without one. 1 ms to 1 day; 0, the default, for no limit but what the venue announces in
-/// `Keep-Alive: timeout=`, which always counts.
+/// timeout. Its replacement is dialled at eight to nine tenths of it, by chance, so that not all go
+/// at once; it is closed at the limit even without one. 1 ms to 1 day; 0, the default, for no limit
+/// but what the venue announces in `Keep-Alive: timeout=`, which always counts (0 there: the
+/// connection is closed behind that answer). A limit that asks for more dials than
+/// `vp_config_set_dials_per_second` allows is told: `VP_EVENT_KIND_TOO_FEW_DIALS`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -442,3 +442,27 @@ fn the_end_wakes_who_sleeps_in_acquire_before_the_grace_is_over() {
     assert_eq!((done.id, done.outcome), (stalled, Outcome::Shutdown));
     pool.close().unwrap();
 }
+
+#[test]
+fn an_end_right_behind_an_answer_is_found_without_another_turn() {
+    for is_tls in [false, true] {
+        let options = if is_tls { Options::tls() } else { Options::plain() };
+        let venue = Venue::start(options).unwrap();
+        // Answers, and ends the connection without having announced it.
+        let ends = FaultKind::CloseAfter { requests: 1, announce: false, how: How::Fin };
+        venue.set_fault(Fault::first(1, ends)).unwrap();
+        let pool = caller_pool(&venue, 1);
+        let mut request = request(&pool);
+        order(&mut request, "the-last");
+        pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+        until(|| (venue.stats().open == 0).then_some(()));
+        // The pool thread hears of the end while the exchange is the engine's, and leaves it.
+        std::thread::sleep(Duration::from_millis(50));
+        let done = polled(&pool);
+        assert_eq!(done.outcome, Outcome::Ok);
+        // From here on nobody drives.
+        until(|| (pool.stats().connected.get() == 2).then_some(()));
+        assert_eq!(pool.stats().closed[CloseReason::IdleClosed as usize].get(), 1);
+        pool.close().unwrap();
+    }
+}

@@ -6,6 +6,7 @@ mod cable;
 mod caller;
 mod deadlines;
 mod desync;
+mod dials;
 mod events;
 mod healing;
 mod large;

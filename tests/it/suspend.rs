@@ -352,3 +352,30 @@ fn a_status_that_comes_too_late_suspends_all_the_same() {
         pool.close().unwrap();
     }
 }
+
+#[test]
+fn no_heartbeat_is_sent_in_a_pause_and_they_go_on_behind_it() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        for ends_early in [true, false] {
+            let venue = Venue::start(Options::plain()).unwrap();
+            let mut config = venue_config(&venue, 2);
+            config.set_drive(drive);
+            config.set_heartbeat(b"GET", b"/api/v3/ping", 5 * MS, 2 * S).unwrap();
+            let pool = Pool::open(&config).unwrap();
+            let beats = || pool.stats().heartbeats.get();
+            until(|| (beats() >= 4).then_some(()));
+            pool.suspend(if ends_early { 3600 * S } else { S });
+            // One that was under way when the pause began is counted.
+            until_idle(&pool, 2);
+            let (before, begun_ns) = (beats(), now_ns());
+            // Forty of them would be due.
+            until(|| (now_ns() > begun_ns + 200 * MS).then_some(()));
+            assert_eq!(beats(), before, "{drive:?}");
+            if ends_early {
+                pool.suspend(0);
+            }
+            until(|| (beats() > before + 4).then_some(()));
+            pool.close().unwrap();
+        }
+    }
+}
