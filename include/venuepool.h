@@ -1553,9 +1553,10 @@ VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_
  * that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
  * one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
  * is given up and healed. While it is under way its slot takes no other request, so with a single
- * slot an order may find none idle for that time: use VP_QUEUE, or two slots. A leased slot has
- * none: it is its holder's. An interval of 0 ends it; off by default. A good value: a third of the
- * venue's idle timeout, 5 to 15 s.
+ * slot an order may find none idle for that time: use VP_QUEUE, or two slots. Leased slots have
+ * heartbeats too; an order of the lease's holder that meets one goes right behind it (see
+ * `vp_lease_submit`). None is sent in a pause. An interval of 0 ends it; off by default. A good
+ * value: a third of the venue's idle timeout, 5 to 15 s.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -2092,7 +2093,10 @@ VP_NOEXCEPT;
 
 /**
  * As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the
- * lease stays, and can send again once the slot is healed.
+ * lease stays, and can send again once the slot is healed. An order that meets a heartbeat of the
+ * pool is accepted, copied, and sent as soon as that is answered. If the heartbeat shows that the
+ * connection is dead the order ends as CONNECTION_CLOSED, NOT_SENT; by its deadline, a cancel, a
+ * pause or the end of the pool it ends as NOT_SENT too.
  *
  * Threads: any, also in a callback; one at a time for each lease.
  * Lifetime: nothing is kept of `request`.

@@ -280,6 +280,16 @@ impl Pool {
                     self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
                     return Ok(());
                 }
+                Err(Refusal::Heartbeat) => {
+                    drop(dispatcher);
+                    let queued = self.queued(promise, outgoing);
+                    let deadline_ns = queued.deadline_ns;
+                    let mut dispatcher = self.dispatcher();
+                    dispatcher.enqueue_behind(lease, queued, now_ns())?;
+                    self.dispatch(dispatcher);
+                    self.alarm.note(deadline_ns);
+                    return Ok(());
+                }
                 begun => begun?,
             }
         };
@@ -301,16 +311,23 @@ impl Pool {
 
     /// Copies the request into the queue.
     fn enqueue(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
-        let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
-        let (ticket, deadline_ns) = (promise.id, promise.deadline_ns.min(longest_ns));
-        let due = promise.due();
-        let Outgoing { bytes, is_head, closes } = outgoing;
-        let request = Box::new(Copied { promise, bytes: bytes.to_vec(), is_head, closes });
+        let queued = self.queued(promise, outgoing);
+        let deadline_ns = queued.deadline_ns;
         let mut dispatcher = self.dispatcher();
-        dispatcher.enqueue(Queued { ticket, deadline_ns, due, request }, now_ns())?;
+        dispatcher.enqueue(queued, now_ns())?;
         self.dispatch(dispatcher);
         self.alarm.note(deadline_ns);
         Ok(())
+    }
+
+    /// A copy of the request that can wait.
+    fn queued(&self, promise: Promise, outgoing: Outgoing<'_>) -> Queued<Box<Copied>> {
+        let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
+        let (ticket, due) = (promise.id, promise.due());
+        let deadline_ns = promise.deadline_ns.min(longest_ns);
+        let Outgoing { bytes, is_head, closes } = outgoing;
+        let request = Box::new(Copied { promise, bytes: bytes.to_vec(), is_head, closes });
+        Queued { ticket, deadline_ns, due, request }
     }
 
     /// Sends a request from the queue on its slot, and says what came of it.
@@ -401,6 +418,7 @@ impl End {
             Self::Cancelled => Outcome::Cancelled,
             Self::Suspended => Outcome::Suspended,
             Self::Closed => Outcome::Shutdown,
+            Self::SlotDown => Outcome::ConnectionClosed,
         }
     }
 
@@ -409,6 +427,7 @@ impl End {
         match self {
             Self::TooLate => Status::ERR_TIMEOUT,
             Self::Suspended => Status::ERR_SUSPENDED,
+            Self::SlotDown => Status::ERR_SLOT_DOWN,
             Self::Cancelled | Self::Closed => Status::ERR_CLOSED,
         }
     }
@@ -423,7 +442,7 @@ impl From<Refusal> for Status {
             Refusal::Suspended => Self::ERR_SUSPENDED,
             Refusal::Closed => Self::ERR_CLOSED,
             Refusal::StaleLease => Self::ERR_STALE_LEASE,
-            Refusal::SlotBusy => Self::ERR_SLOT_BUSY,
+            Refusal::SlotBusy | Refusal::Heartbeat => Self::ERR_SLOT_BUSY,
             Refusal::SlotDown => Self::ERR_SLOT_DOWN,
         }
     }

@@ -107,8 +107,8 @@ impl Pool {
         if self.beats.beating.load(Ordering::Relaxed) >= most {
             return soon;
         }
-        if !self.dispatcher().checkout_this(slot.index, now_ns()) {
-            // Leased, or at work: which is better proof than any heartbeat.
+        if !self.dispatcher().heartbeat(slot.index, now_ns()) {
+            // It is in use, which is better proof than any heartbeat.
             return soon;
         }
         let now = now_ns();

@@ -115,7 +115,10 @@ pub unsafe extern "C" fn vp_pool_acquire(
 }
 
 /// As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the
-/// lease stays, and can send again once the slot is healed.
+/// lease stays, and can send again once the slot is healed. An order that meets a heartbeat of the
+/// pool is accepted, copied, and sent as soon as that is answered. If the heartbeat shows that the
+/// connection is dead the order ends as CONNECTION_CLOSED, NOT_SENT; by its deadline, a cancel, a
+/// pause or the end of the pool it ends as NOT_SENT too.
 ///
 /// Threads: any, also in a callback; one at a time for each lease.
 /// Lifetime: nothing is kept of `request`.

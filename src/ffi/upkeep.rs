@@ -12,9 +12,10 @@ use crate::event::{Event, EventHook};
 /// that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
 /// one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
 /// is given up and healed. While it is under way its slot takes no other request, so with a single
-/// slot an order may find none idle for that time: use VP_QUEUE, or two slots. A leased slot has
-/// none: it is its holder's. An interval of 0 ends it; off by default. A good value: a third of the
-/// venue's idle timeout, 5 to 15 s.
+/// slot an order may find none idle for that time: use VP_QUEUE, or two slots. Leased slots have
+/// heartbeats too; an order of the lease's holder that meets one goes right behind it (see
+/// `vp_lease_submit`). None is sent in a pause. An interval of 0 ends it; off by default. A good
+/// value: a third of the venue's idle timeout, 5 to 15 s.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `method` and `path` are copied. The path is put behind the base path.

@@ -13,6 +13,8 @@
 //! Rules, all kept here and nowhere else:
 //! - A slot is in the idle stack if and only if it is up, carries no exchange and has no lease.
 //! - While anybody waits, an idle slot goes to the first in the queue and to nobody else.
+//! - A heartbeat may use a free slot, and also a leased one. A request of the lease's holder that
+//!   meets it waits for that very slot, and is sent when the heartbeat is over.
 //! - Check-out is LIFO: the connection that was used last is the most likely to be good. The queue
 //!   is FIFO by ticket, and tickets are numbered in the order of the calls.
 //! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
@@ -94,6 +96,8 @@ pub enum End {
     Suspended,
     /// The pool has been shut down.
     Closed,
+    /// It waited for its leased slot, and the slot has lost its connection.
+    SlotDown,
 }
 
 /// Why a slot cannot be had at once, or not be waited for.
@@ -113,6 +117,8 @@ pub enum Refusal {
     StaleLease,
     /// An exchange is in flight on the leased slot.
     SlotBusy,
+    /// A heartbeat is in flight on the leased slot: the request can wait for its end.
+    Heartbeat,
     /// The leased slot has no live connection.
     SlotDown,
 }
@@ -148,7 +154,11 @@ struct Slot {
     up: bool,
     epoch: u32,
     in_use: bool,
+    /// It is in use by a heartbeat.
+    has_heartbeat: bool,
     lease: Option<u64>,
+    /// A request waits for the end of that heartbeat.
+    has_behind: bool,
 }
 
 /// A request that has left the queue and is not sent yet.
@@ -156,6 +166,8 @@ struct Slot {
 struct OnItsWay {
     ticket: u64,
     cancelled: bool,
+    /// It waited for that slot only.
+    is_bound: bool,
 }
 
 /// The slots of one pool, and who waits for them.
@@ -165,7 +177,9 @@ pub struct Dispatcher<R, L> {
     idle: Vec<SlotIndex>,
     /// By ticket, which is the order in which they are served.
     queue: BTreeMap<u64, Waiting<R, L>>,
-    /// Deadline and ticket of each request in `queue`.
+    /// By ticket: requests that wait for the end of a heartbeat on their leased slot.
+    behind: BTreeMap<u64, (SlotIndex, Waiting<R, L>)>,
+    /// Deadline and ticket of each request in `queue` and `behind`.
     deadlines: BTreeSet<(u64, u64)>,
     queue_capacity: usize,
     on_their_way: Vec<OnItsWay>,
@@ -183,6 +197,7 @@ impl<R, L> Dispatcher<R, L> {
             slots: (0..slots).map(|_| Slot::default()).collect(),
             idle: Vec::with_capacity(slots as usize),
             queue: BTreeMap::new(),
+            behind: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             queue_capacity,
             on_their_way: Vec::with_capacity(slots as usize),
@@ -204,12 +219,21 @@ impl<R, L> Dispatcher<R, L> {
         Ok(slot)
     }
 
-    /// Takes that very slot for one exchange, if it is free; [`Dispatcher::finished`] ends it.
-    pub fn checkout_this(&mut self, slot: SlotIndex, now_ns: u64) -> bool {
+    /// Takes that very slot for a heartbeat, if it is free or rests with the holder of a lease;
+    /// [`Dispatcher::finished`] ends it.
+    pub fn heartbeat(&mut self, slot: SlotIndex, now_ns: u64) -> bool {
+        if self.is_open(now_ns).is_err() {
+            return false;
+        }
         let index = self.idle.iter().position(|idle| *idle == slot);
-        let (Some(index), Ok(_)) = (index, self.free_slot(now_ns)) else { return false };
-        self.idle.remove(index);
-        self.slot(slot).in_use = true;
+        let here = self.slot(slot);
+        if here.lease.is_none() || !here.up || here.in_use || here.has_behind {
+            // Not a resting lease, so only a slot that nobody waits for.
+            let Some(index) = index.filter(|_| self.queue.is_empty()) else { return false };
+            self.idle.remove(index);
+        }
+        let here = self.slot(slot);
+        (here.in_use, here.has_heartbeat) = (true, true);
         true
     }
 
@@ -224,7 +248,10 @@ impl<R, L> Dispatcher<R, L> {
     pub fn begin(&mut self, lease: Lease, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
         self.is_open(now_ns)?;
         let slot = self.leased(lease)?;
-        if slot.in_use {
+        if slot.has_heartbeat && !slot.has_behind {
+            return Err(Refusal::Heartbeat);
+        }
+        if slot.in_use || slot.has_behind {
             return Err(Refusal::SlotBusy);
         }
         if !slot.up {
@@ -248,6 +275,27 @@ impl<R, L> Dispatcher<R, L> {
     pub fn enqueue(&mut self, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
         self.has_room(now_ns)?;
         self.join(queued);
+        Ok(())
+    }
+
+    /// Lets a request wait for the end of the heartbeat on its leased slot. If that is over, the
+    /// next action sends it.
+    pub fn enqueue_behind(
+        &mut self,
+        lease: Lease,
+        queued: Queued<R>,
+        now_ns: u64,
+    ) -> Result<(), Refusal> {
+        self.is_open(now_ns)?;
+        let slot = self.leased(lease)?;
+        if slot.has_behind || slot.in_use && !slot.has_heartbeat {
+            return Err(Refusal::SlotBusy);
+        }
+        slot.has_behind = true;
+        let Queued { ticket, deadline_ns, due, request } = queued;
+        self.deadlines.insert((deadline_ns, ticket));
+        let waiting = Waiting { deadline_ns, who: Waiter::Request(request, due) };
+        self.behind.insert(ticket, (lease.slot, waiting));
         Ok(())
     }
 
@@ -279,8 +327,12 @@ impl<R, L> Dispatcher<R, L> {
 impl<R, L> Dispatcher<R, L> {
     /// A request of [`Action::Send`] was sent. Answers whether it was cancelled on its way.
     pub fn sent(&mut self, ticket: u64) -> bool {
-        let index = self.on_their_way.iter().position(|one| one.ticket == ticket);
-        index.is_some_and(|index| self.on_their_way.swap_remove(index).cancelled)
+        self.arrived(ticket).is_some_and(|one| one.cancelled)
+    }
+
+    fn arrived(&mut self, ticket: u64) -> Option<OnItsWay> {
+        let index = self.on_their_way.iter().position(|one| one.ticket == ticket)?;
+        Some(self.on_their_way.swap_remove(index))
     }
 
     /// A request of [`Action::Send`] could not be sent: the slot has lost its connection of that
@@ -291,11 +343,12 @@ impl<R, L> Dispatcher<R, L> {
         lost: Option<u32>,
         queued: Queued<R>,
     ) -> Option<(Waiter<R, L>, End)> {
-        let is_cancelled = self.sent(queued.ticket);
+        let arrived = self.arrived(queued.ticket);
         self.gave_up(slot, lost);
         let end = match lost {
-            _ if is_cancelled => End::Cancelled,
+            _ if arrived.as_ref().is_some_and(|one| one.cancelled) => End::Cancelled,
             None => End::TooLate,
+            Some(_) if arrived.is_some_and(|one| one.is_bound) => End::SlotDown,
             Some(_) => {
                 self.join(queued);
                 return None;
@@ -318,7 +371,8 @@ impl<R, L> Dispatcher<R, L> {
         if let Some(spent) = spent {
             self.exchange_time.ended(spent, now_ns);
         }
-        self.slot(slot).in_use = false;
+        let here = self.slot(slot);
+        (here.in_use, here.has_heartbeat) = (false, false);
         self.rejoin(slot);
     }
 
@@ -368,12 +422,12 @@ impl<R, L> Dispatcher<R, L> {
 impl<R, L> Dispatcher<R, L> {
     /// Whether somebody waits, so that there may be something to do.
     pub fn has_waiting(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || !self.behind.is_empty()
     }
 
     /// What to do now; `None`: nothing, until something happens or [`Dispatcher::next_deadline`].
     pub fn next(&mut self, now_ns: u64) -> Option<Action<R, L>> {
-        if self.queue.is_empty() {
+        if !self.has_waiting() {
             return None;
         }
         let end = match self.is_open(now_ns) {
@@ -382,26 +436,60 @@ impl<R, L> Dispatcher<R, L> {
             Ok(()) => None,
         };
         if let Some(end) = end {
-            return self.first().map(|(_, first)| Action::End(first.who, end));
+            let first = self.queue.first_key_value().map(|(ticket, _)| *ticket);
+            let ticket = first.or(self.behind.first_key_value().map(|(ticket, _)| *ticket))?;
+            return self.leave(ticket).map(|who| Action::End(who, end));
         }
         if let Some(&(_, ticket)) = self.deadlines.first().filter(|first| first.0 <= now_ns) {
             return self.leave(ticket).map(|who| Action::End(who, End::TooLate));
         }
+        self.next_behind(now_ns).or_else(|| self.next_in_queue(now_ns))
+    }
+
+    /// Serves a request whose leased slot has no heartbeat any more.
+    fn next_behind(&mut self, now_ns: u64) -> Option<Action<R, L>> {
+        let slots = &self.slots;
+        let is_over = |slot: SlotIndex| !slots[slot as usize].in_use;
+        let (&ticket, &(slot, _)) = self.behind.iter().find(|(_, (slot, _))| is_over(*slot))?;
+        let deadline_ns = self.behind.get(&ticket)?.1.deadline_ns;
+        let who = self.leave(ticket)?;
+        if !self.slots[slot as usize].up {
+            return Some(Action::End(who, End::SlotDown));
+        }
+        // The lease may have been given back meanwhile: then the slot has become free just now.
+        self.idle.retain(|idle| *idle != slot);
+        self.give(slot, ticket, deadline_ns, who, true, now_ns)
+    }
+
+    fn next_in_queue(&mut self, now_ns: u64) -> Option<Action<R, L>> {
         let slot = *self.idle.last()?;
-        let (ticket, Waiting { deadline_ns, who }) = self.first()?;
+        let ticket = *self.queue.first_key_value()?.0;
+        let deadline_ns = self.queue.get(&ticket)?.deadline_ns;
+        let who = self.leave(ticket)?;
+        self.idle.pop();
+        self.give(slot, ticket, deadline_ns, who, false, now_ns)
+    }
+
+    /// Gives the slot, which is not idle any more, to whoever waited for it.
+    fn give(
+        &mut self,
+        slot: SlotIndex,
+        ticket: u64,
+        deadline_ns: u64,
+        who: Waiter<R, L>,
+        is_bound: bool,
+        now_ns: u64,
+    ) -> Option<Action<R, L>> {
         let (request, due) = match who {
             Waiter::Request(_, due) if self.exchange_time.is_too_late(&due, now_ns) => {
+                self.rejoin(slot);
                 return Some(Action::End(who, End::TooLate));
             }
             Waiter::Request(request, due) => (request, due),
-            Waiter::Caller(who) => {
-                self.idle.pop();
-                return Some(Action::Lease(self.grant_lease(slot), who));
-            }
+            Waiter::Caller(who) => return Some(Action::Lease(self.grant_lease(slot), who)),
         };
-        self.idle.pop();
         self.slot(slot).in_use = true;
-        self.on_their_way.push(OnItsWay { ticket, cancelled: false });
+        self.on_their_way.push(OnItsWay { ticket, cancelled: false, is_bound });
         Some(Action::Send(slot, Queued { ticket, deadline_ns, due, request }))
     }
 
@@ -473,7 +561,8 @@ impl<R, L> Dispatcher<R, L> {
     fn rejoin(&mut self, slot: SlotIndex) {
         let is_closed = self.is_closed;
         let here = self.slot(slot);
-        if is_closed || !here.up || here.in_use || here.lease.is_some() {
+        let is_free = here.up && !here.in_use && here.lease.is_none() && !here.has_behind;
+        if is_closed || !is_free {
             return;
         }
         debug_assert!(!self.idle.contains(&slot));
@@ -492,17 +581,20 @@ impl<R, L> Dispatcher<R, L> {
         self.queue.insert(ticket, Waiting { deadline_ns, who: Waiter::Request(request, due) });
     }
 
+    /// Whoever has that ticket waits no more.
     fn leave(&mut self, ticket: u64) -> Option<Waiter<R, L>> {
-        let waiting = self.queue.remove(&ticket)?;
+        let waiting = match self.queue.remove(&ticket) {
+            Some(waiting) => waiting,
+            None => {
+                let (slot, waiting) = self.behind.remove(&ticket)?;
+                self.slot(slot).has_behind = false;
+                // The lease may have been given back meanwhile.
+                self.rejoin(slot);
+                waiting
+            }
+        };
         self.deadlines.remove(&(waiting.deadline_ns, ticket));
         Some(waiting.who)
-    }
-
-    /// Takes the first out of the queue.
-    fn first(&mut self) -> Option<(u64, Waiting<R, L>)> {
-        let (ticket, waiting) = self.queue.pop_first()?;
-        self.deadlines.remove(&(waiting.deadline_ns, ticket));
-        Some((ticket, waiting))
     }
 
     fn grant_lease(&mut self, slot: SlotIndex) -> Lease {

@@ -10,6 +10,7 @@ mod dials;
 mod events;
 mod healing;
 mod large;
+mod leased_beats;
 mod lifecycle;
 mod line;
 mod load;

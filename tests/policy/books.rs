@@ -74,6 +74,9 @@ pub(crate) struct Counts {
     pub(crate) again: u64,
     pub(crate) late_news: u64,
     pub(crate) pauses: u64,
+    /// Heartbeats on leased slots, and requests that waited behind one.
+    pub(crate) leased_beats: u64,
+    pub(crate) behind: u64,
 }
 
 impl Counts {
@@ -89,6 +92,8 @@ impl Counts {
         self.again += other.again;
         self.late_news += other.late_news;
         self.pauses += other.pauses;
+        self.leased_beats += other.leased_beats;
+        self.behind += other.behind;
     }
 }
 

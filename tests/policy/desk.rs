@@ -12,7 +12,10 @@ pub(crate) struct Line {
     pub(crate) up: bool,
     epoch: u32,
     pub(crate) in_use: bool,
+    has_heartbeat: bool,
     pub(crate) lease: Option<u64>,
+    /// The ticket of the request that waits for the end of the heartbeat.
+    behind: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +23,12 @@ struct InQueue {
     ticket: u64,
     is_caller: bool,
     deadline_ns: u64,
+}
+
+impl Line {
+    fn is_free(&self) -> bool {
+        self.up && !self.in_use && self.lease.is_none() && self.behind.is_none()
+    }
 }
 
 /// The dispatcher, and the same in plain lists. Requests and callers are told by their numbers.
@@ -30,8 +39,10 @@ pub(crate) struct Desk {
     /// The one that was used last is the last.
     pub(crate) idle: Vec<u32>,
     queue: VecDeque<InQueue>,
-    /// Out of the queue, not sent, and whether cancelled.
-    on_their_way: Vec<(u64, bool)>,
+    /// Requests behind heartbeats, and their slots.
+    behind: Vec<(InQueue, u32)>,
+    /// Out of the queue, not sent, whether cancelled, and whether bound to its slot.
+    on_their_way: Vec<(u64, bool, bool)>,
 }
 
 impl Desk {
@@ -42,6 +53,7 @@ impl Desk {
             lines: vec![Line::default(); slots as usize],
             idle: Vec::new(),
             queue: VecDeque::new(),
+            behind: Vec::new(),
             on_their_way: Vec::new(),
         }
     }
@@ -58,7 +70,7 @@ impl Desk {
         assert_eq!(counts.live, count(|line| line.up), "live slots");
         assert_eq!(self.dispatcher.on_their_way(), self.on_their_way.len(), "on their way");
         for (slot, line) in self.lines.iter().enumerate() {
-            let is_free = line.up && !line.in_use && line.lease.is_none();
+            let is_free = line.is_free();
             let times = self.idle.iter().filter(|idle| **idle as usize == slot).count();
             assert_eq!(times, usize::from(is_free), "slot {slot} is idle, or it is something else");
         }
@@ -68,11 +80,14 @@ impl Desk {
         assert!(counts.idle == 0 || counts.waiting == 0, "somebody waits beside an idle slot");
         let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
         assert_eq!(late, None, "somebody waits beyond the deadline");
-        assert!(!self.is_suspended(now) || self.queue.is_empty(), "somebody waits in a suspension");
+        let nobody_waits = self.queue.is_empty() && self.behind.is_empty();
+        assert!(!self.is_suspended(now) || nobody_waits, "somebody waits in a suspension");
+        let ready = self.behind.iter().find(|one| !self.lines[one.1 as usize].in_use);
+        assert_eq!(ready, None, "a request waits behind nothing");
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.behind.is_empty()
     }
 
     fn is_suspended(&self, now: u64) -> bool {
@@ -118,14 +133,22 @@ impl Desk {
         line.in_use = true;
     }
 
-    pub(crate) fn checkout_this(&mut self, slot: u32, now: u64) -> bool {
-        let can = self.refusal(now).is_none() && self.idle.contains(&slot);
-        assert_eq!(self.dispatcher.checkout_this(slot, now), can, "a free slot can be taken");
+    pub(crate) fn heartbeat(&mut self, slot: u32, now: u64) -> bool {
+        let line = &self.lines[slot as usize];
+        let rests = line.lease.is_some() && line.up && !line.in_use && line.behind.is_none();
+        let is_free = self.refusal(now).is_none() && self.idle.contains(&slot);
+        let can = !self.is_suspended(now) && (rests || is_free);
+        assert_eq!(self.dispatcher.heartbeat(slot, now), can, "a slot that rests can beat");
         if can {
             self.idle.retain(|idle| *idle != slot);
-            self.is_used(slot);
+            let line = &mut self.lines[slot as usize];
+            (line.in_use, line.has_heartbeat) = (true, true);
         }
         can
+    }
+
+    pub(crate) fn is_leased(&self, slot: u32) -> bool {
+        self.lines[slot as usize].lease.is_some()
     }
 
     pub(crate) fn lease(&mut self, now: u64) -> Result<Lease, Refusal> {
@@ -143,6 +166,8 @@ impl Desk {
         let expected = match &self.lines[lease.slot as usize] {
             _ if self.is_suspended(now) => Err(Refusal::Suspended),
             line if line.lease != Some(lease.generation) => Err(Refusal::StaleLease),
+            Line { behind: Some(_), .. } => Err(Refusal::SlotBusy),
+            Line { has_heartbeat: true, .. } => Err(Refusal::Heartbeat),
             Line { in_use: true, .. } => Err(Refusal::SlotBusy),
             Line { up: false, .. } => Err(Refusal::SlotDown),
             _ => Ok(lease.slot),
@@ -171,7 +196,13 @@ impl Desk {
 
     pub(crate) fn finished(&mut self, slot: u32, spent: Option<Spent>, now: u64) {
         self.dispatcher.finished(slot, spent, now);
-        assert!(std::mem::take(&mut self.lines[slot as usize].in_use), "what ends has begun");
+        self.is_over(slot);
+    }
+
+    fn is_over(&mut self, slot: u32) {
+        let line = &mut self.lines[slot as usize];
+        assert!(std::mem::take(&mut line.in_use), "what ends has begun");
+        line.has_heartbeat = false;
         self.may_be_free(slot);
     }
 
@@ -184,8 +215,7 @@ impl Desk {
         if let Some(epoch) = lost {
             self.is_down(slot, epoch);
         }
-        assert!(std::mem::take(&mut self.lines[slot as usize].in_use), "what ends has begun");
-        self.may_be_free(slot);
+        self.is_over(slot);
     }
 
     pub(crate) fn came_up(&mut self, slot: u32, epoch: u32) {
@@ -218,6 +248,23 @@ impl Desk {
         let Queued { ticket, deadline_ns, .. } = queued;
         let joined = self.dispatcher.enqueue(queued, now);
         self.joined(joined, InQueue { ticket, is_caller: false, deadline_ns }, now)
+    }
+
+    /// Lets a request wait for the end of a heartbeat.
+    pub(crate) fn enqueue_behind(
+        &mut self,
+        lease: Lease,
+        queued: Queued<u64>,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let Queued { ticket, deadline_ns, .. } = queued;
+        let joined = self.dispatcher.enqueue_behind(lease, queued, now);
+        if joined.is_ok() {
+            let line = &mut self.lines[lease.slot as usize];
+            assert_eq!(line.behind.replace(ticket), None, "one waits behind a heartbeat");
+            self.behind.push((InQueue { ticket, is_caller: false, deadline_ns }, lease.slot));
+        }
+        joined
     }
 
     /// Puts a caller that wants a lease into the queue.
@@ -262,6 +309,10 @@ impl Desk {
         self.on_their_way.swap_remove(index.expect("it was given a slot")).1
     }
 
+    fn is_bound(&self, ticket: u64) -> bool {
+        self.on_their_way.iter().any(|one| one.0 == ticket && one.2)
+    }
+
     pub(crate) fn not_sent(
         &mut self,
         slot: u32,
@@ -270,9 +321,11 @@ impl Desk {
     ) -> Option<(u64, End)> {
         let Queued { ticket, deadline_ns, .. } = queued;
         let end = self.dispatcher.not_sent(slot, lost, queued);
+        let is_bound = self.is_bound(ticket);
         let expected = match (self.arrives(ticket), lost) {
             (true, _) => Some(End::Cancelled),
             (false, None) => Some(End::TooLate),
+            (false, Some(_)) if is_bound => Some(End::SlotDown),
             (false, Some(_)) => None,
         };
         self.not_used(slot, lost);
@@ -284,12 +337,13 @@ impl Desk {
     }
 
     pub(crate) fn cancel(&mut self, ticket: u64) -> Cancel<u64, u64> {
+        let was_behind = self.leaves_behind(ticket);
         let before = self.queue.len();
         self.queue.retain(|waiting| waiting.ticket != ticket);
         let on_its_way = self.on_their_way.iter_mut().find(|one| one.0 == ticket);
         let is_on_its_way = on_its_way.map(|one| one.1 = true).is_some();
         let cancel = self.dispatcher.cancel(ticket);
-        let was_waiting = self.queue.len() != before;
+        let was_waiting = self.queue.len() != before || was_behind;
         assert_eq!(matches!(cancel, Cancel::Left(_)), was_waiting, "who waits can leave");
         assert_eq!(cancel == Cancel::Marked, is_on_its_way, "a request on its way is marked");
         cancel
@@ -299,13 +353,17 @@ impl Desk {
     pub(crate) fn next(&mut self, now: u64) -> Option<Action<u64, u64>> {
         let action = self.dispatcher.next(now);
         let is_over = |waiting: &&InQueue| waiting.deadline_ns <= now;
-        let over = self.queue.iter().filter(is_over);
+        let behind = self.behind.iter().map(|one| &one.0);
+        let over = self.queue.iter().chain(behind).filter(is_over);
         let over = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
         let first = self.queue.front().copied();
+        let oldest = self.behind.iter().min_by_key(|one| one.0.ticket).map(|one| one.0);
+        let ready = self.behind.iter().filter(|one| !self.lines[one.1 as usize].in_use);
+        let ready = ready.min_by_key(|one| one.0.ticket).copied();
         let expected = match (self.is_suspended(now), over) {
-            (true, _) => first,
+            (true, _) => first.or(oldest),
             (false, Some(over)) => Some(over),
-            (false, None) => first.filter(|_| !self.idle.is_empty()),
+            (false, None) => ready.map(|one| one.0).or(first.filter(|_| !self.idle.is_empty())),
         };
         let who = match &action {
             None => None,
@@ -317,14 +375,28 @@ impl Desk {
         };
         assert_eq!(who, expected.map(|e| (e.ticket, e.is_caller)), "who is served at {now}");
         self.queue.retain(|waiting| Some(*waiting) != expected);
+        let is_bound = expected.is_some_and(|who| self.leaves_behind(who.ticket));
+        if let (true, Some((_, slot))) = (is_bound, ready) {
+            // It is free for that one only.
+            self.idle.retain(|idle| *idle != slot);
+            if !matches!(action, Some(Action::Send(..))) {
+                self.may_be_free(slot);
+            }
+        }
         let may_have_slot = !self.is_suspended(now) && over.is_none();
         match &action {
             None => {}
             Some(Action::Send(slot, queued)) => {
                 assert!(may_have_slot, "a slot in a suspension, or behind the deadline");
-                assert_eq!(Some(*slot), self.idle.pop(), "the slot that was used last");
-                self.is_used(*slot);
-                self.on_their_way.push((queued.ticket, false));
+                if is_bound {
+                    assert_eq!(ready.map(|one| one.1), Some(*slot), "its own slot");
+                    let line = &mut self.lines[*slot as usize];
+                    assert!(line.up && !std::mem::replace(&mut line.in_use, true), "it is free");
+                } else {
+                    assert_eq!(Some(*slot), self.idle.pop(), "the slot that was used last");
+                    self.is_used(*slot);
+                }
+                self.on_their_way.push((queued.ticket, false, is_bound));
             }
             Some(Action::Lease(lease, _)) => {
                 assert!(may_have_slot, "a lease in a suspension");
@@ -332,6 +404,9 @@ impl Desk {
                 self.lines[lease.slot as usize].lease = Some(lease.generation);
             }
             Some(Action::End(_, End::Suspended)) => assert!(self.is_suspended(now)),
+            Some(Action::End(_, End::SlotDown)) => {
+                assert!(ready.is_some_and(|one| !self.lines[one.1 as usize].up), "it is up");
+            }
             Some(Action::End(_, end)) => assert_eq!(*end, End::TooLate, "why it ends"),
         }
         action
@@ -355,9 +430,19 @@ impl Desk {
 
     /// A slot that may be free now is the one that was used last.
     fn may_be_free(&mut self, slot: u32) {
-        let line = &self.lines[slot as usize];
-        if line.up && !line.in_use && line.lease.is_none() {
+        if self.lines[slot as usize].is_free() {
             self.idle.push(slot);
         }
+    }
+
+    /// A request waits behind no heartbeat any more. `false`: it did not.
+    fn leaves_behind(&mut self, ticket: u64) -> bool {
+        let index = self.behind.iter().position(|one| one.0.ticket == ticket);
+        let Some((_, slot)) = index.map(|index| self.behind.swap_remove(index)) else {
+            return false;
+        };
+        self.lines[slot as usize].behind = None;
+        self.may_be_free(slot);
+        true
     }
 }

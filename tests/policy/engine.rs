@@ -111,7 +111,9 @@ impl Pool {
             let (id, due) = self.promise();
             self.send_leased(lease, id, due);
             if self.random.percent(70) {
-                let pause_ns = self.random.within(0, 10 * MS);
+                // Now and then long enough for a heartbeat.
+                let most_ns = if self.random.percent(10) { 300 * MS } else { 10 * MS };
+                let pause_ns = self.random.within(0, most_ns);
                 return self.after(pause_ns, Event::Lease(lease));
             }
         }
@@ -124,6 +126,7 @@ impl Pool {
         let slot = match self.desk.begin(lease, &due, self.now) {
             Ok(slot) => slot,
             Err(Refusal::TooLate) => return self.books.completed(id, Outcome::Timeout, self.now),
+            Err(Refusal::Heartbeat) => return self.send_behind(lease, id, due),
             Err(_) => return self.books.refused(id),
         };
         if let Err(lost) = self.start(slot, Some(id), due) {
@@ -131,6 +134,16 @@ impl Pool {
             self.dispatch();
             self.books.refused(id);
         }
+    }
+
+    /// A heartbeat is in flight on the leased slot.
+    fn send_behind(&mut self, lease: Lease, id: u64, due: Due) {
+        self.books.counts.behind += 1;
+        let deadline_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
+        let queued = Queued { ticket: id, deadline_ns, due, request: id };
+        self.desk.enqueue_behind(lease, queued, self.now).expect("nothing came in between");
+        self.dispatch();
+        self.note(deadline_ns);
     }
 
     /// Cancels one of the newest requests, wherever it is.

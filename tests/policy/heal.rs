@@ -217,13 +217,16 @@ impl Pool {
     fn beat(&mut self, index: u32) -> u64 {
         let soon = self.now + self.setting.rules.beat_turn_ns();
         let most = most_beating(self.setting.slots);
-        if self.books.beating() >= most || !self.desk.checkout_this(index, self.now) {
+        if self.books.beating() >= most || !self.desk.heartbeat(index, self.now) {
             return soon;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
         let due = Due { submit_ns: self.now, deadline_ns };
         match self.start(index, None, due) {
-            Ok(()) => self.books.beat_begins(),
+            Ok(()) => {
+                self.books.counts.leased_beats += u64::from(self.desk.is_leased(index));
+                self.books.beat_begins();
+            }
             Err(lost) => {
                 self.desk.gave_up(index, lost);
                 self.dispatch();

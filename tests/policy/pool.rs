@@ -465,6 +465,7 @@ impl Pool {
             End::Cancelled => Outcome::Cancelled,
             End::Suspended => Outcome::Suspended,
             End::Closed => Outcome::Shutdown,
+            End::SlotDown => Outcome::ConnectionClosed,
         };
         self.books.completed(id, outcome, self.now);
     }

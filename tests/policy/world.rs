@@ -109,7 +109,7 @@ impl Setting {
             dials_per_second: random.one_of(&[1, 5, 5, 20]),
             bounds: Bounds { first_ns, max_ns: random.one_of(&[first_ns, S, 5 * S]) },
             rules: Rules {
-                heartbeat_ns: random.one_of(&[0, 200 * MS, S]),
+                heartbeat_ns: random.one_of(&[0, 20 * MS, 200 * MS, S]),
                 idle_limit_ns: random.one_of(&[0, 0, 2 * S, 10 * S]),
                 max_age_ns: random.one_of(&[0, 0, 5 * S, 20 * S]),
                 max_requests: random.one_of(&[0, 0, 1, 20, 100]),

@@ -54,7 +54,7 @@ fn the_queue_is_fifo_and_nobody_passes_it() {
     finish(&mut dispatcher, 0);
     assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::NoSlot), "it is the first one's");
     assert_eq!(dispatcher.lease(0), Err(Refusal::NoSlot));
-    assert!(!dispatcher.checkout_this(0, 0));
+    assert!(!dispatcher.heartbeat(0, 0));
     assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(1, 10, "first"))));
     assert_eq!((dispatcher.next(0), dispatcher.on_their_way()), (None, 1));
     assert!(!dispatcher.sent(1));
@@ -210,7 +210,7 @@ fn a_suspension_empties_the_queue_and_refuses_everything_until_it_is_over() {
     assert_eq!(dispatcher.next(10), None);
     assert_eq!(dispatcher.checkout(&DUE, 99), Err(Refusal::Suspended));
     assert_eq!(dispatcher.lease(99), Err(Refusal::Suspended));
-    assert!(!dispatcher.checkout_this(0, 99));
+    assert!(!dispatcher.heartbeat(0, 99));
     assert_eq!(dispatcher.enqueue(queued(3, 1_000, "late"), 99), Err(Refusal::Suspended));
     assert_eq!(dispatcher.enqueue_caller(4, "late", 99), Err(Refusal::Suspended));
     assert_eq!(dispatcher.checkout(&DUE, 100), Ok(0), "it is over");
@@ -251,4 +251,76 @@ fn after_close_nothing_is_given_out() {
     assert_eq!(dispatcher.enqueue_caller(3, "late", 0), Err(Refusal::Closed));
     assert_eq!(dispatcher.release(lease), Ok(()), "it can still be given back");
     assert_eq!(dispatcher.counts().idle, 0);
+}
+
+/// A leased slot with a heartbeat on it, and a request that waits for its end.
+fn behind() -> (Named, Lease) {
+    let mut dispatcher = live(1);
+    let lease = dispatcher.lease(0).unwrap();
+    assert!(dispatcher.heartbeat(0, 0), "it rests");
+    assert!(!dispatcher.heartbeat(0, 0), "one at a time");
+    assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::Heartbeat));
+    dispatcher.enqueue_behind(lease, queued(1, 10, "behind"), 0).unwrap();
+    assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::SlotBusy), "one may wait");
+    assert_eq!((dispatcher.next(0), dispatcher.next_deadline()), (None, Some(10)));
+    (dispatcher, lease)
+}
+
+#[test]
+fn a_request_behind_a_heartbeat_is_sent_on_its_slot_when_that_is_over() {
+    let (mut dispatcher, lease) = behind();
+    finish(&mut dispatcher, 0);
+    assert!(!dispatcher.heartbeat(0, 0), "the request comes first");
+    assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(1, 10, "behind"))));
+    assert!(!dispatcher.sent(1));
+    finish(&mut dispatcher, 0);
+    assert_eq!((dispatcher.begin(lease, &DUE, 0), dispatcher.has_waiting()), (Ok(0), false));
+}
+
+#[test]
+fn a_request_behind_a_heartbeat_ends_with_the_connection_of_its_slot() {
+    let ends = Waiter::Request("behind", DUE);
+    let (mut dispatcher, _) = behind();
+    dispatcher.went_down(0, 1);
+    finish(&mut dispatcher, 0);
+    assert_eq!(dispatcher.next(0), Some(Action::End(ends, End::SlotDown)));
+    let ends = Waiter::Request("behind", DUE);
+    let (mut dispatcher, _) = behind();
+    finish(&mut dispatcher, 0);
+    let Some(Action::Send(0, sending)) = dispatcher.next(0) else { panic!("it has its slot") };
+    assert_eq!(dispatcher.not_sent(0, Some(1), sending), Some((ends, End::SlotDown)));
+}
+
+#[test]
+fn a_request_behind_a_heartbeat_ends_by_all_that_ends_waiting() {
+    let ends = || Waiter::Request("behind", DUE);
+    let (mut dispatcher, _) = behind();
+    assert_eq!(dispatcher.next(10), Some(Action::End(ends(), End::TooLate)));
+    let (mut dispatcher, _) = behind();
+    assert_eq!(dispatcher.cancel(1), Cancel::Left(ends()));
+    let (mut dispatcher, _) = behind();
+    dispatcher.suspend(0, 5, false);
+    assert_eq!(dispatcher.next(0), Some(Action::End(ends(), End::Suspended)));
+    let (mut dispatcher, _) = behind();
+    dispatcher.close();
+    assert_eq!(dispatcher.next(0), Some(Action::End(ends(), End::Closed)));
+    assert!(!dispatcher.has_waiting());
+}
+
+#[test]
+fn a_lease_that_is_given_back_leaves_the_slot_to_the_request_behind_the_heartbeat() {
+    let (mut dispatcher, lease) = behind();
+    dispatcher.release(lease).unwrap();
+    finish(&mut dispatcher, 0);
+    assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::NoSlot));
+    assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(1, 10, "behind"))));
+    dispatcher.sent(1);
+    finish(&mut dispatcher, 0);
+    assert_eq!(dispatcher.checkout(&DUE, 0), Ok(0));
+
+    let (mut dispatcher, lease) = behind();
+    dispatcher.release(lease).unwrap();
+    assert_eq!(dispatcher.cancel(1), Cancel::Left(Waiter::Request("behind", DUE)));
+    finish(&mut dispatcher, 0);
+    assert_eq!(dispatcher.checkout(&DUE, 0), Ok(0));
 }
