@@ -933,7 +933,7 @@ typedef struct vp_slot_health {
    */
   uint64_t rtt_ns;
   /**
-   * When the next dial begins, if it waits for that.
+   * When the next dial begins at the earliest, if it waits for that.
    */
   uint64_t next_dial_ns;
   /**
