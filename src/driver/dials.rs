@@ -7,6 +7,7 @@
 //! one, and they go in the order in which they came.
 
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as Line, Notify};
@@ -16,7 +17,6 @@ use super::clock::now_ns;
 use super::slot::Slot;
 use crate::pool::dial_limit::DialLimit;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a dial is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::clock::now_ns;
+use super::in_flight::{Outgoing, Promise, Recipient};
 use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
@@ -18,6 +20,7 @@ use crate::net::connection::Connection;
 use crate::pool::dispatch::Counts;
 use crate::sync::{begin_run, current_thread, park_runtime, unpark_runtime, yield_now};
 
+const BEAT: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /// How long the pool's own thread sleeps at most when nobody asks it to look, in nanoseconds.
@@ -59,6 +62,17 @@ impl Model {
         let slot = &self.pool.slots[slot];
         slot.install(near, 0, &self.pool.shelf);
         self.pool.slot_is_up(slot);
+    }
+
+    /// The pool has a heartbeat in flight on that leased slot.
+    pub fn beat(&self, slot: usize) {
+        assert!(self.pool.dispatcher().heartbeat(slot as u32, now_ns()), "the slot rests");
+        let recipient = Recipient::Heartbeat;
+        let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);
+        let promise = Promise { id, user_data, recipient, submit_ns, deadline_ns };
+        let outgoing = Outgoing { bytes: BEAT, is_head: false, closes: false };
+        let started = self.pool.slots[slot].start(promise, outgoing, &self.pool.policy);
+        assert!(started.is_ok(), "the slot is idle");
     }
 
     /// The venue hangs up, and whoever watches the socket is told.

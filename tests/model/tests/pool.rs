@@ -16,6 +16,7 @@ use venuepool_model::driver::model::Model;
 use venuepool_model::driver::submit::WhenBusy;
 use venuepool_model::error::{Outcome, Status};
 use venuepool_model::http::request::Request;
+use venuepool_model::pool::dispatch::Lease;
 
 /// The venue answers whatever comes.
 const ALL: usize = usize::MAX;
@@ -216,6 +217,55 @@ fn whoever_sleeps_for_a_lease_is_given_it_or_dismissed() {
         model.end();
         assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_CLOSED));
         model.pool.release(given).unwrap();
+    });
+}
+
+/// Sends on a leased slot, where a heartbeat may be in flight.
+fn submit_leased(model: &Model, lease: Lease) -> u64 {
+    let mut request = Request::new(Arc::clone(model.pool.origin()));
+    request.begin(b"GET", b"/").unwrap();
+    let id = model.pool.submit_on(lease, &mut request, None).unwrap();
+    model.sent();
+    id
+}
+
+#[test]
+fn a_leased_order_that_meets_a_heartbeat_is_sent_behind_it() {
+    check(4, || {
+        let model = Model::new(1);
+        let lease = model.pool.try_acquire().unwrap();
+        model.beat(0);
+        let server = serve(&model, ALL, 1);
+        let id = submit_leased(&model, lease);
+        let releaser = Arc::clone(&model);
+        let releaser = spawn(move || {
+            releaser.pool.release(lease).unwrap();
+            // It may have sent the order.
+            releaser.sent();
+        });
+        server.join().unwrap();
+        releaser.join().unwrap();
+        assert_eq!(taken(&model), [(id, Outcome::Ok)]);
+        assert_eq!((model.census().idle, model.census().in_use), (1, 0));
+        close(&model);
+    });
+}
+
+/// The heartbeat is answered, and the order is not: only the cancel can end it, behind the
+/// heartbeat, on its way to the wire, or there.
+#[test]
+fn a_cancel_finds_a_leased_order_wherever_it_is() {
+    check(4, || {
+        let model = Model::new(1);
+        let lease = model.pool.try_acquire().unwrap();
+        model.beat(0);
+        let server = serve(&model, 1, 1);
+        let id = submit_leased(&model, lease);
+        assert_eq!(model.pool.cancel(id), Ok(()));
+        server.join().unwrap();
+        assert_eq!(taken(&model), [(id, Outcome::Cancelled)]);
+        model.pool.release(lease).unwrap();
+        close(&model);
     });
 }
 
