@@ -286,7 +286,7 @@ enum vp_event_kind
    */
   VP_EVENT_KIND_UP = 1,
   /**
-   * A connection was given up; the close reason says why.
+   * A connection was given up; the close reason says why, and the text what ended TLS.
    */
   VP_EVENT_KIND_LOST = 2,
   /**
@@ -1848,7 +1848,8 @@ VP_API vp_status vp_pool_suspend(struct vp_pool *pool, uint64_t for_ns) VP_NOEXC
 VP_API vp_status vp_pool_stats(const struct vp_pool *pool, struct vp_stats *out) VP_NOEXCEPT;
 
 /**
- * Says why the last dial that failed did so.
+ * Says why the last dial that failed did so, or why TLS ended a connection before its first
+ * answer: in TLS 1.3 a venue refuses a client certificate only after the handshake.
  *
  * Threads: any.
  * Lifetime: `out` is written; set its `struct_size` first.

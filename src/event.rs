@@ -15,7 +15,7 @@ use crate::error::{CloseReason, Status};
 pub enum EventKind {
     /// A slot has a live connection.
     Up = 1,
-    /// A connection was given up; the close reason says why.
+    /// A connection was given up; the close reason says why, and the text what ended TLS.
     Lost = 2,
     /// A dial failed; the status and the text say why, `until_ns` when the next begins.
     DialFailed = 3,

@@ -37,13 +37,17 @@ impl Pool {
         self.tell_whether_all_live();
     }
 
-    /// A connection was given up.
-    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss) {
+    /// A connection was given up; `words` say what ended its TLS session.
+    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss, words: Option<&str>) {
         self.tell(EventKind::Lost, |event| {
             event.slot = Some(slot);
             event.close_reason = Some(loss.reason);
             let (why, ms) = (loss.reason.name().to_string_lossy(), loss.lifetime_ns / 1_000_000);
             event.text = format!("slot {slot}: connection given up after {ms} ms: {why}");
+            if let Some(words) = words {
+                event.text.push_str(": ");
+                event.text.push_str(words);
+            }
         });
         self.tell_whether_all_live();
     }

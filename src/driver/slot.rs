@@ -8,6 +8,7 @@
 //! state means for the pool is told in the return values, and each accepted request leaves it
 //! exactly once, as an [`Ended`].
 
+use std::collections::VecDeque;
 use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
@@ -143,6 +144,9 @@ struct Line {
     /// A live connection that takes over as soon as no exchange is in flight.
     next: Option<Connection>,
     in_flight: Option<InFlight>,
+    /// Of the connections that were given up, what ended their TLS sessions, in the order of the
+    /// state's losses.
+    words: VecDeque<Option<String>>,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
 }
@@ -207,7 +211,9 @@ impl Slot {
         if let Some(fault) = &fault
             && connection.wire_state() == WireState::NotSent
         {
-            line.state.looked(now, Some(fault.close_reason(true)));
+            // What the peer said before it went away tells more than that it is gone.
+            let reason = connection.look_idle().err();
+            line.state.looked(now, reason.or(Some(fault.close_reason(true))));
             self.news.notify_one();
             return Err(NotStarted { promise, lost });
         }
@@ -318,6 +324,7 @@ impl Slot {
         let exchange = line.state.exchange().copied();
         line.next = None;
         line.state.abandon();
+        line.words.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
         let (connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
@@ -326,9 +333,12 @@ impl Slot {
         Some(ended)
     }
 
-    /// Why a connection was given up; answered once for each, the oldest first.
-    pub fn take_loss(&self) -> Option<Loss> {
-        self.lock().state.take_loss()
+    /// Why a connection was given up, also in words where TLS ended it; answered once for each, the
+    /// oldest first.
+    pub fn take_loss(&self) -> Option<(Loss, Option<String>)> {
+        let mut line = self.lock();
+        let loss = line.state.take_loss()?;
+        Some((loss, line.words.pop_front().flatten()))
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
@@ -449,11 +459,14 @@ impl Line {
     }
 
     fn give_up(&mut self, reason: CloseReason, is_open: bool, now: u64, turn: &mut Turn) {
+        let mut words = None;
         if let Some(connection) = self.connection.take() {
+            words = connection.tls_fault();
             connection.end();
         }
         turn.fate = self.state.give_up(reason, is_open, now);
         let next = self.next.take();
+        self.words.push_back(words);
         match turn.fate {
             Fate::Replaced => {
                 self.connection = next;

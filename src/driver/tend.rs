@@ -19,7 +19,7 @@ use super::clock::now_ns;
 use super::dials::Purpose;
 use super::slot::Slot;
 use super::thread::system;
-use crate::error::CloseReason;
+use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
@@ -127,8 +127,8 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
     let mut next_socket = None;
     loop {
         let wants = pool.take_turn(slot);
-        while let Some(loss) = slot.take_loss() {
-            pool.slot_lost(slot, &loss);
+        while let Some((loss, words)) = slot.take_loss() {
+            pool.slot_lost(slot, &loss, words.as_deref());
             if !loss.replaced {
                 // Before it has begun, all that is dropped with it is its wait.
                 let begun = dial.filter(|_| slot.backoff().has_begun());
@@ -249,8 +249,9 @@ impl Pool {
         }
     }
 
-    /// A connection was given up; what it did says whether to hurry with the next.
-    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss) {
+    /// A connection was given up; what it did says whether to hurry with the next. `words`: what
+    /// ended its TLS session.
+    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, words: Option<&str>) {
         self.stats.closed(loss.reason);
         let answered_ns = self.dispatcher().answered_ns();
         slot.backoff().lost(loss, answered_ns);
@@ -260,12 +261,23 @@ impl Pool {
             let epoch = slot.epoch();
             self.dispatcher().went_down(slot.index, epoch);
         }
-        self.tell_lost(slot.index, loss);
+        if let Some(words) = words
+            && !loss.answered
+        {
+            // In TLS 1.3 the peer judges the client's certificate when the handshake is over here.
+            let text = format!("TLS with {} after the handshake: {words}", self.dialer.host);
+            self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
+        }
+        self.tell_lost(slot.index, loss, words);
+    }
+
+    fn note_dial_error(&self, error: DialError) {
+        *self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     fn dial_failed(&self, slot: &Slot, error: &DialError, next_ns: u64) {
         self.stats.dial_failed(error.step);
-        *self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);
     }
 

@@ -167,7 +167,8 @@ pub unsafe extern "C" fn vp_pool_stats(pool: *const vp_pool, out: *mut vp_stats)
     })
 }
 
-/// Says why the last dial that failed did so.
+/// Says why the last dial that failed did so, or why TLS ended a connection before its first
+/// answer: in TLS 1.3 a venue refuses a client certificate only after the handshake.
 ///
 /// Threads: any.
 /// Lifetime: `out` is written; set its `struct_size` first.

@@ -89,6 +89,9 @@ struct Session {
     inbox: Box<[u8]>,
     /// The part of `inbox` that the session has not seen yet.
     unread: std::ops::Range<usize>,
+    /// What ended the session: an alert, or a rule that the peer broke. What was decrypted before
+    /// it is still in the session's reader, and counts.
+    fault: Option<rustls::Error>,
 }
 
 /// A live connection.
@@ -137,7 +140,8 @@ impl Connection {
     pub fn tls(stream: TcpStream, mut tls: ClientConnection) -> Self {
         // The request is already bounded; a second bound here would only split it.
         tls.set_buffer_limit(None);
-        let session = Session { tls, inbox: vec![0; INBOX].into_boxed_slice(), unread: 0..0 };
+        let inbox = vec![0; INBOX].into_boxed_slice();
+        let session = Session { tls, inbox, unread: 0..0, fault: None };
         Self { session: Some(Box::new(session)), ..Self::plain(stream) }
     }
 
@@ -209,6 +213,12 @@ impl Connection {
         Some(evidence::counts(&self.stream)?.of(start, self.bytes_sent()))
     }
 
+    /// What ended the TLS session, in words: the alert that the peer sent, or the rule that it
+    /// broke. `None` when nothing did.
+    pub fn tls_fault(&self) -> Option<String> {
+        self.session.as_ref()?.fault.as_ref().map(ToString::to_string)
+    }
+
     /// Whether the peer's TCP has acknowledged no byte of the request in flight. What has arrived
     /// was then sent before the request was there, and cannot be the response to it: every segment
     /// acknowledges all that came before it (RFC 9293 section 3.4), and the kernel takes note of
@@ -250,13 +260,14 @@ impl Connection {
     /// end of the session. Asks the socket only when the last read may have left something in it.
     pub fn look_behind(&mut self) -> Result<(), CloseReason> {
         if let Some(session) = &mut self.session {
-            while !session.unread.is_empty() {
-                session.digest().map_err(|_| CloseReason::SurplusBytes)?;
-            }
-            match session.tls.reader().read(&mut [0]) {
-                Ok(0) => return Err(CloseReason::IdleClosed),
-                Ok(_) => return Err(CloseReason::SurplusBytes),
-                Err(_) => {}
+            loop {
+                match session.tls.reader().read(&mut [0]) {
+                    Ok(0) => return Err(CloseReason::IdleClosed),
+                    Ok(_) => return Err(CloseReason::SurplusBytes),
+                    Err(_) if session.fault.is_some() => return Err(CloseReason::Tls),
+                    Err(_) if session.unread.is_empty() => break,
+                    Err(_) => session.digest(),
+                }
             }
         }
         if !self.may_hold_more {
@@ -354,6 +365,10 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
+            // Only now: what the session decrypted before it met the fault came before it.
+            if session.fault.is_some() {
+                return Err(Fault::Tls);
+            }
             if session.unread.is_empty() {
                 match Self::read(&self.stream, self.was_reset, &mut session.inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
@@ -365,7 +380,7 @@ impl Connection {
                     Received::End { .. } => session.unread = 0..0,
                 }
             }
-            session.digest()?;
+            session.digest();
             self.answer_peer();
         }
     }
@@ -380,14 +395,22 @@ impl Connection {
 }
 
 impl Session {
-    /// Hands ciphertext to the session; what it decrypts is in its reader afterwards.
-    fn digest(&mut self) -> Result<(), Fault> {
+    /// Hands ciphertext to the session. What it decrypts is in its reader afterwards, and what
+    /// ended it in `fault`; both at once when they came in one segment.
+    fn digest(&mut self) {
         let mut ciphertext = &self.inbox[self.unread.clone()];
-        let taken = self.tls.read_tls(&mut ciphertext)?;
-        // After close_notify it takes nothing, and what follows is nothing (RFC 8446 section 6.1).
-        let left = if taken == 0 { 0 } else { ciphertext.len() };
-        self.unread.start = self.unread.end - left;
-        self.tls.process_new_packets().map(drop).map_err(|_| Fault::Tls)
+        match self.tls.read_tls(&mut ciphertext) {
+            // After close_notify it takes nothing, and what follows is nothing (RFC 8446 section
+            // 6.1).
+            Ok(0) => self.unread.start = self.unread.end,
+            Ok(_) => self.unread.start = self.unread.end - ciphertext.len(),
+            Err(error) => {
+                // A handshake message that is longer than any it takes.
+                self.fault = Some(rustls::Error::General(error.to_string()));
+                return;
+            }
+        }
+        self.fault = self.tls.process_new_packets().err();
     }
 }
 

@@ -24,6 +24,7 @@ mod responses;
 mod rig;
 mod segmentation;
 mod suspend;
+mod tls_faults;
 mod tls_peer;
 mod upkeep;
 mod wire_state;

@@ -119,8 +119,8 @@ impl Model {
     fn take_turn(&self, index: usize) {
         let slot = &self.pool.slots[index];
         self.pool.take_turn(slot);
-        while let Some(loss) = slot.take_loss() {
-            self.pool.slot_lost(slot, &loss);
+        while let Some((loss, words)) = slot.take_loss() {
+            self.pool.slot_lost(slot, &loss, words.as_deref());
             if !loss.replaced && !self.is_ending() {
                 yield_now();
                 self.dial(index);
