@@ -752,8 +752,9 @@ typedef struct vp_completion {
    */
   uint64_t bytes_acked;
   /**
-   * Of these, the bytes that never left this machine, and after a failure never will. The rest
-   * is on its way, or lost. `VP_BYTES_UNKNOWN` as for `bytes_acked`.
+   * Of these, the bytes that had not left this machine when the connection was reset, which
+   * drops them: they never will. The rest is on its way, or lost. `VP_BYTES_UNKNOWN` as for
+   * `bytes_acked`.
    */
   uint64_t bytes_unsent;
   /**
@@ -1681,7 +1682,8 @@ VP_NOEXCEPT;
 /**
  * Sets how long the answer to a request is still waited for after its deadline. The completion
  * comes at the deadline all the same, as a timeout; the late answer comes as an event
- * (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. 1
+ * (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. A
+ * request that is not on the wire to its last byte is not waited for: its connection is reset. 1
  * us to 1 day; 0, the default, for not at all.
  *
  * Threads: as `vp_config_new`.

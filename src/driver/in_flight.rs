@@ -217,7 +217,7 @@ impl InFlight {
     pub(super) fn end(
         self,
         slot: u32,
-        connection: &Connection,
+        connection: &mut Connection,
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
@@ -238,30 +238,32 @@ impl InFlight {
     pub(super) fn linger(
         self,
         slot: u32,
-        connection: Connection,
+        mut connection: Connection,
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
     ) -> (Ended, Lingering) {
-        let completion = self.told(slot, &connection, exchange, stop, now);
-        let told = self.told(slot, &connection, exchange, stop, now);
+        let completion = self.told(slot, &mut connection, exchange, stop, now);
+        let told = self.told(slot, &mut connection, exchange, stop, now);
         let Self { promise, codec, response, .. } = self;
         let (connection, response) = (Some(connection), Some(response));
         let lingering = Lingering { connection, codec, response, told };
         (Ended { recipient: promise.recipient, completion }, lingering)
     }
 
-    /// Whether an answer that comes too late is worth waiting for.
+    /// Whether an answer that comes too late is worth waiting for: if the whole request is on the
+    /// wire. Otherwise the connection must be reset now, so that what was told as unsent stays so.
     pub(super) fn may_linger(&self, connection: &Connection, stop: &Stop) -> bool {
         matches!(stop, Stop::Failed(Outcome::Timeout, CloseReason::Timeout))
             && connection.wire_state() == WireState::Sent
+            && connection.evidence().is_none_or(|evidence| evidence.bytes_unsent == 0)
     }
 
     /// The completion without the response.
     fn told(
         &self,
         slot: u32,
-        connection: &Connection,
+        connection: &mut Connection,
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
@@ -284,7 +286,7 @@ impl InFlight {
         let bytes_sent = connection.bytes_sent();
         let told = self.promise.completion(outcome, wire_state, Some(slot), times, bytes_sent);
         let failed = outcome != Outcome::Ok && bytes_sent > 0;
-        Completion { evidence: failed.then(|| connection.evidence()).flatten(), ..told }
+        Completion { evidence: failed.then(|| connection.last_evidence()).flatten(), ..told }
     }
 }
 

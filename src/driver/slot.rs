@@ -326,9 +326,9 @@ impl Slot {
         line.state.abandon();
         line.words.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
-        let (connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
+        let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
-        let ended = in_flight.end(self.index, &connection, &exchange, &stop, now_ns());
+        let ended = in_flight.end(self.index, &mut connection, &exchange, &stop, now_ns());
         connection.reset();
         Some(ended)
     }
@@ -435,7 +435,7 @@ impl Line {
     ) -> Then {
         let is_open = setting.grace_ns == NEVER;
         let (exchange, in_flight) = (self.state.exchange().copied(), self.in_flight.take());
-        let (Some(connection), Some(exchange), Some(in_flight)) =
+        let (Some(mut connection), Some(exchange), Some(in_flight)) =
             (self.connection.take(), exchange, in_flight)
         else {
             return self.state.idle(is_open);
@@ -447,7 +447,7 @@ impl Line {
             turn.ended = Some(ended);
             turn.lingering = Some(Box::new(lingering));
         } else {
-            turn.ended = Some(in_flight.end(index, &connection, &exchange, &stop, now));
+            turn.ended = Some(in_flight.end(index, &mut connection, &exchange, &stop, now));
             self.connection = Some(connection);
         }
         let response = turn.ended.as_ref().and_then(|ended| ended.completion.response.as_ref());
@@ -486,3 +486,6 @@ fn announced(response: &Response) -> Announced {
     let KeepAlive { timeout_ns, requests_left } = keep_alive(response);
     Announced { timeout_ns, requests_left }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,8 +91,9 @@ pub struct vp_completion {
     /// kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when there is a response, when
     /// nothing was sent, and where the system does not tell.
     pub bytes_acked: u64,
-    /// Of these, the bytes that never left this machine, and after a failure never will. The rest
-    /// is on its way, or lost. `VP_BYTES_UNKNOWN` as for `bytes_acked`.
+    /// Of these, the bytes that had not left this machine when the connection was reset, which
+    /// drops them: they never will. The rest is on its way, or lost. `VP_BYTES_UNKNOWN` as for
+    /// `bytes_acked`.
     pub bytes_unsent: u64,
     /// The request had a slot and sending began; 0 when it never had one. Until then it waited in
     /// the queue: since `submit_ns`, and if this is 0, until `done_ns`.

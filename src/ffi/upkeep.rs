@@ -165,7 +165,8 @@ pub unsafe extern "C" fn vp_config_set_queue_timeout_ns(
 
 /// Sets how long the answer to a request is still waited for after its deadline. The completion
 /// comes at the deadline all the same, as a timeout; the late answer comes as an event
-/// (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. 1
+/// (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. A
+/// request that is not on the wire to its last byte is not waited for: its connection is reset. 1
 /// us to 1 day; 0, the default, for not at all.
 ///
 /// Threads: as `vp_config_new`.

@@ -114,6 +114,9 @@ pub struct Connection {
     was_reset: bool,
     /// The last read took all that it had room for, so the socket may hold more.
     may_hold_more: bool,
+    /// The kernel drops what the peer sends, so that no acknowledgement lets more bytes out. Such a
+    /// connection is good for a reset only.
+    is_deaf: bool,
 }
 
 impl Connection {
@@ -133,6 +136,7 @@ impl Connection {
             request: 0..0,
             was_reset: false,
             may_hold_more: false,
+            is_deaf: false,
         }
     }
 
@@ -206,11 +210,27 @@ impl Connection {
         self.taken.clamp(self.request.start, self.request.end) - self.request.start
     }
 
-    /// What the kernel knows of the request in flight, as far as it took it. For when its exchange
-    /// has failed: it takes two system calls.
+    /// What the kernel knows of the request in flight, as far as it took it, at this moment: what
+    /// has not left yet may still leave. It takes two system calls or more.
     pub fn evidence(&self) -> Option<Evidence> {
         let start = self.taken_before? + self.request.start;
         Some(evidence::counts(&self.stream)?.of(start, self.bytes_sent()))
+    }
+
+    /// What the kernel knows of the request in flight, for good: what has not left this machine now
+    /// never will. For when the exchange has failed, before [`Connection::end`].
+    ///
+    /// The count is lost with the reset, so it is taken before. Until then an acknowledgement would
+    /// let out what the peer's window held back, and the count would be wrong: therefore the kernel
+    /// is told first to drop what the peer sends. `None` where that cannot be had.
+    pub fn last_evidence(&mut self) -> Option<Evidence> {
+        let now = self.evidence()?;
+        if now.bytes_unsent == 0 {
+            return Some(now);
+        }
+        evidence::deafen(&self.stream).ok()?;
+        self.is_deaf = true;
+        self.evidence()
     }
 
     /// What ended the TLS session, in words: the alert that the peer sent, or the rule that it
@@ -283,7 +303,7 @@ impl Connection {
     /// must not be completed, or sent once more, by the kernel later.
     pub fn end(self) {
         let is_out = |evidence: Evidence| evidence.bytes_acked == self.bytes_sent();
-        if self.has_unsent() || !self.evidence().is_none_or(is_out) {
+        if self.is_deaf || self.has_unsent() || !self.evidence().is_none_or(is_out) {
             self.reset();
         } else {
             self.close();

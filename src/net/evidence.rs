@@ -4,6 +4,7 @@
 //! never put on the wire. That is evidence, not proof of execution: acknowledged bytes reached the
 //! peer's kernel, and what its program did with them nobody here can know. Linux only.
 
+use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
@@ -78,6 +79,30 @@ pub fn unacknowledged(stream: &TcpStream) -> Option<u64> {
     // SAFETY: SIOCOUTQ, which is TIOCOUTQ, writes one int, and the descriptor is open.
     let answer = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut queued) };
     (answer == 0).then(|| u64::try_from(queued).ok()).flatten()
+}
+
+/// Lets the kernel drop whatever the peer sends from now on, before TCP sees it (socket(7),
+/// SO_ATTACH_FILTER). Without acknowledgements TCP has no reason to send what it holds back.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub fn deafen(stream: &TcpStream) -> io::Result<()> {
+    // One instruction: accept 0 bytes of the packet, which is to drop it.
+    let code = (libc::BPF_RET | libc::BPF_K) as u16;
+    let mut drop_all = libc::sock_filter { code, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut drop_all };
+    let len = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    let (fd, program_at) = (stream.as_raw_fd(), (&raw const program).cast());
+    // SAFETY: the program is `len` bytes long and points to its one instruction, which the kernel
+    // copies; the descriptor is open while `stream` is.
+    let answer =
+        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program_at, len) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Asks nobody.
+#[cfg(not(target_os = "linux"))]
+pub fn deafen(_: &TcpStream) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Asks nobody.

@@ -1,10 +1,13 @@
 //! Deadlines at every step of an exchange, and what becomes of an answer that comes too late.
 
+use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Peer, Script, ScriptServer};
+use socket2::SockRef;
+use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::clock::now_ns;
@@ -202,6 +205,78 @@ fn an_answer_beyond_the_linger_time_meets_a_closed_connection() {
         closed.recv_timeout(PATIENCE).unwrap();
         assert!(late.try_recv().is_err());
         assert_eq!(pool.stats().late.get(), 0);
+        pool.close().unwrap();
+    }
+}
+
+/// A peer with a small window, which answers its first request without reading its body, and reads
+/// on when told. Tells what it had read when the connection ended, and whether that was a reset.
+fn reluctant(act: Receiver<()>) -> (String, Receiver<(Vec<u8>, bool)>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let mut peer = listener.accept().unwrap().0;
+        peer.read_exact(&mut [0]).unwrap();
+        peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+        let _ = act.recv();
+        let mut all = Vec::new();
+        let is_reset = peer.read_to_end(&mut all).is_err();
+        let _ = tell.send((all, is_reset));
+    });
+    (url, told)
+}
+
+fn sends(pool: &Pool, path: &str, size: usize, timeout_ns: u64) -> Completion {
+    let mut request = request(pool);
+    request.begin(b"POST", path.as_bytes()).unwrap();
+    request.body(&vec![b'x'; size]).unwrap();
+    request.set_timeout_ns(timeout_ns);
+    pool.execute(&mut request, WhenBusy::Refuse).unwrap()
+}
+
+/// What is still here could go out later, and the order that was told as unsent would be executed.
+#[test]
+fn a_request_that_the_peer_has_no_room_for_does_not_linger_and_never_arrives() {
+    for drive in DRIVES {
+        let (throw, thrown) = channel();
+        let (url, told) = reluctant(thrown);
+        let mut config = config(&url, 1);
+        config.set_drive(drive);
+        config.set_request_capacity(1 << 20).unwrap();
+        config.set_linger_ns(3_600_000 * MS).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        assert_eq!(sends(&pool, "/first", 64 << 10, 10_000 * MS).outcome, Outcome::Ok);
+        let done = sends(&pool, "/second", 10, 100 * MS);
+        assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
+        let evidence = done.evidence.unwrap();
+        assert_eq!((evidence.bytes_acked, evidence.bytes_unsent), (0, done.bytes_sent));
+        throw.send(()).unwrap();
+        let (all, is_reset) = told.recv_timeout(PATIENCE).unwrap();
+        assert!(is_reset);
+        assert!(!all.windows(7).any(|window| window == b"/second"));
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn a_partial_request_does_not_linger() {
+    for drive in DRIVES {
+        let (throw, thrown) = channel();
+        let (url, told) = reluctant(thrown);
+        let mut config = config(&url, 1);
+        config.set_drive(drive);
+        config.set_request_capacity(32 << 20).unwrap();
+        config.set_linger_ns(3_600_000 * MS).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        assert_eq!(sends(&pool, "/first", 64 << 10, 10_000 * MS).outcome, Outcome::Ok);
+        let done = sends(&pool, "/second", 30 << 20, 100 * MS);
+        assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Partial));
+        throw.send(()).unwrap();
+        let (all, is_reset) = told.recv_timeout(PATIENCE).unwrap();
+        assert!(is_reset, "the reset comes at the deadline, not at the end of the linger time");
+        assert!(all.len() < 30 << 20);
         pool.close().unwrap();
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::net::connect::Dialer;
+use crate::net::evidence::Evidence;
 use crate::net::tls::{client_config, server_name};
 
 /// A connection and its peer's end.
@@ -239,4 +240,87 @@ fn surplus_plaintext_behind_an_answer_is_seen() {
     let mut space = [0; 6];
     until(|| matches!(connection.receive(&mut space), Ok(Received::Bytes(6))).then_some(()));
     assert_eq!(connection.look_behind(), Err(CloseReason::SurplusBytes));
+}
+
+/// A request that the peer's full window holds back, and the peer, which has read nothing.
+fn held_back() -> (Connection, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let mut connection = Connection::plain(stream);
+    let peer = listener.accept().unwrap().0;
+    // As if an earlier request had been answered without being read.
+    connection.start(&[b'x'; 64 << 10]).unwrap();
+    until(|| {
+        let evidence = connection.evidence()?;
+        (evidence.bytes_acked > 0 && evidence.bytes_unsent > 0).then_some(())
+    });
+    connection.start(b"order").unwrap();
+    assert_eq!((connection.wire_state(), connection.has_unsent()), (WireState::Sent, false));
+    (connection, peer)
+}
+
+/// Reads until the peer's reset, and answers all that came.
+fn read_to_reset(peer: &mut TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    let error = peer.read_to_end(&mut all).expect_err("a FIN would say that this was all");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    all
+}
+
+/// Otherwise a window that opens between the two lets out what was told as unsent.
+#[test]
+fn what_is_told_as_unsent_never_leaves_although_the_window_opens() {
+    let (mut connection, mut peer) = held_back();
+    let evidence = connection.last_evidence().unwrap();
+    assert_eq!(evidence, Evidence { bytes_acked: 0, bytes_unsent: 5 });
+    // Makes room for all of it, and waits for what comes.
+    peer.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut before = Vec::new();
+    assert!(peer.read_to_end(&mut before).is_err(), "nothing more comes");
+    assert_eq!(connection.evidence(), Some(evidence), "and the evidence holds");
+    connection.end();
+    peer.set_read_timeout(None).unwrap();
+    let behind = read_to_reset(&mut peer);
+    assert!(before.len() + behind.len() < 64 << 10 && !behind.ends_with(b"order"));
+}
+
+#[test]
+fn a_request_that_is_held_back_comes_whole_to_whoever_makes_room_before_its_end() {
+    let (connection, mut peer) = held_back();
+    let mut all = vec![0; (64 << 10) + 5];
+    peer.read_exact(&mut all).unwrap();
+    assert!(all.ends_with(b"order"));
+    until(|| (connection.evidence().unwrap().bytes_acked == 5).then_some(()));
+    // Then nothing is told as unsent, and the end is an orderly one.
+    let mut connection = connection;
+    assert_eq!(connection.last_evidence().unwrap().bytes_unsent, 0);
+    connection.end();
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+}
+
+/// The peer has all that the kernel took, so that only the rest here says that it is not whole.
+#[test]
+fn a_partial_request_is_reset_also_when_all_that_was_sent_is_acknowledged() {
+    let (mut connection, mut peer) = plain_pair();
+    connection.start(&vec![b'x'; 32 << 20]).unwrap();
+    assert_eq!(connection.wire_state(), WireState::Partial);
+    let mut taken = vec![0; usize::try_from(connection.bytes_sent()).unwrap()];
+    peer.read_exact(&mut taken).unwrap();
+    until(|| (connection.evidence()?.bytes_acked == connection.bytes_sent()).then_some(()));
+    connection.end();
+    assert_eq!(read_to_reset(&mut peer), b"", "nothing more is sent");
+}
+
+/// It does not hear the peer's half of an orderly end, and would wait for it in the kernel.
+#[test]
+fn a_connection_that_hears_no_more_is_reset_although_all_is_acknowledged() {
+    let (mut connection, mut peer) = plain_pair();
+    connection.start(b"order").unwrap();
+    until(|| (connection.evidence()?.bytes_acked == 5).then_some(()));
+    evidence::deafen(&connection.stream).unwrap();
+    connection.is_deaf = true;
+    connection.end();
+    assert_eq!(read_to_reset(&mut peer), b"order");
 }

@@ -1,0 +1,76 @@
+//! A slot by itself, with a real socket.
+
+use super::*;
+use crate::config::Config;
+use crate::driver::in_flight::Recipient;
+use std::io::Read;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+/// A slot with a live connection, and the peer's end.
+fn live(shelf: &Arc<Shelf>) -> (Slot, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let slot = Slot::new(0, Bounds { first_ns: 1, max_ns: 1 });
+    slot.install(Connection::plain(stream), 0, shelf);
+    (slot, listener.accept().unwrap().0)
+}
+
+fn promise() -> Promise {
+    let recipient = Recipient::Queue;
+    Promise { id: 1, user_data: 0, recipient, submit_ns: now_ns(), deadline_ns: NEVER }
+}
+
+/// The peer is gone, and the kernel says so only after it took a part of the request. Another slot
+/// must not send it once more, so the slot keeps it and tells its end.
+#[test]
+fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
+    // No look, so that the FIN is not seen.
+    let policy = Policy { look_after_ns: NEVER, ..Policy::new(&Config::default()) };
+    let shelf = Shelf::new(2, 1024);
+    let (slot, peer) = live(&shelf);
+    drop(peer);
+    let bytes = vec![b'x'; 32 << 20];
+    let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
+    let started = slot.start(promise(), request, &policy);
+    assert!(started.is_ok_and(|started| started.needs_turn), "it is the slot's");
+    let start = Instant::now();
+    let ended = loop {
+        let setting = Setting { policy: &policy, shelf: &shelf, grace_ns: NEVER };
+        let turn = slot.drive(setting);
+        if let Some(ended) = turn.ended {
+            assert_eq!(turn.fate, Fate::Lost);
+            break ended;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "nothing happened");
+        std::thread::yield_now();
+    };
+    let done = ended.completion;
+    assert_eq!(done.wire_state, WireState::Partial);
+    assert!(matches!(done.outcome, Outcome::ConnectionReset | Outcome::ConnectionClosed));
+    assert!((1..bytes.len() as u64).contains(&done.bytes_sent));
+}
+
+/// Also when the peer has all that was sent, so that only the rest here says that it is not whole.
+#[test]
+fn a_partial_request_is_not_worth_waiting_for() {
+    let policy = Policy::new(&Config::default());
+    let shelf = Shelf::new(2, 1024);
+    let (slot, mut peer) = live(&shelf);
+    let bytes = vec![b'x'; 32 << 20];
+    let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
+    assert!(slot.start(promise(), request, &policy).is_ok());
+    let line = slot.lock();
+    let (connection, in_flight) =
+        (line.connection.as_ref().unwrap(), line.in_flight.as_ref().unwrap());
+    assert_eq!(connection.wire_state(), WireState::Partial);
+    peer.read_exact(&mut vec![0; connection.bytes_sent() as usize]).unwrap();
+    let start = Instant::now();
+    while connection.evidence().unwrap().bytes_acked != connection.bytes_sent() {
+        assert!(start.elapsed() < Duration::from_secs(10), "nothing happened");
+        std::thread::yield_now();
+    }
+    let stop = Stop::Failed(Outcome::Timeout, CloseReason::Timeout);
+    assert!(!in_flight.may_linger(connection, &stop));
+}
