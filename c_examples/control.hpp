@@ -51,7 +51,7 @@ class Control {
     std::string ask(std::string_view method, std::string_view path) {
         request_.begin(method, path);
         const venuepool::Completion done = pool_.execute(request_, VP_QUEUE).value();
-        if (done.http_status() != 200) {
+        if (!done.ok() || done.http_status() != 200) {
             throw std::runtime_error("the control server refused " + std::string(path));
         }
         return std::string(done.response().body());

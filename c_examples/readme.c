@@ -26,5 +26,5 @@ int main(void) {
     vp_request_free(order);
     vp_config_free(config);
     vp_pool_close(pool);
-    return done.http_status != 200;
+    return done.outcome != VP_OUTCOME_OK || done.http_status != 200;
 }

@@ -13,5 +13,5 @@ int main() {
 
     std::printf("%s, %s, HTTP %d\n", vp_outcome_name(done.outcome()),
                 vp_wire_name(done.wire_state()), done.http_status());
-    return done.http_status() == 200 ? 0 : 1;
+    return done.ok() && done.http_status() == 200 ? 0 : 1;
 }

@@ -705,7 +705,8 @@ typedef struct vp_completion {
    */
   uint64_t user_data;
   /**
-   * OK, or why there is no full response.
+   * OK, or why there is no whole response. Look at this first: also without a whole response
+   * there may be `http_status` and `response`.
    */
   vp_outcome outcome;
   /**
@@ -713,7 +714,8 @@ typedef struct vp_completion {
    */
   vp_wire wire_state;
   /**
-   * The status code of the response; 0 when there is none.
+   * The status code of the response; 0 when not even its head arrived. With another outcome than
+   * OK it says what the response would have been, not that it is here.
    */
   int32_t http_status;
   /**
@@ -721,8 +723,10 @@ typedef struct vp_completion {
    */
   uint32_t slot;
   /**
-   * The response; NULL unless the outcome is OK. From poll and wait it is the caller's, to be
-   * released; in a callback it is borrowed, to be retained if it is to be kept.
+   * The response, whole if the outcome is OK. With another outcome: what had arrived of it, if
+   * that is at least its head (`vp_response_is_complete` answers 0); else NULL. From poll and
+   * wait it is the caller's, to be released; in a callback it is borrowed, to be retained if it
+   * is to be kept.
    */
   struct vp_response *response;
   /**
@@ -747,7 +751,7 @@ typedef struct vp_completion {
   uint64_t bytes_sent;
   /**
    * Of these, the bytes that the peer's TCP has acknowledged (TCP_INFO): they reached its
-   * kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when there is a response, when
+   * kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when the outcome is OK, when
    * nothing was sent, and where the system does not tell.
    */
   uint64_t bytes_acked;
@@ -2230,7 +2234,16 @@ vp_status vp_response_header_find(const struct vp_response *response,
 VP_NOEXCEPT;
 
 /**
- * The whole body: contiguous, chunk framing removed, with 64 readable zero bytes behind its end.
+ * Whether the response is whole: 1 if so, 0 for one that broke off behind its head, and for NULL.
+ * The response of a completion is whole if its outcome is OK, and only then.
+ *
+ * Threads: any. Lifetime: none. Errors: none.
+ */
+VP_API int32_t vp_response_is_complete(const struct vp_response *response) VP_NOEXCEPT;
+
+/**
+ * The body: contiguous, chunk framing removed, with 64 readable zero bytes behind its end. Of a
+ * response that is not complete: what had arrived.
  *
  * Threads: any. Lifetime: until the last release. Errors: none, empty for NULL.
  */

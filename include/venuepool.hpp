@@ -247,13 +247,18 @@ class ResponseView {
     explicit operator bool() const noexcept { return raw_ != nullptr; }
     vp_response* get() const noexcept { return raw_; }
 
+    /// Whether the response is whole. False for one that broke off behind its head, and when this
+    /// is empty.
+    bool is_complete() const noexcept { return vp_response_is_complete(raw_) != 0; }
+
     /// 200 to 599; 0 when this is empty.
     int status() const noexcept { return vp_response_status(raw_); }
     std::string_view reason() const noexcept { return detail::view(vp_response_reason(raw_)); }
     /// 10 or 11.
     int version() const noexcept { return vp_response_version(raw_); }
 
-    /// The whole body, with body_padding readable zero bytes behind its end: for simdjson,
+    /// The body, as far as it had arrived, with body_padding readable zero bytes behind its end:
+    /// for simdjson,
     /// `padded_string_view(body.data(), body.size(), body.size() + body_padding)`.
     std::string_view body() const noexcept { return detail::view(vp_response_body(raw_)); }
     static constexpr std::size_t body_padding = 64;
@@ -374,12 +379,20 @@ class CompletionFields {
     std::uint64_t user_data() const noexcept { return raw().user_data; }
     vp_outcome outcome() const noexcept { return raw().outcome; }
     vp_wire wire_state() const noexcept { return raw().wire_state; }
-    /// 0 when there is no response.
+    /// 0 when not even the head of a response arrived. Without ok() it says what the response would
+    /// have been, not that it is here.
     int http_status() const noexcept { return raw().http_status; }
     /// VP_NO_SLOT when it was never sent.
     std::uint32_t slot() const noexcept { return raw().slot; }
     /// Borrowed from this completion; empty unless the outcome is OK.
-    ResponseView response() const noexcept { return ResponseView(raw().response); }
+    ResponseView response() const noexcept {
+        return ResponseView(ok() ? raw().response : nullptr);
+    }
+    /// What had arrived of a response when the exchange ended otherwise, from a whole head on.
+    /// Borrowed from this completion; empty when the outcome is OK.
+    ResponseView incomplete_response() const noexcept {
+        return ResponseView(ok() ? nullptr : raw().response);
+    }
 
     std::chrono::nanoseconds submit_time() const noexcept { return detail::time(raw().submit_ns); }
     std::chrono::nanoseconds start_time() const noexcept { return detail::time(raw().start_ns); }
@@ -440,8 +453,11 @@ class Completion : public CompletionFields<Completion> {
 
     const vp_completion* get() const noexcept { return &raw_; }
 
-    /// Moves the response out, to be kept for longer than the completion.
-    Response take_response() noexcept { return Response(std::exchange(raw_.response, nullptr)); }
+    /// Moves the response out, to be kept for longer than the completion; empty unless the outcome
+    /// is OK. To keep an incomplete one: incomplete_response().retain().
+    Response take_response() noexcept {
+        return Response(ok() ? std::exchange(raw_.response, nullptr) : nullptr);
+    }
 
     /// Lets go of the response now.
     void release() noexcept {

@@ -24,6 +24,7 @@ pub const TAIL: usize = 64;
 ///
 /// The vector stays initialised over its whole length, so no memory is cleared for a new response
 /// in an old buffer. Its capacity, not its length, is the memory that is held.
+#[derive(Clone)]
 pub struct Buf {
     /// INVARIANT: at least `TAIL` bytes longer than `filled`.
     bytes: Vec<u8>,

@@ -39,7 +39,7 @@ pub struct Completion {
     pub id: u64,
     /// The caller's own number.
     pub user_data: u64,
-    /// OK, or why there is no full response.
+    /// OK, or why there is no whole response.
     pub outcome: Outcome,
     /// Whether the request may have been executed.
     pub wire_state: WireState,
@@ -49,9 +49,10 @@ pub struct Completion {
     pub times: Times,
     /// Bytes of the request that the kernel took, as on the wire.
     pub bytes_sent: u64,
-    /// What the kernel knows of those bytes, when there is no response.
+    /// What the kernel knows of those bytes, when there is no whole response.
     pub evidence: Option<Evidence>,
-    /// The response, when the outcome is OK.
+    /// The response. When the outcome is not OK: what had come of it, if its head is whole; it says
+    /// itself that it is not complete.
     pub response: Option<Shared<Recycled>>,
 }
 

@@ -47,6 +47,13 @@ impl Shelf {
         })
     }
 
+    /// As [`Shelf::take`], with a copy of `response` in it.
+    pub fn take_copy(self: &Arc<Self>, response: &Response) -> Shared<Recycled> {
+        let mut copy = self.take();
+        Shared::get_mut(&mut copy).expect("nobody else holds it").response = response.clone();
+        copy
+    }
+
     /// Frees all that is here, and all that comes back later.
     pub fn close(&self) {
         let freed = {

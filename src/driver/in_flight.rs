@@ -3,6 +3,8 @@
 //! It is given the connection for each step and holds none. It does not know the slot's state, the
 //! roster, or who receives the completion in the end.
 
+use std::sync::Arc;
+
 use super::Policy;
 use super::clock::now_ns;
 use crate::completion::{Callback, Completion, Times};
@@ -12,7 +14,7 @@ use crate::http::response::Limits;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Read, Stop};
-use crate::recycle::Recycled;
+use crate::recycle::{Recycled, Shelf};
 use crate::sync::Shared;
 
 /// How many bytes one turn receives at most, so that a large response does not hold up the others:
@@ -142,17 +144,16 @@ impl InFlight {
         grace_ns: u64,
         now: u64,
     ) -> Option<Stop> {
-        let mut read = Read::Nothing;
-        if !exchange.is_cancelled() {
-            if self.fault.is_none() && connection.has_unsent() {
-                self.fault = connection.flush().err();
-                if self.fault.is_none() && !connection.has_unsent() {
-                    exchange.write_ns = now;
-                }
+        // Nothing more of a request that was cancelled is sent.
+        if !exchange.is_cancelled() && self.fault.is_none() && connection.has_unsent() {
+            self.fault = connection.flush().err();
+            if self.fault.is_none() && !connection.has_unsent() {
+                exchange.write_ns = now;
             }
-            // Also when sending failed: the peer may have answered early, for example with a 413.
-            read = self.receive(connection, exchange, policy, grace_ns, now);
         }
+        // First what has come, whatever else ends the exchange. The peer may have answered early,
+        // for example with a 413, before sending failed; or before the request was cancelled.
+        let read = self.receive(connection, exchange, policy, grace_ns, now);
         let sending = self.fault.as_ref().map(|fault| (fault.outcome(), fault.close_reason(false)));
         exchange.stop(read, sending, &policy.steps, grace_ns, now)
     }
@@ -213,9 +214,9 @@ impl InFlight {
         if self.unread { Read::More } else { Read::Nothing }
     }
 
-    /// Turns the exchange into its completion.
+    /// Turns the exchange into its completion. If it failed, the connection is to be ended next.
     pub(super) fn end(
-        self,
+        mut self,
         slot: u32,
         connection: &mut Connection,
         exchange: &Exchange,
@@ -223,22 +224,32 @@ impl InFlight {
         now: u64,
     ) -> Ended {
         let told = self.told(slot, connection, exchange, stop, now);
-        let response = match told.outcome {
-            Outcome::Ok => Some(self.response),
+        let shown = match told.outcome {
+            Outcome::Ok => true,
+            // After a defect nothing here can be trusted.
+            Outcome::Internal => false,
             _ => {
-                Recycled::release(self.response);
-                None
+                let shared = Shared::get_mut(&mut self.response);
+                shared.expect("nobody else holds it yet").response.give_up()
             }
+        };
+        let response = if shown {
+            Some(self.response)
+        } else {
+            Recycled::release(self.response);
+            None
         };
         let completion = Completion { response, ..told };
         Ended { recipient: self.promise.recipient, completion }
     }
 
-    /// Ends the exchange for the engine, and goes on waiting for its answer.
+    /// Ends the exchange for the engine, and goes on waiting for its answer. What has come of that
+    /// is told now, and read on: so it is copied.
     pub(super) fn linger(
         self,
         slot: u32,
         mut connection: Connection,
+        shelf: &Arc<Shelf>,
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
@@ -246,6 +257,13 @@ impl InFlight {
         let completion = self.told(slot, &mut connection, exchange, stop, now);
         let told = self.told(slot, &mut connection, exchange, stop, now);
         let Self { promise, codec, response, .. } = self;
+        let so_far = response.response.has_head().then(|| {
+            let mut copy = shelf.take_copy(&response.response);
+            let shared = Shared::get_mut(&mut copy).expect("nobody else holds it yet");
+            shared.response.give_up();
+            copy
+        });
+        let completion = Completion { response: so_far, ..completion };
         let (connection, response) = (Some(connection), Some(response));
         let lingering = Lingering { connection, codec, response, told };
         (Ended { recipient: promise.recipient, completion }, lingering)

@@ -443,7 +443,8 @@ impl Line {
         self.fresh = Some(setting.shelf.take());
         let rules = &setting.policy.rules;
         if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, &stop) {
-            let (ended, lingering) = in_flight.linger(index, connection, &exchange, &stop, now);
+            let (ended, lingering) =
+                in_flight.linger(index, connection, setting.shelf, &exchange, &stop, now);
             turn.ended = Some(ended);
             turn.lingering = Some(Box::new(lingering));
         } else {

@@ -109,7 +109,18 @@ pub unsafe extern "C" fn vp_response_header_find(
     })
 }
 
-/// The whole body: contiguous, chunk framing removed, with 64 readable zero bytes behind its end.
+/// Whether the response is whole: 1 if so, 0 for one that broke off behind its head, and for NULL.
+/// The response of a completion is whole if its outcome is OK, and only then.
+///
+/// Threads: any. Lifetime: none. Errors: none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_response_is_complete(response: *const vp_response) -> i32 {
+    // SAFETY: the header.
+    unsafe { read(response, 0, |r| r.is_complete().into()) }
+}
+
+/// The body: contiguous, chunk framing removed, with 64 readable zero bytes behind its end. Of a
+/// response that is not complete: what had arrived.
 ///
 /// Threads: any. Lifetime: until the last release. Errors: none, empty for NULL.
 #[unsafe(no_mangle)]

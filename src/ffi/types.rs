@@ -66,16 +66,20 @@ pub struct vp_completion {
     pub id: u64,
     /// The number given by `vp_request_set_user_data`.
     pub user_data: u64,
-    /// OK, or why there is no full response.
+    /// OK, or why there is no whole response. Look at this first: also without a whole response
+    /// there may be `http_status` and `response`.
     pub outcome: Outcome,
     /// Whether the request may have been executed.
     pub wire_state: WireState,
-    /// The status code of the response; 0 when there is none.
+    /// The status code of the response; 0 when not even its head arrived. With another outcome than
+    /// OK it says what the response would have been, not that it is here.
     pub http_status: i32,
     /// The slot that it was sent on, or `VP_NO_SLOT`.
     pub slot: u32,
-    /// The response; NULL unless the outcome is OK. From poll and wait it is the caller's, to be
-    /// released; in a callback it is borrowed, to be retained if it is to be kept.
+    /// The response, whole if the outcome is OK. With another outcome: what had arrived of it, if
+    /// that is at least its head (`vp_response_is_complete` answers 0); else NULL. From poll and
+    /// wait it is the caller's, to be released; in a callback it is borrowed, to be retained if it
+    /// is to be kept.
     pub response: *mut vp_response,
     /// The submit call began.
     pub submit_ns: u64,
@@ -88,7 +92,7 @@ pub struct vp_completion {
     /// Bytes of the request that the kernel took, as on the wire (under TLS: ciphertext).
     pub bytes_sent: u64,
     /// Of these, the bytes that the peer's TCP has acknowledged (TCP_INFO): they reached its
-    /// kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when there is a response, when
+    /// kernel, which says nothing of its program. `VP_BYTES_UNKNOWN` when the outcome is OK, when
     /// nothing was sent, and where the system does not tell.
     pub bytes_acked: u64,
     /// Of these, the bytes that had not left this machine when the connection was reset, which

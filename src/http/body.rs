@@ -80,12 +80,16 @@ impl Body {
                 Ok((held >= *len).then_some(End { len: *len, surplus: held > *len }))
             }
             Self::Chunked(chunked) => {
-                let used = chunked.decode(&mut r.buf.filled_mut()[start..], l)?;
+                let used = chunked.decode(&mut r.buf.filled_mut()[start..], l);
                 r.trailer_count = chunked.trailers;
+                // Also after a fault, so that what was decoded before it can be shown.
                 r.buf.truncate(start + chunked.len);
-                Ok(used.map(|used| End { len: chunked.len, surplus: held > used }))
+                Ok(used?.map(|used| End { len: chunked.len, surplus: held > used }))
             }
-            Self::UntilClose if held > l.max_body_size => Err(Outcome::BodyTooLarge),
+            Self::UntilClose if held > l.max_body_size => {
+                r.buf.truncate(start + l.max_body_size);
+                Err(Outcome::BodyTooLarge)
+            }
             Self::UntilClose => Ok(None),
         }
     }

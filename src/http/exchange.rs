@@ -192,9 +192,12 @@ impl Exchange {
     }
 
     fn fail(&mut self, outcome: Outcome, r: &mut Response) {
-        if matches!(self.state, State::Head(_)) {
-            // What was read so far is an interim head, or one that is refused: not to be shown.
+        if !r.has_head() {
+            // What was read so far is an interim head, or no head at all: not to be shown.
             r.head.clear();
+        } else if matches!(self.state, State::Head(_)) {
+            // The head is refused for what it says of the body: nothing behind it can be trusted.
+            r.buf.truncate(r.body.start);
         }
         self.state = State::Failed(outcome);
     }

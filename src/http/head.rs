@@ -133,7 +133,7 @@ fn check_status_start(bytes: &[u8]) -> Result<(), Outcome> {
 }
 
 /// A complete head, as offsets from its first byte.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) version_minor: u8,

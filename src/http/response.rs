@@ -55,8 +55,9 @@ impl Default for Limits {
 /// One response and the memory it lives in.
 ///
 /// It is filled by [`Exchange`](super::exchange::Exchange); what is read here holds from
-/// [`Progress::Done`](super::exchange::Progress::Done) on, until [`Response::recycle`].
-#[derive(Debug)]
+/// [`Progress::Done`](super::exchange::Progress::Done) or
+/// [`Response::give_up`] on, until [`Response::recycle`].
+#[derive(Clone, Debug)]
 pub struct Response {
     pub(super) buf: Buf,
     pub(super) head: Head,
@@ -66,6 +67,8 @@ pub struct Response {
     pub(super) expected_end: Option<usize>,
     pub(super) trailer_count: usize,
     pub(super) interim_count: usize,
+    /// The response has come to its end.
+    pub(super) complete: bool,
 }
 
 impl Response {
@@ -78,6 +81,7 @@ impl Response {
             expected_end: None,
             trailer_count: 0,
             interim_count: 0,
+            complete: false,
         }
     }
 
@@ -91,6 +95,7 @@ impl Response {
         self.expected_end = None;
         self.trailer_count = 0;
         self.interim_count = 0;
+        self.complete = false;
     }
 
     /// The status code, 200 to 599 (RFC 9110 section 15).
@@ -136,7 +141,13 @@ impl Response {
         found.map(move |field| field.value.of(bytes))
     }
 
-    /// The whole body in one piece, without chunk framing.
+    /// Whether this is a whole response. If not, its head is whole and its body is what had arrived
+    /// when the exchange ended.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The body in one piece, without chunk framing.
     pub fn body(&self) -> &[u8] {
         &self.buf.filled()[self.body.clone()]
     }
@@ -193,6 +204,26 @@ impl Response {
 
     /// The body ends at offset `end`, and with it the response.
     pub(super) fn finish(&mut self, end: usize) {
+        self.complete = true;
+        self.cut(end);
+    }
+
+    /// Ends a response whose exchange failed. `true`: its head is whole, and it can be shown with
+    /// as much of the body as came. `false`: there is nothing to be shown.
+    pub fn give_up(&mut self) -> bool {
+        if self.has_head() {
+            self.cut(self.buf.len());
+        }
+        self.has_head()
+    }
+
+    /// Whether the head of the final response is whole.
+    pub fn has_head(&self) -> bool {
+        // That head moves the body's start behind itself; before that there is none.
+        self.body.start != 0
+    }
+
+    fn cut(&mut self, end: usize) {
         self.body.end = end;
         self.buf.seal(end);
     }

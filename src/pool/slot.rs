@@ -373,7 +373,7 @@ impl Exchange {
         step_ns.min(self.deadline_ns)
     }
 
-    /// Whether its engine does not want it any more: then nothing is sent or read for it.
+    /// Whether its engine does not want it any more: then nothing more is sent of it.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled
     }
@@ -391,17 +391,16 @@ impl Exchange {
         grace_ns: u64,
         now_ns: u64,
     ) -> Option<Stop> {
-        if self.is_cancelled {
-            return Some(Stop::Failed(Outcome::Cancelled, CloseReason::Cancelled));
-        }
         let is_heartbeat = self.id.is_none();
         match (read, sending) {
             (Read::Answered(reason), _) => Some(Stop::Answered(reason)),
+            (Read::Failed(outcome, reason), _) => Some(Stop::Failed(outcome, reason)),
+            _ if self.is_cancelled => {
+                Some(Stop::Failed(Outcome::Cancelled, CloseReason::Cancelled))
+            }
             // What ends it is judged when all was read that was there.
             (Read::More, _) => None,
-            (Read::Failed(outcome, reason), _) | (Read::Nothing, Some((outcome, reason))) => {
-                Some(Stop::Failed(outcome, reason))
-            }
+            (Read::Nothing, Some((outcome, reason))) => Some(Stop::Failed(outcome, reason)),
             (Read::Nothing, None) if self.ends_ns(timeouts) <= now_ns => {
                 let reason =
                     if is_heartbeat { CloseReason::Heartbeat } else { CloseReason::Timeout };

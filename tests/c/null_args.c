@@ -311,6 +311,7 @@ static void request_gets_nothing(vp_request *request) {
 static void response_is_null(void) {
     vp_str value;
     CHECK_EQ(vp_response_status(NULL), 0);
+    CHECK_EQ(vp_response_is_complete(NULL), 0);
     CHECK_EQ(vp_response_version(NULL), 0);
     CHECK_EQ(vp_response_header_count(NULL), 0);
     CHECK_EQ(vp_response_reason(NULL).len, 0);
@@ -354,6 +355,7 @@ int main(void) {
     OK(vp_execute(pool, request, 0, &completion));
     CHECK_EQ(completion.http_status, 200);
     response_is_null();
+    CHECK_EQ(vp_response_is_complete(completion.response), 1);
     response_gets_nothing(completion.response);
     vp_response_release(completion.response);
     vp_request_free(request);

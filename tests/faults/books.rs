@@ -59,12 +59,13 @@ impl Books {
     pub(crate) fn completed(&self, done: &Completion) -> (u64, End) {
         let number = done.user_data;
         assert_ne!(done.outcome, Outcome::Internal, "a defect");
-        assert_eq!(done.outcome == Outcome::Ok, done.response.is_some());
+        let response = done.response.as_ref().map(|recycled| &recycled.response);
+        let is_whole = response.is_some_and(|response| response.is_complete());
+        assert_eq!(done.outcome == Outcome::Ok, is_whole);
         assert_eq!(done.outcome == Outcome::Ok, done.wire_state == WireState::Answered);
         assert!(done.times.done_ns >= done.times.submit_ns);
-        let response = done.response.as_ref().map(|recycled| &recycled.response);
         let status = response.map_or(0, |response| response.status());
-        if let (Some(response), 200) = (response, status) {
+        if let (Some(response), 200, true) = (response, status, is_whole) {
             let body = String::from_utf8_lossy(response.body());
             let name = self.name(number);
             assert!(body.contains(&name), "the answer to {name} is that to another: {body}");

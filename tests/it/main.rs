@@ -9,6 +9,7 @@ mod desync;
 mod dials;
 mod events;
 mod healing;
+mod incomplete;
 mod large;
 mod leased_beats;
 mod lifecycle;

@@ -114,12 +114,17 @@ fn a_whole_answer_before_a_tls_fault_in_its_segment_is_an_answer() {
 }
 
 #[test]
-fn half_an_answer_before_a_tls_fault_in_its_segment_is_answering() {
-    for size in [ANSWER.len() - 2, 20] {
+fn half_an_answer_before_a_tls_fault_in_its_segment_is_answering_and_told() {
+    for (size, shown) in [(ANSWER.len() - 2, Some("hel")), (20, None)] {
         each(size, |pool, how| {
             let done = get(pool, "/");
             let told = (done.outcome, done.wire_state);
             assert_eq!(told, (Outcome::TlsError, WireState::Answering), "{how}");
+            assert_eq!(done.response.is_some(), shown.is_some(), "{how}");
+            if let Some(shown) = shown {
+                assert_eq!(body(&done), shown, "{how}");
+                assert!(!done.response.as_ref().unwrap().response.is_complete(), "{how}");
+            }
         });
     }
 }

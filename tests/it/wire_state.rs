@@ -18,7 +18,8 @@ fn send_order(pool: &Pool, id: &str) -> (Outcome, WireState) {
     let mut request = request(pool);
     order(&mut request, id);
     let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
-    assert_eq!(done.response.is_some(), done.outcome == Outcome::Ok);
+    let is_whole = done.response.is_some_and(|recycled| recycled.response.is_complete());
+    assert_eq!(is_whole, done.outcome == Outcome::Ok);
     (done.outcome, done.wire_state)
 }
 

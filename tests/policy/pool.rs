@@ -278,7 +278,7 @@ impl Pool {
         let then = match slot.state.exchange().copied() {
             None => slot.state.idle(true),
             Some(exchange) => {
-                let read = if exchange.is_cancelled() { Read::Nothing } else { connection.read() };
+                let read = connection.read();
                 let Some(stop) = exchange.stop(read, None, &STEPS, NEVER, now) else {
                     return turn;
                 };

@@ -93,11 +93,14 @@ fn each_step_of_an_exchange_has_its_limit() {
 }
 
 #[test]
-fn a_cancel_ends_its_own_exchange_whatever_has_come() {
+fn a_cancel_ends_its_own_exchange_unless_the_answer_is_here() {
     let mut slot = busy();
     assert!(!slot.cancel(8) && slot.cancel(7));
     let exchange = *slot.exchange().unwrap();
-    let stop = exchange.stop(Read::Answered(None), None, &NO_STEPS, NEVER, S);
+    let stop = |read| exchange.stop(read, None, &NO_STEPS, NEVER, S);
+    assert_eq!(stop(Read::Answered(None)), Some(Stop::Answered(None)));
+    assert_eq!(stop(Read::More), stop(Read::Nothing), "it does not wait for the rest");
+    let stop = stop(Read::Nothing);
     assert_eq!(stop, Some(Stop::Failed(Outcome::Cancelled, CloseReason::Cancelled)));
     finish(&mut slot, stop.unwrap());
     assert!(!slot.cancel(7), "it is over");
