@@ -68,19 +68,37 @@ fn broken(name: &'static str, spoil: fn(&mut TlsPeer<'_>, &[u8])) -> [Case; 2] {
     })
 }
 
+/// A fatal alert.
+fn alert(peer: &mut TlsPeer<'_>) -> Vec<u8> {
+    // A record that the client has not sealed makes the session say so.
+    let forged = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
+    peer.session.read_tls(&mut &forged[..]).unwrap();
+    assert!(peer.session.process_new_packets().is_err());
+    let alert = peer.take_records();
+    assert!(!alert.is_empty());
+    alert
+}
+
 #[test]
 fn an_alert_instead_of_the_response_is_sent() {
     let cases = broken("TLS alert", |peer, _| {
-        // A record that the client has not sealed makes the session say so.
-        let forged = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
-        peer.session.read_tls(&mut &forged[..]).unwrap();
-        assert!(peer.session.process_new_packets().is_err());
-        let alert = peer.take_records();
-        assert!(!alert.is_empty());
+        let alert = alert(peer);
         peer.socket.write(&alert).unwrap();
         let _ = peer.socket.wait_eof();
     });
     cases.into_iter().for_each(|case| case.run(Heals::AtOnce));
+}
+
+/// What was decrypted before the alert came before it.
+#[test]
+fn an_alert_in_the_segment_of_the_response_takes_nothing_back() {
+    let cases = broken("TLS alert in the segment of the response", |peer, order| {
+        let mut segment = peer.records(&answer(order), 16 * 1024);
+        segment.extend(alert(peer));
+        peer.socket.write(&segment).unwrap();
+        let _ = peer.socket.wait_eof();
+    });
+    cases.into_iter().for_each(|case| case.expect(&[ANSWERED]).run(Heals::AtOnce));
 }
 
 #[test]
