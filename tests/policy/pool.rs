@@ -14,7 +14,7 @@ use venuepool::pool::backoff::Backoff;
 use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
 use venuepool::pool::exchange_time::{Due, Spent};
-use venuepool::pool::slot::{Exchange, Fate, Read, Ready, SlotState, StepTimeouts, Stop, Then};
+use venuepool::pool::slot::{Exchange, Fate, Ready, SlotState, StepTimeouts, Stop, Then};
 
 use crate::Trace;
 use crate::books::Books;
