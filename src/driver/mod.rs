@@ -308,7 +308,6 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
         resolver: resolver(config, url),
         addresses: Arc::default(),
         sockets: Arc::new(config.sockets().clone()),
-        user_timeout: Duration::from_nanos(timeouts.request_ns),
         tls,
         resolve_timeout: Duration::from_nanos(timeouts.resolve_ns),
         connect_timeout: Duration::from_nanos(timeouts.connect_ns),

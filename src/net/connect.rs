@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -43,8 +44,6 @@ pub struct Dialer {
     pub addresses: Arc<Mutex<Addresses>>,
     /// Socket settings.
     pub sockets: Arc<Sockets>,
-    /// TCP_USER_TIMEOUT: unacknowledged data older than this ends the connection.
-    pub user_timeout: Duration,
     /// TLS, and the name that the certificate must prove.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// The budget for resolving.
@@ -108,7 +107,11 @@ impl Dialer {
             io::ErrorKind::TimedOut => {
                 DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
             }
-            _ => DialError::new(Status::ERR_RESOLVE, what(), &error),
+            _ => {
+                let of_system = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+                let step = if of_system { Status::ERR_SYSTEM } else { Status::ERR_RESOLVE };
+                DialError::new(step, what(), &error)
+            }
         })?;
         let ordered = self.memory().ordered(&resolved, Instant::now());
         let (stream, address) = self.connect_any(&ordered).await?;
@@ -135,7 +138,7 @@ impl Dialer {
         let mut last_error = None;
         loop {
             if let Some(address) = rest.next() {
-                race.spawn(connect_one(*address, Arc::clone(&self.sockets), self.user_timeout));
+                race.spawn(connect_one(*address, Arc::clone(&self.sockets)));
                 running.push((*address, Instant::now()));
             }
             let next_attempt = match rest.len() {
@@ -216,25 +219,36 @@ impl Dialer {
 async fn connect_one(
     address: SocketAddr,
     options: Arc<Sockets>,
-    user_timeout: Duration,
 ) -> (SocketAddr, Result<TcpStream, DialError>) {
     let failed =
         |step, what: &str, error| DialError::new(step, format!("{what} {address}"), &error);
-    let stream = match open_socket(address, &options, user_timeout) {
+    let stream = match open_socket(address, &options) {
         Err(error) => Err(failed(Status::ERR_SYSTEM, "socket", error)),
         Ok(socket) => {
-            let connected = socket.connect(address).await;
+            let connected = socket.connect(address).await.and_then(refuse_self);
             connected.map_err(|error| failed(Status::ERR_CONNECT, "connect", error))
         }
     };
     (address, stream)
 }
 
-fn open_socket(
-    address: SocketAddr,
-    options: &Sockets,
-    user_timeout: Duration,
-) -> io::Result<TcpSocket> {
+/// Refuses a connection to itself. When nobody listens on a port of this host, the kernel may
+/// choose just that port for the dialling socket, and TCP connects it to itself by a simultaneous
+/// open (RFC 9293 section 3.5). Every order would then be its own answer, and the venue could not
+/// bind its port. Reset, so that the port is free at once.
+fn refuse_self(stream: TcpStream) -> io::Result<TcpStream> {
+    if stream.local_addr()? != stream.peer_addr()? {
+        return Ok(stream);
+    }
+    stream.set_zero_linger()?;
+    let text = "nobody listens there: the socket was connected to itself";
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, text))
+}
+
+/// TCP_USER_TIMEOUT is not set: it would take the place of the keepalive probes' own count (tcp(7)),
+/// and one number cannot stand for the deadlines of all requests. An exchange has its deadline, at
+/// which its connection is reset; an idle connection has the probes.
+fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(options.nodelay)?;
@@ -251,12 +265,31 @@ fn open_socket(
     if let Some(size) = options.receive_buffer {
         socket.set_recv_buffer_size(size)?;
     }
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(user_timeout))?;
     if let Some(ip) = options.bind_address {
+        bind_without_port(&socket)?;
         socket.bind(&SocketAddr::new(ip, 0).into())?;
     }
     Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+/// Lets the kernel choose the local port when it connects and not when it binds. So only the four
+/// numbers of the connection must be unique, and ports do not run out sooner than without a local
+/// address (ip(7), IP_BIND_ADDRESS_NO_PORT; it also counts for IPv6 sockets).
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn bind_without_port(socket: &Socket) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let (on_at, len) = ((&raw const on).cast(), size_of_val(&on) as libc::socklen_t);
+    let (level, option) = (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT);
+    // SAFETY: the option is an int, and the descriptor is open while `socket` is.
+    let answer = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, on_at, len) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Other systems choose the port when they bind.
+#[cfg(not(target_os = "linux"))]
+fn bind_without_port(_: &Socket) -> io::Result<()> {
+    Ok(())
 }
 
 /// Takes the socket out of the runtime; it stays non-blocking.

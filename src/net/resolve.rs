@@ -47,8 +47,10 @@ impl Resolver {
         Self::new(Box::new(move || {
             let host = host.clone();
             Box::pin(async move {
-                let found: Vec<_> = tokio::net::lookup_host((host.as_str(), port)).await?.collect();
-                Ok(found)
+                match tokio::net::lookup_host((host.as_str(), port)).await {
+                    Ok(found) => Ok(found.collect()),
+                    Err(error) => Err(want_of_descriptors().unwrap_or(error)),
+                }
             })
         }))
     }
@@ -96,9 +98,10 @@ impl Resolver {
             _ => late(),
         };
         match answer.error {
-            Some(error) if answer.last_good.is_empty() => {
-                Err(io::Error::new(error.kind(), error.to_string()))
-            }
+            Some(error) if answer.last_good.is_empty() => Err(match error.raw_os_error() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
             Some(_) => {
                 self.stale.fetch_add(1, Ordering::Relaxed);
                 Ok(answer.last_good)
@@ -115,24 +118,50 @@ impl Resolver {
         }
         let now = Instant::now();
         *begun = Some(now);
-        let (resolver, looking_up) = (Arc::clone(self), (self.look_up)());
+        let under_way = UnderWay { resolver: Arc::clone(self), found: None };
+        let looking_up = (self.look_up)();
         tokio::spawn(async move {
-            let found = looking_up.await;
-            *resolver.begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            resolver.answer.send_modify(|answer| {
-                answer.serial += 1;
-                answer.error = match found {
-                    Ok(found) if found.is_empty() => Some(Arc::new(io::ErrorKind::NotFound.into())),
-                    Ok(found) => {
-                        answer.last_good = found;
-                        None
-                    }
-                    Err(error) => Some(Arc::new(error)),
-                };
-            });
+            // All of it, so that it is dropped with the task.
+            let mut under_way = under_way;
+            under_way.found = Some(looking_up.await);
         });
         now
     }
+}
+
+/// A look-up under way. Whatever ends its task ends the look-up, also a panic: the runtime panics
+/// when the system has no thread for it.
+struct UnderWay {
+    resolver: Arc<Resolver>,
+    /// What was found, once it was.
+    found: Option<io::Result<Vec<SocketAddr>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let no_thread = || Err(io::Error::other("the look-up has no thread to run on"));
+        let found = self.found.take().unwrap_or_else(no_thread);
+        *self.resolver.begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.resolver.answer.send_modify(|answer| {
+            answer.serial += 1;
+            answer.error = match found {
+                Ok(found) if found.is_empty() => Some(Arc::new(io::ErrorKind::NotFound.into())),
+                Ok(found) => {
+                    answer.last_good = found;
+                    None
+                }
+                Err(error) => Some(Arc::new(error)),
+            };
+        });
+    }
+}
+
+/// The system's resolver answers "name or service not known" when it cannot open its own files. So
+/// after a failure it is asked whether a descriptor can be had at all; the error, if not.
+fn want_of_descriptors() -> Option<io::Error> {
+    let error = std::fs::File::open("/dev/null").err()?;
+    let is_want = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    is_want.then_some(error)
 }
 
 #[cfg(test)]
@@ -146,6 +175,7 @@ mod tests {
     enum Says {
         Found(&'static str),
         Fails,
+        Panics,
         Nothing,
     }
 
@@ -162,6 +192,7 @@ mod tests {
                 match next {
                     Some(Says::Found(address)) => Ok(vec![address.parse().unwrap()]),
                     Some(Says::Fails) => Err(io::Error::other("no such host")),
+                    Some(Says::Panics) => panic!("OS can't spawn worker thread"),
                     Some(Says::Nothing) => Ok(Vec::new()),
                     None => std::future::pending().await,
                 }
@@ -217,6 +248,27 @@ mod tests {
                 assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(expected));
             }
             assert_eq!(resolver.stale(), 2);
+        });
+    }
+
+    #[test]
+    fn a_look_up_that_finds_no_thread_is_over_and_the_next_one_is_made() {
+        run(async {
+            let (resolver, asked) = resolver(&[Says::Panics, Says::Found(ONE)]);
+            let error = resolver.resolve(PATIENCE).await.unwrap_err();
+            assert!(error.to_string().contains("no thread"), "{error}");
+            assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(ONE));
+            assert_eq!(asked.load(Ordering::SeqCst), 2);
+        });
+    }
+
+    #[test]
+    fn the_systems_error_number_is_kept() {
+        run(async {
+            let emfile = || io::Error::from_raw_os_error(libc::EMFILE);
+            let look_up: LookUp = Box::new(move || Box::pin(std::future::ready(Err(emfile()))));
+            let error = Resolver::new(look_up).resolve(PATIENCE).await.unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
         });
     }
 

@@ -59,18 +59,21 @@ fn roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, String> {
         return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
     };
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem, "CA")? {
-        roots.add(certificate).map_err(|error| format!("CA: {error}"))?;
+    for (certificate, number) in certificates(pem, "CA")?.into_iter().zip(1..) {
+        roots.add(certificate).map_err(|error| format!("CA: certificate {number}: {error}"))?;
     }
     Ok(roots)
 }
 
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(list) if list.is_empty() => Err(format!("{what}: no certificate in the PEM text")),
-        Ok(list) => Ok(list),
-        Err(error) => Err(format!("{what}: {error}")),
+    let mut list = Vec::new();
+    for found in CertificateDer::pem_slice_iter(pem) {
+        let number = list.len() + 1;
+        list.push(found.map_err(|error| format!("{what}: certificate {number}: {error}"))?);
+    }
+    match list.is_empty() {
+        true => Err(format!("{what}: no certificate in the PEM text")),
+        false => Ok(list),
     }
 }
 
@@ -136,6 +139,16 @@ mod tests {
         config.set_client_cert_pem(b"x", b"y").unwrap();
         let error = client_config(config.tls()).unwrap_err();
         assert!(error.contains("client certificate"), "{error}");
+    }
+
+    #[test]
+    fn the_bad_certificate_of_a_bundle_is_named_by_its_number() {
+        let pem = |der| format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+        let good = mock_venue::Certificates::new().unwrap().ca_pem().to_owned();
+        let error = roots(Some((good.clone() + &pem("AAAA") + &good).as_bytes())).unwrap_err();
+        assert!(error.starts_with("CA: certificate 2: "), "{error}");
+        let error = roots(Some((good + &pem("?")).as_bytes())).unwrap_err();
+        assert!(error.starts_with("CA: certificate 2: "), "{error}");
     }
 
     #[test]

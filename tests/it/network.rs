@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mock_venue::{Certificates, Options, Peer, Script, Transport, Venue};
-use venuepool::config::{Config, Drive};
+use venuepool::config::{Config, Drive, TcpKeepalive};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
 use crate::cable::{Net, VENUE, on};
-use crate::rig::{PATIENCE, order, request, submit_soon, switch, until, until_idle};
+use crate::rig::{
+    PATIENCE, next_completion, order, request, submit_soon, switch, until, until_idle,
+};
 
 const MS: u64 = 1_000_000;
 
@@ -73,6 +75,50 @@ fn a_heartbeat_finds_what_the_network_swallowed() {
         let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
         assert_eq!(done.outcome, Outcome::Ok);
         assert_eq!((venue.orders_with_id("refused"), venue.orders_with_id("after")), (0, 1));
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn keepalive_finds_what_the_network_swallowed_in_its_own_time() {
+    let Some(net) = Net::lay() else { return };
+    for (transport, drive) in [(Transport::Plain, Drive::Thread), (Transport::Tls, Drive::Caller)] {
+        let venue = venue(&net, transport);
+        let mut config = config(&venue);
+        config.set_drive(drive);
+        // Three seconds; the time of a request has nothing to do with it.
+        let probes = TcpKeepalive { time_ns: 1_000 * MS, interval_ns: 1_000 * MS, count: 2 };
+        config.set_tcp_keepalive(Some(probes)).unwrap();
+        config.set_request_timeout_ns(3_600_000 * MS).unwrap();
+        let pool = open(&net, &config);
+        net.cut();
+        let reset = CloseReason::IdleReset as usize;
+        until(|| (pool.stats().closed[reset].get() == 2).then_some(()));
+        net.mend();
+        until(|| (pool.census().live == 2).then_some(()));
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn a_request_has_its_own_time_whatever_that_of_the_pool_is() {
+    let Some(net) = Net::lay() else { return };
+    for transport in [Transport::Plain, Transport::Tls] {
+        let venue = venue(&net, transport);
+        let mut config = config(&venue);
+        config.set_request_timeout_ns(100 * MS).unwrap();
+        let pool = open(&net, &config);
+        let mut request = request(&pool);
+        order(&mut request, "patient");
+        request.set_timeout_ns(PATIENCE.as_nanos() as u64);
+        net.cut();
+        pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+        // Many times the pool's timeout.
+        std::thread::sleep(Duration::from_millis(1_500));
+        net.mend();
+        let done = next_completion(&pool);
+        assert_eq!((done.outcome, done.wire_state), (Outcome::Ok, WireState::Answered));
+        assert_eq!(venue.orders_with_id("patient"), 1);
         pool.close().unwrap();
     }
 }

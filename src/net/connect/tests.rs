@@ -32,7 +32,6 @@ fn dialer(port: u16, addresses: &[IpAddr]) -> Dialer {
         resolver: Resolver::of_addresses(addresses, port),
         addresses: Arc::default(),
         sockets: Arc::new(Sockets::default()),
-        user_timeout: Duration::from_secs(10),
         tls: None,
         resolve_timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
@@ -100,4 +99,43 @@ fn whose_failure_it_is() {
     assert!(!theirs.into_iter().chain(families).any(is_of_this_machine));
     let late = DialError::timeout(Status::ERR_TLS, "TLS handshake", Duration::from_secs(1));
     assert!(!late.is_of_this_machine());
+}
+
+/// A dialling socket that is bound to the port to which it connects, as the kernel may choose.
+#[test]
+fn a_socket_that_is_connected_to_itself_is_a_failed_dial_and_frees_its_port() {
+    run(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        assert_eq!(stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+        let refused = refuse_self(stream).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(StdListener::bind(address).is_ok(), "the venue can have its port");
+    });
+}
+
+/// Nobody listens, and all local ports but that one are taken: the kernel has no other choice.
+#[test]
+fn a_dial_never_ends_with_a_connection_to_itself() {
+    let free = StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dialer = dialer(free.port(), &[free.ip()]);
+    for _ in 0..2_000 {
+        let error = run(dialer.dial()).err().expect("nobody listens");
+        assert_eq!(error.step, Status::ERR_CONNECT);
+    }
+}
+
+#[test]
+fn a_local_address_takes_no_port_before_the_connect() {
+    let options = Sockets { bind_address: Some([127, 0, 0, 1].into()), ..Sockets::default() };
+    run(async {
+        let venue = StdListener::bind("127.0.0.1:0").unwrap();
+        let address = venue.local_addr().unwrap();
+        let socket = open_socket(address, &options).unwrap();
+        assert_eq!(socket.local_addr().unwrap(), "127.0.0.1:0".parse().unwrap());
+        let stream = socket.connect(address).await.unwrap();
+        assert_ne!(stream.local_addr().unwrap().port(), 0);
+    });
 }

@@ -33,7 +33,6 @@ fn tls_pair(
         resolver: Resolver::of_addresses(&[server.address().ip()], server.address().port()),
         addresses: Arc::default(),
         sockets: Arc::new(config.sockets().clone()),
-        user_timeout: Duration::from_secs(5),
         tls: Some((client_config(config.tls()).unwrap(), server_name("localhost").unwrap())),
         resolve_timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
