@@ -201,7 +201,13 @@ impl Shadow {
         if piece.is_empty() {
             return;
         }
-        self.target.push(if self.target.contains(&b'?') { b'&' } else { b'?' });
+        if !self.target.contains(&b'?') {
+            self.target.push(b'?');
+        } else if self.target.iter().position(|b| *b == b'?') != Some(self.target.len() - 1)
+            && !self.target.ends_with(b"&")
+        {
+            self.target.push(b'&');
+        }
         self.target.extend_from_slice(piece);
     }
 

@@ -41,7 +41,7 @@ struct State {
     len: usize,
     method_len: usize,
     /// What the next piece of the query is joined with: `?` or `&`.
-    joint: u8,
+    joint: &'static [u8],
     /// The default headers that this request has replaced by its own.
     overridden: HeaderSet,
     /// A header of the request itself says `Connection: close`.
@@ -271,7 +271,12 @@ impl Request {
         let mut out = Writer { buf: &mut self.buf, at: 0 };
         out.put_all([method, b" ", base_path, path, end])?;
         let len = out.at;
-        let joint = if target.has_query { b'&' } else { b'?' };
+        let joint: &[u8] = match target.has_query {
+            false => b"?",
+            // A query that has begun, and is empty.
+            true if path.iter().position(|byte| *byte == b'?') == Some(path.len() - 1) => b"",
+            true => joint_behind(path),
+        };
         self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
         Ok(())
     }
@@ -279,12 +284,12 @@ impl Request {
     fn write_query(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         let joint = self.state.joint;
         let mut out = self.query_writer()?;
-        out.put(&[joint])?;
+        out.put(joint)?;
         out.put_encoded(name)?;
         out.put(b"=")?;
         out.put_encoded(value)?;
         self.state.len = out.at;
-        self.state.joint = b'&';
+        self.state.joint = b"&";
         Ok(())
     }
 
@@ -297,10 +302,10 @@ impl Request {
         if piece.is_empty() {
             return Ok(());
         }
-        out.put(&[joint])?;
+        out.put(joint)?;
         out.put(piece)?;
         self.state.len = out.at;
-        self.state.joint = b'&';
+        self.state.joint = joint_behind(piece);
         Ok(())
     }
 
@@ -439,10 +444,15 @@ impl State {
         phase: Phase::Empty,
         len: 0,
         method_len: 0,
-        joint: b'?',
+        joint: b"?",
         overridden: 0,
         closes: false,
     };
+}
+
+/// What joins the next piece to this query: nothing if a separator stands there already.
+fn joint_behind(query: &[u8]) -> &'static [u8] {
+    if query.ends_with(b"&") { b"" } else { b"&" }
 }
 
 /// Writes into the buffer from `at` on, and refuses what does not fit.

@@ -260,9 +260,13 @@ fn query_table() {
 
 #[test]
 fn pieces_of_query_are_joined() {
-    for (path, expected) in
-        [("/a", "/a?b=c&d&e=f"), ("/a?", "/a?&b=c&d&e=f"), ("/a?x=y", "/a?x=y&b=c&d&e=f")]
-    {
+    for (path, expected) in [
+        ("/a", "/a?b=c&d&e=f"),
+        ("/a?", "/a?b=c&d&e=f"),
+        ("/a?x=y", "/a?x=y&b=c&d&e=f"),
+        ("/a?x=y&", "/a?x=y&b=c&d&e=f"),
+        ("/a?x?", "/a?x?&b=c&d&e=f"),
+    ] {
         let mut request = begun("GET", path);
         request.query_raw(b"").unwrap();
         request.query(b"b", b"c").unwrap();
@@ -275,6 +279,10 @@ fn pieces_of_query_are_joined() {
     request.query_raw(b"a?b/c").unwrap();
     request.query_raw(b"d").unwrap();
     assert_eq!(target(&mut request), "/?a?b/c&d");
+    let mut request = begun("GET", "/?");
+    request.query_raw(b"a=1&").unwrap();
+    request.query(b"b", b"2").unwrap();
+    assert_eq!(target(&mut request), "/?a=1&b=2");
 }
 
 #[test]
@@ -799,7 +807,11 @@ fn play_queries(request: &mut Request, path: &[u8], pieces: &[Query]) -> String 
             assert!(request.finish().is_err());
             request.state = state;
         } else if !encoded.is_empty() {
-            target.push(if target.contains('?') { '&' } else { '?' });
+            if !target.contains('?') {
+                target.push('?');
+            } else if target.find('?') != Some(target.len() - 1) && !target.ends_with('&') {
+                target.push('&');
+            }
             target.push_str(&encoded);
         }
     }
