@@ -2061,11 +2061,13 @@ VP_NOEXCEPT;
  * Submits and waits for the completion, for scripts and background work. The callback of the
  * request, if it has one, is not used.
  *
+ * In caller drive somebody must drive meanwhile. If another thread polls or waits, that one does.
+ * If nobody has done so for 5 ms, this call does it, and leaves it to whoever polls or waits next.
+ *
  * Threads: any but the pool thread. Blocks until the request's deadline at the most.
  * Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
  * release.
- * Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback, and in caller
- * drive ERR_DRIVEN while another thread drives.
+ * Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
  */
 VP_API
 vp_status vp_execute(struct vp_pool *pool,
@@ -2084,13 +2086,13 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out) VP_NOEXCEPT;
 
 /**
- * Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed.
+ * Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed. In
+ * caller drive it drives as `vp_execute` does.
  *
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.
  * Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_SUSPENDED in a pause or when one begins,
- * ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED, and in caller drive ERR_DRIVEN while
- * another thread drives.
+ * ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED.
  */
 VP_API
 vp_status vp_pool_acquire(struct vp_pool *pool,
@@ -2145,7 +2147,7 @@ VP_API vp_status vp_cancel(struct vp_pool *pool, uint64_t id) VP_NOEXCEPT;
  * Lifetime: each response in `out` is the caller's to release.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
  * the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while
- * another thread drives, and ERR_WOULD_DEADLOCK in a callback.
+ * another thread polls or waits, and ERR_WOULD_DEADLOCK in a callback.
  */
 VP_API
 int32_t vp_pool_poll(struct vp_pool *pool,

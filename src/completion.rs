@@ -142,6 +142,11 @@ impl CompletionQueue {
         self.ended.load(Ordering::SeqCst)
     }
 
+    /// Whether a completion waits to be taken.
+    pub fn has_any(&self) -> bool {
+        !self.receiver.is_empty()
+    }
+
     /// Whether nothing is in the queue, and nothing comes any more.
     pub fn is_drained(&self) -> bool {
         self.has_ended() && self.receiver.is_empty()
@@ -272,6 +277,15 @@ impl CompletionQueue {
     pub fn raise_if_any(&self) {
         if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
             self.raise();
+        }
+    }
+
+    /// Makes the descriptor unreadable, whatever is in the queue: whoever does this looks at all
+    /// that there is, and raises it again when it leaves something.
+    pub fn lower_now(&self) {
+        let Some(event) = self.event.get() else { return };
+        if self.event_set.load(Ordering::SeqCst) && event.read().is_ok() {
+            self.event_set.swap(false, Ordering::SeqCst);
         }
     }
 

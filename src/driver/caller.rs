@@ -7,7 +7,8 @@
 //! ```
 //!
 //! It runs the very code of thread drive ([`Slot::drive`](super::slot::Slot::drive)), on the
-//! engine's thread. One thread drives at a time. The pool thread only heals: it learns of losses
+//! engine's thread. One thread drives at a time. A caller that sleeps in execute or acquire drives
+//! only while nobody polls or waits, and leaves it to whoever does. The pool thread only heals: it learns of losses
 //! through a set of its own, and of deadlines through its alarm, and wakes the engine by the
 //! descriptor of the completion queue, which is in the engine's set too.
 
@@ -23,8 +24,8 @@ use super::flights::Flights;
 use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
 /// which of them have something to read, because a look in vain costs as much as that question.
@@ -32,6 +33,12 @@ const DIRECT_LOOKS: u32 = 2;
 
 /// The number of the completion queue's descriptor among those of the slots.
 const QUEUE: u64 = u64::MAX;
+
+/// A sleeper drives when nobody else has done so for this long.
+const TAKE_OVER: Duration = Duration::from_millis(5);
+
+/// How long a driver pauses when the system does not say what has come in.
+const BLIND: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// The pool that this thread drives at the moment, to recognise calls from callbacks.
@@ -51,6 +58,17 @@ pub struct Caller {
     /// The slots that have left something unread for their next turn. The set tells of each arrival
     /// once, so it does not tell of them again.
     unread: Flights,
+    /// The thread that polled or waited last; 0 for none, or for one that a sleeper has not seen
+    /// again for a while.
+    polls: AtomicUsize,
+    /// The thread that drives is a sleeper, who leaves it to whoever polls or waits.
+    yields: AtomicBool,
+    /// Somebody who polls or waits asks the sleeper that drives to leave.
+    claimed: AtomicBool,
+    /// Callers that sleep in execute or acquire.
+    sleepers: AtomicUsize,
+    gate: Mutex<()>,
+    bell: Condvar,
 }
 
 /// The right to drive, for the length of one call.
@@ -58,6 +76,11 @@ pub struct Driving<'a> {
     _baton: MutexGuard<'a, ()>,
     /// A callback of one pool may drive another.
     outer: *const Pool,
+}
+
+/// A number that no other thread has while this one lives; never 0.
+fn this_thread() -> usize {
+    DRIVEN.with(|driven| ptr::from_ref(driven).addr())
 }
 
 impl Drop for Driving<'_> {
@@ -77,7 +100,28 @@ impl Caller {
             baton: Mutex::new(()),
             fd_is_out: AtomicBool::new(false),
             unread: Flights::new(slots),
+            polls: AtomicUsize::new(0),
+            yields: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+            gate: Mutex::new(()),
+            bell: Condvar::new(),
         })
+    }
+
+    /// Pauses until something may have changed for a sleeper, at most for `patience`, unless
+    /// `is_over`.
+    fn pause(&self, patience: Duration, is_over: impl Fn() -> bool) {
+        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_over() {
+            drop(self.bell.wait_timeout(gate, patience));
+        }
+    }
+
+    /// Wakes all who pause.
+    fn ring(&self) {
+        drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
+        self.bell.notify_all();
     }
 
     /// Notes whether a slot has left something unread. `true`: whoever sleeps on the descriptor
@@ -128,10 +172,7 @@ impl Pool {
         }
         self.deliver_handed_over();
         let taken = self.completions.drain(limit, take);
-        if caller.fd_is_out.load(Ordering::Relaxed) {
-            // What is beyond the limit keeps the descriptor readable.
-            self.completions.raise_if_any();
-        }
+        self.leave_readable(caller);
         Ok(taken)
     }
 
@@ -160,10 +201,100 @@ impl Pool {
             taken = self.completions.drain(limit, &mut take);
             taken != Some(0)
         })?;
+        self.leave_readable(caller);
+        Ok(taken)
+    }
+
+    /// What is in the queue when a driver leaves keeps the descriptor readable.
+    pub(super) fn leave_readable(&self, caller: &Caller) {
         if caller.fd_is_out.load(Ordering::Relaxed) {
             self.completions.raise_if_any();
         }
-        Ok(taken)
+    }
+
+    /// Sleeps until `is_over`, at most until the deadline, and drives while nobody else does.
+    pub(super) fn sleep_or_drive(
+        &self,
+        caller: &Caller,
+        deadline: Option<Instant>,
+        is_over: impl Fn() -> bool,
+    ) {
+        caller.sleepers.fetch_add(1, Ordering::SeqCst);
+        let mut may_drive = [0, this_thread()].contains(&caller.polls.load(Ordering::SeqCst));
+        loop {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if is_over() || left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            may_drive &= !self.is_others_turn(caller);
+            if may_drive && let Ok(driving) = self.begin_to_drive(caller) {
+                caller.yields.store(true, Ordering::SeqCst);
+                self.drive_for_sleeper(caller, left, &is_over);
+                caller.yields.store(false, Ordering::SeqCst);
+                drop(driving);
+                // Others may drive now: who polls or waits, or the next sleeper.
+                caller.ring();
+                continue;
+            }
+            // Whoever polls from now on shows that it need not be done here.
+            caller.polls.store(0, Ordering::SeqCst);
+            caller.pause(left.map_or(TAKE_OVER, |left| left.min(TAKE_OVER)), &is_over);
+            may_drive = caller.polls.load(Ordering::SeqCst) == 0;
+            if may_drive && self.is_others_turn(caller) {
+                // Nobody has come for what is in the queue. One look, and it is left to them again.
+                self.look_for_sleeper(caller);
+            }
+        }
+        caller.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether a sleeper must leave the driving to others: they ask for it, or sleep on the
+    /// descriptor, which tells them of completions only while nobody lowers it here.
+    fn is_others_turn(&self, caller: &Caller) -> bool {
+        let is_told = caller.fd_is_out.load(Ordering::Relaxed) && self.completions.has_any();
+        caller.claimed.load(Ordering::SeqCst) || is_told
+    }
+
+    fn look_for_sleeper(&self, caller: &Caller) {
+        let Ok(_driving) = self.begin_to_drive(caller) else { return };
+        self.drive_in_flight();
+        self.deliver_handed_over();
+        self.leave_readable(caller);
+    }
+
+    /// Drives until a sleeper has what it sleeps for, or it is the turn of others.
+    fn drive_for_sleeper(
+        &self,
+        caller: &Caller,
+        patience: Option<Duration>,
+        is_over: impl Fn() -> bool,
+    ) {
+        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        self.deliver_handed_over();
+        while !is_over() && !self.is_others_turn(caller) {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            if self.drive_signalled(caller, left).is_err() {
+                // The request is accepted, and its completion must come: look without being told.
+                self.drive_in_flight();
+                std::thread::sleep(BLIND);
+            }
+            self.deliver_handed_over();
+        }
+        self.leave_readable(caller);
+    }
+
+    /// Something was given to a sleeper: it may pause, or sleep in the set of sockets.
+    pub(super) fn wake_sleepers(&self, caller: &Caller) {
+        if caller.sleepers.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        caller.ring();
+        if !self.is_driver() {
+            self.completions.raise();
+        }
     }
 
     /// A descriptor that is readable when a poll may find something.
@@ -173,6 +304,7 @@ impl Pool {
         if caller.unread.exceed(0) {
             self.completions.raise();
         }
+        self.completions.raise_if_any();
         Ok(caller.live.as_fd())
     }
 
@@ -189,11 +321,25 @@ impl Pool {
         Ok(self.driving(baton))
     }
 
-    /// As [`Pool::begin_to_drive`]; `None` when the closing thread drives, for the last time.
+    /// As [`Pool::begin_to_drive`], for who polls or waits: a sleeper that drives leaves it to them.
+    /// `None` when the closing thread drives, for the last time.
     fn drive_unless_closing<'a>(&self, caller: &'a Caller) -> Result<Option<Driving<'a>>, Status> {
-        match self.begin_to_drive(caller) {
-            Err(Status::ERR_DRIVEN) if self.is_closed() => Ok(None),
-            driving => driving.map(Some),
+        caller.polls.store(this_thread(), Ordering::Relaxed);
+        loop {
+            match self.begin_to_drive(caller) {
+                Err(Status::ERR_DRIVEN) if self.is_closed() => return Ok(None),
+                Err(Status::ERR_DRIVEN) if caller.yields.load(Ordering::SeqCst) => {
+                    caller.claimed.store(true, Ordering::SeqCst);
+                    self.completions.raise();
+                    caller.pause(BLIND, || !caller.yields.load(Ordering::SeqCst));
+                }
+                driving => {
+                    if caller.claimed.load(Ordering::Relaxed) {
+                        caller.claimed.store(false, Ordering::SeqCst);
+                    }
+                    return driving.map(Some);
+                }
+            }
         }
     }
 
@@ -238,7 +384,7 @@ impl Pool {
             // Deadlines and cancels say no more than: look. Lowered first, so that the next one is
             // heard.
             QUEUE => {
-                self.completions.lower();
+                self.completions.lower_now();
                 self.drive_in_flight();
                 unread = false;
             }

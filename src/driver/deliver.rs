@@ -84,12 +84,20 @@ impl Pool {
                 self.stats.ended(completion.outcome);
                 return callback(completion);
             }
+            Recipient::Sleeper(answer) => {
+                self.stats.ended(completion.outcome);
+                return self.wake(&answer, completion);
+            }
             Recipient::Queue => self.stats.ended(completion.outcome),
         }
         self.completions.push(completion);
         if on_pool_thread {
-            // Rung when the turn is over.
+            // Rung when the turn is over; at once while there are dials, because their handshakes
+            // would come first.
             self.completions.announce();
+            if self.dials.are_under_way() {
+                self.completions.ring();
+            }
         } else if !driving {
             self.completions.announce();
             self.completions.ring();

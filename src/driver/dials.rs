@@ -35,6 +35,8 @@ pub(super) struct Dials {
     replacements: Waiting,
     /// A pause was ended before its time.
     resumed: Notify,
+    /// Dials that have their permit and are not over.
+    under_way: AtomicU64,
 }
 
 #[derive(Default)]
@@ -44,8 +46,8 @@ struct Waiting {
     count: AtomicU64,
 }
 
-/// A place in a line, until it is dropped.
-struct Place<'a>(&'a AtomicU64);
+/// One more of what is counted, until it is dropped.
+pub(super) struct Place<'a>(&'a AtomicU64);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
@@ -62,7 +64,19 @@ impl Dials {
             losses: Waiting::default(),
             replacements: Waiting::default(),
             resumed: Notify::new(),
+            under_way: AtomicU64::new(0),
         }
+    }
+
+    /// A dial is under way until the answer is dropped.
+    pub(super) fn begins(&self) -> Place<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Place(&self.under_way)
+    }
+
+    /// Whether any dial is under way.
+    pub(super) fn are_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
     }
 
     /// How many dials a second the pool may make in the long run.

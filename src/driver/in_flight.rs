@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Policy;
 use super::clock::now_ns;
+use super::waiting::Answer;
 use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress, Reuse};
@@ -33,6 +34,8 @@ pub enum Recipient {
     Queue,
     /// A function.
     Callback(Callback),
+    /// A caller in execute.
+    Sleeper(Arc<Answer>),
     /// The pool itself: it only wants to know whether the connection lives.
     Heartbeat,
 }
@@ -411,6 +414,11 @@ impl Promise {
 }
 
 impl Recipient {
+    /// The function, or else the queue.
+    pub(super) fn of(callback: Option<Callback>) -> Self {
+        callback.map_or(Self::Queue, Self::Callback)
+    }
+
     /// Whether it is the pool itself.
     pub(super) fn is_heartbeat(&self) -> bool {
         matches!(self, Self::Heartbeat)

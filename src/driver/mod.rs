@@ -37,6 +37,7 @@ mod suspend;
 mod tend;
 mod thread;
 mod upkeep;
+pub mod waiting;
 
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -67,9 +68,10 @@ use linger::Late;
 use news::News;
 use policy::Policy;
 use slot::{Setting, Slot};
-use submit::{Copied, Parking};
+use submit::Copied;
 use suspend::Suspension;
 use upkeep::Beats;
+use waiting::Parking;
 
 /// The dispatcher, locked.
 type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Copied>, Arc<Parking>>>;
@@ -223,6 +225,7 @@ impl Pool {
         }
         self.join();
         self.deliver_handed_over();
+        self.leave_readable(caller);
         Ok(())
     }
 

@@ -1,22 +1,21 @@
-//! The engine's side: submit, wait in line, lease, cancel, execute.
+//! The engine's side: submit, wait in line, lease, cancel.
 //!
 //! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send_now`] takes the
 //! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own
 //! thread. Only when no slot is idle does anything else here matter.
 
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use super::clock::now_ns;
 use super::in_flight::{Outgoing, Promise, Recipient};
 use super::slot::NotStarted;
+use super::waiting::Parking;
 use super::{Dispatching, NEVER, Pool};
-use crate::completion::{Callback, Completion};
+use crate::completion::Callback;
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, SlotIndex, Waiter};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What to do when no slot is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,21 +34,6 @@ pub struct Copied {
     closes: bool,
 }
 
-/// Where a caller sleeps until it is given a lease.
-#[derive(Default)]
-pub struct Parking {
-    place: Mutex<Parked>,
-    bell: Condvar,
-}
-
-#[derive(Default, Clone, Copy)]
-enum Parked {
-    #[default]
-    Waiting,
-    Given(Lease),
-    Dismissed(Status),
-}
-
 impl Pool {
     /// Sends a request on the hottest idle slot, or does what `when_busy` says. `Ok` is a promise
     /// of exactly one completion; after `Err` there is none, and nothing was sent.
@@ -59,7 +43,17 @@ impl Pool {
         callback: Option<Callback>,
         when_busy: WhenBusy,
     ) -> Result<u64, Status> {
-        let (promise, outgoing) = self.promise(request, callback)?;
+        self.submit_to(request, Recipient::of(callback), when_busy)
+    }
+
+    /// As [`Pool::submit`], for any recipient of the completion.
+    pub(super) fn submit_to(
+        &self,
+        request: &mut Request,
+        recipient: Recipient,
+        when_busy: WhenBusy,
+    ) -> Result<u64, Status> {
+        let (promise, outgoing) = self.promise(request, recipient)?;
         let id = promise.id;
         let uses_queue = matches!(promise.recipient, Recipient::Queue);
         let result = match self.send_now(promise, outgoing) {
@@ -78,93 +72,11 @@ impl Pool {
         request: &mut Request,
         callback: Option<Callback>,
     ) -> Result<u64, Status> {
-        let (promise, outgoing) = self.promise(request, callback)?;
+        let (promise, outgoing) = self.promise(request, Recipient::of(callback))?;
         let id = promise.id;
         let uses_queue = matches!(promise.recipient, Recipient::Queue);
         let result = self.send_leased(lease, promise, outgoing);
         self.accepted(result.map(|()| id), uses_queue)
-    }
-
-    /// Submits and sleeps until the completion is there. Not on the pool thread.
-    pub fn execute(
-        &self,
-        request: &mut Request,
-        when_busy: WhenBusy,
-    ) -> Result<Completion, Status> {
-        if self.is_delivering() {
-            return Err(Status::ERR_WOULD_DEADLOCK);
-        }
-        // In caller drive the waiting thread drives, so it must be free to do so.
-        let caller = self.caller.as_ref();
-        let driving = caller.map(|caller| self.begin_to_drive(caller)).transpose()?;
-        let answer = Arc::new((Mutex::new(None), Condvar::new()));
-        let mine = Arc::clone(&answer);
-        let callback: Callback = Arc::new(move |completion| {
-            *mine.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(completion);
-            mine.1.notify_one();
-        });
-        self.submit(request, Some(callback), when_busy)?;
-        let (place, bell) = &*answer;
-        if let Some(caller) = caller {
-            let answered = || place.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-            self.drive_until(caller, Duration::MAX, answered)?;
-            drop(driving);
-        }
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            // Each accepted request has a deadline, so this ends.
-            if let Some(completion) = place.take() {
-                return Ok(completion);
-            }
-            place = bell.wait(place).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Reserves the slot that was used last, or refuses at once.
-    pub fn try_acquire(&self) -> Result<Lease, Status> {
-        let lease = self.dispatcher().lease(now_ns());
-        lease.map_err(|refusal| {
-            self.stats.refused.add();
-            refusal.into()
-        })
-    }
-
-    /// Reserves a slot, sleeping in the queue until there is one, at most for `patience`. Not on
-    /// the pool thread.
-    pub fn acquire(&self, patience: Duration) -> Result<Lease, Status> {
-        let deadline = Instant::now().checked_add(patience);
-        match self.dispatcher().lease(now_ns()) {
-            Err(Refusal::NoSlot) => {}
-            lease => return lease.map_err(Status::from),
-        }
-        if self.is_delivering() {
-            return Err(Status::ERR_WOULD_DEADLOCK);
-        }
-        let caller = self.caller.as_ref();
-        let _driving = caller.map(|caller| self.begin_to_drive(caller)).transpose()?;
-        let parking = Arc::new(Parking::default());
-        let ticket = self.next_id();
-        {
-            let mut dispatcher = self.dispatcher();
-            dispatcher.enqueue_caller(ticket, Arc::clone(&parking), now_ns())?;
-            self.dispatch(dispatcher);
-        }
-        let woken = match caller {
-            None => parking.sleep(deadline),
-            Some(caller) => {
-                self.drive_until(caller, patience, || parking.is_woken())?;
-                // Woken by now, or out of patience: this does not sleep.
-                parking.sleep(Some(Instant::now()))
-            }
-        };
-        woken.unwrap_or_else(|| {
-            let left = self.dispatcher().cancel(ticket);
-            match left {
-                Cancel::Left(_) => Err(Status::ERR_TIMEOUT),
-                // The lease is on its way: whoever gives it is between two lines of code.
-                _ => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
-            }
-        })
     }
 
     /// Gives a lease back.
@@ -199,7 +111,7 @@ impl Pool {
     fn promise<'a>(
         &self,
         request: &'a mut Request,
-        callback: Option<Callback>,
+        recipient: Recipient,
     ) -> Result<(Promise, Outgoing<'a>), Status> {
         let submit_ns = now_ns();
         if !Arc::ptr_eq(request.origin(), &self.origin) {
@@ -212,13 +124,12 @@ impl Pool {
         let user_data = request.user_data();
         let (is_head, closes) = (request.is_head(), request.closes());
         let bytes = request.finish()?;
-        if callback.is_none() && !self.completions.reserve() {
+        if matches!(recipient, Recipient::Queue) && !self.completions.reserve() {
             self.stats.refused.add();
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
         let id = self.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
-        let recipient = callback.map_or(Recipient::Queue, Recipient::Callback);
         let promise = Promise { id, user_data, recipient, submit_ns, deadline_ns };
         Ok((promise, Outgoing { bytes, is_head, closes }))
     }
@@ -371,21 +282,13 @@ impl Pool {
     ) {
         match who {
             Waiter::Request(copied, _) => self.leave(held, copied.promise.unsent(end.outcome())),
-            Waiter::Caller(parking) => self.wake(&parking, Parked::Dismissed(end.status())),
+            Waiter::Caller(parking) => self.wake(&parking, Err(end.status())),
         }
     }
 
     /// Gives a lease to a caller that sleeps in acquire.
     pub(super) fn give_lease(&self, parking: &Parking, lease: Lease) {
-        self.wake(parking, Parked::Given(lease));
-    }
-
-    /// Wakes a caller in acquire. In caller drive it sleeps where the driver sleeps.
-    fn wake(&self, parking: &Parking, with: Parked) {
-        parking.wake(with);
-        if self.caller.is_some() {
-            self.completions.raise();
-        }
+        self.wake(parking, Ok(lease));
     }
 
     /// Starts a request on a slot, and tells the alarm and the driver what they must know of it.
@@ -405,7 +308,7 @@ impl Pool {
     }
 
     /// A number that this pool has not given out yet.
-    fn next_id(&self) -> u64 {
+    pub(super) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 }
@@ -445,42 +348,5 @@ impl From<Refusal> for Status {
             Refusal::SlotBusy | Refusal::Heartbeat => Self::ERR_SLOT_BUSY,
             Refusal::SlotDown => Self::ERR_SLOT_DOWN,
         }
-    }
-}
-
-impl Parking {
-    fn wake(&self, with: Parked) {
-        *self.lock() = with;
-        self.bell.notify_one();
-    }
-
-    fn is_woken(&self) -> bool {
-        !matches!(*self.lock(), Parked::Waiting)
-    }
-
-    /// Sleeps until woken; `None` when the deadline passed first.
-    fn sleep(&self, deadline: Option<Instant>) -> Option<Result<Lease, Status>> {
-        let mut place = self.lock();
-        loop {
-            match *place {
-                Parked::Given(lease) => return Some(Ok(lease)),
-                Parked::Dismissed(why) => return Some(Err(why)),
-                Parked::Waiting => {}
-            }
-            let Some(deadline) = deadline else {
-                place = self.bell.wait(place).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            let woken = self.bell.wait_timeout(place, left);
-            place = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Parked> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -114,6 +114,7 @@ async fn attempt(
     pool.await_permit(slot, purpose, delay_ns).await;
     slot.backoff().begins();
     pool.stats.dials.add();
+    let _under_way = pool.dials.begins();
     let connection = pool.dialer.dial().await?;
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))

@@ -19,7 +19,7 @@ use crate::error::Status;
 /// Lifetime: each response in `out` is the caller's to release.
 /// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
 /// the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while
-/// another thread drives, and ERR_WOULD_DEADLOCK in a callback.
+/// another thread polls or waits, and ERR_WOULD_DEADLOCK in a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_poll(
     pool: *mut vp_pool,

@@ -52,11 +52,13 @@ pub unsafe extern "C" fn vp_submit(
 /// Submits and waits for the completion, for scripts and background work. The callback of the
 /// request, if it has one, is not used.
 ///
+/// In caller drive somebody must drive meanwhile. If another thread polls or waits, that one does.
+/// If nobody has done so for 5 ms, this call does it, and leaves it to whoever polls or waits next.
+///
 /// Threads: any but the pool thread. Blocks until the request's deadline at the most.
 /// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
 /// release.
-/// Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback, and in caller
-/// drive ERR_DRIVEN while another thread drives.
+/// Errors: as `vp_submit`, and ERR_STRUCT_SIZE, ERR_WOULD_DEADLOCK in a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_execute(
     pool: *mut vp_pool,
@@ -92,13 +94,13 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
     })
 }
 
-/// Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed.
+/// Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed. In
+/// caller drive it drives as `vp_execute` does.
 ///
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.
 /// Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_SUSPENDED in a pause or when one begins,
-/// ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED, and in caller drive ERR_DRIVEN while
-/// another thread drives.
+/// ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_acquire(
     pool: *mut vp_pool,

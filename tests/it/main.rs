@@ -24,6 +24,7 @@ mod overload;
 mod responses;
 mod rig;
 mod segmentation;
+mod sleepers;
 mod suspend;
 mod tls_faults;
 mod tls_peer;

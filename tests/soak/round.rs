@@ -289,8 +289,6 @@ fn collect(scene: &Scene<'_>) {
         let taken = scene.pool.wait(16, Duration::from_millis(1), |done| settle(scene.page, done));
         match taken {
             Ok(None) => return,
-            // An engine's execute or acquire drives.
-            Err(Status::ERR_DRIVEN) => std::thread::sleep(Duration::from_micros(100)),
             Ok(_) => {}
             Err(status) => panic!("{status:?}"),
         }

@@ -1,0 +1,208 @@
+//! Callers that sleep in execute or acquire in caller drive, beside threads that poll, wait, or
+//! sleep on the descriptor.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mock_venue::{Peer, Script, ScriptServer};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
+use venuepool::config::Drive;
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::{Outcome, Status};
+
+use crate::rig::{PATIENCE, config, request, until, until_idle};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/// Answers `/120` after 120 ms.
+fn server() -> ScriptServer {
+    Script::serve(|peer: &mut Peer, _| {
+        while let Ok(Some(request)) = peer.read_request() {
+            let ms = request.target.trim_start_matches('/').parse().unwrap_or(0);
+            std::thread::sleep(Duration::from_millis(ms));
+            if peer.write(OK).is_err() {
+                return;
+            }
+        }
+    })
+    .unwrap()
+}
+
+fn pool(server: &ScriptServer, connections: usize) -> Arc<Pool> {
+    let mut config = config(&server.url(), connections);
+    config.set_drive(Drive::Caller);
+    Pool::open(&config).unwrap()
+}
+
+fn execute(pool: &Pool, path: &str) -> Outcome {
+    let mut request = request(pool);
+    request.begin(b"GET", path.as_bytes()).unwrap();
+    pool.execute(&mut request, WhenBusy::Queue).unwrap().outcome
+}
+
+fn submit(pool: &Pool, path: &str) -> u64 {
+    let mut request = request(pool);
+    request.begin(b"GET", path.as_bytes()).unwrap();
+    pool.submit(&mut request, None, WhenBusy::Queue).unwrap()
+}
+
+#[test]
+fn execute_and_acquire_wait_for_the_thread_that_polls_and_go_on_when_it_stops() {
+    let server = server();
+    let pool = pool(&server, 2);
+    let polls = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        let poller = scope.spawn(|| {
+            while polls.load(Ordering::SeqCst) {
+                pool.poll(8, drop).expect("who polls may always drive");
+            }
+        });
+        for round in 0..30 {
+            assert_eq!(execute(&pool, "/5"), Outcome::Ok);
+            let lease = pool.acquire(PATIENCE).unwrap();
+            let held = pool.acquire(PATIENCE).unwrap();
+            assert_eq!(pool.acquire(Duration::from_millis(20)), Err(Status::ERR_TIMEOUT));
+            pool.release(lease).unwrap();
+            pool.release(held).unwrap();
+            if round == 15 {
+                // Nobody else drives from now on.
+                polls.store(false, Ordering::SeqCst);
+            }
+        }
+        poller.join().unwrap();
+    });
+    pool.close().unwrap();
+}
+
+#[test]
+fn who_waits_is_never_refused_for_a_sleeper_and_both_are_served() {
+    let server = server();
+    let pool = pool(&server, 2);
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| (0..20).map(|_| execute(&pool, "/10")).collect::<Vec<_>>());
+        let mut taken = 0;
+        for _ in 0..100 {
+            submit(&pool, "/1");
+            until(|| {
+                let found = pool.wait(8, Duration::from_millis(50), drop).expect("not refused");
+                taken += found.unwrap();
+                (taken > 0).then_some(())
+            });
+            taken = 0;
+        }
+        assert!(sleeper.join().unwrap().iter().all(|outcome| *outcome == Outcome::Ok));
+    });
+    pool.close().unwrap();
+}
+
+#[test]
+fn several_sleepers_hand_the_driving_on() {
+    let server = server();
+    let pool = pool(&server, 4);
+    std::thread::scope(|scope| {
+        for ms in [1, 7, 30, 60, 5, 90] {
+            let pool = &pool;
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    assert_eq!(execute(pool, &format!("/{ms}")), Outcome::Ok);
+                }
+            });
+        }
+    });
+    pool.close().unwrap();
+}
+
+fn is_readable(pool: &Pool, timeout: PollTimeout) -> bool {
+    let fd = pool.event_fd().unwrap();
+    poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], timeout).unwrap() == 1
+}
+
+#[test]
+fn an_event_loop_hears_of_completions_while_another_thread_executes_and_afterwards() {
+    for linger in [false, true] {
+        let server = server();
+        let pool = pool(&server, 2);
+        pool.event_fd().unwrap();
+        submit(&pool, "/20");
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| execute(&pool, if linger { "/1500" } else { "/40" }));
+            if !linger {
+                // It drives the other order too, and leaves its completion behind.
+                assert_eq!(sleeper.join().unwrap(), Outcome::Ok);
+                assert!(is_readable(&pool, PollTimeout::ZERO), "there is a completion to take");
+                assert_eq!(pool.poll(8, drop).unwrap(), Some(1));
+                return;
+            }
+            let mut taken = 0;
+            while taken == 0 {
+                assert!(is_readable(&pool, PollTimeout::try_from(10_000).unwrap()));
+                taken = pool.poll(8, drop).unwrap().unwrap();
+            }
+            assert!(!sleeper.is_finished(), "it was told in time");
+            assert_eq!(sleeper.join().unwrap(), Outcome::Ok);
+        });
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn a_descriptor_that_is_asked_for_late_tells_of_what_is_there() {
+    let server = server();
+    let pool = pool(&server, 4);
+    for _ in 0..4 {
+        submit(&pool, "/0");
+    }
+    assert_eq!(execute(&pool, "/30"), Outcome::Ok, "it drives the others");
+    assert!(is_readable(&pool, PollTimeout::ZERO));
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_sleeper_does_not_spin_while_the_queue_is_full_and_the_descriptor_is_out() {
+    let server = server();
+    let pool = pool(&server, 3);
+    pool.event_fd().unwrap();
+    submit(&pool, "/0");
+    submit(&pool, "/0");
+    until(|| {
+        let _ = pool.poll(0, drop);
+        pool.completions().has_any().then_some(())
+    });
+    let cpu = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+    let before = cpu();
+    assert_eq!(execute(&pool, "/1000"), Outcome::Ok);
+    let used = cpu() - before;
+    assert!(used < Duration::from_millis(500), "{used:?} of a second that it slept");
+    let mut taken = 0;
+    until(|| {
+        taken += pool.poll(8, drop).unwrap().unwrap();
+        (taken == 2).then_some(())
+    });
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_set_of_sockets_that_fails_loses_no_completion_and_no_lease() {
+    let server = server();
+    let pool = pool(&server, 1);
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let set = pool.event_fd().unwrap().as_raw_fd();
+    // SAFETY: both are open; the set's number is the pool's own again when this pool is closed.
+    assert_eq!(unsafe { libc::dup3(null.as_raw_fd(), set, libc::O_CLOEXEC) }, set);
+    assert_eq!(pool.wait(1, Duration::from_millis(1), drop), Err(Status::ERR_SYSTEM));
+    assert_eq!(execute(&pool, "/20"), Outcome::Ok);
+    until_idle(&pool, 1);
+    let lease = pool.try_acquire().unwrap();
+    std::thread::scope(|scope| {
+        let sleeper = scope.spawn(|| pool.acquire(PATIENCE));
+        until(|| (pool.census().waiting == 1).then_some(()));
+        pool.release(lease).unwrap();
+        let lease = sleeper.join().unwrap().unwrap();
+        pool.release(lease).unwrap();
+    });
+    pool.shutdown(Duration::ZERO);
+}
