@@ -11,6 +11,7 @@ int main(void) {
     vp_error error = {.struct_size = sizeof error};
     vp_completion done = {.struct_size = sizeof done};
 
+    if (url == NULL) return puts("set VENUE_URL"), 1;
     vp_config_new(&config);
     vp_config_set_url(config, (vp_str){url, strlen(url)});
     if (vp_pool_open(config, &pool, &error) != VP_OK) return puts(error.text), 1;

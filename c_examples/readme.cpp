@@ -3,8 +3,10 @@
 #include <venuepool.hpp>
 
 int main() {
+    const char *url = std::getenv("VENUE_URL"); // such as https://api.example.com
+    if (url == nullptr) return std::puts("set VENUE_URL"), 1;
     auto config = venuepool::Config();
-    config.url(std::getenv("VENUE_URL")).connections(4);
+    config.url(url).connections(4);
     auto pool = venuepool::Pool::open(config).value();
     auto order = pool.new_request().value();
 

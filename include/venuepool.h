@@ -1773,11 +1773,14 @@ VP_NOEXCEPT;
  * live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
  * `vp_config_set_degraded_open` is on.
  *
+ * The configuration remembers each `vp_config_*` call that was refused, until the same function is
+ * called with success. While there is one, this call answers its status, and `error` names it.
+ *
  * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
- * ERR_CONNECT, ERR_TLS, ERR_SYSTEM.
+ * ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and what a `vp_config_*` call was refused with.
  */
 VP_API
 vp_status vp_pool_open(const struct vp_config *config,
@@ -2268,6 +2271,8 @@ VP_API vp_status vp_response_retain(struct vp_response *response) VP_NOEXCEPT;
  * Errors: none.
  */
 VP_API void vp_response_release(struct vp_response *response) VP_NOEXCEPT;
+
+extern int pthread_setcancelstate(int state, int *old_state);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -71,13 +71,26 @@ impl Shelf {
 
 impl Recycled {
     /// Lets go of one count. The last one brings the response back to its shelf.
-    pub fn release(mut this: Shared<Self>) {
+    pub fn release(this: Shared<Self>) {
+        Self::bring_back(this, |home| Some(home.lock()));
+    }
+
+    /// As [`Recycled::release`], for a process in which a thread that is gone may hold the shelf:
+    /// the memory is then freed.
+    pub fn release_without_waiting(this: Shared<Self>) {
+        Self::bring_back(this, |home| home.free.try_lock().ok());
+    }
+
+    fn bring_back(
+        mut this: Shared<Self>,
+        lock: impl FnOnce(&Shelf) -> Option<MutexGuard<'_, Free>>,
+    ) {
         // `None`: others still hold it. When two let go at the same instant neither may see itself
         // as the last; the memory is then freed instead of used again, which is as right.
         let Some(unique) = Shared::get_mut(&mut this) else { return };
         unique.response.recycle(unique.home.response_capacity);
         let home = Arc::clone(&unique.home);
-        let mut free = home.lock();
+        let Some(mut free) = lock(&home) else { return };
         if free.open && free.responses.len() < free.responses.capacity() {
             free.responses.push(this);
         } else {
@@ -100,6 +113,18 @@ mod tests {
         assert_ne!(Shared::as_ptr(&shelf.take()), address);
         Recycled::release(first);
         assert_eq!(Shared::as_ptr(&shelf.take()), address);
+    }
+
+    #[test]
+    fn a_shelf_that_is_held_for_ever_is_not_waited_for() {
+        let shelf = Shelf::new(2, 1024);
+        let (first, second) = (shelf.take(), shelf.take());
+        let held = shelf.lock();
+        Recycled::release_without_waiting(first);
+        drop(held);
+        assert!(shelf.lock().responses.is_empty(), "it was freed");
+        Recycled::release_without_waiting(second);
+        assert_eq!(shelf.lock().responses.len(), 1);
     }
 
     #[test]

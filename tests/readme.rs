@@ -16,7 +16,7 @@ fn block<'a>(readme: &'a str, file: &str) -> &'a str {
 fn the_examples_in_the_readme_are_those_that_run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    for file in ["c_examples/readme.c", "c_examples/readme.cpp"] {
+    for file in ["c_examples/readme.c", "c_examples/readme.cpp", "c_examples/good_values.c"] {
         let code = fs::read_to_string(root.join(file)).unwrap();
         assert_eq!(block(&readme, file), code, "{file}");
     }

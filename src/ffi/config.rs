@@ -8,18 +8,42 @@ use crate::error::Status;
 /// A configuration, opaque to C.
 pub struct vp_config {
     pub(super) config: Config,
+    /// The functions that have refused their last call, in the order of their first refusal.
+    refused: Vec<(&'static str, Status)>,
 }
 
-/// Changes a configuration.
+impl vp_config {
+    /// The first refusal that was not made good since.
+    pub(super) fn refusal(&self) -> Option<(&'static str, Status)> {
+        self.refused.first().copied()
+    }
+
+    fn note(&mut self, function: &'static str, result: Result<(), Status>) {
+        let known = self.refused.iter().position(|(name, _)| *name == function);
+        match (result, known) {
+            (Ok(()), Some(known)) => drop(self.refused.remove(known)),
+            (Err(status), None) => self.refused.push((function, status)),
+            _ => {}
+        }
+    }
+}
+
+/// Changes a configuration, which remembers a refusal of `function`.
 ///
 /// # Safety
 /// `config` is as the header demands.
 pub(super) unsafe fn configure(
     config: *mut vp_config,
+    function: &'static str,
     change: impl FnOnce(&mut Config) -> Result<(), Status>,
 ) -> Status {
-    // SAFETY: the caller's promise.
-    status(|| change(&mut unsafe { borrow_mut(config) }?.config))
+    status(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { borrow_mut(config) }?;
+        let result = change(&mut config.config);
+        config.note(function, result);
+        result
+    })
 }
 
 /// As [`configure`], for a change that cannot be refused.
@@ -27,13 +51,11 @@ pub(super) unsafe fn configure(
 /// # Safety
 /// `config` is as the header demands.
 pub(super) unsafe fn switch(config: *mut vp_config, change: impl FnOnce(&mut Config)) -> Status {
-    // SAFETY: the caller's promise.
-    unsafe {
-        configure(config, |config| {
-            change(config);
-            Ok(())
-        })
-    }
+    status(|| {
+        // SAFETY: the caller's promise.
+        change(&mut unsafe { borrow_mut(config) }?.config);
+        Ok(())
+    })
 }
 
 fn size(bytes: u64) -> Result<usize, Status> {
@@ -50,7 +72,8 @@ pub unsafe extern "C" fn vp_config_new(out: *mut *mut vp_config) -> Status {
     status(|| {
         // SAFETY: the header.
         let out = unsafe { borrow_mut(out) }?;
-        *out = Box::into_raw(Box::new(vp_config { config: Config::default() }));
+        *out =
+            Box::into_raw(Box::new(vp_config { config: Config::default(), refused: Vec::new() }));
         Ok(())
     })
 }
@@ -79,7 +102,7 @@ pub unsafe extern "C" fn vp_config_free(config: *mut vp_config) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_url(config: *mut vp_config, url: vp_str) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_url(url.bytes()?)) }
+    unsafe { configure(config, "vp_config_set_url", |config| config.set_url(url.bytes()?)) }
 }
 
 /// Sets the path that all request paths are put behind; replaces that of the URL.
@@ -90,7 +113,9 @@ pub unsafe extern "C" fn vp_config_set_url(config: *mut vp_config, url: vp_str) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_base_path(config: *mut vp_config, path: vp_str) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_base_path(path.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_set_base_path", |config| config.set_base_path(path.bytes()?))
+    }
 }
 
 /// Adds a header that each request carries unless it brings its own of that name. The same name
@@ -107,7 +132,11 @@ pub unsafe extern "C" fn vp_config_add_default_header(
     value: vp_str,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |c| c.add_default_header(name.bytes()?, value.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_add_default_header", |c| {
+            c.add_default_header(name.bytes()?, value.bytes()?)
+        })
+    }
 }
 
 /// Sets the number of connections, 1 to 1024; 4 by default.
@@ -118,7 +147,11 @@ pub unsafe extern "C" fn vp_config_add_default_header(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_connections(config: *mut vp_config, count: u32) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_connections(count as usize)) }
+    unsafe {
+        configure(config, "vp_config_set_connections", |config| {
+            config.set_connections(count as usize)
+        })
+    }
 }
 
 /// The pool thread receives responses and delivers completions: callbacks run on it.
@@ -141,7 +174,11 @@ pub unsafe extern "C" fn vp_config_set_drive(config: *mut vp_config, drive: u32)
         _ => Err(Status::ERR_ARGUMENT),
     };
     // SAFETY: the header.
-    unsafe { configure(config, |config| drive.map(|drive| config.set_drive(drive))) }
+    unsafe {
+        configure(config, "vp_config_set_drive", |config| {
+            drive.map(|drive| config.set_drive(drive))
+        })
+    }
 }
 
 /// Lets `vp_pool_open` succeed although not all connections could be made (on when not 0); what is
@@ -164,7 +201,11 @@ pub unsafe extern "C" fn vp_config_set_degraded_open(config: *mut vp_config, on:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name: vp_str) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_thread_name(name.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_set_thread_name", |config| {
+            config.set_thread_name(name.bytes()?)
+        })
+    }
 }
 
 /// Pins the pool thread to a CPU; -1, the default, leaves it to the system.
@@ -179,7 +220,7 @@ pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> 
         cpu => usize::try_from(cpu).map(Some).map_err(|_| Status::ERR_ARGUMENT),
     };
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_cpu(cpu?)) }
+    unsafe { configure(config, "vp_config_set_cpu", |config| config.set_cpu(cpu?)) }
 }
 
 /// Lets the pool thread never sleep: it looks at the sockets in flight all the time, which saves
@@ -208,7 +249,11 @@ pub unsafe extern "C" fn vp_config_set_resolve_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_resolve_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_resolve_timeout_ns", |config| {
+            config.set_resolve_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets the budget for connecting, all addresses of the name together; 1 s by default. They are
@@ -224,7 +269,11 @@ pub unsafe extern "C" fn vp_config_set_connect_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_connect_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_connect_timeout_ns", |config| {
+            config.set_connect_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets the budget for the TLS handshake; 2 s by default.
@@ -238,7 +287,11 @@ pub unsafe extern "C" fn vp_config_set_tls_handshake_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_tls_handshake_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_tls_handshake_timeout_ns", |config| {
+            config.set_tls_handshake_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets the time from submit to the end of the exchange; 11 s by default. A request may have its
@@ -253,7 +306,11 @@ pub unsafe extern "C" fn vp_config_set_request_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_request_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_request_timeout_ns", |config| {
+            config.set_request_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets the longest head and body of a request together, 1 KiB to 64 MiB; 64 KiB by default. A
@@ -268,7 +325,11 @@ pub unsafe extern "C" fn vp_config_set_request_capacity(
     bytes: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_request_capacity(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_request_capacity", |config| {
+            config.set_request_capacity(size(bytes)?)
+        })
+    }
 }
 
 /// Sets what a response buffer begins with, 1 KiB to 64 MiB; 64 KiB by default. It grows as needed.
@@ -282,7 +343,11 @@ pub unsafe extern "C" fn vp_config_set_response_capacity(
     bytes: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_response_capacity(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_response_capacity", |config| {
+            config.set_response_capacity(size(bytes)?)
+        })
+    }
 }
 
 /// Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
@@ -295,7 +360,11 @@ pub unsafe extern "C" fn vp_config_set_response_capacity(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_max_body_size(config: *mut vp_config, bytes: u64) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_body_size(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_max_body_size", |config| {
+            config.set_max_body_size(size(bytes)?)
+        })
+    }
 }
 
 /// Sets the longest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
@@ -306,7 +375,11 @@ pub unsafe extern "C" fn vp_config_set_max_body_size(config: *mut vp_config, byt
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_max_head_size(config: *mut vp_config, bytes: u64) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_head_size(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_max_head_size", |config| {
+            config.set_max_head_size(size(bytes)?)
+        })
+    }
 }
 
 /// Sets the most header fields of a response, 1 to 256; 128 by default.
@@ -317,7 +390,11 @@ pub unsafe extern "C" fn vp_config_set_max_head_size(config: *mut vp_config, byt
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_max_headers(config: *mut vp_config, count: u32) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_headers(count as usize)) }
+    unsafe {
+        configure(config, "vp_config_set_max_headers", |config| {
+            config.set_max_headers(count as usize)
+        })
+    }
 }
 
 /// Sets how many interim (1xx) responses may come before the final one, 0 to 1000; 16 by default.
@@ -328,7 +405,11 @@ pub unsafe extern "C" fn vp_config_set_max_headers(config: *mut vp_config, count
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_max_interim(config: *mut vp_config, count: u32) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_interim(count as usize)) }
+    unsafe {
+        configure(config, "vp_config_set_max_interim", |config| {
+            config.set_max_interim(count as usize)
+        })
+    }
 }
 
 /// Sets the longest chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by default.
@@ -342,7 +423,11 @@ pub unsafe extern "C" fn vp_config_set_max_chunk_line(
     bytes: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_chunk_line(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_max_chunk_line", |config| {
+            config.set_max_chunk_line(size(bytes)?)
+        })
+    }
 }
 
 /// Sets by how much all chunk framing of a response may outweigh its body, 32 bytes to 64 MiB; 16
@@ -357,7 +442,11 @@ pub unsafe extern "C" fn vp_config_set_max_chunk_overhead(
     bytes: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_chunk_overhead(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_max_chunk_overhead", |config| {
+            config.set_max_chunk_overhead(size(bytes)?)
+        })
+    }
 }
 
 /// Sets how long all trailer fields together may be, 0 bytes to 1 MiB; 16 KiB by default.
@@ -371,7 +460,11 @@ pub unsafe extern "C" fn vp_config_set_max_trailer_size(
     bytes: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_trailer_size(size(bytes)?)) }
+    unsafe {
+        configure(config, "vp_config_set_max_trailer_size", |config| {
+            config.set_max_trailer_size(size(bytes)?)
+        })
+    }
 }
 
 /// Sets how many requests without a callback may be accepted and not yet polled; 4096 by default.
@@ -385,7 +478,11 @@ pub unsafe extern "C" fn vp_config_set_completion_capacity(
     count: u32,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_completion_capacity(count as usize)) }
+    unsafe {
+        configure(config, "vp_config_set_completion_capacity", |config| {
+            config.set_completion_capacity(count as usize)
+        })
+    }
 }
 
 /// Sets how many requests and callers may wait in line for a slot; 1024 by default.
@@ -399,7 +496,11 @@ pub unsafe extern "C" fn vp_config_set_waiting_capacity(
     count: u32,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_waiting_capacity(count as usize)) }
+    unsafe {
+        configure(config, "vp_config_set_waiting_capacity", |config| {
+            config.set_waiting_capacity(count as usize)
+        })
+    }
 }
 
 /// Sets TCP_NODELAY (on when not 0, the default).
@@ -431,7 +532,11 @@ pub unsafe extern "C" fn vp_config_set_tcp_keepalive(
         _ => Some(TcpKeepalive { time_ns, interval_ns, count }),
     };
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_tcp_keepalive(keepalive)) }
+    unsafe {
+        configure(config, "vp_config_set_tcp_keepalive", |config| {
+            config.set_tcp_keepalive(keepalive)
+        })
+    }
 }
 
 /// Sets SO_SNDBUF and SO_RCVBUF in bytes, before connecting; 0, the default, leaves one to the
@@ -457,7 +562,7 @@ pub unsafe extern "C" fn vp_config_set_socket_buffers(
         receive.or_else(|status| config.set_send_buffer(before).and(Err(status)))
     };
     // SAFETY: the header.
-    unsafe { configure(config, change) }
+    unsafe { configure(config, "vp_config_set_socket_buffers", change) }
 }
 
 /// Sets the local IP address to connect from; empty leaves it to the system.
@@ -471,7 +576,11 @@ pub unsafe extern "C" fn vp_config_set_bind_address(
     address: vp_str,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_bind_address(address.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_set_bind_address", |config| {
+            config.set_bind_address(address.bytes()?)
+        })
+    }
 }
 
 /// Pins the IP addresses to connect to, separated by commas; the name in the URL is then not
@@ -486,7 +595,11 @@ pub unsafe extern "C" fn vp_config_set_addresses(
     addresses: vp_str,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_addresses(addresses.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_set_addresses", |config| {
+            config.set_addresses(addresses.bytes()?)
+        })
+    }
 }
 
 /// Sets the wait between failed dials of a slot: the first dial is at once, then the ceiling goes
@@ -502,7 +615,9 @@ pub unsafe extern "C" fn vp_config_set_backoff(
     max_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_backoff_ns(first_ns, max_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_backoff", |config| config.set_backoff_ns(first_ns, max_ns))
+    }
 }
 
 /// Sets how many dials per second the pool may make, after a burst of one for each slot; 1 to 1000,
@@ -520,7 +635,11 @@ pub unsafe extern "C" fn vp_config_set_dials_per_second(
     dials: u32,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_dials_per_second(dials)) }
+    unsafe {
+        configure(config, "vp_config_set_dials_per_second", |config| {
+            config.set_dials_per_second(dials)
+        })
+    }
 }
 
 /// Sets the certificates to trust, as PEM, instead of the built-in webpki roots.
@@ -531,7 +650,7 @@ pub unsafe extern "C" fn vp_config_set_dials_per_second(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_ca_pem(config: *mut vp_config, pem: vp_str) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_ca_pem(pem.bytes()?)) }
+    unsafe { configure(config, "vp_config_set_ca_pem", |config| config.set_ca_pem(pem.bytes()?)) }
 }
 
 /// Sets the client's own certificate chain and private key, as PEM.
@@ -546,7 +665,11 @@ pub unsafe extern "C" fn vp_config_set_client_cert_pem(
     key: vp_str,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |c| c.set_client_cert_pem(chain.bytes()?, key.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_set_client_cert_pem", |c| {
+            c.set_client_cert_pem(chain.bytes()?, key.bytes()?)
+        })
+    }
 }
 
 /// Sets the name for SNI and the certificate check, instead of the host of the URL.
@@ -557,7 +680,11 @@ pub unsafe extern "C" fn vp_config_set_client_cert_pem(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name: vp_str) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_server_name(name.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_set_server_name", |config| {
+            config.set_server_name(name.bytes()?)
+        })
+    }
 }
 
 /// Sets the protocols to offer by ALPN (RFC 7301), separated by commas; "http/1.1" by default,
@@ -569,7 +696,7 @@ pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_alpn(config: *mut vp_config, protocols: vp_str) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_alpn(protocols.bytes()?)) }
+    unsafe { configure(config, "vp_config_set_alpn", |config| config.set_alpn(protocols.bytes()?)) }
 }
 
 /// Accepts any certificate (on when not 0). For tests only: the peer may be anybody.

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
+use super::cancellation::PutOff;
 use crate::driver::Pool;
 use crate::error::Status;
 
@@ -39,6 +40,11 @@ fn watch_forks() {
     });
 }
 
+/// Whether this process is a forked child of one that had a pool.
+pub(super) fn is_forked() -> bool {
+    FORKS.load(Ordering::Relaxed) != 0
+}
+
 impl vp_pool {
     /// A handle for an open pool.
     pub(super) fn new(pool: Arc<Pool>) -> &'static Self {
@@ -59,6 +65,7 @@ impl vp_pool {
         if self.forks != FORKS.load(Ordering::Relaxed) {
             return Err(Status::ERR_FORKED);
         }
+        let _put_off = PutOff::begin();
         let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner);
         call(pool.as_ref().ok_or(Status::ERR_CLOSED)?)
     }

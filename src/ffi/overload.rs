@@ -23,5 +23,9 @@ pub unsafe extern "C" fn vp_config_set_exchange_time_ns(
     needed_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_exchange_time_ns(needed_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_exchange_time_ns", |config| {
+            config.set_exchange_time_ns(needed_ns)
+        })
+    }
 }

@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
+use super::cancellation::PutOff;
 use super::config::vp_config;
 use super::handle::vp_pool;
 use super::types::{struct_size, vp_error, vp_health, vp_slot_health, vp_stats, write_sized};
@@ -17,11 +18,14 @@ use crate::stats::Counter;
 /// live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
 /// `vp_config_set_degraded_open` is on.
 ///
+/// The configuration remembers each `vp_config_*` call that was refused, until the same function is
+/// called with success. While there is one, this call answers its status, and `error` names it.
+///
 /// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
 /// for ever, and answers ERR_CLOSED after that.
 /// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
-/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM.
+/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and what a `vp_config_*` call was refused with.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_open(
     config: *const vp_config,
@@ -33,7 +37,12 @@ pub unsafe extern "C" fn vp_pool_open(
         let (config, out) = unsafe { (borrow(config)?, borrow_mut(out)?) };
         // SAFETY: the header; checked before anything is done.
         let size = (!error.is_null()).then(|| unsafe { struct_size(error) }).transpose()?;
-        match Pool::open(&config.config) {
+        let _put_off = PutOff::begin();
+        let opened = match config.refusal() {
+            Some((function, step)) => Err(refused(function, step)),
+            None => Pool::open(&config.config),
+        };
+        match opened {
             Ok(pool) => {
                 *out = std::ptr::from_ref(vp_pool::new(pool)).cast_mut();
                 Ok(())
@@ -47,6 +56,11 @@ pub unsafe extern "C" fn vp_pool_open(
             }
         }
     })
+}
+
+fn refused(function: &str, step: Status) -> DialError {
+    let text = format!("{function} was refused: {}", step.name().to_string_lossy());
+    DialError { step, os_error: 0, text }
 }
 
 /// Begins the end: nothing is accepted any more, what waits in line fails at once as NOT_SENT, what

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::handle::is_forked;
 use super::types::{vp_response, vp_str};
 use super::{borrow_mut, guard, status};
 use crate::error::Status;
@@ -157,7 +158,11 @@ pub unsafe extern "C" fn vp_response_release(response: *mut vp_response) {
         if !response.is_null() {
             // SAFETY: the header: one count is the caller's to give back.
             let response = unsafe { Arc::from_raw(response.cast::<Recycled>().cast_const()) };
-            Recycled::release(response);
+            if is_forked() {
+                Recycled::release_without_waiting(response);
+            } else {
+                Recycled::release(response);
+            }
         }
     });
 }

@@ -31,7 +31,7 @@ pub unsafe extern "C" fn vp_config_set_heartbeat(
 ) -> Status {
     // SAFETY: the header.
     unsafe {
-        configure(config, |config| {
+        configure(config, "vp_config_set_heartbeat", |config| {
             config.set_heartbeat(method.bytes()?, path.bytes()?, interval_ns, timeout_ns)
         })
     }
@@ -50,7 +50,11 @@ pub unsafe extern "C" fn vp_config_add_heartbeat_header(
     value: vp_str,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |c| c.add_heartbeat_header(name.bytes()?, value.bytes()?)) }
+    unsafe {
+        configure(config, "vp_config_add_heartbeat_header", |c| {
+            c.add_heartbeat_header(name.bytes()?, value.bytes()?)
+        })
+    }
 }
 
 /// Sets how long a connection may be idle and still take a request: less than the venue's own idle
@@ -69,7 +73,11 @@ pub unsafe extern "C" fn vp_config_set_idle_limit_ns(
     limit_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_idle_limit_ns(limit_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_idle_limit_ns", |config| {
+            config.set_idle_limit_ns(limit_ns)
+        })
+    }
 }
 
 /// Sets the age at which a connection is replaced by a new one, by chance up to a fifth earlier, so
@@ -82,7 +90,7 @@ pub unsafe extern "C" fn vp_config_set_idle_limit_ns(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_max_age_ns(config: *mut vp_config, age_ns: u64) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_max_age_ns(age_ns)) }
+    unsafe { configure(config, "vp_config_set_max_age_ns", |config| config.set_max_age_ns(age_ns)) }
 }
 
 /// Sets how many requests a connection carries, heartbeats included. Its replacement is dialled a
@@ -115,7 +123,9 @@ pub unsafe extern "C" fn vp_config_set_look_after_ns(
     age_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_look_after_ns(age_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_look_after_ns", |config| config.set_look_after_ns(age_ns))
+    }
 }
 
 /// Sets how long the kernel may take to accept a whole request, from submit on; the request then
@@ -130,7 +140,11 @@ pub unsafe extern "C" fn vp_config_set_write_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_write_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_write_timeout_ns", |config| {
+            config.set_write_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets how long the first byte of a response may take, from the moment at which the request was
@@ -145,7 +159,11 @@ pub unsafe extern "C" fn vp_config_set_first_byte_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_first_byte_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_first_byte_timeout_ns", |config| {
+            config.set_first_byte_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets how long a request with VP_QUEUE may wait in line; it then ends as a timeout, NOT_SENT.
@@ -160,7 +178,11 @@ pub unsafe extern "C" fn vp_config_set_queue_timeout_ns(
     timeout_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_queue_timeout_ns(timeout_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_queue_timeout_ns", |config| {
+            config.set_queue_timeout_ns(timeout_ns)
+        })
+    }
 }
 
 /// Sets how long the answer to a request is still waited for after its deadline. The completion
@@ -175,7 +197,9 @@ pub unsafe extern "C" fn vp_config_set_queue_timeout_ns(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_linger_ns(config: *mut vp_config, linger_ns: u64) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_linger_ns(linger_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_linger_ns", |config| config.set_linger_ns(linger_ns))
+    }
 }
 
 /// Suspend policy: the connections stay.
@@ -216,7 +240,7 @@ pub unsafe extern "C" fn vp_config_suspend_on(
     };
     // SAFETY: the header.
     unsafe {
-        configure(config, |config| {
+        configure(config, "vp_config_suspend_on", |config| {
             let (http_status, closes) = rule()?;
             config.suspend_on(http_status, for_ns, closes)
         })
@@ -237,7 +261,11 @@ pub unsafe extern "C" fn vp_config_set_suspend_cap_ns(
     cap_ns: u64,
 ) -> Status {
     // SAFETY: the header.
-    unsafe { configure(config, |config| config.set_suspend_cap_ns(cap_ns)) }
+    unsafe {
+        configure(config, "vp_config_set_suspend_cap_ns", |config| {
+            config.set_suspend_cap_ns(cap_ns)
+        })
+    }
 }
 
 /// Sets who is told what happens to connections; NULL, the default, for nobody. For logs and

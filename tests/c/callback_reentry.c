@@ -51,6 +51,8 @@ int main(void) {
     pool = venue_pool(2);
     request = request_to(pool, "GET", "/api/v3/time");
     OK(vp_request_set_on_complete(request, on_complete, NULL));
+    /* An answer that has arrived when the cancel is looked at would win. */
+    venue_do("POST /fault?spec=delay=2s,on:/api/v3/ping");
     OK(vp_submit(pool, request, 0, NULL));
     uint64_t deadline = now_ns() + PATIENCE_NS;
     while (!atomic_load(&shut_down) && now_ns() < deadline) breathe();

@@ -4,8 +4,12 @@
  */
 #include "venue.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static atomic_int is_over;
 
 static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     vp_completion completion = empty_completion();
@@ -50,7 +54,48 @@ static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     _exit(0);
 }
 
+/* Takes and gives back responses all the time, so that a fork meets the lock behind that. */
+static void *use_responses(void *argument) {
+    vp_pool *pool = argument;
+    vp_request *request = request_to(pool, "GET", "/api/v3/time");
+    while (!atomic_load(&is_over)) {
+        vp_completion completion = empty_completion();
+        OK(vp_execute(pool, request, VP_QUEUE, &completion));
+        vp_response_release(completion.response);
+    }
+    vp_request_free(request);
+    return NULL;
+}
+
+/* A response that the parent had is released in many children, whatever its threads hold. */
+static void release_in_children(void) {
+    pthread_t threads[4];
+    vp_pool *pool = venue_pool(4);
+    vp_request *request = request_to(pool, "GET", "/api/v3/time");
+    vp_completion completion = empty_completion();
+    OK(vp_execute(pool, request, 0, &completion));
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, use_responses, pool), 0);
+    for (int i = 0; i < 100; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(20);
+            vp_response_release(completion.response);
+            _exit(0);
+        }
+        int status;
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, 0);
+    }
+    atomic_store(&is_over, 1);
+    for (int i = 0; i < 4; i++) CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    vp_response_release(completion.response);
+    vp_request_free(request);
+    OK(vp_pool_close(pool));
+}
+
 int main(void) {
+    release_in_children();
     vp_pool *pool = venue_pool(2);
     vp_request *request = request_to(pool, "GET", "/api/v3/ping");
     vp_lease lease;

@@ -157,6 +157,19 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
 }
 
+static void refused_settings_are_remembered(vp_config *config) {
+    vp_error error = {sizeof error, 0, 0, ""};
+    vp_pool *pool = NULL;
+    CHECK_STATUS(vp_pool_open(config, &pool, &error), VP_ERR_NULL);
+    CHECK(strstr(error.text, "vp_config_set_url") != NULL);
+    CHECK_STATUS(error.status, VP_ERR_NULL);
+    CHECK(pool == NULL);
+    /* What is made good is forgotten, and the next refusal is answered. */
+    OK(vp_config_set_url(config, text("http://localhost")));
+    CHECK_STATUS(vp_pool_open(config, &pool, &error), VP_ERR_NULL);
+    CHECK(strstr(error.text, "vp_config_set_base_path") != NULL);
+}
+
 static void open_with(const vp_config *config) {
     vp_pool *pool = NULL;
     vp_error error = {sizeof error, 0, 0, ""};
@@ -337,9 +350,9 @@ int main(void) {
     vp_config *config = venue_config(2);
     config_gets_nothing(config);
     open_with(config);
-    vp_pool *pool;
-    OK(vp_pool_open(config, &pool, NULL)); /* Refused settings have left no trace. */
+    refused_settings_are_remembered(config);
     vp_config_free(config);
+    vp_pool *pool = venue_pool(2);
 
     vp_request *request;
     OK(vp_request_new(pool, &request));

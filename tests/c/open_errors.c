@@ -79,6 +79,13 @@ int main(void) {
     OK(vp_config_set_ca_pem(config, text("no PEM at all")));
     must_fail(config, VP_ERR_TLS_CONFIG, "CA");
     vp_config_free(config);
+    config = venue_config(1);
+    CHECK_STATUS(vp_config_set_connections(config, 5000), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_suspend_on(config, 200, 0, VP_SUSPEND_KEEP), VP_ERR_ARGUMENT);
+    must_fail(config, VP_ERR_ARGUMENT, "vp_config_set_connections");
+    OK(vp_config_set_connections(config, 1));
+    must_fail(config, VP_ERR_ARGUMENT, "vp_config_suspend_on");
+    vp_config_free(config);
     OK(vp_pool_close(venue_pool(3)));
     until_as_before(threads, fds);
     return 0;

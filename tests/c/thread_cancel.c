@@ -1,0 +1,96 @@
+/*
+ * pthread_cancel: a thread that is cancelled in a call, or before it, ends behind the call. The
+ * process lives, nothing is lost, and the pool goes on. In both drives.
+ */
+#include "venue.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static vp_pool *pool;
+static atomic_int begun, behind, sent;
+
+/* The call is over: the cancel, which may still be under way, takes effect here. */
+static void *end_here(void) {
+    atomic_store(&behind, 1);
+    while (!atomic_load(&sent)) breathe();
+    pthread_testcancel();
+    return NULL;
+}
+
+static void *wait_for_nothing(void *argument) {
+    vp_completion completion = empty_completion();
+    (void)argument;
+    atomic_store(&begun, 1);
+    CHECK_EQ(vp_pool_wait(pool, &completion, 1, 300 * MILLISECOND_NS), 0);
+    return end_here();
+}
+
+static void *execute_slowly(void *argument) {
+    vp_completion completion = empty_completion();
+    vp_request *request = request_to(pool, "GET", "/api/v3/time");
+    (void)argument;
+    atomic_store(&begun, 1);
+    OK(vp_execute(pool, request, VP_QUEUE, &completion));
+    CHECK_EQ(completion.http_status, 200);
+    vp_response_release(completion.response);
+    vp_request_free(request);
+    return end_here();
+}
+
+static void *acquire_in_vain(void *argument) {
+    vp_lease held, none;
+    (void)argument;
+    OK(vp_pool_try_acquire(pool, &held));
+    atomic_store(&begun, 1);
+    CHECK_STATUS(vp_pool_acquire(pool, 300 * MILLISECOND_NS, &none), VP_ERR_TIMEOUT);
+    OK(vp_lease_release(pool, held));
+    return end_here();
+}
+
+/* The cancel is there before the call. */
+static void *submit_while_cancelled(void *argument) {
+    vp_request *request = request_to(pool, "GET", "/api/v3/time");
+    (void)argument;
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    OK(vp_submit(pool, request, VP_QUEUE, NULL));
+    vp_request_free(request);
+    return end_here();
+}
+
+static void cancelled(void *(*run)(void *), int from_outside) {
+    pthread_t thread;
+    void *end = NULL;
+    atomic_store(&begun, 0);
+    atomic_store(&behind, 0);
+    atomic_store(&sent, !from_outside);
+    CHECK_EQ(pthread_create(&thread, NULL, run, NULL), 0);
+    if (from_outside) {
+        while (!atomic_load(&begun)) breathe();
+        CHECK_EQ(pthread_cancel(thread), 0);
+        atomic_store(&sent, 1);
+    }
+    CHECK_EQ(pthread_join(thread, &end), 0);
+    CHECK(end == PTHREAD_CANCELED);
+    CHECK(atomic_load(&behind)); /* Behind the call, not in it. */
+}
+
+int main(void) {
+    for (uint32_t drive = VP_DRIVE_THREAD; drive <= VP_DRIVE_CALLER; drive++) {
+        vp_config *config = venue_config(1);
+        OK(vp_config_set_drive(config, drive));
+        OK(vp_pool_open(config, &pool, NULL));
+        vp_config_free(config);
+        cancelled(wait_for_nothing, 1);
+        venue_do("POST /fault?spec=delay=100ms,on:/api/v3/time");
+        cancelled(execute_slowly, 1);
+        cancelled(acquire_in_vain, 1);
+        cancelled(submit_while_cancelled, 0);
+        vp_completion completion = next_completion(pool);
+        CHECK_EQ(completion.outcome, VP_OUTCOME_OK);
+        vp_response_release(completion.response);
+        CHECK_EQ(health_of(pool).live, 1);
+        OK(vp_pool_close(pool));
+    }
+    return 0;
+}
