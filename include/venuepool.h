@@ -1189,7 +1189,7 @@ VP_API vp_status vp_config_set_drive(struct vp_config *config, uint32_t drive) V
 VP_API vp_status vp_config_set_degraded_open(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Names the pool thread, at most 15 bytes; "venuepool" by default.
+ * Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` is copied.
@@ -1201,7 +1201,7 @@ vp_status vp_config_set_thread_name(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Pins the pool thread to a CPU; -1, the default, leaves it to the system.
+ * Pins the pool thread to a CPU, 0 to 1023; -1, the default, leaves it to the system.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1210,9 +1210,9 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOEXCEPT;
 
 /**
- * Lets the pool thread never sleep: it looks at the sockets in flight all the time, which saves
- * the wake-up of an answer and costs a whole CPU. For thread drive, with `vp_config_set_cpu` and a
- * CPU of its own; no effect in caller drive. Off by default.
+ * Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the time,
+ * which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
+ * `vp_config_set_cpu` and a CPU of its own; no effect in caller drive. Off by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1221,9 +1221,9 @@ VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOE
 VP_API vp_status vp_config_set_busy_poll(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Sets how long a look-up of the name may take; 1 s by default. All dials of a pool share one, and
- * when it fails or takes longer the last good answer is used, however old (`stale_answers` in
- * `vp_stats`). Timeouts are 1 us to 1 day, in nanoseconds.
+ * Sets how long a look-up of the name may take, 1 us to 1 day; 1 s by default. All dials of a pool
+ * share one, and when it fails or takes longer the last good answer is used, however old
+ * (`stale_answers` in `vp_stats`).
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1235,9 +1235,10 @@ vp_status vp_config_set_resolve_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the budget for connecting, all addresses of the name together; 1 s by default. They are
- * tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when one fails or after
- * 250 ms (RFC 8305); one that failed within the last minute comes behind the others.
+ * Sets the budget for connecting, all addresses of the name together, 1 us to 1 day; 1 s by
+ * default. They are tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when
+ * one fails or after 250 ms (RFC 8305); one that failed within the last minute comes behind the
+ * others.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1249,7 +1250,7 @@ vp_status vp_config_set_connect_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the budget for the TLS handshake; 2 s by default.
+ * Sets the budget for the TLS handshake, 1 us to 1 day; 2 s by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1261,8 +1262,8 @@ vp_status vp_config_set_tls_handshake_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the time from submit to the end of the exchange; 11 s by default. A request may have its
- * own, by `vp_request_set_timeout_ns`.
+ * Sets the time from submit to the end of the exchange, 1 us to 1 day; 11 s by default. A request
+ * may have its own, by `vp_request_set_timeout_ns`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1371,7 +1372,8 @@ vp_status vp_config_set_max_trailer_size(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how many requests without a callback may be accepted and not yet polled; 4096 by default.
+ * Sets how many requests without a callback may be accepted and not yet polled, 1 to 1,048,576;
+ * 4096 by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1383,7 +1385,7 @@ vp_status vp_config_set_completion_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how many requests and callers may wait in line for a slot; 1024 by default.
+ * Sets how many requests and callers may wait in line for a slot, 1 to 1,048,576; 1024 by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1404,8 +1406,9 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_nodelay(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Sets TCP keepalive: idle time, interval (whole seconds, in nanoseconds), probes until the
- * connection counts as dead; 30 s, 5 s, 3 by default. All three 0 turns it off.
+ * Sets TCP keepalive: idle time and interval, each 1 to 32,767 whole seconds, in nanoseconds, and
+ * the probes until the connection counts as dead, 1 to 127; 30 s, 5 s, 3 by default. All three 0
+ * turns it off.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1419,8 +1422,8 @@ vp_status vp_config_set_tcp_keepalive(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets SO_SNDBUF and SO_RCVBUF in bytes, before connecting; 0, the default, leaves one to the
- * system.
+ * Sets SO_SNDBUF and SO_RCVBUF before connecting, each 1 KiB to 1 GiB; 0, the default, leaves one
+ * to the system.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1445,8 +1448,8 @@ vp_status vp_config_set_bind_address(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Pins the IP addresses to connect to, separated by commas; the name in the URL is then not
- * resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+ * Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is then
+ * not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `addresses` is copied.
@@ -1459,7 +1462,8 @@ VP_NOEXCEPT;
 
 /**
  * Sets the wait between failed dials of a slot: the first dial is at once, then the ceiling goes
- * from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter.
+ * from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter. Both are 1 us to 1 day,
+ * and `first_ns` is not above `max_ns`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1510,7 +1514,8 @@ vp_status vp_config_set_client_cert_pem(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the name for SNI and the certificate check, instead of the host of the URL.
+ * Sets the name for SNI and the certificate check, instead of the host of the URL; empty takes the
+ * host again.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` is copied.
@@ -1522,8 +1527,8 @@ vp_status vp_config_set_server_name(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the protocols to offer by ALPN (RFC 7301), separated by commas; "http/1.1" by default,
- * empty offers none.
+ * Sets the protocols to offer by ALPN (RFC 7301), separated by commas, each 1 to 255 visible ASCII
+ * characters but not `h2`; "http/1.1" by default, empty offers none.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `protocols` is copied.
@@ -1710,8 +1715,8 @@ VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t ling
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
- * Errors: ERR_NULL, ERR_ARGUMENT for a status outside 300 to 599, a time over 30 days, an unknown
- * policy, one status too many.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a status outside 300 to 599, a time outside 0 to 30 days, an
+ * unknown policy, one status too many.
  */
 VP_API
 vp_status vp_config_suspend_on(struct vp_config *config,
@@ -1994,8 +1999,8 @@ VP_API vp_status vp_request_mark(struct vp_request *request) VP_NOEXCEPT;
 VP_API vp_status vp_request_rewind(struct vp_request *request) VP_NOEXCEPT;
 
 /**
- * Sets the time from submit to the end of the exchange, in nanoseconds; 0, the default, takes the
- * pool's. Stays until it is changed.
+ * Sets the time from submit to the end of the exchange, any number of nanoseconds; 0, the default,
+ * takes the pool's. Stays until it is changed.
  *
  * Threads: one at a time.
  * Lifetime: none.

@@ -1,5 +1,7 @@
-//! The committed header is what the code generates; `UPDATE_HEADER=1` rewrites it.
+//! The committed header is what the code generates (`UPDATE_HEADER=1` rewrites it), it gives the
+//! range of each setting, and the C++ header has all that it has.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -24,4 +26,60 @@ fn the_committed_header_is_up_to_date() {
         "include/venuepool.h is not what src/ffi generates; rewrite it by\n  \
          UPDATE_HEADER=1 cargo test --test header"
     );
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// Name, comment and parameters of each function that changes a configuration.
+fn settings(header: &str) -> Vec<(&str, &str, &str)> {
+    let mut found = Vec::new();
+    for (at, _) in header.match_indices("vp_status vp_config_") {
+        let (before, declaration) = header.split_at(at);
+        let (name, rest) = declaration["vp_status ".len()..].split_once('(').unwrap();
+        let comment = &before[before.rfind("/**").unwrap()..];
+        found.push((name, comment, rest.split_once(')').unwrap().0));
+    }
+    assert!(found.len() > 40, "only {} functions were found", found.len());
+    found
+}
+
+/// The functions of the library that a code declares or calls.
+fn calls(code: &str) -> BTreeSet<String> {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let names = code.match_indices('(').map(|(at, _)| {
+        let name = code[..at].chars().rev().take_while(|letter| is_name(*letter));
+        name.collect::<Vec<char>>().into_iter().rev().collect::<String>()
+    });
+    names.filter(|name| name.starts_with("vp_")).collect()
+}
+
+#[test]
+fn each_setting_gives_its_range() {
+    let header = read("include/venuepool.h");
+    for (name, comment, parameters) in settings(&header) {
+        let words: Vec<&str> = comment.split_whitespace().filter(|word| *word != "*").collect();
+        let text = words.join(" ");
+        let is_number = parameters.contains("int32_t") || parameters.contains("int64_t");
+        let is_switch = parameters.contains("int32_t on") && text.contains("when not 0");
+        let has_range = [" to ", "any number"].iter().any(|part| text.contains(part));
+        let is_choice = text.contains("`VP_DRIVE_CALLER`");
+        assert!(
+            !is_number || is_switch || has_range || is_choice,
+            "the comment of {name} does not give its range"
+        );
+    }
+}
+
+#[test]
+fn the_cpp_header_has_every_function() {
+    let (header, cpp) = (read("include/venuepool.h"), read("include/venuepool.hpp"));
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let code: Vec<&str> = cpp.lines().filter(is_code).collect();
+    let wrapped = calls(&code.join("\n"));
+    let there = calls(&header);
+    assert!(there.len() > 80, "only {} functions were found", there.len());
+    let missing: Vec<&String> = there.difference(&wrapped).collect();
+    assert!(missing.is_empty(), "venuepool.hpp has nothing for {missing:?}");
 }

@@ -193,7 +193,7 @@ pub unsafe extern "C" fn vp_config_set_degraded_open(config: *mut vp_config, on:
     unsafe { switch(config, |config| config.set_allow_degraded_open(on != 0)) }
 }
 
-/// Names the pool thread, at most 15 bytes; "venuepool" by default.
+/// Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` is copied.
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name:
     }
 }
 
-/// Pins the pool thread to a CPU; -1, the default, leaves it to the system.
+/// Pins the pool thread to a CPU, 0 to 1023; -1, the default, leaves it to the system.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -223,9 +223,9 @@ pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> 
     unsafe { configure(config, "vp_config_set_cpu", |config| config.set_cpu(cpu?)) }
 }
 
-/// Lets the pool thread never sleep: it looks at the sockets in flight all the time, which saves
-/// the wake-up of an answer and costs a whole CPU. For thread drive, with `vp_config_set_cpu` and a
-/// CPU of its own; no effect in caller drive. Off by default.
+/// Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the time,
+/// which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
+/// `vp_config_set_cpu` and a CPU of its own; no effect in caller drive. Off by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -236,9 +236,9 @@ pub unsafe extern "C" fn vp_config_set_busy_poll(config: *mut vp_config, on: i32
     unsafe { switch(config, |config| config.set_busy_poll(on != 0)) }
 }
 
-/// Sets how long a look-up of the name may take; 1 s by default. All dials of a pool share one, and
-/// when it fails or takes longer the last good answer is used, however old (`stale_answers` in
-/// `vp_stats`). Timeouts are 1 us to 1 day, in nanoseconds.
+/// Sets how long a look-up of the name may take, 1 us to 1 day; 1 s by default. All dials of a pool
+/// share one, and when it fails or takes longer the last good answer is used, however old
+/// (`stale_answers` in `vp_stats`).
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -256,9 +256,10 @@ pub unsafe extern "C" fn vp_config_set_resolve_timeout_ns(
     }
 }
 
-/// Sets the budget for connecting, all addresses of the name together; 1 s by default. They are
-/// tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when one fails or after
-/// 250 ms (RFC 8305); one that failed within the last minute comes behind the others.
+/// Sets the budget for connecting, all addresses of the name together, 1 us to 1 day; 1 s by
+/// default. They are tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when
+/// one fails or after 250 ms (RFC 8305); one that failed within the last minute comes behind the
+/// others.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -276,7 +277,7 @@ pub unsafe extern "C" fn vp_config_set_connect_timeout_ns(
     }
 }
 
-/// Sets the budget for the TLS handshake; 2 s by default.
+/// Sets the budget for the TLS handshake, 1 us to 1 day; 2 s by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -294,8 +295,8 @@ pub unsafe extern "C" fn vp_config_set_tls_handshake_timeout_ns(
     }
 }
 
-/// Sets the time from submit to the end of the exchange; 11 s by default. A request may have its
-/// own, by `vp_request_set_timeout_ns`.
+/// Sets the time from submit to the end of the exchange, 1 us to 1 day; 11 s by default. A request
+/// may have its own, by `vp_request_set_timeout_ns`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -467,7 +468,8 @@ pub unsafe extern "C" fn vp_config_set_max_trailer_size(
     }
 }
 
-/// Sets how many requests without a callback may be accepted and not yet polled; 4096 by default.
+/// Sets how many requests without a callback may be accepted and not yet polled, 1 to 1,048,576;
+/// 4096 by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -485,7 +487,7 @@ pub unsafe extern "C" fn vp_config_set_completion_capacity(
     }
 }
 
-/// Sets how many requests and callers may wait in line for a slot; 1024 by default.
+/// Sets how many requests and callers may wait in line for a slot, 1 to 1,048,576; 1024 by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -514,8 +516,9 @@ pub unsafe extern "C" fn vp_config_set_nodelay(config: *mut vp_config, on: i32) 
     unsafe { switch(config, |config| config.set_nodelay(on != 0)) }
 }
 
-/// Sets TCP keepalive: idle time, interval (whole seconds, in nanoseconds), probes until the
-/// connection counts as dead; 30 s, 5 s, 3 by default. All three 0 turns it off.
+/// Sets TCP keepalive: idle time and interval, each 1 to 32,767 whole seconds, in nanoseconds, and
+/// the probes until the connection counts as dead, 1 to 127; 30 s, 5 s, 3 by default. All three 0
+/// turns it off.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -539,8 +542,8 @@ pub unsafe extern "C" fn vp_config_set_tcp_keepalive(
     }
 }
 
-/// Sets SO_SNDBUF and SO_RCVBUF in bytes, before connecting; 0, the default, leaves one to the
-/// system.
+/// Sets SO_SNDBUF and SO_RCVBUF before connecting, each 1 KiB to 1 GiB; 0, the default, leaves one
+/// to the system.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -583,8 +586,8 @@ pub unsafe extern "C" fn vp_config_set_bind_address(
     }
 }
 
-/// Pins the IP addresses to connect to, separated by commas; the name in the URL is then not
-/// resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+/// Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is then
+/// not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `addresses` is copied.
@@ -603,7 +606,8 @@ pub unsafe extern "C" fn vp_config_set_addresses(
 }
 
 /// Sets the wait between failed dials of a slot: the first dial is at once, then the ceiling goes
-/// from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter.
+/// from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter. Both are 1 us to 1 day,
+/// and `first_ns` is not above `max_ns`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -672,7 +676,8 @@ pub unsafe extern "C" fn vp_config_set_client_cert_pem(
     }
 }
 
-/// Sets the name for SNI and the certificate check, instead of the host of the URL.
+/// Sets the name for SNI and the certificate check, instead of the host of the URL; empty takes the
+/// host again.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` is copied.
@@ -687,8 +692,8 @@ pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name:
     }
 }
 
-/// Sets the protocols to offer by ALPN (RFC 7301), separated by commas; "http/1.1" by default,
-/// empty offers none.
+/// Sets the protocols to offer by ALPN (RFC 7301), separated by commas, each 1 to 255 visible ASCII
+/// characters but not `h2`; "http/1.1" by default, empty offers none.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `protocols` is copied.

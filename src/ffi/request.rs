@@ -213,8 +213,8 @@ pub unsafe extern "C" fn vp_request_rewind(request: *mut vp_request) -> Status {
     unsafe { build(request, Request::rewind) }
 }
 
-/// Sets the time from submit to the end of the exchange, in nanoseconds; 0, the default, takes the
-/// pool's. Stays until it is changed.
+/// Sets the time from submit to the end of the exchange, any number of nanoseconds; 0, the default,
+/// takes the pool's. Stays until it is changed.
 ///
 /// Threads: one at a time.
 /// Lifetime: none.

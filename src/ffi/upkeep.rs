@@ -221,8 +221,8 @@ pub const VP_SUSPEND_CLOSE: u32 = 1;
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
-/// Errors: ERR_NULL, ERR_ARGUMENT for a status outside 300 to 599, a time over 30 days, an unknown
-/// policy, one status too many.
+/// Errors: ERR_NULL, ERR_ARGUMENT for a status outside 300 to 599, a time outside 0 to 30 days, an
+/// unknown policy, one status too many.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_suspend_on(
     config: *mut vp_config,
