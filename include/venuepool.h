@@ -16,10 +16,21 @@
  * - Each function says on which Threads it may be called, the Lifetime of what goes in and out, and
  *   its Errors (without the prefix VP_). All may also answer ERR_INTERNAL, a defect of the library.
  *
- * The library in your process: it installs no signal handler, raises no SIGPIPE, blocks all signals
- * in its thread, opens all descriptors CLOEXEC, and has no global state but a count of forks. After
- * fork() the child's calls answer VP_ERR_FORKED; the parent goes on. It cannot be unloaded. A pool
- * that is never closed does no harm at exit. No exception may leave a callback.
+ * The library in your process
+ * - Signals. It installs no handler, raises no SIGPIPE, and blocks all signals in its threads.
+ * - Threads. Each pool has one, which lives as long as the pool. While the name of the host is looked
+ *   up there is a second one, named as the pool's with "-dns" at the end. Both run as SCHED_OTHER on
+ *   the CPUs that the process had when the library was loaded, whoever opens the pool. A program that
+ *   loads the library by dlopen does so before it pins the loading thread.
+ * - Descriptors. All are CLOEXEC and 3 or more, also when 0, 1 or 2 is closed; these are held for a
+ *   moment while a descriptor is opened. The exception is what the C library opens during a look-up.
+ * - Global state. The CPUs of the process and a count of forks; nothing else.
+ * - fork(). The child's calls answer VP_ERR_FORKED; the parent goes on.
+ * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
+ *   takes effect at the thread's next cancellation point behind the call. Asynchronous cancellation
+ *   (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
+ * - The end. The library cannot be unloaded. A pool that is never closed does no harm at exit.
+ * - Exceptions. None may leave a callback.
  *
  * Out of memory. A response for which there is no memory ends its own exchange
  * (VP_OUTCOME_OUT_OF_MEMORY, VP_CLOSE_REASON_OUT_OF_MEMORY), and the pool goes on. Whatever else the
@@ -1189,7 +1200,8 @@ VP_API vp_status vp_config_set_drive(struct vp_config *config, uint32_t drive) V
 VP_API vp_status vp_config_set_degraded_open(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default.
+ * Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default. The thread of a
+ * look-up has the first 11 bytes of it and "-dns".
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` is copied.
@@ -1201,13 +1213,18 @@ vp_status vp_config_set_thread_name(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Pins the pool thread to a CPU, 0 to 1023; -1, the default, leaves it to the system.
+ * Pins the pool thread to a CPU, 0 to 1023; -1, the default, lets it run on all CPUs that the
+ * process had when the library was loaded. It does not matter to which CPU the opener is pinned. The
+ * thread of a look-up is never pinned.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
  * Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the CPU cannot be had.
  */
-VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOEXCEPT;
+VP_API
+vp_status vp_config_set_cpu(struct vp_config *config,
+                            int32_t cpu)
+VP_NOEXCEPT;
 
 /**
  * Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the time,

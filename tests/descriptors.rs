@@ -11,7 +11,7 @@ use venuepool::net::resolve::Resolver;
 fn a_look_up_without_descriptors_says_so() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let look_up = || {
-        let resolver = Resolver::of_host("localhost", 1);
+        let resolver = Resolver::of_host("localhost", 1, "look-up");
         runtime.block_on(resolver.resolve(Duration::from_secs(10)))
     };
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();

@@ -24,6 +24,7 @@ use super::flights::Flights;
 use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
+use crate::net::standard::spared;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -93,7 +94,7 @@ impl Caller {
     /// Makes the sets for so many slots; `completions` gets its descriptor.
     pub fn new(completions: &CompletionQueue, slots: u32) -> io::Result<Self> {
         let live = LiveSet::of_traffic()?;
-        live.add_level(completions.event_fd()?, QUEUE)?;
+        live.add_level(spared(|| completions.event_fd())?, QUEUE)?;
         Ok(Self {
             live,
             losses: Arc::new(LiveSet::of_losses()?),
@@ -299,7 +300,7 @@ impl Pool {
 
     /// A descriptor that is readable when a poll may find something.
     pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        let Some(caller) = &self.caller else { return self.completions.event_fd() };
+        let Some(caller) = &self.caller else { return spared(|| self.completions.event_fd()) };
         caller.fd_is_out.store(true, Ordering::Relaxed);
         if caller.unread.exceed(0) {
             self.completions.raise();

@@ -324,7 +324,7 @@ fn resolver(config: &Config, url: &Url) -> Arc<Resolver> {
     match url.host.parse() {
         _ if !pinned.is_empty() => Resolver::of_addresses(pinned, url.port),
         Ok(literal) => Resolver::of_addresses(&[literal], url.port),
-        Err(_) => Resolver::of_host(&url.host, url.port),
+        Err(_) => Resolver::of_host(&url.host, url.port, config.thread_name()),
     }
 }
 

@@ -5,7 +5,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
-use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
@@ -15,11 +14,10 @@ use super::{Pool, alarm, busy, linger, suspend, tend, upkeep};
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::connect::DialError;
+use crate::net::standard::spared;
+use crate::net::thread;
 use crate::sync::atomic::Ordering;
 use crate::sync::current_thread;
-
-/// Name look-ups that may run at once; each holds a thread while it runs.
-const RESOLVER_THREADS: usize = 4;
 
 /// How often the end looks, a millisecond apart, whether all grants were carried out.
 const MAX_LOOKS: u32 = 2_000;
@@ -30,26 +28,16 @@ pub(super) fn spawn(
     config: &Config,
     report: Report,
 ) -> Result<JoinHandle<()>, DialError> {
-    let runtime = runtime(&pool, config.thread_name()).map_err(system("runtime"))?;
-    let cpu = config.cpu().map(cpu_set).transpose()?;
-    let builder = std::thread::Builder::new().name(config.thread_name().to_owned());
-    // Signals belong to the host's threads. The new thread inherits this mask, so there is no
-    // moment at which it could be picked for one.
-    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(os("signal mask"))?;
-    let handle = builder.spawn(move || {
-        if let Some(cpu) = cpu {
-            // The CPU was tried by the opener already.
-            let _ = sched_setaffinity(Pid::from_raw(0), &cpu);
-        }
+    let runtime = spared(|| runtime(&pool)).map_err(system("runtime"))?;
+    config.cpu().map(try_cpu).transpose()?;
+    let body = move || {
         let _ = pool.thread_id.set(current_thread().id());
         let end = EndOfPool(&pool);
         runtime.block_on(run(&pool, report));
-        // A name look-up may still run; it is left behind rather than waited for.
-        runtime.shutdown_background();
+        drop(runtime);
         drop(end);
-    });
-    mask.thread_set_mask().map_err(os("signal mask"))?;
-    handle.map_err(system("thread"))
+    };
+    thread::spawn(config.thread_name(), config.cpu(), body).map_err(system("thread"))
 }
 
 /// What must happen when the thread ends, however it ends: who waits for completions is told.
@@ -74,13 +62,11 @@ impl Drop for EndOfPool<'_> {
     }
 }
 
-fn runtime(pool: &Arc<Pool>, thread_name: &str) -> std::io::Result<Runtime> {
+fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
     let ringer = Arc::clone(pool);
     Builder::new_current_thread()
         .enable_io()
         .enable_time()
-        .max_blocking_threads(RESOLVER_THREADS)
-        .thread_name(thread_name)
         // All that is ready is done: tell the engine once of all completions of this turn.
         .on_thread_park(move || ringer.completions.ring())
         .build()
@@ -118,13 +104,12 @@ async fn run(pool: &Arc<Pool>, report: Report) {
 }
 
 /// Tries the CPU on the opener's own thread first, where a refusal can be told.
-fn cpu_set(cpu: usize) -> Result<CpuSet, DialError> {
+fn try_cpu(cpu: usize) -> Result<(), DialError> {
     let mut wanted = CpuSet::new();
     wanted.set(cpu).map_err(os("CPU number"))?;
     let before = nix::sched::sched_getaffinity(Pid::from_raw(0)).map_err(os("CPU affinity"))?;
     sched_setaffinity(Pid::from_raw(0), &wanted).map_err(os("CPU affinity"))?;
-    sched_setaffinity(Pid::from_raw(0), &before).map_err(os("CPU affinity"))?;
-    Ok(wanted)
+    sched_setaffinity(Pid::from_raw(0), &before).map_err(os("CPU affinity"))
 }
 
 fn os(what: &'static str) -> impl Fn(nix::Error) -> DialError {

@@ -193,7 +193,8 @@ pub unsafe extern "C" fn vp_config_set_degraded_open(config: *mut vp_config, on:
     unsafe { switch(config, |config| config.set_allow_degraded_open(on != 0)) }
 }
 
-/// Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default.
+/// Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default. The thread of a
+/// look-up has the first 11 bytes of it and "-dns".
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` is copied.
@@ -208,7 +209,9 @@ pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name:
     }
 }
 
-/// Pins the pool thread to a CPU, 0 to 1023; -1, the default, leaves it to the system.
+/// Pins the pool thread to a CPU, 0 to 1023; -1, the default, lets it run on all CPUs that the
+/// process had when the library was loaded. It does not matter to which CPU the opener is pinned. The
+/// thread of a look-up is never pinned.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -29,6 +29,7 @@ use super::connection::Connection;
 use super::resolve::Resolver;
 use crate::config::Sockets;
 use crate::error::Status;
+use crate::net::standard::spared;
 
 /// RFC 8305 section 5: the recommended connection attempt delay.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -250,7 +251,8 @@ fn refuse_self(stream: TcpStream) -> io::Result<TcpStream> {
 /// which its connection is reset; an idle connection has the probes.
 fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = spared(|| Socket::new(domain, kind, Some(Protocol::TCP)))?;
     socket.set_tcp_nodelay(options.nodelay)?;
     if let Some(probes) = options.tcp_keepalive {
         let keepalive = TcpKeepalive::new()

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use crate::net::standard::spared;
+
 /// Events taken from the kernel by one call; what is left is taken by the next. Few, because room
 /// for them is cleared at each call.
 const BATCH: usize = 16;
@@ -34,7 +36,7 @@ impl LiveSet {
     }
 
     fn new(interest: EpollFlags) -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let epoll = spared(|| Ok(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))?;
         Ok(Self { epoll, interest: interest | EpollFlags::EPOLLET })
     }
 

@@ -10,5 +10,7 @@ pub mod connection;
 pub mod evidence;
 pub mod live_set;
 pub mod resolve;
+pub mod standard;
+pub mod thread;
 pub mod tls;
 pub mod watch;

@@ -1,18 +1,26 @@
 //! Names to addresses: one look-up at a time, and the last good answer for when there is none.
 //!
 //! The system's resolver does the work (getaddrinfo: hosts file, nsswitch, search domains, as
-//! operators expect), on a thread of the runtime's. It cannot be cancelled, only left behind: so
-//! all dials of a pool share one look-up, and while one hangs no other is begun.
+//! operators expect), on a thread of its own that ends with the look-up. It cannot be cancelled,
+//! only left behind: so all dials of a pool share one look-up, and while one hangs no other begins.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
+
+use crate::net::thread;
+
+/// A thread of Linux has a name of up to 15 bytes.
+const MAX_THREAD_NAME: usize = 15;
+
+/// What the name of a look-up's thread ends with.
+const SUFFIX: &str = "-dns";
 
 /// A look-up under way.
 type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
@@ -41,16 +49,19 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver that asks the system for `host`.
-    pub fn of_host(host: &str, port: u16) -> Arc<Self> {
-        let host = host.to_owned();
+    /// A resolver that asks the system for `host`, on a thread that is named after the pool's.
+    pub fn of_host(host: &str, port: u16, pool_thread: &str) -> Arc<Self> {
+        let (host, name) = (host.to_owned(), thread_name(pool_thread));
         Self::new(Box::new(move || {
             let host = host.clone();
+            let (tell, told) = oneshot::channel();
+            let started = thread::spawn(&name, None, move || {
+                // Nobody may listen any more.
+                let _ = tell.send(ask_system(&host, port));
+            });
             Box::pin(async move {
-                match tokio::net::lookup_host((host.as_str(), port)).await {
-                    Ok(found) => Ok(found.collect()),
-                    Err(error) => Err(want_of_descriptors().unwrap_or(error)),
-                }
+                started?;
+                told.await.unwrap_or_else(|_| Err(io::Error::other("the look-up's thread ended")))
             })
         }))
     }
@@ -118,31 +129,17 @@ impl Resolver {
         }
         let now = Instant::now();
         *begun = Some(now);
-        let under_way = UnderWay { resolver: Arc::clone(self), found: None };
-        let looking_up = (self.look_up)();
+        let (resolver, looking_up) = (Arc::clone(self), (self.look_up)());
         tokio::spawn(async move {
-            // All of it, so that it is dropped with the task.
-            let mut under_way = under_way;
-            under_way.found = Some(looking_up.await);
+            let found = looking_up.await;
+            resolver.end(found);
         });
         now
     }
-}
 
-/// A look-up under way. Whatever ends its task ends the look-up, also a panic: the runtime panics
-/// when the system has no thread for it.
-struct UnderWay {
-    resolver: Arc<Resolver>,
-    /// What was found, once it was.
-    found: Option<io::Result<Vec<SocketAddr>>>,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let no_thread = || Err(io::Error::other("the look-up has no thread to run on"));
-        let found = self.found.take().unwrap_or_else(no_thread);
-        *self.resolver.begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.resolver.answer.send_modify(|answer| {
+    fn end(&self, found: io::Result<Vec<SocketAddr>>) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.answer.send_modify(|answer| {
             answer.serial += 1;
             answer.error = match found {
                 Ok(found) if found.is_empty() => Some(Arc::new(io::ErrorKind::NotFound.into())),
@@ -153,6 +150,19 @@ impl Drop for UnderWay {
                 Err(error) => Some(Arc::new(error)),
             };
         });
+    }
+}
+
+fn thread_name(pool_thread: &str) -> String {
+    let room = MAX_THREAD_NAME - SUFFIX.len();
+    let end = (0..=room).rev().find(|end| pool_thread.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}{SUFFIX}", &pool_thread[..end])
+}
+
+fn ask_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    match (host, port).to_socket_addrs() {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(want_of_descriptors().unwrap_or(error)),
     }
 }
 
@@ -175,7 +185,6 @@ mod tests {
     enum Says {
         Found(&'static str),
         Fails,
-        Panics,
         Nothing,
     }
 
@@ -192,7 +201,6 @@ mod tests {
                 match next {
                     Some(Says::Found(address)) => Ok(vec![address.parse().unwrap()]),
                     Some(Says::Fails) => Err(io::Error::other("no such host")),
-                    Some(Says::Panics) => panic!("OS can't spawn worker thread"),
                     Some(Says::Nothing) => Ok(Vec::new()),
                     None => std::future::pending().await,
                 }
@@ -252,14 +260,20 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_that_finds_no_thread_is_over_and_the_next_one_is_made() {
+    fn a_look_up_that_gets_no_thread_is_over_and_the_next_one_is_made() {
         run(async {
-            let (resolver, asked) = resolver(&[Says::Panics, Says::Found(ONE)]);
-            let error = resolver.resolve(PATIENCE).await.unwrap_err();
-            assert!(error.to_string().contains("no thread"), "{error}");
+            let (resolver, asked) = resolver(&[Says::Fails, Says::Found(ONE)]);
+            assert!(resolver.resolve(PATIENCE).await.is_err());
             assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(ONE));
             assert_eq!(asked.load(Ordering::SeqCst), 2);
         });
+    }
+
+    #[test]
+    fn the_thread_of_a_look_up_has_a_name_that_the_system_shows_whole() {
+        assert_eq!(thread_name("venuepool"), "venuepool-dns");
+        assert_eq!(thread_name("venuepool-three"), "venuepool-t-dns");
+        assert_eq!(thread_name("ninebytes\u{e9}\u{e9}"), "ninebytes\u{e9}-dns");
     }
 
     #[test]

@@ -154,7 +154,6 @@ pub(crate) struct Case {
     closes: Option<(CloseReason, u64)>,
     failed_dials: Option<usize>,
     heals: Heals,
-    resolvers: usize,
     drives_on: bool,
 }
 
@@ -178,7 +177,6 @@ pub(crate) fn case(name: &'static str) -> Case {
         closes: None,
         failed_dials: None,
         heals: Heals::AtOnce,
-        resolvers: 0,
         drives_on: false,
     }
 }
@@ -248,12 +246,6 @@ impl Case {
         self
     }
 
-    /// The name is looked up, on threads that the runtime keeps a while.
-    pub(crate) fn looks_up_names(mut self) -> Self {
-        self.resolvers = 4;
-        self
-    }
-
     /// In caller drive the engine goes on looking while the pool heals: bytes, unlike ends, wake
     /// nobody else.
     pub(crate) fn seen_by_who_drives(mut self) -> Self {
@@ -294,7 +286,7 @@ impl Case {
                 break;
             }
             record.healed.push(self.round(&scene, &books, &mut request, step));
-            at_rest.await_again(self.resolvers, self.name);
+            at_rest.await_again(self.name);
             record.live.push(live_bytes());
         }
         record.print(self.name, transport, drive, start.elapsed());
@@ -303,7 +295,7 @@ impl Case {
         books.settle(&far);
         books.check_counters(pool);
         drop((request, open, far));
-        before.await_again(self.resolvers, self.name);
+        before.await_again(self.name);
     }
 
     /// One fault, from before it to after it; answers how long the pool took to heal.

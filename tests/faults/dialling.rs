@@ -169,18 +169,16 @@ fn named(name: &'static str) -> Option<(Case, Arc<Hosts>)> {
         return None;
     }
     let theirs = Arc::clone(&hosts);
-    let case = case(name)
-        .against(move |transport| {
-            theirs.say("127.0.0.2");
-            let mut far = two_venues(transport);
-            let port = far.first().address().port();
-            let scheme = far.url.split(':').next().unwrap();
-            far.url = format!("{scheme}://{}:{port}", Hosts::NAME);
-            let hosts = Arc::clone(&theirs);
-            far.opener = Some(Box::new(move |config| hosts.open(config)));
-            Some(far)
-        })
-        .looks_up_names();
+    let case = case(name).against(move |transport| {
+        theirs.say("127.0.0.2");
+        let mut far = two_venues(transport);
+        let port = far.first().address().port();
+        let scheme = far.url.split(':').next().unwrap();
+        far.url = format!("{scheme}://{}:{port}", Hosts::NAME);
+        let hosts = Arc::clone(&theirs);
+        far.opener = Some(Box::new(move |config| hosts.open(config)));
+        Some(far)
+    });
     Some((case, hosts))
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// The name of all threads of the pools under test.
+/// What the names of all threads of the pools under test begin with; look-ups have their own.
 pub(crate) const POOL_THREADS: &str = "faulty-pool";
 
 /// Counts the bytes that are allocated and not freed.
@@ -55,18 +55,17 @@ impl Usage {
         let is_pools = |task: std::io::Result<std::fs::DirEntry>| {
             // A thread may end between the listing and the look.
             let name = std::fs::read_to_string(task.unwrap().path().join("comm"));
-            name.is_ok_and(|name| name.trim_end() == POOL_THREADS)
+            name.is_ok_and(|name| name.starts_with(POOL_THREADS))
         };
         Self { fds, pool_threads: tasks.filter_map(|task| is_pools(task).then_some(())).count() }
     }
 
-    /// Waits until no more is held than now. A name look-up keeps its thread a while, so of threads
-    /// `resolvers` more are allowed.
-    pub(crate) fn await_again(self, resolvers: usize, when: &str) {
+    /// Waits until no more is held than now.
+    pub(crate) fn await_again(self, when: &str) {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let now = Self::look();
-            if now.fds <= self.fds && now.pool_threads <= self.pool_threads + resolvers {
+            if now.fds <= self.fds && now.pool_threads <= self.pool_threads {
                 return;
             }
             assert!(Instant::now() < end, "{when}: {now:?}, and before it was {self:?}");

@@ -188,7 +188,7 @@ fn a_venue_that_restarts_under_load_is_back_in_no_time() {
             };
             under_load(&far, *drive, "restarts under load", restarts, Heals::OneStep);
             drop(far);
-            before.await_again(0, "restarts under load");
+            before.await_again("restarts under load");
         }
     }
 }
@@ -306,7 +306,7 @@ fn everything_at_once() {
                 (far.first().stats().open == 0).then_some(())
             });
             drop(far);
-            before.await_again(0, "everything at once");
+            before.await_again("everything at once");
         }
     }
 }
