@@ -246,9 +246,9 @@ fn refuse_self(stream: TcpStream) -> io::Result<TcpStream> {
     Err(io::Error::new(io::ErrorKind::ConnectionRefused, text))
 }
 
-/// TCP_USER_TIMEOUT is not set: it would take the place of the keepalive probes' own count (tcp(7)),
-/// and one number cannot stand for the deadlines of all requests. An exchange has its deadline, at
-/// which its connection is reset; an idle connection has the probes.
+/// TCP_USER_TIMEOUT is not set: it would take the place of the keepalive probes' own count
+/// (tcp(7)), and one number cannot stand for the deadlines of all requests. An exchange has its
+/// deadline, at which its connection is reset; an idle connection has the probes.
 fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(address);
     let kind = Type::STREAM.nonblocking().cloexec();
