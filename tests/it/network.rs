@@ -14,9 +14,7 @@ use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
 use crate::cable::{Net, VENUE, on};
-use crate::rig::{
-    PATIENCE, next_completion, order, request, submit_soon, switch, until, until_idle,
-};
+use crate::rig::{PATIENCE, order, request, submit_soon, switch, until, until_idle};
 
 const MS: u64 = 1_000_000;
 
@@ -79,22 +77,40 @@ fn a_heartbeat_finds_what_the_network_swallowed() {
     }
 }
 
+/// The keepalive probes end an idle connection after their own number, whether the time of a
+/// request is longer or shorter than that takes.
 #[test]
 fn keepalive_finds_what_the_network_swallowed_in_its_own_time() {
     let Some(net) = Net::lay() else { return };
-    for (transport, drive) in [(Transport::Plain, Drive::Thread), (Transport::Tls, Drive::Caller)] {
-        let venue = venue(&net, transport);
-        let mut config = config(&venue);
-        config.set_drive(drive);
-        // Three seconds; the time of a request has nothing to do with it.
-        let probes = TcpKeepalive { time_ns: 1_000 * MS, interval_ns: 1_000 * MS, count: 2 };
-        config.set_tcp_keepalive(Some(probes)).unwrap();
-        config.set_request_timeout_ns(3_600_000 * MS).unwrap();
-        let pool = open(&net, &config);
-        net.cut();
-        let reset = CloseReason::IdleReset as usize;
+    let venues = [Transport::Plain, Transport::Tls].map(|transport| venue(&net, transport));
+    let begun = Instant::now();
+    let mut pools = Vec::new();
+    for venue in &venues {
+        for (drive, timeout) in [
+            (Drive::Thread, 3_600_000 * MS),
+            (Drive::Thread, 100 * MS),
+            (Drive::Caller, 3_600_000 * MS),
+            (Drive::Caller, 100 * MS),
+        ] {
+            let mut config = config(venue);
+            config.set_drive(drive);
+            // 4 s.
+            let probes = TcpKeepalive { time_ns: 1_000 * MS, interval_ns: 1_000 * MS, count: 3 };
+            config.set_tcp_keepalive(Some(probes)).unwrap();
+            config.set_request_timeout_ns(timeout).unwrap();
+            pools.push(open(&net, &config));
+        }
+    }
+    net.cut();
+    let reset = CloseReason::IdleReset as usize;
+    for pool in &pools {
+        until(|| (pool.stats().closed[reset].get() > 0).then_some(()));
+        // The first lost probe, at 2 s, ends no connection.
+        assert!(begun.elapsed() > Duration::from_millis(3_500), "{:?}", begun.elapsed());
         until(|| (pool.stats().closed[reset].get() == 2).then_some(()));
-        net.mend();
+    }
+    net.mend();
+    for pool in &pools {
         until(|| (pool.census().live == 2).then_some(()));
         pool.close().unwrap();
     }
@@ -103,9 +119,15 @@ fn keepalive_finds_what_the_network_swallowed_in_its_own_time() {
 #[test]
 fn a_request_has_its_own_time_whatever_that_of_the_pool_is() {
     let Some(net) = Net::lay() else { return };
-    for transport in [Transport::Plain, Transport::Tls] {
+    for (transport, drive) in [
+        (Transport::Plain, Drive::Thread),
+        (Transport::Plain, Drive::Caller),
+        (Transport::Tls, Drive::Thread),
+        (Transport::Tls, Drive::Caller),
+    ] {
         let venue = venue(&net, transport);
         let mut config = config(&venue);
+        config.set_drive(drive);
         config.set_request_timeout_ns(100 * MS).unwrap();
         let pool = open(&net, &config);
         let mut request = request(&pool);
@@ -114,12 +136,59 @@ fn a_request_has_its_own_time_whatever_that_of_the_pool_is() {
         net.cut();
         pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
         // Many times the pool's timeout.
-        std::thread::sleep(Duration::from_millis(1_500));
+        let early = pool.wait(1, Duration::from_millis(1_500), |done| panic!("{done:?}"));
+        assert_eq!(early, Ok(Some(0)));
         net.mend();
-        let done = next_completion(&pool);
+        let mut done = None;
+        assert_eq!(pool.wait(1, PATIENCE, |completion| done = Some(completion)), Ok(Some(1)));
+        let done = done.unwrap();
         assert_eq!((done.outcome, done.wire_state), (Outcome::Ok, WireState::Answered));
         assert_eq!(venue.orders_with_id("patient"), 1);
         pool.close().unwrap();
+    }
+}
+
+/// Nobody listens on the one port that the kernel may choose for the dialling socket.
+#[test]
+fn a_dial_that_meets_its_own_socket_fails_and_leaves_the_port_to_the_venue() {
+    let Some(net) = Net::lay() else { return };
+    let local_ports = |range: &str| {
+        let file = "/proc/sys/net/ipv4/ip_local_port_range";
+        on(&net.engine, || std::fs::write(file, range)).unwrap();
+    };
+    let certificates = Certificates::new().unwrap();
+    for (scheme, transport, drive, port) in [
+        ("http", Transport::Plain, Drive::Thread, 40_001),
+        ("https", Transport::Tls, Drive::Caller, 40_002),
+    ] {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        local_ports(&format!("{port} {port}"));
+        let mut config = config_to(scheme, port, certificates.ca_pem());
+        config.set_url(format!("{scheme}://{address}").as_bytes()).unwrap();
+        config.set_drive(drive);
+        config.set_connections(1).unwrap();
+        config.set_allow_degraded_open(true);
+        let pool = open(&net, &config);
+        until(|| (pool.stats().dial_failures[1].get() >= 3).then_some(()));
+        let error = pool.last_dial_error().unwrap();
+        assert_eq!((error.step, error.os_error), (Status::ERR_CONNECT, 0));
+        assert!(error.text.contains("connected to itself"), "{}", error.text);
+        assert_eq!(pool.stats().connected.get(), 0);
+        // The venue can have its port, and the pool finds it there.
+        let serve = |peer: &mut Peer, _: usize| {
+            while matches!(peer.read_request(), Ok(Some(_))) && peer.write(ANSWER).is_ok() {}
+        };
+        let server = on(&net.engine, || {
+            // A dial may have the port just now.
+            until(|| Script::serve_at(address, transport, &certificates, serve).ok())
+        });
+        local_ports("32768 60999");
+        until_idle(&pool, 1);
+        let mut request = request(&pool);
+        order(&mut request, "served");
+        assert_eq!(pool.execute(&mut request, WhenBusy::Queue).unwrap().outcome, Outcome::Ok);
+        pool.close().unwrap();
+        drop(server);
     }
 }
 
