@@ -109,7 +109,9 @@ impl Dialer {
                 DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
             }
             _ => {
-                let of_system = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+                // No descriptor or no thread.
+                let of_system = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+                    || error.kind() == io::ErrorKind::WouldBlock;
                 let step = if of_system { Status::ERR_SYSTEM } else { Status::ERR_RESOLVE };
                 DialError::new(step, what(), &error)
             }

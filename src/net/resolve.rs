@@ -123,11 +123,11 @@ impl Resolver {
 
     /// Begins a look-up unless one is under way, and answers when it began.
     fn begin(self: &Arc<Self>) -> Instant {
+        let now = Instant::now();
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(begun) = *begun {
             return begun;
         }
-        let now = Instant::now();
         *begun = Some(now);
         let (resolver, looking_up) = (Arc::clone(self), (self.look_up)());
         tokio::spawn(async move {
