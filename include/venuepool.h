@@ -1425,7 +1425,8 @@ VP_API vp_status vp_config_set_nodelay(struct vp_config *config, int32_t on) VP_
 /**
  * Sets TCP keepalive: idle time and interval, each 1 to 32,767 whole seconds, in nanoseconds, and
  * the probes until the connection counts as dead, 1 to 127; 30 s, 5 s, 3 by default. All three 0
- * turns it off.
+ * turns it off. It watches idle connections, whatever the timeouts of requests are:
+ * TCP_USER_TIMEOUT is not set. A request in flight has its own deadline.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1453,7 +1454,9 @@ vp_status vp_config_set_socket_buffers(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the local IP address to connect from; empty leaves it to the system.
+ * Sets the local IP address to connect from; empty leaves it to the system. The local port is
+ * chosen at the connect (IP_BIND_ADDRESS_NO_PORT), so that connections to different addresses can
+ * share one.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `address` is copied.

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -270,7 +271,8 @@ fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> 
         socket.set_recv_buffer_size(size)?;
     }
     if let Some(ip) = options.bind_address {
-        bind_without_port(&socket)?;
+        #[cfg(target_os = "linux")]
+        bind_without_port(&socket);
         socket.bind(&SocketAddr::new(ip, 0).into())?;
     }
     Ok(TcpSocket::from_std_stream(socket.into()))
@@ -278,22 +280,16 @@ fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> 
 
 /// Lets the kernel choose the local port when it connects and not when it binds. So only the four
 /// numbers of the connection must be unique, and ports do not run out sooner than without a local
-/// address (ip(7), IP_BIND_ADDRESS_NO_PORT; it also counts for IPv6 sockets).
+/// address (ip(7), IP_BIND_ADDRESS_NO_PORT; it also counts for IPv6 sockets). A kernel that does
+/// not know the option chooses when it binds, which is worse and still a connection: no error.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn bind_without_port(socket: &Socket) -> io::Result<()> {
+fn bind_without_port(socket: &Socket) {
     let on: libc::c_int = 1;
     let (on_at, len) = ((&raw const on).cast(), size_of_val(&on) as libc::socklen_t);
     let (level, option) = (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT);
     // SAFETY: the option is an int, and the descriptor is open while `socket` is.
-    let answer = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, on_at, len) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Other systems choose the port when they bind.
-#[cfg(not(target_os = "linux"))]
-fn bind_without_port(_: &Socket) -> io::Result<()> {
-    Ok(())
+    unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, on_at, len) };
 }
 
 /// Takes the socket out of the runtime; it stays non-blocking.

@@ -118,13 +118,20 @@ fn a_socket_that_is_connected_to_itself_is_a_failed_dial_and_frees_its_port() {
 
 #[test]
 fn a_local_address_takes_no_port_before_the_connect() {
-    let options = Sockets { bind_address: Some([127, 0, 0, 1].into()), ..Sockets::default() };
-    run(async {
-        let venue = StdListener::bind("127.0.0.1:0").unwrap();
+    for ip in ["127.0.0.1", "::1"] {
+        let ip: IpAddr = ip.parse().unwrap();
+        let Ok(venue) = StdListener::bind((ip, 0)) else {
+            assert!(ip.is_ipv6(), "only IPv6 may be missing");
+            continue;
+        };
         let address = venue.local_addr().unwrap();
-        let socket = open_socket(address, &options).unwrap();
-        assert_eq!(socket.local_addr().unwrap(), "127.0.0.1:0".parse().unwrap());
-        let stream = socket.connect(address).await.unwrap();
-        assert_ne!(stream.local_addr().unwrap().port(), 0);
-    });
+        let options = Sockets { bind_address: Some(ip), ..Sockets::default() };
+        run(async {
+            let socket = open_socket(address, &options).unwrap();
+            assert_eq!(socket.local_addr().unwrap(), SocketAddr::new(ip, 0));
+            let stream = socket.connect(address).await.unwrap();
+            let local = stream.local_addr().unwrap();
+            assert!(local.ip() == ip && local.port() != 0, "{local}");
+        });
+    }
 }
