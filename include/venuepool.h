@@ -2091,6 +2091,8 @@ VP_NOEXCEPT;
  *
  * In caller drive somebody must drive meanwhile. If another thread polls or waits, that one does.
  * If nobody has done so for 5 ms, this call does it, and leaves it to whoever polls or waits next.
+ * While the descriptor of `vp_pool_fd` tells of completions that nobody takes, this call looks for
+ * its own answer every 5 ms only, so take them first.
  *
  * Threads: any but the pool thread. Blocks until the request's deadline at the most.
  * Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
@@ -2171,7 +2173,8 @@ VP_API vp_status vp_cancel(struct vp_pool *pool, uint64_t id) VP_NOEXCEPT;
  * there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
  * from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
  *
- * Threads: any; each completion goes to one of them. Never blocks. In caller drive one at a time.
+ * Threads: any; each completion goes to one of them. Never blocks, but in caller drive, one at a
+ * time, up to 1 ms for a thread in `vp_execute` or `vp_pool_acquire` to leave the driving to it.
  * Lifetime: each response in `out` is the caller's to release.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
  * the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while

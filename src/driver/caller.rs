@@ -8,15 +8,14 @@
 //!
 //! It runs the very code of thread drive ([`Slot::drive`](super::slot::Slot::drive)), on the
 //! engine's thread. One thread drives at a time. A caller that sleeps in execute or acquire drives
-//! only while nobody polls or waits, and leaves it to whoever does. The pool thread only heals: it learns of losses
-//! through a set of its own, and of deadlines through its alarm, and wakes the engine by the
-//! descriptor of the completion queue, which is in the engine's set too.
+//! only while nobody polls or waits, and leaves it to whoever does. The pool thread only heals: it
+//! learns of losses through a set of its own, and of deadlines through its alarm, and wakes the
+//! engine by the descriptor of the completion queue, which is in the engine's set too.
 
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::ptr;
-use std::sync::{Arc, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
@@ -26,7 +25,7 @@ use crate::error::Status;
 use crate::net::live_set::LiveSet;
 use crate::net::standard::spared;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex};
 
 /// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
 /// which of them have something to read, because a look in vain costs as much as that question.
@@ -41,9 +40,12 @@ const TAKE_OVER: Duration = Duration::from_millis(5);
 /// How long a driver pauses when the system does not say what has come in.
 const BLIND: Duration = Duration::from_millis(1);
 
+/// Added to the number of a thread that drives only until somebody polls or waits.
+const SLEEPER: usize = 1;
+
 thread_local! {
-    /// The pool that this thread drives at the moment, to recognise calls from callbacks.
-    static DRIVEN: Cell<*const Pool> = const { Cell::new(ptr::null()) };
+    /// Its address is the number of the thread. It is even.
+    static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What caller drive keeps beside the pool.
@@ -52,8 +54,8 @@ pub struct Caller {
     live: LiveSet,
     /// The pool thread's set.
     pub(super) losses: Arc<LiveSet>,
-    /// Held by the one thread that drives.
-    baton: Mutex<()>,
+    /// The number of the one thread that drives, and whether it is a [`SLEEPER`]; 0 for nobody.
+    driver: AtomicUsize,
     /// The engine sleeps on the set by itself, so polling must clear it.
     fd_is_out: AtomicBool,
     /// The slots that have left something unread for their next turn. The set tells of each arrival
@@ -62,8 +64,6 @@ pub struct Caller {
     /// The thread that polled or waited last; 0 for none, or for one that a sleeper has not seen
     /// again for a while.
     polls: AtomicUsize,
-    /// The thread that drives is a sleeper, who leaves it to whoever polls or waits.
-    yields: AtomicBool,
     /// Somebody who polls or waits asks the sleeper that drives to leave.
     claimed: AtomicBool,
     /// Callers that sleep in execute or acquire.
@@ -73,20 +73,16 @@ pub struct Caller {
 }
 
 /// The right to drive, for the length of one call.
-pub struct Driving<'a> {
-    _baton: MutexGuard<'a, ()>,
-    /// A callback of one pool may drive another.
-    outer: *const Pool,
-}
+pub struct Driving<'a>(&'a Caller);
 
 /// A number that no other thread has while this one lives; never 0.
 fn this_thread() -> usize {
-    DRIVEN.with(|driven| ptr::from_ref(driven).addr())
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
-        DRIVEN.set(self.outer);
+        self.0.driver.store(0, Ordering::SeqCst);
     }
 }
 
@@ -98,16 +94,31 @@ impl Caller {
         Ok(Self {
             live,
             losses: Arc::new(LiveSet::of_losses()?),
-            baton: Mutex::new(()),
+            driver: AtomicUsize::new(0),
             fd_is_out: AtomicBool::new(false),
             unread: Flights::new(slots),
             polls: AtomicUsize::new(0),
-            yields: AtomicBool::new(false),
             claimed: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
             gate: Mutex::new(()),
             bell: Condvar::new(),
         })
+    }
+
+    /// Takes the right to drive, as that number. `Err`: who has it.
+    fn drive_as(&self, number: usize) -> Result<Driving<'_>, usize> {
+        let (taken, seen) = (Ordering::SeqCst, Ordering::SeqCst);
+        self.driver.compare_exchange(0, number, taken, seen).map(|_| Driving(self))
+    }
+
+    /// Takes the right to drive until somebody polls or waits.
+    fn drive_as_sleeper(&self) -> Option<Driving<'_>> {
+        self.drive_as(this_thread() | SLEEPER).ok()
+    }
+
+    /// Whether a sleeper drives.
+    fn is_driven_by_sleeper(&self) -> bool {
+        self.driver.load(Ordering::SeqCst) & SLEEPER != 0
     }
 
     /// Pauses until something may have changed for a sleeper, at most for `patience`, unless
@@ -151,7 +162,8 @@ impl Pool {
 
     /// Whether the calling thread drives this pool at the moment, in caller drive.
     pub(super) fn is_driver(&self) -> bool {
-        ptr::eq(DRIVEN.get(), self)
+        let driver = |caller: &Caller| caller.driver.load(Ordering::Relaxed);
+        self.caller.as_ref().map(driver).is_some_and(|driver| driver & !SLEEPER == this_thread())
     }
 
     /// Takes up to `limit` completions; in caller drive after a look at what is in flight.
@@ -162,7 +174,7 @@ impl Pool {
         take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
         let Some(caller) = &self.caller else { return Ok(self.completions.poll(limit, take)) };
-        let Some(_driving) = self.drive_unless_closing(caller)? else {
+        let Some(_driving) = self.begin_to_drive(caller, &mut { BLIND })? else {
             // Not the end yet: the closing thread may still hold a last completion.
             return Ok(self.completions.drain(limit, take).or(Some(0)));
         };
@@ -181,13 +193,16 @@ impl Pool {
     pub fn wait(
         &self,
         limit: usize,
-        patience: Duration,
+        mut patience: Duration,
         mut take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
         let Some(caller) = &self.caller else {
             return Ok(self.completions.wait(limit, patience, take));
         };
-        let Some(_driving) = self.drive_unless_closing(caller)? else {
+        let Some(_driving) = self.begin_to_drive(caller, &mut patience)? else {
+            if !self.is_closed() {
+                return Ok(self.completions.drain(limit, take).or(Some(0)));
+            }
             self.completions.sleep(patience);
             let taken = self.completions.drain(limit, &mut take);
             if taken.is_some() {
@@ -228,10 +243,8 @@ impl Pool {
                 break;
             }
             may_drive &= !self.is_others_turn(caller);
-            if may_drive && let Ok(driving) = self.begin_to_drive(caller) {
-                caller.yields.store(true, Ordering::SeqCst);
+            if may_drive && let Some(driving) = caller.drive_as_sleeper() {
                 self.drive_for_sleeper(caller, left, &is_over);
-                caller.yields.store(false, Ordering::SeqCst);
                 drop(driving);
                 // Others may drive now: who polls or waits, or the next sleeper.
                 caller.ring();
@@ -257,10 +270,14 @@ impl Pool {
     }
 
     fn look_for_sleeper(&self, caller: &Caller) {
-        let Ok(_driving) = self.begin_to_drive(caller) else { return };
+        let Some(driving) = caller.drive_as_sleeper() else { return };
         self.drive_in_flight();
         self.deliver_handed_over();
         self.leave_readable(caller);
+        drop(driving);
+        if caller.claimed.load(Ordering::SeqCst) {
+            caller.ring();
+        }
     }
 
     /// Drives until a sleeper has what it sleeps for, or it is the turn of others.
@@ -309,48 +326,63 @@ impl Pool {
         Ok(caller.live.as_fd())
     }
 
-    /// Takes the right to drive, which one thread at a time can have.
-    pub(super) fn begin_to_drive<'a>(&self, caller: &'a Caller) -> Result<Driving<'a>, Status> {
+    /// Takes the right to drive, for who polls or waits. A sleeper that drives is asked to leave it
+    /// to them. It cannot while it is in a callback, so this waits at most for `patience`, and
+    /// leaves the rest of it there. `None` when others drive: there is something to take, it took
+    /// too long, or the closing thread drives, for the last time.
+    fn begin_to_drive<'a>(
+        &self,
+        caller: &'a Caller,
+        patience: &mut Duration,
+    ) -> Result<Option<Driving<'a>>, Status> {
         if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        let baton = match caller.baton.try_lock() {
-            Ok(baton) => baton,
-            Err(TryLockError::Poisoned(baton)) => baton.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(Status::ERR_DRIVEN),
-        };
-        Ok(self.driving(baton))
+        caller.polls.store(this_thread(), Ordering::Relaxed);
+        match caller.drive_as(this_thread()) {
+            Ok(driving) => Ok(Some(driving)),
+            Err(_) if self.is_closed() => Ok(None),
+            Err(driver) if driver & SLEEPER == 0 => Err(Status::ERR_DRIVEN),
+            Err(_) => self.claim(caller, patience),
+        }
     }
 
-    /// As [`Pool::begin_to_drive`], for who polls or waits: a sleeper that drives leaves it to them.
-    /// `None` when the closing thread drives, for the last time.
-    fn drive_unless_closing<'a>(&self, caller: &'a Caller) -> Result<Option<Driving<'a>>, Status> {
-        caller.polls.store(this_thread(), Ordering::Relaxed);
-        loop {
-            match self.begin_to_drive(caller) {
-                Err(Status::ERR_DRIVEN) if self.is_closed() => return Ok(None),
-                Err(Status::ERR_DRIVEN) if caller.yields.load(Ordering::SeqCst) => {
-                    caller.claimed.store(true, Ordering::SeqCst);
-                    self.completions.raise();
-                    caller.pause(BLIND, || !caller.yields.load(Ordering::SeqCst));
-                }
-                driving => {
-                    if caller.claimed.load(Ordering::Relaxed) {
-                        caller.claimed.store(false, Ordering::SeqCst);
-                    }
-                    return driving.map(Some);
-                }
+    /// Has a sleeper leave the driving to this thread, as [`Pool::begin_to_drive`] says.
+    fn claim<'a>(
+        &self,
+        caller: &'a Caller,
+        patience: &mut Duration,
+    ) -> Result<Option<Driving<'a>>, Status> {
+        let begin = Instant::now();
+        let mut left = *patience;
+        let claimed = loop {
+            if left.is_zero() || self.completions.has_any() {
+                break Ok(None);
             }
-        }
+            caller.claimed.store(true, Ordering::SeqCst);
+            self.completions.raise();
+            caller.pause(left.min(BLIND), || !caller.is_driven_by_sleeper());
+            left = patience.saturating_sub(begin.elapsed());
+            match caller.drive_as(this_thread()) {
+                Ok(driving) => break Ok(Some(driving)),
+                Err(_) if self.is_closed() => break Ok(None),
+                Err(driver) if driver & SLEEPER == 0 => break Err(Status::ERR_DRIVEN),
+                Err(_) => {}
+            }
+        };
+        *patience = left;
+        caller.claimed.store(false, Ordering::SeqCst);
+        claimed
     }
 
     /// Takes the right to drive for the last time, once the thread that drives has left.
     pub(super) fn last_turn<'a>(&self, caller: &'a Caller) -> Driving<'a> {
-        self.driving(caller.baton.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn driving<'a>(&self, baton: MutexGuard<'a, ()>) -> Driving<'a> {
-        Driving { _baton: baton, outer: DRIVEN.replace(self) }
+        loop {
+            if let Ok(driving) = caller.drive_as(this_thread()) {
+                return driving;
+            }
+            caller.pause(BLIND, || caller.driver.load(Ordering::SeqCst) == 0);
+        }
     }
 
     /// Drives until `done`, at most for `patience`. `done` is asked before each sleep.

@@ -185,6 +185,101 @@ fn a_sleeper_does_not_spin_while_the_queue_is_full_and_the_descriptor_is_out() {
     pool.close().unwrap();
 }
 
+/// A sleeper may take over, look around or leave at any time; none of it refuses a poll or a wait.
+#[test]
+fn who_polls_seldom_is_never_refused_whatever_sleepers_do() {
+    for is_out in [false, true] {
+        let server = server();
+        let pool = pool(&server, 4);
+        if is_out {
+            pool.event_fd().unwrap();
+        }
+        let stops = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !stops.load(Ordering::SeqCst) {
+                        assert_eq!(execute(&pool, "/0"), Outcome::Ok);
+                    }
+                });
+            }
+            let refused = (0..400).find_map(|round| {
+                submit(&pool, "/0");
+                // Longer than a sleeper hesitates, and what is in the queue stays there meanwhile.
+                let idle = if round % 40 == 0 { 12_000 } else { round % 5 * 50 };
+                std::thread::sleep(Duration::from_micros(idle));
+                let polled = (0..20).map(|_| pool.poll(1, drop));
+                let mut results = polled.chain([pool.wait(1, Duration::from_micros(50), drop)]);
+                results.find_map(Result::err)
+            });
+            stops.store(true, Ordering::SeqCst);
+            assert_eq!(refused, None, "descriptor: {is_out}");
+        });
+        pool.close().unwrap();
+    }
+}
+
+/// A sleeper that drives runs callbacks. Who polls meanwhile must not depend on their end.
+#[test]
+fn a_poll_and_a_wait_end_in_time_though_a_sleeper_is_held_up_in_a_callback() {
+    let server = server();
+    let pool = pool(&server, 2);
+    let (tell, told) = std::sync::mpsc::channel();
+    let (go_on, hold) = std::sync::mpsc::channel::<()>();
+    let hold = std::sync::Mutex::new(hold);
+    let callback = move |done: venuepool::completion::Completion| {
+        tell.send(done.outcome).unwrap();
+        hold.lock().unwrap().recv_timeout(PATIENCE).expect("this thread polls in time");
+    };
+    std::thread::scope(|scope| {
+        let mut request = request(&pool);
+        request.begin(b"GET", b"/5").unwrap();
+        pool.submit(&mut request, Some(Arc::new(callback)), WhenBusy::Queue).unwrap();
+        let sleeper = scope.spawn(|| execute(&pool, "/10"));
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(Outcome::Ok));
+        let begin = std::time::Instant::now();
+        assert_eq!(pool.poll(8, drop), Ok(Some(0)));
+        assert_eq!(pool.wait(8, Duration::from_millis(20), drop), Ok(Some(0)));
+        assert!(begin.elapsed() >= Duration::from_millis(20), "{:?}", begin.elapsed());
+        go_on.send(()).unwrap();
+        assert_eq!(sleeper.join().unwrap(), Outcome::Ok);
+    });
+    pool.close().unwrap();
+}
+
+#[test]
+fn a_callback_within_a_callback_of_another_pool_is_refused_not_locked_up() {
+    let server = server();
+    let (outer, inner) = (pool(&server, 2), pool(&server, 2));
+    let (tell, told) = std::sync::mpsc::channel();
+    let (of_outer, of_inner) = (Arc::clone(&outer), Arc::clone(&inner));
+    let in_inner = move |_| {
+        let mut request = request(&of_outer);
+        request.begin(b"GET", b"/0").unwrap();
+        let executed = of_outer.execute(&mut request, WhenBusy::Queue).map(|done| done.outcome);
+        let waited = of_outer.wait(1, Duration::ZERO, drop);
+        tell.send((executed, waited, of_outer.poll(1, drop), of_outer.close())).unwrap();
+    };
+    let in_inner: venuepool::completion::Callback = Arc::new(in_inner);
+    let in_outer = move |_| {
+        let mut request = request(&of_inner);
+        request.begin(b"GET", b"/0").unwrap();
+        of_inner.submit(&mut request, Some(Arc::clone(&in_inner)), WhenBusy::Queue).unwrap();
+        assert_eq!(execute(&of_inner, "/20"), Outcome::Ok);
+    };
+    let mut request = request(&outer);
+    request.begin(b"GET", b"/0").unwrap();
+    outer.submit(&mut request, Some(Arc::new(in_outer)), WhenBusy::Queue).unwrap();
+    let answers = until(|| {
+        outer.poll(1, drop).unwrap();
+        told.try_recv().ok()
+    });
+    let refused = Status::ERR_WOULD_DEADLOCK;
+    assert_eq!(answers, (Err(refused), Err(refused), Err(refused), Err(refused)));
+    inner.close().unwrap();
+    outer.close().unwrap();
+}
+
 #[test]
 fn a_set_of_sockets_that_fails_loses_no_completion_and_no_lease() {
     let server = server();
