@@ -45,7 +45,8 @@ impl Pool {
         if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        let answer = ANSWER.take().unwrap_or_default();
+        // A thread that ends may have none any more.
+        let answer = ANSWER.try_with(Cell::take).ok().flatten().unwrap_or_default();
         self.submit_to(request, Recipient::Sleeper(Arc::clone(&answer)), when_busy)?;
         // Each accepted request has a deadline, so this ends.
         let completion = loop {
@@ -54,7 +55,7 @@ impl Pool {
             }
         };
         // Whoever gave the completion may still be about to let go of his count.
-        ANSWER.set(Some(answer));
+        let _ = ANSWER.try_with(|kept| kept.set(Some(answer)));
         Ok(completion)
     }
 

@@ -280,6 +280,32 @@ fn a_callback_within_a_callback_of_another_pool_is_refused_not_locked_up() {
     outer.close().unwrap();
 }
 
+/// A destructor of the host that runs after those of this library.
+#[test]
+fn execute_works_while_its_thread_ends() {
+    use std::sync::mpsc::Sender;
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<Executes>> = const { std::cell::RefCell::new(None) };
+    }
+    struct Executes(Arc<Pool>, Sender<Outcome>);
+    impl Drop for Executes {
+        fn drop(&mut self) {
+            self.1.send(execute(&self.0, "/0")).unwrap();
+        }
+    }
+    let server = server();
+    let pool = pool(&server, 1);
+    let (tell, told) = std::sync::mpsc::channel();
+    let inner = Arc::clone(&pool);
+    let thread = std::thread::spawn(move || {
+        LAST.set(Some(Executes(Arc::clone(&inner), tell)));
+        assert_eq!(execute(&inner, "/0"), Outcome::Ok);
+    });
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Outcome::Ok));
+    thread.join().unwrap();
+    pool.close().unwrap();
+}
+
 #[test]
 fn a_set_of_sockets_that_fails_loses_no_completion_and_no_lease() {
     let server = server();
