@@ -18,6 +18,12 @@ pub mod version;
 
 pub mod config;
 
+pub mod limits;
+
+pub mod sockets;
+
+pub mod tls;
+
 pub mod upkeep;
 
 pub mod overload;

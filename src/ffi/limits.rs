@@ -1,0 +1,195 @@
+//! Configuration, continued: how large and how many things may become.
+
+use super::config::{configure, size, vp_config};
+use crate::error::Status;
+
+/// Sets the longest head and body of a request together, 1 KiB to 64 MiB; 64 KiB by default. A
+/// request takes this memory once, when it is made.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_request_capacity(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_request_capacity", |config| {
+            config.set_request_capacity(size(bytes)?)
+        })
+    }
+}
+
+/// Sets what a response buffer begins with, 1 KiB to 64 MiB; 64 KiB by default. It grows as needed.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_response_capacity(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_response_capacity", |config| {
+            config.set_response_capacity(size(bytes)?)
+        })
+    }
+}
+
+/// Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
+/// response takes memory as its bytes arrive, at most twice their size, whatever it announces. When
+/// there is none it ends as OUT_OF_MEMORY; but Linux often kills a process before it refuses any.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_body_size(config: *mut vp_config, bytes: u64) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_body_size", |config| {
+            config.set_max_body_size(size(bytes)?)
+        })
+    }
+}
+
+/// Sets the longest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_head_size(config: *mut vp_config, bytes: u64) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_head_size", |config| {
+            config.set_max_head_size(size(bytes)?)
+        })
+    }
+}
+
+/// Sets the most header fields of a response, 1 to 256; 128 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_headers(config: *mut vp_config, count: u32) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_headers", |config| {
+            config.set_max_headers(count as usize)
+        })
+    }
+}
+
+/// Sets how many interim (1xx) responses may come before the final one, 0 to 1000; 16 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_interim(config: *mut vp_config, count: u32) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_interim", |config| {
+            config.set_max_interim(count as usize)
+        })
+    }
+}
+
+/// Sets the longest chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_chunk_line(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_chunk_line", |config| {
+            config.set_max_chunk_line(size(bytes)?)
+        })
+    }
+}
+
+/// Sets by how much all chunk framing of a response may outweigh its body, 32 bytes to 64 MiB; 16
+/// KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_chunk_overhead(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_chunk_overhead", |config| {
+            config.set_max_chunk_overhead(size(bytes)?)
+        })
+    }
+}
+
+/// Sets how long all trailer fields together may be, 0 bytes to 1 MiB; 16 KiB by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_max_trailer_size(
+    config: *mut vp_config,
+    bytes: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_max_trailer_size", |config| {
+            config.set_max_trailer_size(size(bytes)?)
+        })
+    }
+}
+
+/// Sets how many requests without a callback may be accepted and not yet polled, 1 to 1,048,576;
+/// 4096 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_completion_capacity(
+    config: *mut vp_config,
+    count: u32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_completion_capacity", |config| {
+            config.set_completion_capacity(count as usize)
+        })
+    }
+}
+
+/// Sets how many requests and callers may wait in line for a slot, 1 to 1,048,576; 1024 by default.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_waiting_capacity(
+    config: *mut vp_config,
+    count: u32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_waiting_capacity", |config| {
+            config.set_waiting_capacity(count as usize)
+        })
+    }
+}

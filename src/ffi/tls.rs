@@ -1,0 +1,89 @@
+//! Configuration, continued: TLS.
+
+use super::config::{configure, switch, vp_config};
+use super::types::vp_str;
+use crate::error::Status;
+
+/// Sets the certificates to trust, as PEM, instead of the built-in webpki roots.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `pem` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_ca_pem(config: *mut vp_config, pem: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, "vp_config_set_ca_pem", |config| config.set_ca_pem(pem.bytes()?)) }
+}
+
+/// Sets the client's own certificate chain and private key, as PEM.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: both are copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_client_cert_pem(
+    config: *mut vp_config,
+    chain: vp_str,
+    key: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_client_cert_pem", |c| {
+            c.set_client_cert_pem(chain.bytes()?, key.bytes()?)
+        })
+    }
+}
+
+/// Sets the name for SNI and the certificate check, instead of the host of the URL; empty takes the
+/// host again.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `name` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_server_name", |config| {
+            config.set_server_name(name.bytes()?)
+        })
+    }
+}
+
+/// Sets the protocols to offer by ALPN (RFC 7301), separated by commas, each 1 to 255 visible ASCII
+/// characters but not `h2`; "http/1.1" by default, empty offers none.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `protocols` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_alpn(config: *mut vp_config, protocols: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { configure(config, "vp_config_set_alpn", |config| config.set_alpn(protocols.bytes()?)) }
+}
+
+/// Accepts any certificate (on when not 0). For tests only: the peer may be anybody.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_insecure_skip_verify(
+    config: *mut vp_config,
+    on: i32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_insecure_skip_verify(on != 0)) }
+}
+
+/// Writes TLS session secrets to the file that the environment names as SSLKEYLOGFILE (on when not
+/// 0). Off by default, whatever the environment says.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_key_log(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_key_log(on != 0)) }
+}
