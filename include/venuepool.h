@@ -1227,8 +1227,8 @@ vp_status vp_config_set_cpu(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the time,
- * which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
+ * Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the
+ * time, which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
  * `vp_config_set_cpu` and a CPU of its own; no effect in caller drive. Off by default.
  *
  * Threads: as `vp_config_new`.

@@ -228,8 +228,8 @@ pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> 
     unsafe { configure(config, "vp_config_set_cpu", |config| config.set_cpu(cpu?)) }
 }
 
-/// Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the time,
-/// which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
+/// Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the
+/// time, which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
 /// `vp_config_set_cpu` and a CPU of its own; no effect in caller drive. Off by default.
 ///
 /// Threads: as `vp_config_new`.
