@@ -83,3 +83,21 @@ fn the_cpp_header_has_every_function() {
     let missing: Vec<&String> = there.difference(&wrapped).collect();
     assert!(missing.is_empty(), "venuepool.hpp has nothing for {missing:?}");
 }
+
+/// `vp_pool_open` answers the name that stands in the code, so it must be the right one.
+#[test]
+fn each_setting_is_remembered_under_its_own_name() {
+    let mut count = 0;
+    for file in ["config", "limits", "sockets", "tls", "upkeep", "overload"] {
+        let code = read(&format!("src/ffi/{file}.rs"));
+        for function in code.split("extern \"C\" fn ").skip(1) {
+            let own = function.split_once('(').unwrap().0;
+            let calls = [" configure(config, ", " add(config, "];
+            for rest in calls.iter().filter_map(|call| function.split_once(call)).map(|c| c.1) {
+                assert_eq!(rest.split(',').next(), Some(format!("\"{own}\"").as_str()), "{own}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 40, "only {count} functions were found");
+}

@@ -9,7 +9,8 @@ use crate::error::Status;
 /// A configuration, opaque to C.
 pub struct vp_config {
     pub(super) config: Config,
-    /// The functions that have refused their last call, in the order of their first refusal.
+    /// The functions that have refused a call, in the order of their first refusal. A setter is
+    /// taken out when its last call was accepted.
     refused: Vec<(&'static str, Status)>,
 }
 
@@ -44,6 +45,23 @@ pub(super) unsafe fn configure(
         let result = change(&mut config.config);
         config.note(function, result);
         result
+    })
+}
+
+/// As [`configure`], for a function that adds something. The next call adds something else, so that
+/// it makes nothing good: the refusal stays.
+///
+/// # Safety
+/// `config` is as the header demands.
+pub(super) unsafe fn add(
+    config: *mut vp_config,
+    function: &'static str,
+    change: impl FnOnce(&mut Config) -> Result<(), Status>,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { borrow_mut(config) }?;
+        change(&mut config.config).inspect_err(|status| config.note(function, Err(*status)))
     })
 }
 
@@ -135,7 +153,7 @@ pub unsafe extern "C" fn vp_config_add_default_header(
 ) -> Status {
     // SAFETY: the header.
     unsafe {
-        configure(config, "vp_config_add_default_header", |c| {
+        add(config, "vp_config_add_default_header", |c| {
             c.add_default_header(name.bytes()?, value.bytes()?)
         })
     }

@@ -18,8 +18,10 @@ use crate::stats::Counter;
 /// live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
 /// `vp_config_set_degraded_open` is on.
 ///
-/// The configuration remembers each `vp_config_*` call that was refused, until the same function is
-/// called with success. While there is one, this call answers its status, and `error` names it.
+/// The configuration remembers each `vp_config_*` call that was refused. A refused
+/// `vp_config_set_*` is forgotten when the same function is called with success; what
+/// `vp_config_add_*` and `vp_config_suspend_on` have refused is not. While there is one, this call
+/// answers the status of the first, and `error` names it.
 ///
 /// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid

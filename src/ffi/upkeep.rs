@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use super::complete::borrowed;
-use super::config::{configure, switch, vp_config};
+use super::config::{add, configure, switch, vp_config};
 use super::types::{VP_NO_SLOT, vp_event, vp_on_event, vp_str};
 use crate::error::Status;
 use crate::event::{Event, EventHook};
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn vp_config_add_heartbeat_header(
 ) -> Status {
     // SAFETY: the header.
     unsafe {
-        configure(config, "vp_config_add_heartbeat_header", |c| {
+        add(config, "vp_config_add_heartbeat_header", |c| {
             c.add_heartbeat_header(name.bytes()?, value.bytes()?)
         })
     }
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn vp_config_suspend_on(
     };
     // SAFETY: the header.
     unsafe {
-        configure(config, "vp_config_suspend_on", |config| {
+        add(config, "vp_config_suspend_on", |config| {
             let (http_status, closes) = rule()?;
             config.suspend_on(http_status, for_ns, closes)
         })

@@ -59,6 +59,27 @@ static int silent_port(char *url, size_t capacity) {
     return fd;
 }
 
+/* The next thing that is added does not make good what was refused before. */
+static void additions_stay_refused(void) {
+    vp_config *config = venue_config(1);
+    CHECK_STATUS(vp_config_suspend_on(config, 200, 0, VP_SUSPEND_KEEP), VP_ERR_ARGUMENT);
+    OK(vp_config_suspend_on(config, 429, 0, VP_SUSPEND_KEEP));
+    must_fail(config, VP_ERR_ARGUMENT, "vp_config_suspend_on");
+    vp_config_free(config);
+    config = venue_config(1);
+    CHECK_STATUS(vp_config_add_default_header(config, text("X Key"), text("1")),
+                 VP_ERR_HEADER_NAME);
+    OK(vp_config_add_default_header(config, text("X-Key"), text("1")));
+    must_fail(config, VP_ERR_HEADER_NAME, "vp_config_add_default_header");
+    vp_config_free(config);
+    config = venue_config(1);
+    CHECK_STATUS(vp_config_add_heartbeat_header(config, text("X-Key"), text("\n")),
+                 VP_ERR_HEADER_VALUE);
+    OK(vp_config_add_heartbeat_header(config, text("X-Key"), text("1")));
+    must_fail(config, VP_ERR_HEADER_VALUE, "vp_config_add_heartbeat_header");
+    vp_config_free(config);
+}
+
 int main(void) {
     threads = thread_count();
     fds = fd_count();
@@ -86,6 +107,7 @@ int main(void) {
     OK(vp_config_set_connections(config, 1));
     must_fail(config, VP_ERR_ARGUMENT, "vp_config_suspend_on");
     vp_config_free(config);
+    additions_stay_refused();
     OK(vp_pool_close(venue_pool(3)));
     until_as_before(threads, fds);
     return 0;
