@@ -97,6 +97,8 @@ impl vp_pool {
     /// Waits for who is in a call on the pool, and they do not wait for this: no callback runs any
     /// more, so none of them is about to come back for a second call within the first.
     fn bury_if_drained(&self) {
+        // Freeing it closes descriptors, which is a cancellation point.
+        let _put_off = PutOff::begin();
         let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
         let buried = pool.take_if(|pool| pool.completions().is_drained());
         drop(pool);

@@ -58,13 +58,52 @@ static void *submit_while_cancelled(void *argument) {
     return end_here();
 }
 
-static void cancelled(void *(*run)(void *), int from_outside) {
+/* Every call that may send, wait, or close a descriptor, with the cancel there before it. */
+static void *whole_life_while_cancelled(void *drive) {
+    vp_error error = {sizeof error, 0, 0, ""};
+    vp_health health = {.struct_size = sizeof health};
+    vp_stats stats = {.struct_size = sizeof stats};
+    vp_completion completion = empty_completion();
+    vp_pool *own;
+    vp_request *request;
+    vp_lease lease;
+    uint64_t id;
+    int32_t fd;
+    vp_config *config = venue_config(2);
+    OK(vp_config_set_drive(config, *(uint32_t *)drive));
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    OK(vp_pool_open(config, &own, &error));
+    vp_config_free(config);
+    OK(vp_pool_fd(own, &fd));
+    OK(vp_pool_health(own, &health));
+    OK(vp_pool_stats(own, &stats));
+    OK(vp_request_new(own, &request));
+    OK(vp_request_begin(request, text("GET"), text("/api/v3/time")));
+    OK(vp_pool_acquire(own, PATIENCE_NS, &lease));
+    OK(vp_lease_submit(own, lease, request, &id));
+    OK(vp_cancel(own, id));
+    CHECK_EQ(vp_pool_wait(own, &completion, 1, PATIENCE_NS), 1);
+    vp_response_release(completion.response);
+    OK(vp_lease_release(own, lease));
+    OK(vp_request_begin(request, text("GET"), text("/api/v3/time")));
+    OK(vp_submit(own, request, VP_QUEUE, &id));
+    OK(vp_pool_suspend(own, 0));
+    vp_request_free(request);
+    OK(vp_pool_shutdown(own, 0));
+    OK(vp_pool_close(own));
+    /* Whoever takes the last completion of a closed pool frees it. */
+    CHECK_EQ(vp_pool_poll(own, &completion, 1), 1);
+    vp_response_release(completion.response);
+    return end_here();
+}
+
+static void cancelled(void *(*run)(void *), void *argument, int from_outside) {
     pthread_t thread;
     void *end = NULL;
     atomic_store(&begun, 0);
     atomic_store(&behind, 0);
     atomic_store(&sent, !from_outside);
-    CHECK_EQ(pthread_create(&thread, NULL, run, NULL), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, run, argument), 0);
     if (from_outside) {
         while (!atomic_load(&begun)) breathe();
         CHECK_EQ(pthread_cancel(thread), 0);
@@ -81,16 +120,17 @@ int main(void) {
         OK(vp_config_set_drive(config, drive));
         OK(vp_pool_open(config, &pool, NULL));
         vp_config_free(config);
-        cancelled(wait_for_nothing, 1);
+        cancelled(wait_for_nothing, NULL, 1);
         venue_do("POST /fault?spec=delay=100ms,on:/api/v3/time");
-        cancelled(execute_slowly, 1);
-        cancelled(acquire_in_vain, 1);
-        cancelled(submit_while_cancelled, 0);
+        cancelled(execute_slowly, NULL, 1);
+        cancelled(acquire_in_vain, NULL, 1);
+        cancelled(submit_while_cancelled, NULL, 0);
         vp_completion completion = next_completion(pool);
         CHECK_EQ(completion.outcome, VP_OUTCOME_OK);
         vp_response_release(completion.response);
         CHECK_EQ(health_of(pool).live, 1);
         OK(vp_pool_close(pool));
+        cancelled(whole_life_while_cancelled, &drive, 0);
     }
     return 0;
 }
