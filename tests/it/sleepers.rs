@@ -4,9 +4,9 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mock_venue::{Peer, Script, ScriptServer};
+use mock_venue::{How, Options, Peer, Script, ScriptServer, Venue};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use venuepool::config::Drive;
@@ -14,7 +14,7 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
 
-use crate::rig::{PATIENCE, config, request, until, until_idle};
+use crate::rig::{PATIENCE, config, request, until, until_idle, venue_config};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
@@ -237,7 +237,7 @@ fn a_poll_and_a_wait_end_in_time_though_a_sleeper_is_held_up_in_a_callback() {
         pool.submit(&mut request, Some(Arc::new(callback)), WhenBusy::Queue).unwrap();
         let sleeper = scope.spawn(|| execute(&pool, "/10"));
         assert_eq!(told.recv_timeout(PATIENCE), Ok(Outcome::Ok));
-        let begin = std::time::Instant::now();
+        let begin = Instant::now();
         assert_eq!(pool.poll(8, drop), Ok(Some(0)));
         assert_eq!(pool.wait(8, Duration::from_millis(20), drop), Ok(Some(0)));
         assert!(begin.elapsed() >= Duration::from_millis(20), "{:?}", begin.elapsed());
@@ -326,4 +326,77 @@ fn a_set_of_sockets_that_fails_loses_no_completion_and_no_lease() {
         pool.release(lease).unwrap();
     });
     pool.shutdown(Duration::ZERO);
+}
+
+/// Everything at once: an event loop that takes one completion at a time, threads that execute and
+/// acquire, cancels, and a venue that loses connections.
+#[test]
+fn no_wake_up_is_lost_among_an_event_loop_and_sleepers_while_connections_are_lost() {
+    for options in [Options::plain(), Options::tls()] {
+        for drive in [Drive::Caller, Drive::Thread] {
+            let venue = Venue::start(options.clone()).unwrap();
+            let mut config = venue_config(&venue, 4);
+            config.set_drive(drive);
+            let pool = Pool::open(&config).unwrap();
+            let stops = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| execute_until(&stops, &pool));
+                }
+                scope.spawn(|| acquire_until(&stops, &pool));
+                for round in 0..300 {
+                    if round % 50 == 0 {
+                        venue.kill_one(How::Rst);
+                    }
+                    if let Err(silence) = take_by_descriptor(&pool, round % 5 + 1) {
+                        stops.store(true, Ordering::SeqCst);
+                        panic!("{silence}");
+                    }
+                }
+                stops.store(true, Ordering::SeqCst);
+            });
+            pool.close().unwrap();
+        }
+    }
+}
+
+fn execute_until(stops: &AtomicBool, pool: &Pool) {
+    while !stops.load(Ordering::SeqCst) {
+        let begin = Instant::now();
+        execute(pool, "/api/v3/ping");
+        assert!(begin.elapsed() < PATIENCE, "{:?}", begin.elapsed());
+        std::thread::sleep(Duration::from_micros(fastrand::u64(..3_000)));
+    }
+}
+
+fn acquire_until(stops: &AtomicBool, pool: &Pool) {
+    while !stops.load(Ordering::SeqCst) {
+        match pool.acquire(Duration::from_millis(fastrand::u64(1..30))) {
+            Ok(lease) => pool.release(lease).unwrap(),
+            refused => assert_eq!(refused, Err(Status::ERR_TIMEOUT)),
+        }
+        std::thread::sleep(Duration::from_micros(fastrand::u64(..2_000)));
+    }
+}
+
+/// Submits so many, cancels one now and then, and takes each when the descriptor tells of it.
+fn take_by_descriptor(pool: &Pool, count: usize) -> Result<(), String> {
+    let ids: Vec<_> = (0..count).map(|_| submit(pool, "/api/v3/ping")).collect();
+    if fastrand::bool() {
+        let _ = pool.cancel(ids[0]);
+    }
+    let mut taken = 0;
+    while taken < count {
+        let looks_first = fastrand::u8(..4) == 0;
+        if !looks_first && !is_readable(pool, PollTimeout::try_from(10_000).unwrap()) {
+            let waits = pool.completions().has_any();
+            return Err(format!("silent after {taken} of {count}; one waits: {waits}"));
+        }
+        taken += pool.poll(1, drop).map_err(|refused| format!("{refused:?}"))?.unwrap();
+    }
+    if fastrand::u8(..20) == 0 {
+        // Longer than a sleeper hesitates to drive.
+        std::thread::sleep(Duration::from_millis(8));
+    }
+    Ok(())
 }
