@@ -123,3 +123,6 @@ pub(super) fn system(what: &'static str) -> impl Fn(std::io::Error) -> DialError
         text: format!("{what}: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,30 @@ fn close_says_goodbye_also_to_connections_that_wait_for_late_answers() {
     }
 }
 
+/// A second shutdown can make the end sooner, and never later.
+#[test]
+fn a_second_shutdown_does_not_lengthen_the_grace() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        for options in [Options::plain(), Options::tls()] {
+            let venue = Venue::start(options).unwrap();
+            venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();
+            let mut config = venue_config(&venue, 1);
+            config.set_drive(drive);
+            config.set_request_timeout_ns(3_600_000_000_000).unwrap();
+            let pool = Pool::open(&config).unwrap();
+            let mut request = request(&pool);
+            order(&mut request, "in-flight");
+            let id = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
+            pool.shutdown(Duration::from_millis(20));
+            pool.shutdown(Duration::from_secs(3_600));
+            let mut ended = None;
+            pool.wait(1, PATIENCE, |done| ended = Some((done.id, done.outcome))).unwrap();
+            assert_eq!(ended, Some((id, Outcome::Shutdown)), "{drive:?}");
+            pool.close().unwrap();
+        }
+    }
+}
+
 #[test]
 fn grace_lets_what_is_in_flight_finish_and_nothing_new_in() {
     let venue = Venue::start(Options::plain()).unwrap();
