@@ -1,3 +1,5 @@
+//! The end of the pool thread, with a request between the line and its slot.
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
