@@ -37,6 +37,9 @@ const QUEUE: u64 = u64::MAX;
 /// A sleeper drives when nobody else has done so for this long.
 const TAKE_OVER: Duration = Duration::from_millis(5);
 
+/// A sleeper that has others take what is in the queue looks for itself this often at the most.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
+
 /// How long a driver pauses when the system does not say what has come in.
 const BLIND: Duration = Duration::from_millis(1);
 
@@ -236,6 +239,7 @@ impl Pool {
         is_over: impl Fn() -> bool,
     ) {
         caller.sleepers.fetch_add(1, Ordering::SeqCst);
+        let begin = Instant::now();
         let mut may_drive = [0, this_thread()].contains(&caller.polls.load(Ordering::SeqCst));
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -252,7 +256,8 @@ impl Pool {
             }
             // Whoever polls from now on shows that it need not be done here.
             caller.polls.store(0, Ordering::SeqCst);
-            caller.pause(left.map_or(TAKE_OVER, |left| left.min(TAKE_OVER)), &is_over);
+            let pause = self.pause_of_sleeper(caller, begin);
+            caller.pause(left.map_or(pause, |left| left.min(pause)), &is_over);
             may_drive = caller.polls.load(Ordering::SeqCst) == 0;
             if may_drive && self.is_others_turn(caller) {
                 // Nobody has come for what is in the queue. One look, and it is left to them again.
@@ -262,11 +267,24 @@ impl Pool {
         caller.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether a sleeper must leave the driving to others: they ask for it, or sleep on the
-    /// descriptor, which tells them of completions only while nobody lowers it here.
+    /// Whether a sleeper must leave the driving to others: they ask for it, or are told.
     fn is_others_turn(&self, caller: &Caller) -> bool {
-        let is_told = caller.fd_is_out.load(Ordering::Relaxed) && self.completions.has_any();
-        caller.claimed.load(Ordering::SeqCst) || is_told
+        caller.claimed.load(Ordering::SeqCst) || self.is_told(caller)
+    }
+
+    /// Whether the descriptor tells of a completion; it does only while nobody lowers it here.
+    fn is_told(&self, caller: &Caller) -> bool {
+        caller.fd_is_out.load(Ordering::Relaxed) && self.completions.has_any()
+    }
+
+    /// How long to leave the driving to others. Who is told may well be the thread that sleeps
+    /// here, so a short sleep must not become much longer.
+    fn pause_of_sleeper(&self, caller: &Caller, begin: Instant) -> Duration {
+        if self.is_told(caller) {
+            (begin.elapsed() / 8).clamp(SHORTEST_PAUSE, TAKE_OVER)
+        } else {
+            TAKE_OVER
+        }
     }
 
     fn look_for_sleeper(&self, caller: &Caller) {

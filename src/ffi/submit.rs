@@ -55,7 +55,7 @@ pub unsafe extern "C" fn vp_submit(
 /// In caller drive somebody must drive meanwhile. If another thread polls or waits, that one does.
 /// If nobody has done so for 5 ms, this call does it, and leaves it to whoever polls or waits next.
 /// While the descriptor of `vp_pool_fd` tells of completions that nobody takes, this call looks for
-/// its own answer every 5 ms only, so take them first.
+/// its own answer at intervals only: an eighth of the time that it has waited, 50 us to 5 ms.
 ///
 /// Threads: any but the pool thread. Blocks until the request's deadline at the most.
 /// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
