@@ -422,3 +422,39 @@ fn take_by_descriptor(pool: &Pool, count: usize) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Whoever sleeps, polls or waits while the pool ends is told, and the closing thread is not held
+/// up by them.
+#[test]
+fn a_close_among_sleepers_and_pollers_ends_them_all() {
+    let server = server();
+    for round in 0..60 {
+        let mut config = config(&server.url(), 2);
+        config.set_drive(if round % 2 == 0 { Drive::Caller } else { Drive::Thread });
+        let pool = Pool::open(&config).unwrap();
+        if round % 3 == 0 {
+            pool.event_fd().unwrap();
+        }
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut request = request(&pool);
+                    request.begin(b"GET", b"/1").unwrap();
+                    while pool.execute(&mut request, WhenBusy::Queue).is_ok() {}
+                });
+            }
+            scope
+                .spawn(|| while pool.acquire(PATIENCE).is_ok_and(|it| pool.release(it).is_ok()) {});
+            scope
+                .spawn(|| while pool.wait(1, Duration::from_millis(1), drop).unwrap().is_some() {});
+            std::thread::sleep(Duration::from_micros(fastrand::u64(..4_000)));
+            let grace = [None, Some(Duration::ZERO), Some(Duration::from_secs(3_600))][round % 3];
+            if let Some(grace) = grace {
+                pool.shutdown(grace);
+            }
+            pool.close().unwrap();
+        });
+        assert!(begin.elapsed() < PATIENCE, "round {round}: {:?}", begin.elapsed());
+    }
+}
