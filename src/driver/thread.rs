@@ -13,6 +13,7 @@ use super::tend::Report;
 use super::{Pool, alarm, busy, linger, suspend, tend, upkeep};
 use crate::config::Config;
 use crate::error::Status;
+use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::standard::spared;
 use crate::net::thread;
@@ -73,6 +74,8 @@ fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
 }
 
 async fn run(pool: &Arc<Pool>, report: Report) {
+    // A callback or an event function may cancel the thread that it runs on.
+    PutOff::begin().for_ever();
     let mut ending = pool.ending.subscribe();
     let mut slots = JoinSet::new();
     for index in 0..pool.slots.len() {

@@ -6,9 +6,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
-use super::cancellation::PutOff;
 use crate::driver::Pool;
 use crate::error::Status;
+use crate::net::cancellation::PutOff;
 
 /// A pool, opaque to C.
 pub struct vp_pool {

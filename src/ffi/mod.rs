@@ -40,8 +40,6 @@ pub mod response;
 
 pub mod handle;
 
-mod cancellation;
-
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.
 fn guard<T>(on_panic: T, call: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(on_panic)

@@ -3,7 +3,6 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use super::cancellation::PutOff;
 use super::config::vp_config;
 use super::handle::vp_pool;
 use super::types::{struct_size, vp_error, vp_health, vp_slot_health, vp_stats, write_sized};
@@ -11,6 +10,7 @@ use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
 use crate::driver::health::SlotHealth;
 use crate::error::Status;
+use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::stats::Counter;
 

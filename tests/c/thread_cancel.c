@@ -97,6 +97,30 @@ static void *whole_life_while_cancelled(void *drive) {
     return end_here();
 }
 
+static void cancel_who_calls(void *context, const vp_completion *completion) {
+    CHECK_EQ(completion->outcome, VP_OUTCOME_OK);
+    atomic_fetch_add((atomic_int *)context, 1);
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+}
+
+/* A callback that cancels the pool thread, or the thread that drives, ends no call. */
+static void *callbacks_cancel(void *argument) {
+    atomic_int calls = 0;
+    vp_completion completion = empty_completion();
+    vp_request *request = request_to(pool, "GET", "/api/v3/time");
+    (void)argument;
+    for (int i = 1; i <= 3; i++) {
+        OK(vp_request_begin(request, text("GET"), text("/api/v3/time")));
+        OK(vp_request_set_on_complete(request, cancel_who_calls, &calls));
+        OK(vp_submit(pool, request, VP_QUEUE, NULL));
+        while (atomic_load(&calls) < i)
+            CHECK_EQ(vp_pool_wait(pool, &completion, 1, MILLISECOND_NS), 0);
+    }
+    vp_request_free(request);
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    return end_here();
+}
+
 static void cancelled(void *(*run)(void *), void *argument, int from_outside) {
     pthread_t thread;
     void *end = NULL;
@@ -124,6 +148,7 @@ int main(void) {
         venue_do("POST /fault?spec=delay=100ms,on:/api/v3/time");
         cancelled(execute_slowly, NULL, 1);
         cancelled(acquire_in_vain, NULL, 1);
+        cancelled(callbacks_cancel, NULL, 0);
         cancelled(submit_while_cancelled, NULL, 0);
         vp_completion completion = next_completion(pool);
         CHECK_EQ(completion.outcome, VP_OUTCOME_OK);
