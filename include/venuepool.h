@@ -1468,8 +1468,8 @@ vp_status vp_config_set_bind_address(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is then
- * not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+ * Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is
+ * then not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `addresses` is copied.
@@ -2294,7 +2294,8 @@ VP_API struct vp_str vp_response_body(const struct vp_response *response) VP_NOE
 VP_API vp_status vp_response_retain(struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * Lets go of a response; the last release gives its buffer back to the pool. NULL is allowed.
+ * Lets go of a response; the last release gives its buffer back to the pool. NULL is allowed. A
+ * forked child may call it, too.
  *
  * Threads: any.
  * Lifetime: ends it for this holder.

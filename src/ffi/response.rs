@@ -147,7 +147,8 @@ pub unsafe extern "C" fn vp_response_retain(response: *mut vp_response) -> Statu
     })
 }
 
-/// Lets go of a response; the last release gives its buffer back to the pool. NULL is allowed.
+/// Lets go of a response; the last release gives its buffer back to the pool. NULL is allowed. A
+/// forked child may call it, too.
 ///
 /// Threads: any.
 /// Lifetime: ends it for this holder.

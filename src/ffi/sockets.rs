@@ -89,8 +89,8 @@ pub unsafe extern "C" fn vp_config_set_bind_address(
     }
 }
 
-/// Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is then
-/// not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+/// Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is
+/// then not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `addresses` is copied.
