@@ -9,6 +9,7 @@
 //! whose dial still waits when the old connection is lost is dialled anew, by the rule of
 //! [`Backoff`](crate::pool::backoff::Backoff) for losses.
 
+use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::mpsc::Sender;
@@ -24,6 +25,16 @@ use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::tenure::Loss;
+
+/// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
+/// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
+/// the engine more often for the same completions.
+const MAX_UNTOLD_TURNS: u32 = 16;
+
+thread_local! {
+    /// The turns that this pool thread has given since it last told of completions.
+    static UNTOLD_TURNS: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Takes the report of each slot's first dial.
 pub(super) type Report = Sender<Result<(), DialError>>;
@@ -128,6 +139,7 @@ async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) ->
     let mut next_socket = None;
     loop {
         let wants = pool.take_turn(slot);
+        pool.tell_in_time();
         while let Some((loss, words)) = slot.take_loss() {
             pool.slot_lost(slot, &loss, words.as_deref());
             if !loss.replaced {
@@ -226,12 +238,27 @@ impl Pool {
         wants
     }
 
+    /// After each turn: tells of completions if that is due.
+    fn tell_in_time(&self) {
+        let turns = UNTOLD_TURNS.get() + 1;
+        UNTOLD_TURNS.set(turns);
+        if turns == MAX_UNTOLD_TURNS {
+            self.tell_of_completions();
+        }
+    }
+
+    /// Tells the engine of the completions of this thread's turns.
+    pub(super) fn tell_of_completions(&self) {
+        UNTOLD_TURNS.set(0);
+        self.completions.ring();
+    }
+
     /// Lets all other tasks do what they can, and look for what has come in for them, before this
     /// one goes on. The engine is told of what they have completed: that is done when the runtime
     /// goes to sleep, and as long as there is a task that goes on like this it does not.
     pub(super) async fn let_others_go_first(&self) {
         tokio::task::yield_now().await;
-        self.completions.ring();
+        self.tell_of_completions();
     }
 
     /// The slot has a new live connection.

@@ -69,7 +69,7 @@ fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
         .enable_io()
         .enable_time()
         // All that is ready is done: tell the engine once of all completions of this turn.
-        .on_thread_park(move || ringer.completions.ring())
+        .on_thread_park(move || ringer.tell_of_completions())
         .build()
 }
 

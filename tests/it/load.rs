@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mock_venue::{Fault, FaultKind, How, Options, Venue};
+use mock_venue::{Fault, FaultKind, How, Options, Peer, Script, Venue};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
 use venuepool::http::Request;
 
-use crate::rig::{PATIENCE, order, request, switch, until, until_idle, venue_config, venue_pool};
+use crate::rig::{
+    PATIENCE, config, order, request, switch, until, until_idle, venue_config, venue_pool,
+};
 
 const THREADS: u64 = 8;
 
@@ -205,4 +208,56 @@ fn hold(pool: &Pool, request: &mut Request, id: &str) -> (Sender<()>, Receiver<(
     order(request, id);
     pool.submit(request, Some(callback), WhenBusy::Queue).unwrap();
     (go_on, begun)
+}
+
+/// As many orders as the pool thread can bear, each sent by the callback of the one before.
+fn order_for_ever(pool: &Arc<Pool>, stops: &Arc<AtomicBool>) {
+    let mut next = request(pool);
+    next.begin(b"GET", b"/").unwrap();
+    let (again, stopped) = (Arc::downgrade(pool), Arc::clone(stops));
+    let callback = move |_| {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_micros(50) {
+            std::hint::spin_loop();
+        }
+        if !stopped.load(Ordering::SeqCst)
+            && let Some(pool) = again.upgrade()
+        {
+            order_for_ever(&pool, &stopped);
+        }
+    };
+    let sent = pool.submit(&mut next, Some(Arc::new(callback)), WhenBusy::Queue);
+    assert!(sent.is_ok() || stops.load(Ordering::SeqCst), "{sent:?}");
+}
+
+/// With so many busy slots the runtime of the pool thread always has something to do.
+#[test]
+fn who_waits_is_told_though_the_pool_thread_never_comes_to_rest() {
+    let server = Script::serve(|peer: &mut Peer, _| {
+        while let Ok(Some(_)) = peer.read_request() {
+            if peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
+                return;
+            }
+        }
+    })
+    .unwrap();
+    let pool = Pool::open(&config(&server.url(), 100)).unwrap();
+    let stops = Arc::new(AtomicBool::new(false));
+    (0..99).for_each(|_| order_for_ever(&pool, &stops));
+    let patience = Duration::from_secs(3);
+    let delays = (0..5).map(|_| {
+        let mut order = request(&pool);
+        order.begin(b"GET", b"/").unwrap();
+        pool.submit(&mut order, None, WhenBusy::Queue).unwrap();
+        let mut done_ns = 0;
+        while done_ns == 0 {
+            pool.wait(1, patience, |done| done_ns = done.times.done_ns).unwrap();
+        }
+        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap());
+        now.saturating_sub(Duration::from_nanos(done_ns))
+    });
+    let longest = delays.max().unwrap();
+    stops.store(true, Ordering::SeqCst);
+    pool.close().unwrap();
+    assert!(longest < patience / 3, "told after {longest:?}");
 }
