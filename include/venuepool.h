@@ -21,10 +21,13 @@
  * - Threads. Each pool has one, which lives as long as the pool. While the name of the host is looked
  *   up there is a second one, named as the pool's with "-dns" at the end. Both run as SCHED_OTHER on
  *   the CPUs that the process had when the library was loaded, whoever opens the pool. A program that
- *   loads the library by dlopen does so before it pins the loading thread.
- * - Descriptors. All are CLOEXEC and 3 or more, also when 0, 1 or 2 is closed; these are held for a
- *   moment while a descriptor is opened. The exception is what the C library opens during a look-up.
- * - Global state. The CPUs of the process and a count of forks; nothing else.
+ *   loads the library by dlopen does so before it pins the loading thread. When the system no longer
+ *   allows these CPUs (a cpuset has moved), they run where the opener runs. A SCHED_DEADLINE
+ *   thread opens a pool only with SCHED_FLAG_RESET_ON_FORK: without it, it can start no threads.
+ * - Descriptors. All are CLOEXEC and 3 or more, also when 0, 1 or 2 is closed. A closed one of these
+ *   is in use for a moment while the library opens a descriptor; a file that the host puts there
+ *   meanwhile (dup2) stays. The exception is what the C library opens during a look-up.
+ * - Global state. The CPUs of the process, a count of forks, and a lock around opening descriptors.
  * - fork(). The child's calls answer VP_ERR_FORKED; the parent goes on.
  * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
  *   takes effect at the thread's next cancellation point behind the call. Asynchronous cancellation
@@ -1214,17 +1217,14 @@ VP_NOEXCEPT;
 
 /**
  * Pins the pool thread to a CPU, 0 to 1023; -1, the default, lets it run on all CPUs that the
- * process had when the library was loaded. It does not matter to which CPU the opener is pinned. The
- * thread of a look-up is never pinned.
+ * process had when the library was loaded. It does not matter to which CPU the opener is pinned.
+ * The thread of a look-up is never pinned.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
  * Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the CPU cannot be had.
  */
-VP_API
-vp_status vp_config_set_cpu(struct vp_config *config,
-                            int32_t cpu)
-VP_NOEXCEPT;
+VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOEXCEPT;
 
 /**
  * Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the
@@ -2073,6 +2073,9 @@ VP_API vp_status vp_request_bytes(struct vp_request *request, struct vp_str *out
  * Sends a request on the hottest idle connection, on the calling thread. OK promises exactly one
  * completion; any other status means that nothing was sent and none will come. The request is the
  * caller's again at once. `out_id` may be NULL.
+ *
+ * An order that cannot be answered before its deadline is not sent. It is accepted, and completes
+ * at once as TIMEOUT, NOT_SENT (`vp_config_set_exchange_time_ns`).
  *
  * Threads: any, also in a callback; each with a request of its own.
  * Lifetime: nothing is kept of `request`.

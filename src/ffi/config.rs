@@ -230,8 +230,8 @@ pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name:
 }
 
 /// Pins the pool thread to a CPU, 0 to 1023; -1, the default, lets it run on all CPUs that the
-/// process had when the library was loaded. It does not matter to which CPU the opener is pinned. The
-/// thread of a look-up is never pinned.
+/// process had when the library was loaded. It does not matter to which CPU the opener is pinned.
+/// The thread of a look-up is never pinned.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -25,6 +25,9 @@ fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
 /// completion; any other status means that nothing was sent and none will come. The request is the
 /// caller's again at once. `out_id` may be NULL.
 ///
+/// An order that cannot be answered before its deadline is not sent. It is accepted, and completes
+/// at once as TIMEOUT, NOT_SENT (`vp_config_set_exchange_time_ns`).
+///
 /// Threads: any, also in a callback; each with a request of its own.
 /// Lifetime: nothing is kept of `request`.
 /// Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,

@@ -16,6 +16,7 @@ use rustls::{
 };
 
 use crate::config::{ClientCert, Pem, Tls};
+use crate::net::standard::spared;
 
 /// What error texts call the certificates to trust, and the own ones.
 const CA: &str = "CA";
@@ -44,7 +45,8 @@ pub fn client_config(settings: &Tls) -> Result<Arc<ClientConfig>, String> {
     };
     config.alpn_protocols = settings.alpn.clone();
     if settings.key_log {
-        config.key_log = Arc::new(rustls::KeyLogFile::new());
+        let key_log = spared(|| Ok(rustls::KeyLogFile::new()));
+        config.key_log = Arc::new(key_log.map_err(|error| format!("key log: {error}"))?);
     }
     Ok(Arc::new(config))
 }

@@ -1,11 +1,13 @@
 /*
  * The host has closed descriptors 0, 1 and 2. The pool takes none of them, so nothing that the host
- * writes to its standard error can reach the venue. In both drives, healing included.
+ * writes to its standard error can reach the venue, or the key log. In both drives, healing
+ * included.
  */
 #include "venue.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { KEPT = 100 };
@@ -46,6 +48,7 @@ static int has_dialled(vp_pool *pool, uint64_t count) {
 static void trade_without(uint32_t drive) {
     vp_config *config = venue_config(2);
     OK(vp_config_set_drive(config, drive));
+    if (venue_is_tls()) OK(vp_config_set_key_log(config, 1));
     vp_pool *pool = NULL;
     int32_t fd = -1;
     int live = 0, healed = 0, worst = 0;
@@ -86,7 +89,16 @@ static void trade_without(uint32_t drive) {
 }
 
 int main(void) {
+    char key_log[64];
+    snprintf(key_log, sizeof key_log, "standard_descriptors-%d.keys", (int)getpid());
+    CHECK_EQ(setenv("SSLKEYLOGFILE", key_log, 1), 0);
     trade_without(VP_DRIVE_THREAD);
     trade_without(VP_DRIVE_CALLER);
+    if (venue_is_tls()) {
+        char *keys = read_file(key_log);
+        CHECK(strstr(keys, "CLIENT_TRAFFIC_SECRET_0") != NULL);
+        free(keys);
+        CHECK_EQ(unlink(key_log), 0);
+    }
     return 0;
 }
