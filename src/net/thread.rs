@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::unix::thread::JoinHandleExt;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread::{Builder, JoinHandle};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -56,11 +56,27 @@ pub fn spawn(
     // The new thread inherits this mask, so there is no moment at which it could be picked for a
     // signal. The signals belong to the host's threads.
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let started = Builder::new().name(name.to_owned()).spawn(body);
+    let (is_apart, until_apart) = mpsc::channel::<()>();
+    let started = Builder::new().name(name.to_owned()).spawn(move || {
+        let _stays = Stays(until_apart);
+        body();
+    });
     mask.thread_set_mask()?;
     let thread = started?;
     set_apart(&thread, cpu);
+    drop(is_apart);
     Ok(thread)
+}
+
+/// Keeps a thread from its end until its starter has set it apart. The C library's calls for a
+/// thread that has ended act on their caller: its number is 0 then (sched_setaffinity(2)).
+struct Stays(mpsc::Receiver<()>);
+
+impl Drop for Stays {
+    fn drop(&mut self) {
+        // Nothing is ever sent: it ends when the starter drops its side.
+        let _ = self.0.recv();
+    }
 }
 
 /// Done by the starter: the new thread may not get to run before. A refusal changes nothing; the
@@ -79,8 +95,8 @@ fn set_apart(thread: &JoinHandle<()>, cpu: Option<usize>) {
     };
     // SAFETY: all zero is a value of this plain struct: no priority, as SCHED_OTHER demands.
     let ordinary: libc::sched_param = unsafe { std::mem::zeroed() };
-    // SAFETY: the thread was neither joined nor detached, so its number is its own, also if it has
-    // ended; the parameter is only read.
+    // SAFETY: the thread was neither joined nor detached, and it has not ended ([`Stays`]); the
+    // parameter is only read.
     unsafe { libc::pthread_setschedparam(thread, libc::SCHED_OTHER, &raw const ordinary) };
     if let Some(cpus) = cpus {
         // SAFETY: as above, and the set is as large as is said.
@@ -130,6 +146,19 @@ mod tests {
             assert_eq!(cpus_of_child(starter, None), all);
             assert_eq!(cpus_of_child(starter, Some(all[0])), [all[0]]);
         }
+    }
+
+    #[test]
+    fn a_child_that_ends_at_once_leaves_its_starter_where_it_is() {
+        let all = cpus();
+        let starter = std::thread::spawn(move || {
+            pin_to(all[0]);
+            for _ in 0..2_000 {
+                spawn("child", None, || {}).unwrap().join().unwrap();
+                assert_eq!(cpus(), [all[0]]);
+            }
+        });
+        starter.join().unwrap();
     }
 
     #[test]

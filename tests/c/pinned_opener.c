@@ -10,25 +10,35 @@
 #include <sched.h>
 #include <unistd.h>
 
-/* Checks each thread but this one; `cpu` is -1, or where they are to be. */
-static void check_threads(const cpu_set_t *process, int cpu) {
+/* Looks at each thread but this one: whether the pool thread is where it is to be (`cpu`; -1 for all
+ * of the process), and each other on the CPUs of the process. */
+static int are_in_place(const cpu_set_t *process, int cpu) {
     cpu_set_t one;
     CPU_ZERO(&one);
     if (cpu >= 0) CPU_SET(cpu, &one);
     DIR *tasks = opendir("/proc/self/task");
-    int seen = 0;
+    int seen = 0, pinned = 0, elsewhere = 0;
     for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
         pid_t id = (pid_t)atoi(task->d_name);
         cpu_set_t cpus;
         /* A look-up's thread may have ended meanwhile. */
         if (id == 0 || id == getpid() || sched_getaffinity(id, sizeof cpus, &cpus) != 0) continue;
         int policy = sched_getscheduler(id);
-        CHECK(CPU_EQUAL(&cpus, cpu >= 0 ? &one : process));
-        CHECK(policy == SCHED_OTHER || policy < 0);
         seen++;
+        pinned += cpu >= 0 && CPU_EQUAL(&cpus, &one);
+        elsewhere += !CPU_EQUAL(&cpus, process) || (policy != SCHED_OTHER && policy >= 0);
     }
     closedir(tasks);
-    CHECK(seen >= 1);
+    return seen >= 1 && pinned == (cpu >= 0) && elsewhere == pinned;
+}
+
+/* A look-up's thread has the CPUs of its starter until the starter has set it apart. */
+static void check_threads(const cpu_set_t *process, int cpu) {
+    uint64_t deadline = now_ns() + PATIENCE_NS;
+    while (!are_in_place(process, cpu)) {
+        CHECK(now_ns() < deadline);
+        breathe();
+    }
 }
 
 /* Never sleeps: only the other CPU, or the ordinary class of this one, can run the pool. */
