@@ -125,8 +125,8 @@ mod tests {
     fn cpus_of_child(starter: usize, cpu: Option<usize>) -> Vec<usize> {
         let run = move || {
             pin_to(starter);
-            let (go, wait) = std::sync::mpsc::channel::<()>();
-            let (tell, told) = std::sync::mpsc::channel();
+            let (go, wait) = mpsc::channel::<()>();
+            let (tell, told) = mpsc::channel();
             let body = move || {
                 wait.recv().unwrap();
                 tell.send(cpus()).unwrap();
@@ -165,7 +165,7 @@ mod tests {
     fn a_child_blocks_signals_and_its_starter_gets_its_own_mask_back() {
         let mask = || SigSet::thread_get_mask().unwrap();
         let before = mask();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, told) = mpsc::channel();
         spawn("child", None, move || tell.send(mask()).unwrap()).unwrap().join().unwrap();
         assert!(told.recv().unwrap().contains(nix::sys::signal::Signal::SIGTERM));
         assert_eq!(mask(), before);
