@@ -1,77 +1,57 @@
-//! When a dial may begin: after its delay, in no pause without connections, and within the dial
-//! limit of the pool.
+//! Carries out when the slots dial: waits as long as [`Healing`] says, and wakes whom it says.
 //!
-//! Dials that are beyond their delay wait in one of two lines: slots without a connection in the
-//! one, replacements of live connections in the other, because the first may take more of the
-//! limit. Only the first of a line has a timer. So a thousand slots that wait cost no more than
-//! one, and they go in the order in which they came.
+//! It decides nothing. What a loss means, when a dial begins and who comes first is decided in
+//! `src/pool`.
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Line, Notify};
+use tokio::sync::Notify;
 
 use super::Pool;
 use super::clock::now_ns;
 use super::slot::Slot;
+use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
+use crate::pool::healing::{Healing, Next};
 use crate::sync::Mutex;
 
-/// What a dial is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// The slot has no connection.
-    Loss,
-    /// The slot's connection is to be replaced, and serves meanwhile.
-    Replacement,
-}
-
-/// The dials of a pool that wait for their permit.
+/// The dials of a pool.
 pub(super) struct Dials {
-    limit: Mutex<DialLimit>,
+    healing: Mutex<Healing>,
     per_second: u32,
-    losses: Waiting,
-    replacements: Waiting,
-    /// A pause was ended before its time.
-    resumed: Notify,
+    /// By slot: its dial is to go on.
+    wakes: Box<[Notify]>,
     /// Dials that have their permit and are not over.
     under_way: AtomicU64,
 }
 
-#[derive(Default)]
-struct Waiting {
-    /// Had by the first of the line. It hands it on in the order of asking.
-    first: Line<()>,
-    count: AtomicU64,
-}
+/// A dial that is under way, until it is dropped.
+pub(super) struct UnderWay<'a>(&'a AtomicU64);
 
-/// One more of what is counted, until it is dropped.
-pub(super) struct Place<'a>(&'a AtomicU64);
-
-impl Drop for Place<'_> {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Dials {
-    /// The limit of a pool of so many slots. `random` is uniform.
-    pub(super) fn new(slots: u32, per_second: u32, random: u64) -> Self {
+    /// The dials of a pool of so many slots. `random` is uniform.
+    pub(super) fn new(slots: u32, bounds: Bounds, per_second: u32, random: u64) -> Self {
+        let limit = DialLimit::new(slots, per_second, random);
         Self {
-            limit: Mutex::new(DialLimit::new(slots, per_second, random)),
+            healing: Mutex::new(Healing::new(slots, bounds, limit)),
             per_second,
-            losses: Waiting::default(),
-            replacements: Waiting::default(),
-            resumed: Notify::new(),
+            wakes: (0..slots).map(|_| Notify::new()).collect(),
             under_way: AtomicU64::new(0),
         }
     }
 
     /// A dial is under way until the answer is dropped.
-    pub(super) fn begins(&self) -> Place<'_> {
+    pub(super) fn begins(&self) -> UnderWay<'_> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        Place(&self.under_way)
+        UnderWay(&self.under_way)
     }
 
     /// Whether any dial is under way.
@@ -84,70 +64,36 @@ impl Dials {
         self.per_second
     }
 
-    /// A pause was ended before its time: whoever waits for its end looks again.
-    pub(super) fn resume(&self) {
-        self.resumed.notify_waiters();
-    }
-
-    fn waiting(&self, purpose: Purpose) -> &Waiting {
-        match purpose {
-            Purpose::Loss => &self.losses,
-            Purpose::Replacement => &self.replacements,
+    /// Tells the state machine what happened, or asks it, and wakes the slots that then go on.
+    pub(super) fn tell<T>(&self, what: impl FnOnce(&mut Healing) -> T) -> T {
+        let mut healing = self.healing.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = what(&mut healing);
+        while let Some(slot) = healing.next_wake() {
+            self.wakes[slot as usize].notify_one();
         }
-    }
-
-    fn take(&self, purpose: Purpose, now: u64) -> Result<(), u64> {
-        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        match purpose {
-            Purpose::Loss => limit.take(now),
-            Purpose::Replacement => limit.take_for_replacement(now),
-        }
-    }
-
-    fn interval_ns(&self) -> u64 {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner).interval_ns()
+        answer
     }
 }
 
 impl Pool {
-    /// Waits for `delay_ns`, and then until a dial may begin; the slot says meanwhile when that is,
-    /// at the earliest.
-    pub(super) async fn await_permit(&self, slot: &Slot, purpose: Purpose, delay_ns: u64) {
-        // Also 0 is told: this dial may stand in for one that was to wait.
-        let begins_ns = if delay_ns == 0 { 0 } else { now_ns().saturating_add(delay_ns) };
-        slot.next_dial_ns.store(begins_ns, Ordering::Relaxed);
-        if delay_ns != 0 {
-            tokio::time::sleep(Duration::from_nanos(delay_ns)).await;
-        }
-        let waiting = self.dials.waiting(purpose);
-        let ahead = waiting.count.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(&waiting.count);
-        if ahead > 0 {
-            let wait_ns = ahead.saturating_mul(self.dials.interval_ns());
-            slot.next_dial_ns.store(now_ns().saturating_add(wait_ns), Ordering::Relaxed);
-        }
-        let _first = waiting.first.lock().await;
+    /// Waits until the dial of the slot begins.
+    pub(super) async fn await_dial(&self, slot: &Slot) {
+        let woken = &self.dials.wakes[slot.index as usize];
         loop {
-            // Listens before it looks, so that no end of a pause is missed in between.
-            let mut resumed = std::pin::pin!(self.dials.resumed.notified());
-            resumed.as_mut().enable();
-            let now = now_ns();
-            let Err(wait_ns) = self.take_permit(purpose, now) else { break };
-            slot.next_dial_ns.store(now.saturating_add(wait_ns), Ordering::Relaxed);
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_nanos(wait_ns)) => {}
-                () = resumed => {}
+            let (pause, now) = (self.pause(), now_ns());
+            match self.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
+                Next::Dial => return,
+                // The pause has changed, perhaps before the slot could be woken for that.
+                Next::At(_) if self.pause() != pause => {}
+                Next::At(ns) => {
+                    let sleep = Duration::from_nanos(ns.saturating_sub(now));
+                    tokio::select! {
+                        () = tokio::time::sleep(sleep) => {}
+                        () = woken.notified() => {}
+                    }
+                }
+                Next::WhenWoken => woken.notified().await,
             }
-        }
-        slot.next_dial_ns.store(0, Ordering::Relaxed);
-    }
-
-    /// Allows one dial now, or answers how many nanoseconds to wait before asking again.
-    fn take_permit(&self, purpose: Purpose, now: u64) -> Result<(), u64> {
-        // First, because a permit that is taken in a pause would be lost.
-        match self.no_dial_ns(now) {
-            0 => self.dials.take(purpose, now),
-            pause_ns => Err(pause_ns),
         }
     }
 }
@@ -173,8 +119,8 @@ mod tests {
         Arc::new(Pool::new(&config).unwrap())
     }
 
-    /// All slots ask for a permit at once. Answers how often one of them was woken, and the order
-    /// in which they were let in, as far as that came within the patience.
+    /// All slots ask for their dial at once. Answers how often one of them was woken, and the order
+    /// in which they dialled, as far as that came within the patience.
     fn all_ask(pool: &Arc<Pool>, patience: Duration, then: impl FnOnce(&Pool)) -> (u64, Vec<u64>) {
         let (wakes, order) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -184,7 +130,8 @@ mod tests {
                     (Arc::clone(pool), Arc::clone(&wakes), Arc::clone(&order));
                 tokio::spawn(async move {
                     let slot = &pool.slots[index as usize];
-                    let mut permit = pin!(pool.await_permit(slot, Purpose::Loss, 0));
+                    pool.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
+                    let mut permit = pin!(pool.await_dial(slot));
                     poll_fn(|context| {
                         wakes.fetch_add(1, Ordering::Relaxed);
                         permit.as_mut().poll(context)
@@ -228,7 +175,12 @@ mod tests {
     #[test]
     fn slots_that_wait_for_the_limit_wake_one_after_the_other() {
         let pool = pool(100);
-        while pool.dials.take(Purpose::Loss, now_ns()).is_ok() {}
+        let pause = pool.pause();
+        let dial = |healing: &mut Healing| {
+            healing.begin(0, 0, 0);
+            healing.next(0, &pause, now_ns()) == Next::Dial
+        };
+        while pool.dials.tell(dial) {}
         let (wakes, order) = all_ask(&pool, Duration::from_millis(400), |_| {});
         assert!((1..SLOTS / 2).contains(&(order.len() as u64)), "{} let in", order.len());
         assert!(order.is_sorted());

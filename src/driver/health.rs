@@ -70,15 +70,16 @@ impl Pool {
 
     fn slot_health(&self, index: u32) -> SlotHealth {
         let report = self.slots[index as usize].report();
+        let next_dial_ns = self.dials.tell(|healing| healing.next_dial_ns(index));
         let state = match (report.live, report.at_work) {
-            (false, _) if report.next_dial_ns != 0 => SlotState::Waiting,
+            (false, _) if next_dial_ns != 0 => SlotState::Waiting,
             (false, _) => SlotState::Dialling,
             (true, Some(true)) => SlotState::Heartbeat,
             (true, Some(false)) => SlotState::InFlight,
             (true, None) if self.dispatcher().is_leased(index) => SlotState::Leased,
             (true, None) => SlotState::Idle,
         };
-        let next_dial_ns = match report.next_dial_ns {
+        let next_dial_ns = match next_dial_ns {
             0 => 0,
             // A pause may have begun while it waited.
             ns => ns.max(self.no_dial_until_ns()),

@@ -140,7 +140,7 @@ impl Pool {
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let (slots, sizes) = (config.connections() as u32, config.sizes());
         let backoff = config.backoff();
-        let backoff = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
+        let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
         let origin = Arc::new(origin);
         let beat = config.heartbeat(&origin).map_err(refused("the heartbeat is too long"))?;
         let (ending, _) = watch::channel(false);
@@ -155,13 +155,13 @@ impl Pool {
             policy: Policy::new(config),
             dialer: dialer(config, url)?,
             flights: Flights::new(slots),
-            slots: (0..slots).map(|index| Slot::new(index, backoff)).collect(),
+            slots: (0..slots).map(Slot::new).collect(),
             dispatcher: Mutex::new(Dispatcher::new(
                 slots,
                 sizes.waiting_capacity,
                 config.estimate(),
             )),
-            dials: Dials::new(slots, config.dials_per_second(), fastrand::u64(..)),
+            dials: Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..)),
             shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
             completions,
             stats: Stats::default(),

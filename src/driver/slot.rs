@@ -19,7 +19,6 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::response::Response;
 use crate::net::connection::Connection;
-use crate::pool::backoff::{Backoff, Bounds};
 use crate::pool::exchange_time::Spent;
 use crate::pool::slot::{Exchange, Fate, Ready, SlotState, Stop, Then};
 use crate::pool::tenure::{Loss, Proof};
@@ -119,8 +118,6 @@ pub struct Report {
     pub proven_ns: u64,
     /// Why the last connection was given up.
     pub last_loss: Option<CloseReason>,
-    /// When the next dial begins; 0 when none waits.
-    pub next_dial_ns: u64,
 }
 
 /// A place for one connection.
@@ -132,9 +129,6 @@ pub struct Slot {
     pub news: Notify,
     /// The deadline of the exchange in flight until it is announced, readable without the lock.
     deadline_ns: AtomicU64,
-    /// When the next dial begins; 0 when none waits.
-    pub next_dial_ns: AtomicU64,
-    backoff: Mutex<Backoff>,
 }
 
 #[derive(Default)]
@@ -153,14 +147,12 @@ struct Line {
 
 impl Slot {
     /// An empty slot.
-    pub fn new(index: u32, backoff: Bounds) -> Self {
+    pub fn new(index: u32) -> Self {
         Self {
-            backoff: Mutex::new(Backoff::new(backoff)),
             index,
             line: Mutex::default(),
             news: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
-            next_dial_ns: AtomicU64::new(0),
         }
     }
 
@@ -361,11 +353,6 @@ impl Slot {
         deadline <= now && swap(deadline).is_ok()
     }
 
-    /// When to dial again. Only the slot's task uses it.
-    pub fn backoff(&self) -> MutexGuard<'_, Backoff> {
-        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The socket of the live connection.
     pub fn socket(&self) -> Option<Arc<TcpStream>> {
         self.lock().connection.as_ref().map(|connection| Arc::clone(connection.stream()))
@@ -388,7 +375,6 @@ impl Slot {
             rtt_ns: state.rtt_ns(),
             proven_ns: state.proven_ns(),
             last_loss: state.last_loss(),
-            next_dial_ns: self.next_dial_ns.load(Ordering::Relaxed),
         }
     }
 

@@ -12,6 +12,8 @@ use super::retry_after::retry_after;
 use crate::completion::Completion;
 use crate::config::SuspendRule;
 use crate::error::CloseReason;
+use crate::pool::healing::Healing;
+use crate::pool::pause::Pause;
 use crate::sync::Notify;
 
 /// What begins a pause, and who is to tell of it.
@@ -46,7 +48,7 @@ impl Pool {
                 dispatcher.resume(until_ns);
                 drop(dispatcher);
                 self.suspension.changed.notify_one();
-                self.dials.resume();
+                self.dials.tell(Healing::resumed);
             }
             _ => self.begin_pause(for_ns, false),
         }
@@ -89,9 +91,9 @@ impl Pool {
         if suspension.no_dial_ns(now_ns()) == 0 { 0 } else { suspension.until_ns() }
     }
 
-    /// How long no dial may begin, in nanoseconds, because of a pause without connections.
-    pub(super) fn no_dial_ns(&self, now: u64) -> u64 {
-        self.dispatcher().suspension().no_dial_ns(now)
+    /// The pause as it is now.
+    pub(super) fn pause(&self) -> Pause {
+        *self.dispatcher().suspension()
     }
 }
 

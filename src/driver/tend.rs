@@ -1,13 +1,11 @@
-//! The life of a slot: dial, install, drive until the connection is gone, dial again.
+//! The task of each slot: dial, install, drive until the connection is gone, dial again.
 //!
 //! One task per slot on the pool thread. It waits for the socket, for news from other threads, or
 //! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]). In caller
 //! drive the engine does that, and the task only looks after the idle connection.
 //!
-//! A slot has one dial at a time. It is begun when the connection is lost, or before, when upkeep
-//! wants a replacement: then the old connection serves until the new one is live. A replacement
-//! whose dial still waits when the old connection is lost is dialled anew, by the rule of
-//! [`Backoff`](crate::pool::backoff::Backoff) for losses.
+//! It carries out what [`Healing`](crate::pool::healing::Healing) says of the dials: when one
+//! begins, where its connection goes, and whether it goes on after a loss.
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -17,13 +15,13 @@ use std::sync::{Arc, PoisonError};
 
 use super::Pool;
 use super::clock::now_ns;
-use super::dials::Purpose;
 use super::slot::Slot;
 use super::thread::system;
 use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
+use crate::pool::healing::{AfterLoss, Place};
 use crate::pool::tenure::Loss;
 
 /// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
@@ -48,7 +46,7 @@ struct Live {
     report: Option<Report>,
 }
 
-/// A dial under way, with all its attempts. It ends with a live connection.
+/// The dials of a slot until one succeeds, and the waits between them.
 type Dial<'a> = Pin<Box<dyn Future<Output = Live> + Send + 'a>>;
 
 /// What a slot waits for after a turn, besides its socket's becoming readable.
@@ -75,39 +73,104 @@ pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) 
 async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
     let slot = &pool.slots[index];
     let mut ending = pool.ending.subscribe();
-    let mut dial = heal(&pool, slot, Purpose::Loss, report);
+    pool.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
+    let mut task = SlotTask {
+        pool: &pool,
+        slot,
+        dial: Some(heal(&pool, slot, report)),
+        socket: None,
+        next_socket: None,
+    };
     loop {
         let live = tokio::select! {
             biased;
             _ = ending.wait_for(|ending| *ending) => return,
-            live = &mut dial => live,
+            live = finished(&mut task.dial) => live,
         };
-        slot.install(live.connection, fastrand::u64(..), &pool.shelf);
-        pool.slot_is_up(slot);
+        task.place(live);
+        task.serve().await;
+        // The runtime is not to watch what is gone.
+        (task.socket, task.next_socket) = (None, None);
+    }
+}
+
+/// What a slot's task holds.
+struct SlotTask<'a> {
+    pool: &'a Pool,
+    slot: &'a Slot,
+    dial: Option<Dial<'a>>,
+    /// Of the connection that serves.
+    socket: Option<Watch>,
+    /// Of the connection that takes over when the other one has finished its exchange.
+    next_socket: Option<Watch>,
+}
+
+impl SlotTask<'_> {
+    /// Puts the connection of a dial where it belongs.
+    fn place(&mut self, live: Live) {
+        self.dial = None;
+        match self.pool.dials.tell(|healing| healing.dialled(self.slot.index)) {
+            Place::Empty => {
+                self.socket = live.socket;
+                self.slot.install(live.connection, fastrand::u64(..), &self.pool.shelf);
+                self.pool.slot_is_up(self.slot);
+            }
+            Place::Taken => {
+                self.next_socket = live.socket;
+                self.slot.replace(live.connection, fastrand::u64(..));
+            }
+        }
         if let Some(report) = live.report {
             // Nobody listens any more when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
-        dial = serve(&pool, slot, live.socket).await;
+    }
+
+    /// Drives, or in caller drive looks after, live connections until there is none. Then there is
+    /// a dial that is to bring the next. The end of the pool is news of the slot, too.
+    async fn serve(&mut self) {
+        let (pool, slot) = (self.pool, self.slot);
+        loop {
+            let wants = pool.take_turn(slot);
+            pool.tell_in_time();
+            while let Some((loss, words)) = slot.take_loss() {
+                match pool.slot_lost(slot, &loss, words.as_deref()) {
+                    AfterLoss::Replaced => {
+                        self.socket = self.next_socket.take();
+                        pool.slot_is_up(slot);
+                    }
+                    AfterLoss::DialGoesOn => return,
+                    AfterLoss::DialAnew => return self.dial = Some(heal(pool, slot, None)),
+                }
+            }
+            tokio::select! {
+                biased; // An order would be drawn by lot otherwise, at a price, each time.
+                // What is read after readiness was cleared, and before it is announced again, was
+                // there when the slot looked: it looks until the socket has nothing.
+                () = readable(self.socket.as_ref()), if !wants.another_turn => {}
+                () = writable(self.socket.as_ref()), if wants.to_write => {}
+                () = slot.news.notified() => {
+                    if pool.wants_dial(slot) {
+                        self.dial = Some(heal(pool, slot, None));
+                    }
+                }
+                live = finished(&mut self.dial) => self.place(live),
+                () = pool.let_others_go_first(), if wants.another_turn => {}
+            }
+        }
     }
 }
 
-/// Begins to dial, and goes on until there is a live connection.
-fn heal<'a>(
-    pool: &'a Pool,
-    slot: &'a Slot,
-    purpose: Purpose,
-    mut report: Option<Report>,
-) -> Dial<'a> {
+/// Dials when it is time, and goes on until there is a live connection.
+fn heal<'a>(pool: &'a Pool, slot: &'a Slot, mut report: Option<Report>) -> Dial<'a> {
     Box::pin(async move {
-        let mut delay_ns = slot.backoff().next_delay(fastrand::u64(..));
         loop {
-            let error = match attempt(pool, slot, purpose, delay_ns).await {
+            pool.await_dial(slot).await;
+            let error = match dial(pool, slot).await {
                 Ok((connection, socket)) => return Live { connection, socket, report },
                 Err(error) => error,
             };
-            delay_ns = slot.backoff().next_delay(fastrand::u64(..));
-            pool.dial_failed(slot, &error, now_ns().saturating_add(delay_ns));
+            pool.dial_failed(slot, &error);
             if let Some(report) = report.take() {
                 let _ = report.send(Err(error));
             }
@@ -115,61 +178,13 @@ fn heal<'a>(
     })
 }
 
-/// One attempt to dial, after `delay_ns`.
-async fn attempt(
-    pool: &Pool,
-    slot: &Slot,
-    purpose: Purpose,
-    delay_ns: u64,
-) -> Result<(Connection, Option<Watch>), DialError> {
-    pool.await_permit(slot, purpose, delay_ns).await;
-    slot.backoff().begins();
+/// One dial.
+async fn dial(pool: &Pool, slot: &Slot) -> Result<(Connection, Option<Watch>), DialError> {
     pool.stats.dials.add();
     let _under_way = pool.dials.begins();
     let connection = pool.dialer.dial().await?;
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))
-}
-
-/// Drives, or in caller drive looks after, live connections until there is none, and answers the
-/// dial that is to bring the next. The end of the pool is news of the slot, too.
-async fn serve<'a>(pool: &'a Pool, slot: &'a Slot, mut socket: Option<Watch>) -> Dial<'a> {
-    // A replacement: first it is dialled, then it waits for the old one to finish its exchange.
-    let mut dial: Option<Dial<'a>> = None;
-    let mut next_socket = None;
-    loop {
-        let wants = pool.take_turn(slot);
-        pool.tell_in_time();
-        while let Some((loss, words)) = slot.take_loss() {
-            pool.slot_lost(slot, &loss, words.as_deref());
-            if !loss.replaced {
-                // Before it has begun, all that is dropped with it is its wait.
-                let begun = dial.filter(|_| slot.backoff().has_begun());
-                return begun.unwrap_or_else(|| heal(pool, slot, Purpose::Loss, None));
-            }
-            socket = next_socket.take();
-            pool.slot_is_up(slot);
-        }
-        tokio::select! {
-            biased; // An order would be drawn by lot otherwise, at a price, each time.
-            // What is read after readiness was cleared, and before it is announced again, was there
-            // when the slot looked: it looks until the socket has nothing.
-            () = readable(socket.as_ref()), if !wants.another_turn => {}
-            () = writable(socket.as_ref()), if wants.to_write => {}
-            () = slot.news.notified() => {
-                if dial.is_none() && let Some(proof) = slot.wants_replacement() {
-                    slot.backoff().replaces(proof);
-                    dial = Some(heal(pool, slot, Purpose::Replacement, None));
-                }
-            }
-            live = finished(&mut dial) => {
-                dial = None;
-                next_socket = live.socket;
-                slot.replace(live.connection, fastrand::u64(..));
-            }
-            () = pool.let_others_go_first(), if wants.another_turn => {}
-        }
-    }
 }
 
 /// Waits until the socket is readable, and clears that; without a socket for ever.
@@ -264,26 +279,36 @@ impl Pool {
     /// The slot has a new live connection.
     pub(super) fn slot_is_up(&self, slot: &Slot) {
         self.stats.connected.add();
-        slot.backoff().came_up();
         let epoch = slot.epoch();
         let mut dispatcher = self.dispatcher();
         dispatcher.came_up(slot.index, epoch);
         self.dispatch(dispatcher);
         self.beats.alarm.rearm.notify_one();
         self.tell_up(slot.index);
-        if self.no_dial_ns(now_ns()) != 0 {
-            // The pause began while this one was dialled.
-            slot.retire(CloseReason::Suspended);
+        // Last, because a pause that begins after this look finds the connection here.
+        let (pause, now) = (self.pause(), now_ns());
+        let retires = self.dials.tell(|healing| healing.came_up(slot.index, &pause, now));
+        if let Some(reason) = retires {
+            slot.retire(reason);
         }
     }
 
-    /// A connection was given up; what it did says whether to hurry with the next. `words`: what
-    /// ended its TLS session.
-    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, words: Option<&str>) {
+    /// Whether the slot is to dial for a replacement.
+    fn wants_dial(&self, slot: &Slot) -> bool {
+        let (now, random) = (now_ns(), fastrand::u64(..));
+        slot.wants_replacement().is_some_and(|proof| {
+            self.dials.tell(|it| it.replacement_wanted(slot.index, proof, now, random))
+        })
+    }
+
+    /// A connection was given up. Answers what follows. `words`: what ended its TLS session.
+    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, words: Option<&str>) -> AfterLoss {
         self.stats.closed(loss.reason);
         let answered_ns = self.dispatcher().answered_ns();
-        slot.backoff().lost(loss, answered_ns);
-        if !loss.replaced {
+        let (now, random) = (now_ns(), fastrand::u64(..));
+        let after =
+            self.dials.tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
+        if after != AfterLoss::Replaced {
             // Who gave it up may not have come to saying so, and what is told must be so. Said
             // twice it does no harm.
             let epoch = slot.epoch();
@@ -297,13 +322,16 @@ impl Pool {
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }
         self.tell_lost(slot.index, loss, words);
+        after
     }
 
     fn note_dial_error(&self, error: DialError) {
         *self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    fn dial_failed(&self, slot: &Slot, error: &DialError, next_ns: u64) {
+    fn dial_failed(&self, slot: &Slot, error: &DialError) {
+        let (now, random) = (now_ns(), fastrand::u64(..));
+        let next_ns = self.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
         self.stats.dial_failed(error.step);
         self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);

@@ -87,11 +87,6 @@ impl Backoff {
         self.begun = true;
     }
 
-    /// Whether the dial that was counted last is beyond its delay.
-    pub fn has_begun(&self) -> bool {
-        self.begun
-    }
-
     /// A dial has brought the connection that the slot has now.
     pub fn came_up(&mut self) {
         (self.held, self.begun) = (self.tries, false);
@@ -217,7 +212,7 @@ mod tests {
     fn failed_dials_of_a_replacement_are_forgotten_when_the_old_connection_is_lost() {
         for failed in [0, 1, 20] {
             let mut backoff = replacing(1, failed);
-            assert!(!backoff.has_begun());
+            assert!(!backoff.begun);
             backoff.lost(&loss(true, false), 0);
             assert_eq!(ceilings(backoff), [0, 100, 200], "it was of use");
             let mut backoff = replacing(1, failed);
@@ -286,7 +281,7 @@ mod tests {
     fn a_replacement_that_connects_is_the_first_dial_after_the_loss() {
         let mut backoff = replacing(1, 20);
         backoff.begins();
-        assert!(backoff.has_begun());
+        assert!(backoff.begun);
         backoff.lost(&loss(true, false), 0);
         assert_eq!(ceilings(backoff), [100, 200, 400]);
     }

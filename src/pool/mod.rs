@@ -6,8 +6,10 @@
 
 pub mod backoff;
 pub mod dial_limit;
+pub mod dial_schedule;
 pub mod dispatch;
 pub mod exchange_time;
+pub mod healing;
 pub mod pause;
 pub mod slot;
 pub mod tenure;

@@ -3,7 +3,7 @@
 //! A pause that begins in another one can make it longer and stricter, never shorter or milder.
 
 /// The pause of a pool, if there is one. Times are nanoseconds on any clock that never goes back.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pause {
     /// 0 while there is no pause.
     until_ns: u64,

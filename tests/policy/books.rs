@@ -28,6 +28,10 @@ struct Hurry {
     waits: bool,
     /// There was a loss since it began to.
     owes_delay: bool,
+    /// Its delay lasts until then.
+    until_ns: u64,
+    /// The last of them connects.
+    connects: bool,
 }
 
 /// See [`Books::losses`].
@@ -45,9 +49,12 @@ pub(crate) struct Books {
     most_beating: u32,
     dials: VecDeque<u64>,
     burst: u64,
+    reserve: u64,
     per_second: u64,
     bounds: Bounds,
     hurry: Vec<Hurry>,
+    /// The slots that are beyond their delay: without a connection, and with one to be replaced.
+    lines: [Vec<usize>; 2],
     /// Of each slot the lost connections, until its task knows of them: since when they would have
     /// to have been heard from, to have proven themselves. [`ALWAYS`] and [`NEVER`] stand for those
     /// that did or did not, whatever else is heard.
@@ -106,9 +113,11 @@ impl Books {
             most_beating: (setting.slots / 4).max(1),
             dials: VecDeque::new(),
             burst: u64::from(setting.slots) + 1,
+            reserve: u64::from(setting.slots / 2),
             per_second: u64::from(setting.dials_per_second),
             bounds: setting.bounds,
             hurry: vec![Hurry::default(); setting.slots as usize],
+            lines: [Vec::new(), Vec::new()],
             losses: vec![VecDeque::new(); setting.slots as usize],
             heard_ns: 0,
             answered: Vec::new(),
@@ -163,25 +172,78 @@ impl Books {
         self.beating
     }
 
-    /// A dial begins: in no window are there more than the burst and what its time allows.
-    pub(crate) fn dial(&mut self, slot: usize, now: u64) {
-        self.hurry[slot].waits = false;
+    /// A slot asks for its dial. Beyond its delay it stands in line from then on.
+    pub(crate) fn asks(&mut self, slot: usize, replaces: bool, now: u64) {
+        let hurry = &self.hurry[slot];
+        let line = &mut self.lines[usize::from(replaces)];
+        if hurry.waits && hurry.until_ns <= now && !line.contains(&slot) {
+            line.push(slot);
+        }
+    }
+
+    /// It is to ask again at that time: when its delay is over, or as the first of its line when
+    /// the pause is over, or else when the next dial that it may have is back in the bucket.
+    pub(crate) fn waits(
+        &mut self,
+        slot: usize,
+        replaces: bool,
+        at_ns: u64,
+        pause_ns: u64,
+        now: u64,
+    ) {
+        let hurry = &self.hurry[slot];
+        if hurry.until_ns > now {
+            return assert_eq!(at_ns, hurry.until_ns, "slot {slot} waits for its delay");
+        }
+        assert_eq!(self.lines[usize::from(replaces)].first(), Some(&slot), "only the first waits");
+        let (wait_ns, interval_ns) = (at_ns - now, S / self.per_second);
+        let reserve = if replaces { self.reserve } else { 0 };
+        match pause_ns {
+            0 => assert!(wait_ns <= (1 + reserve) * interval_ns, "slot {slot} waits {wait_ns} ns"),
+            _ => assert_eq!(wait_ns, pause_ns, "slot {slot} waits for the end of the pause"),
+        }
+    }
+
+    /// It asks again when it is woken, so it has no dial that waits, or is not the first in line.
+    pub(crate) fn is_behind(&self, slot: usize) {
+        let is_first = self.lines.iter().any(|line| line.first() == Some(&slot));
+        assert!(!self.hurry[slot].waits || !is_first, "slot {slot} waits for nobody");
+    }
+
+    /// A dial begins, of the first in line. In no window are there more than the burst and what its
+    /// time allows; replacements leave half of the burst.
+    pub(crate) fn dial(&mut self, slot: usize, replaces: bool, now: u64) {
+        let hurry = &mut self.hurry[slot];
+        assert!(!hurry.connects, "slot {slot} dials twice at once");
+        assert!(hurry.until_ns <= now, "slot {slot} dials before its delay is over");
+        (hurry.waits, hurry.connects) = (false, true);
+        let line = &mut self.lines[usize::from(replaces)];
+        assert_eq!(line.first(), Some(&slot), "dials in the order in which slots came");
+        line.remove(0);
         self.counts.dials += 1;
         self.dials.push_back(now);
         if self.dials.len() > 64 {
             self.dials.pop_front();
         }
+        let burst = self.burst - if replaces { self.reserve } else { 0 };
         for (count, from) in (1..).zip(self.dials.iter().rev()) {
-            let most = self.burst + (now - from) * self.per_second / S;
+            let most = burst + (now - from) * self.per_second / S;
             assert!(count <= most, "{count} dials within {} ns, {most} allowed", now - from);
         }
     }
 
+    /// The dial of a slot has ended.
+    pub(crate) fn dialled(&mut self, slot: usize) {
+        self.hurry[slot].connects = false;
+    }
+
     /// A dial is to wait: at once if the venue has proven itself, else by chance below a ceiling
     /// that doubles.
-    pub(crate) fn delay(&mut self, slot: usize, delay_ns: u64, random: u64) {
+    pub(crate) fn delay(&mut self, slot: usize, delay_ns: u64, random: u64, now: u64) {
         let hurry = &mut self.hurry[slot];
+        assert!(!hurry.connects, "a dial that is under way is dropped");
         (hurry.waits, hurry.owes_delay) = (true, false);
+        hurry.until_ns = now + delay_ns;
         let tries = hurry.dials;
         hurry.dials += 1;
         let Some(doublings) = tries.checked_sub(1) else {
@@ -227,6 +289,9 @@ impl Books {
     pub(crate) fn learns(&mut self, slot: usize, is_replaced: bool) {
         let since_ns = self.losses[slot].pop_front().expect("a loss is learned of once");
         let is_proven = since_ns <= self.heard_ns;
+        if !is_replaced {
+            self.lines.iter_mut().for_each(|line| line.retain(|other| *other != slot));
+        }
         let hurry = &mut self.hurry[slot];
         let for_replacement = hurry.dials - hurry.until_up;
         if is_proven {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use venuepool::pool::dispatch::{Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Waiter};
 use venuepool::pool::exchange_time::{Due, Estimate, Spent};
+use venuepool::pool::pause::Pause;
 
 /// What is written down of one slot.
 #[derive(Clone, Default)]
@@ -96,6 +97,10 @@ impl Desk {
 
     pub(crate) fn suspended_until_ns(&self) -> u64 {
         self.dispatcher.suspension().until_ns()
+    }
+
+    pub(crate) fn pause(&self) -> Pause {
+        *self.dispatcher.suspension()
     }
 
     pub(crate) fn no_dial_ns(&self, now: u64) -> u64 {

@@ -32,10 +32,7 @@ impl Pool {
                 let for_ns = self.random.within(US, S);
                 self.begin_pause(for_ns, false);
             }
-            98 => {
-                let until_ns = self.desk.suspended_until_ns();
-                self.desk.resume(until_ns);
-            }
+            98 => self.resume(),
             _ => {}
         }
         let wait_ns = match self.random.within(0, 99) {

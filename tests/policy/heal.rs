@@ -1,70 +1,100 @@
-//! How the simulated pool heals and keeps up: src/driver/tend.rs and src/driver/upkeep.rs over the
-//! false clock.
+//! Hands for the healing and the maintenance of the simulated pool, as src/driver/tend.rs,
+//! src/driver/dials.rs and src/driver/upkeep.rs are hands for them: they dial, wait and tell. What
+//! is to be done they ask [`Healing`](venuepool::pool::healing::Healing) and the slot's state.
 
 use std::time::Duration;
 
 use venuepool::pool::exchange_time::Due;
+use venuepool::pool::healing::{AfterLoss, Next, Place};
 use venuepool::pool::upkeep::{Action, most_beating};
 
 use crate::pool::{Event, NEVER, Pool};
 use crate::world::{Arrival, MS, S, US};
 
-/// Where the dial of a slot is.
-pub(crate) enum Dial {
-    /// The delay runs, or no dial may begin.
-    Waits,
-    /// It asks for its permit.
-    Asks,
-    /// It connects, and with which result.
-    Connects(bool),
+/// The dial that the slot's task holds, with all its waits.
+#[derive(Default)]
+pub(crate) struct Hands {
+    /// The number of the dial that is held.
+    pub(crate) dial: Option<u32>,
+    dials: u32,
+    /// The number of its present wait. An earlier one has ended.
+    waits: u32,
+    /// The task serves a connection, as opposed to waiting for one.
+    serves: bool,
 }
 
 impl Pool {
-    /// Begins to dial.
-    pub(crate) fn heal(&mut self, index: u32) {
-        self.wait_to_dial(index);
-    }
-
-    fn wait_to_dial(&mut self, index: u32) {
+    /// The task of a slot begins.
+    pub(crate) fn begin(&mut self, index: u32) {
         let random = self.random.next();
-        let slot = &mut self.slots[index as usize];
-        slot.dial = Some(Dial::Waits);
-        slot.dials += 1;
-        let (dial, delay_ns) = (slot.dials, slot.backoff.next_delay(random));
-        self.books.delay(index as usize, delay_ns, random);
-        self.after(delay_ns, Event::Dial(index, dial));
+        self.healing.begin(index, self.now, random);
+        self.hold_dial(index, random);
     }
 
-    /// The next step of a slot's dial, unless that was dropped for another.
-    pub(crate) fn dial(&mut self, index: u32, dial: u32) {
-        let now = self.now;
-        if dial != self.slots[index as usize].dials {
+    /// The slot's task has a new dial, and drops the one that it held.
+    fn hold_dial(&mut self, index: u32, random: u64) {
+        let hands = &mut self.slots[index as usize].hands;
+        hands.dials += 1;
+        hands.dial = Some(hands.dials);
+        self.delayed(index, random);
+    }
+
+    fn delayed(&mut self, index: u32, random: u64) {
+        let delay_ns = self.healing.next_dial_ns(index).saturating_sub(self.now);
+        self.books.delay(index as usize, delay_ns, random, self.now);
+        self.wait(index, 0);
+        self.wake_dials();
+    }
+
+    fn wait(&mut self, index: u32, ns: u64) {
+        let hands = &mut self.slots[index as usize].hands;
+        hands.waits += 1;
+        let waits = hands.waits;
+        self.after(ns, Event::Dial(index, waits));
+    }
+
+    /// The slots that are to go on are woken.
+    fn wake_dials(&mut self) {
+        while let Some(slot) = self.healing.next_wake() {
+            self.wait(slot, 0);
+        }
+    }
+
+    /// The engine ends a pause.
+    pub(crate) fn resume(&mut self) {
+        let until_ns = self.desk.suspended_until_ns();
+        self.desk.resume(until_ns);
+        self.healing.resumed();
+        self.wake_dials();
+    }
+
+    /// A wait of the slot's dial has ended, unless another one has begun since.
+    pub(crate) fn dial(&mut self, index: u32, waits: u32) {
+        let hands = &self.slots[index as usize].hands;
+        if waits != hands.waits {
             return;
         }
-        match self.slots[index as usize].dial {
-            Some(Dial::Connects(true)) => return self.is_live(index),
-            Some(Dial::Connects(false)) => return self.wait_to_dial(index),
-            Some(Dial::Waits) => {
-                let left_ns = self.desk.no_dial_ns(now);
-                if left_ns > 0 {
-                    return self.after(left_ns.min(50 * MS), Event::Dial(index, dial));
-                }
-                self.slots[index as usize].dial = Some(Dial::Asks);
+        let (slot, now, pause) = (index as usize, self.now, self.desk.pause());
+        let replaces = hands.serves;
+        self.books.asks(slot, replaces, now);
+        let next = self.healing.next(index, &pause, now);
+        match next {
+            Next::Dial => {
+                self.books.dial(slot, replaces, now);
+                assert_eq!(self.desk.no_dial_ns(now), 0, "a dial in a pause without connections");
+                self.connect(index);
             }
-            Some(Dial::Asks) => {}
-            None => panic!("slot {index} has no dial"),
+            Next::At(ns) => {
+                self.books.waits(slot, replaces, ns, self.desk.no_dial_ns(now), now);
+                self.wait(index, ns.saturating_sub(now));
+            }
+            Next::WhenWoken => self.books.is_behind(slot),
         }
-        let replaces = self.slots[index as usize].connection.is_some();
-        let permit = match replaces {
-            true => self.dial_limit.take_for_replacement(now),
-            false => self.dial_limit.take(now),
-        };
-        if let Err(wait_ns) = permit {
-            return self.after(wait_ns, Event::Dial(index, dial));
-        }
-        self.slots[index as usize].backoff.begins();
-        self.books.dial(index as usize, now);
-        let clock = self.epoch + Duration::from_nanos(now);
+        self.wake_dials();
+    }
+
+    fn connect(&mut self, index: u32) {
+        let (now, clock) = (self.now, self.epoch + Duration::from_nanos(self.now));
         let order = self.addresses.ordered(&self.venue.addresses, clock);
         self.books.order(&order, now);
         let dialled = self.venue.dial(&order, &self.setting, &mut self.random);
@@ -77,8 +107,22 @@ impl Pool {
             self.addresses.worked(good.ip());
             self.books.address(good.ip(), None);
         }
-        self.slots[index as usize].dial = Some(Dial::Connects(dialled.by.is_some()));
-        self.after(dialled.after_ns, Event::Dial(index, dial));
+        let dial = self.slots[index as usize].hands.dial.expect("who dials holds a dial");
+        self.after(dialled.after_ns, Event::Dialled(index, dial, dialled.by.is_some()));
+    }
+
+    /// A dial has ended, unless it was dropped.
+    pub(crate) fn dialled(&mut self, index: u32, dial: u32, is_live: bool) {
+        if self.slots[index as usize].hands.dial != Some(dial) {
+            return;
+        }
+        self.books.dialled(index as usize);
+        if is_live {
+            return self.is_live(index);
+        }
+        let random = self.random.next();
+        self.healing.dial_failed(index, self.now, random);
+        self.delayed(index, random);
     }
 
     /// The dial has brought a connection.
@@ -91,38 +135,39 @@ impl Pool {
         self.after(self.setting.unused_close_ns, Event::IdleClose(id, 0));
         let random = self.random.next();
         let slot = &mut self.slots[index as usize];
-        slot.dial = None;
-        let installs = !slot.serves;
-        if installs {
-            slot.state.came_up(self.now, random);
-            slot.connection = Some(id);
-        } else if slot.state.replacement_came_up(self.now, random) {
-            slot.connection = Some(id);
-        } else {
-            slot.next = Some(id);
-        }
-        slot.serves = true;
-        if installs {
-            self.is_up(index);
+        (slot.hands.dial, slot.hands.serves) = (None, true);
+        match self.healing.dialled(index) {
+            Place::Empty => {
+                assert_eq!(slot.connection, None, "two connections in one place");
+                slot.state.came_up(self.now, random);
+                slot.connection = Some(id);
+                self.is_up(index);
+            }
+            Place::Taken if slot.state.replacement_came_up(self.now, random) => {
+                slot.connection = Some(id);
+            }
+            Place::Taken => slot.next = Some(id),
         }
         slot_task(self, index);
     }
 
     fn is_up(&mut self, index: u32) {
-        let slot = &mut self.slots[index as usize];
-        slot.backoff.came_up();
         self.books.came_up(index as usize);
-        let epoch = slot.state.epoch();
+        let epoch = self.slots[index as usize].state.epoch();
         self.desk.came_up(index, epoch);
         self.dispatch();
         self.look_at_upkeep(0);
+        let retires = self.healing.came_up(index, &self.desk.pause(), self.now);
+        if let Some(reason) = retires {
+            self.retire(index, reason);
+        }
     }
 
     /// The slot's task has been woken.
     pub(crate) fn task(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         slot.wakes = slot.wakes.saturating_sub(1);
-        if slot.serves {
+        if slot.hands.serves {
             slot_task(self, index);
         }
     }
@@ -240,27 +285,25 @@ impl Pool {
 fn slot_task(pool: &mut Pool, index: u32) {
     pool.task_turn(index);
     while let Some(loss) = pool.slots[index as usize].state.take_loss() {
-        let slot = &mut pool.slots[index as usize];
         let answered_ns = if pool.setting.is_before() { 0 } else { pool.desk.answered_ns() };
-        slot.backoff.lost(&loss, answered_ns);
+        let random = pool.random.next();
         pool.books.learns(index as usize, loss.replaced);
-        if !loss.replaced {
-            slot.serves = false;
-            if slot.dial.is_none() || !slot.backoff.has_begun() {
-                pool.heal(index);
-            }
-            return;
+        let after = pool.healing.lost(index, &loss, answered_ns, pool.now, random);
+        let hands = &mut pool.slots[index as usize].hands;
+        hands.serves = after == AfterLoss::Replaced;
+        match after {
+            AfterLoss::Replaced => pool.is_up(index),
+            AfterLoss::DialGoesOn => return,
+            AfterLoss::DialAnew => return pool.hold_dial(index, random),
         }
-        pool.is_up(index);
     }
     let slot = &mut pool.slots[index as usize];
-    if slot.dial.is_none()
-        && let Some(proof) = slot.state.wants_replacement(pool.now)
-    {
-        slot.backoff.replaces(proof);
+    let Some(proof) = slot.state.wants_replacement(pool.now) else { return };
+    let random = pool.random.next();
+    if pool.healing.replacement_wanted(index, proof, pool.now, random) {
         let connection = slot.connection.expect("it is to be replaced");
         let answers = pool.venue.connections[connection].answers;
         pool.books.replaces(index as usize, answers, proof.lifetime_ns);
-        pool.heal(index);
+        pool.hold_dial(index, random);
     }
 }

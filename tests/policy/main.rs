@@ -6,7 +6,7 @@
 //! `VENUEPOOL_SIM_SEED=seed` runs that one and tells all that happens.
 //!
 //! - `world.rs`: the venue, chance, the settings
-//! - `pool.rs`, `heal.rs`: src/pool put together as src/driver does it
+//! - `pool.rs`, `heal.rs`: hands for src/pool, put together as src/driver does it
 //! - `engine.rs`: what is asked of the pool
 //! - `desk.rs`: what the dispatcher must answer
 //! - `books.rs`: what must come of it
@@ -163,17 +163,43 @@ fn a_seed_does_the_same_each_time() {
     assert_eq!(one, two);
 }
 
+#[test]
+fn all_slots_dial_when_a_pause_without_connections_ends_before_its_time() {
+    for seed in 0..100 {
+        let mut pool = Pool::new(seed, None);
+        pool.all_is_well();
+        pool.begin_pause(3_600 * S, true);
+        let until_ns = pool.now + 60 * S;
+        while pool.step(until_ns) {}
+        let is_down = pool.slots.iter().all(|slot| slot.connection.is_none());
+        assert!(is_down, "seed {seed}: connections in a pause without connections");
+        pool.resume();
+        let end_ns = pool.now + healing_ns(&pool);
+        while !pool.is_well() {
+            assert!(pool.step(end_ns), "seed {seed}: the pause is over, and the pool is not well");
+        }
+    }
+}
+
 /// The books of a pool of one slot, which may dial twice at once, and beat once.
 fn books() -> Books {
     let setting = Setting { slots: 1, dials_per_second: 1, ..Setting::new(&mut Random(1)) };
     Books::new(&setting)
 }
 
+/// The slot dials, without a delay.
+fn dial(books: &mut Books) {
+    books.delay(0, 0, 0, S);
+    books.asks(0, false, S);
+    books.dial(0, false, S);
+    books.dialled(0);
+}
+
 #[test]
 #[should_panic(expected = "3 dials within 0 ns, 2 allowed")]
 fn the_books_find_a_dial_too_many() {
     let mut books = books();
-    (0..3).for_each(|_| books.dial(0, S));
+    (0..3).for_each(|_| dial(&mut books));
 }
 
 #[test]
@@ -194,17 +220,16 @@ fn the_books_find_a_heartbeat_too_many() {
 #[test]
 #[should_panic(expected = "the first dial is at once")]
 fn the_books_find_a_first_dial_that_waits() {
-    books().delay(0, 1, 1);
+    books().delay(0, 1, 1, S);
 }
 
 #[test]
 #[should_panic(expected = "waits for the delay of its replacement")]
 fn the_books_find_a_loss_that_waits_for_a_replacement() {
     let mut books = books();
-    books.delay(0, 0, 0);
-    books.dial(0, S);
+    dial(&mut books);
     books.came_up(0);
-    books.delay(0, 0, 0);
+    books.delay(0, 0, 0, S);
     books.lost(0, CloseReason::IdleReset, 1, S, 0);
     books.learns(0, false);
     books.check();

@@ -10,16 +10,16 @@ use std::collections::{BTreeMap, BinaryHeap};
 use tokio::time::Instant;
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::net::addresses::Addresses;
-use venuepool::pool::backoff::Backoff;
 use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
 use venuepool::pool::exchange_time::{Due, Spent};
+use venuepool::pool::healing::Healing;
 use venuepool::pool::slot::{Exchange, Fate, Ready, SlotState, StepTimeouts, Stop, Then};
 
 use crate::Trace;
 use crate::books::Books;
 use crate::desk::Desk;
-use crate::heal::Dial;
+use crate::heal::Hands;
 use crate::world::{Answer, Arrival, MS, Random, S, Setting, US, Venue};
 
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -45,8 +45,10 @@ pub(crate) enum Event {
     Send(u64),
     /// Whoever freed a slot asks what to do next.
     Dispatch,
-    /// A dial of the slot goes on, which is told by its number.
+    /// A wait of the slot's dial ends, which is told by its number.
     Dial(u32, u32),
+    /// That dial of the slot has ended, and with which result.
+    Dialled(u32, u32, bool),
     Alarm,
     KeepUp,
     PauseEnds(u64),
@@ -81,12 +83,7 @@ pub(crate) struct Slot {
     pub(crate) next: Option<usize>,
     /// The deadline of the exchange was told to whoever drives.
     is_announced: bool,
-    pub(crate) backoff: Backoff,
-    pub(crate) dial: Option<Dial>,
-    /// Counts the dials of the slot.
-    pub(crate) dials: u32,
-    /// Its task serves a connection, as opposed to waiting for one.
-    pub(crate) serves: bool,
+    pub(crate) hands: Hands,
     /// Wakes of the task, turns and grants that are under way.
     pub(crate) wakes: u32,
     unsettled: u32,
@@ -101,7 +98,7 @@ pub(crate) struct Pool {
     pub(crate) desk: Desk,
     pub(crate) books: Books,
     pub(crate) slots: Vec<Slot>,
-    pub(crate) dial_limit: DialLimit,
+    pub(crate) healing: Healing,
     pub(crate) addresses: Addresses,
     pub(crate) epoch: Instant,
     pub(crate) trace: Trace,
@@ -130,10 +127,7 @@ impl Pool {
             connection: None,
             next: None,
             is_announced: false,
-            backoff: Backoff::new(setting.bounds),
-            dial: None,
-            dials: 0,
-            serves: false,
+            hands: Hands::default(),
             wakes: 0,
             unsettled: 0,
             sending: 0,
@@ -145,7 +139,7 @@ impl Pool {
             desk: Desk::new(setting.slots, setting.waiting, setting.estimate),
             books: Books::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
-            dial_limit: limit,
+            healing: Healing::new(setting.slots, setting.bounds, limit),
             addresses: Addresses::default(),
             epoch: Instant::now(),
             trace,
@@ -160,7 +154,7 @@ impl Pool {
             setting,
             random,
         };
-        (0..pool.setting.slots).for_each(|slot| pool.heal(slot));
+        (0..pool.setting.slots).for_each(|slot| pool.begin(slot));
         pool.after(0, Event::Engine);
         pool.after(S, Event::Mood);
         pool.look_at_upkeep(0);
@@ -212,7 +206,8 @@ impl Pool {
                 self.asking -= 1;
                 self.dispatch();
             }
-            Event::Dial(slot, dial) => self.dial(slot, dial),
+            Event::Dial(slot, waits) => self.dial(slot, waits),
+            Event::Dialled(slot, dial, is_live) => self.dialled(slot, dial, is_live),
             Event::Alarm => self.expire(),
             Event::KeepUp => self.keep_up(),
             Event::PauseEnds(until_ns) => {
@@ -247,7 +242,11 @@ impl Pool {
             let lives = slot.connection.is_some();
             assert!(news || lives || !line.up, "slot {index} is said to live, and does not");
             assert!(news || !lives || line.up, "slot {index} lives, and nobody knows");
-            assert!(lives || news || slot.dial.is_some(), "slot {index} is down, nobody dials");
+            let dials = slot.hands.dial.is_some();
+            assert!(lives || news || dials, "slot {index} is down, nobody dials");
+            let retires = slot.connection.is_none_or(|id| self.venue.connections[id].retired);
+            let is_closed = self.desk.no_dial_ns(self.now) > 0;
+            assert!(news || retires || !is_closed, "slot {index} lives on in a pause");
         }
     }
 
@@ -339,7 +338,7 @@ impl Pool {
         let connection = &mut self.venue.connections[id];
         connection.given_up = true;
         let (answers, life_ns) = (connection.answers, self.now - slot.state.upkeep().born_ns());
-        let is_late = slot.dial.is_some() || slot.state.wants_replacement(self.now).is_some();
+        let is_late = slot.hands.dial.is_some() || slot.state.wants_replacement(self.now).is_some();
         turn.fate = slot.state.give_up(reason, true, self.now);
         trace!(self.trace, "               slot {index}: {reason:?}, {:?}", turn.fate);
         let is_replaced = turn.fate == Fate::Replaced;
@@ -570,16 +569,20 @@ impl Pool {
         self.dispatch();
         if closes {
             for slot in 0..self.setting.slots {
-                let slot_here = &mut self.slots[slot as usize];
-                slot_here.state.retire(CloseReason::Suspended);
-                if let Some(id) = slot_here.connection {
-                    self.venue.connections[id].retired = true;
-                }
-                self.wake(slot);
+                self.retire(slot, CloseReason::Suspended);
             }
         }
         let until_ns = self.desk.suspended_until_ns();
         self.after(until_ns - self.now + MS, Event::PauseEnds(until_ns));
+    }
+
+    pub(crate) fn retire(&mut self, index: u32, reason: CloseReason) {
+        let slot = &mut self.slots[index as usize];
+        slot.state.retire(reason);
+        if let Some(id) = slot.connection {
+            self.venue.connections[id].retired = true;
+        }
+        self.wake(index);
     }
 
     // Deadlines, as in src/driver/alarm.rs.

@@ -12,7 +12,7 @@ fn live(shelf: &Arc<Shelf>) -> (Slot, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     stream.set_nonblocking(true).unwrap();
-    let slot = Slot::new(0, Bounds { first_ns: 1, max_ns: 1 });
+    let slot = Slot::new(0);
     slot.install(Connection::plain(stream), 0, shelf);
     (slot, listener.accept().unwrap().0)
 }
