@@ -148,7 +148,7 @@ impl Pool {
         let caller = match config.drive() {
             Drive::Thread => None,
             Drive::Caller => {
-                Some(Caller::new(&completions, slots).map_err(thread::system("epoll"))?)
+                Some(Caller::new(&completions, slots).map_err(DialError::of_system("epoll"))?)
             }
         };
         Ok(Self {

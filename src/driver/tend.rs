@@ -16,7 +16,6 @@ use std::sync::{Arc, PoisonError};
 use super::Pool;
 use super::clock::now_ns;
 use super::slot::Slot;
-use super::thread::system;
 use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
@@ -239,7 +238,7 @@ impl Pool {
             None => watch(connection).map(Some),
             Some(caller) => caller.add(connection.stream(), slot.index).map(|()| None),
         };
-        watched.map_err(system("watch the socket"))
+        watched.map_err(DialError::of_system("watch the socket"))
     }
 
     /// Lets the slot do what it can, as its task does at each wake-up.

@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 use super::tend::Report;
 use super::{Pool, alarm, busy, linger, suspend, tend, upkeep};
 use crate::config::Config;
-use crate::error::Status;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::standard::spared;
@@ -29,7 +28,7 @@ pub(super) fn spawn(
     config: &Config,
     report: Report,
 ) -> Result<JoinHandle<()>, DialError> {
-    let runtime = spared(|| runtime(&pool)).map_err(system("runtime"))?;
+    let runtime = spared(|| runtime(&pool)).map_err(DialError::of_system("runtime"))?;
     config.cpu().map(try_cpu).transpose()?;
     let body = move || {
         let _ = pool.thread_id.set(current_thread().id());
@@ -38,7 +37,7 @@ pub(super) fn spawn(
         drop(runtime);
         drop(end);
     };
-    thread::spawn(config.thread_name(), config.cpu(), body).map_err(system("thread"))
+    thread::spawn(config.thread_name(), config.cpu(), body).map_err(DialError::of_system("thread"))
 }
 
 /// What must happen when the thread ends, however it ends: who waits for completions is told.
@@ -116,15 +115,7 @@ fn try_cpu(cpu: usize) -> Result<(), DialError> {
 }
 
 fn os(what: &'static str) -> impl Fn(nix::Error) -> DialError {
-    move |error| system(what)(error.into())
-}
-
-pub(super) fn system(what: &'static str) -> impl Fn(std::io::Error) -> DialError {
-    move |error| DialError {
-        step: Status::ERR_SYSTEM,
-        os_error: error.raw_os_error().unwrap_or(0),
-        text: format!("{what}: {error}"),
-    }
+    move |error| DialError::of_system(what)(error.into())
 }
 
 #[cfg(test)]

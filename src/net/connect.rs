@@ -72,6 +72,11 @@ impl DialError {
         Self { step, os_error: error.raw_os_error().unwrap_or(0), text: format!("{what}: {error}") }
     }
 
+    /// Says in which step the system has failed, for errors that are of no address.
+    pub fn of_system(what: &'static str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::new(Status::ERR_SYSTEM, what, &error)
+    }
+
     fn timeout(step: Status, what: impl fmt::Display, budget: Duration) -> Self {
         let text = format!("{what}: no answer within {budget:?}");
         Self { step, os_error: 0, text }
