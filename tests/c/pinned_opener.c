@@ -10,8 +10,8 @@
 #include <sched.h>
 #include <unistd.h>
 
-/* Looks at each thread but this one: whether the pool thread is where it is to be (`cpu`; -1 for all
- * of the process), and each other on the CPUs of the process. */
+/* Looks at each thread but this one. The pool thread is to be on `cpu` (-1: on all CPUs of the
+ * process), and each other thread on all CPUs of the process. */
 static int are_in_place(const cpu_set_t *process, int cpu) {
     cpu_set_t one;
     CPU_ZERO(&one);
