@@ -54,6 +54,7 @@ use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
+use crate::pool::maintenance::Heartbeats;
 use crate::recycle::Shelf;
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -151,8 +152,10 @@ impl Pool {
                 Some(Caller::new(&completions, slots).map_err(DialError::of_system("epoll"))?)
             }
         };
+        let policy = Policy::new(config);
         Ok(Self {
-            policy: Policy::new(config),
+            beats: Beats::new(beat, Heartbeats::new(slots, &policy.rules)),
+            policy,
             dialer: dialer(config, url)?,
             flights: Flights::new(slots),
             slots: (0..slots).map(Slot::new).collect(),
@@ -166,7 +169,6 @@ impl Pool {
             completions,
             stats: Stats::default(),
             alarm: Alarm::default(),
-            beats: Beats::new(beat),
             suspension: Suspension::new(config.suspend_rules(), config.suspend_cap_ns()),
             late: Late::default(),
             news: News::new(config.event_hook()),

@@ -20,6 +20,7 @@ use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::response::Response;
 use crate::net::connection::Connection;
 use crate::pool::exchange_time::Spent;
+use crate::pool::maintenance::Rest;
 use crate::pool::slot::{Exchange, Fate, Ready, SlotState, Stop, Then};
 use crate::pool::tenure::{Loss, Proof};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
@@ -90,15 +91,6 @@ pub struct Setting<'a> {
     pub shelf: &'a Arc<Shelf>,
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     pub grace_ns: u64,
-}
-
-/// A connection that needs nothing now.
-#[derive(Clone, Copy, Debug)]
-pub struct Rest {
-    /// When to look at it again at the latest.
-    pub look_ns: u64,
-    /// The dials that its limits ask for in a thousand seconds, if the engine sends nothing.
-    pub dials: u64,
 }
 
 /// What is known of a slot, for whoever asks.

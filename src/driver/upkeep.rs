@@ -1,12 +1,13 @@
-//! Upkeep: looks after live connections in time, so that the next order finds a good one.
+//! Carries out the maintenance of live connections, so that the next order finds a good one.
 //!
-//! One task for all slots. It sleeps until the earliest moment at which any connection may need
-//! something ([`Upkeep`](crate::pool::upkeep::Upkeep) says what), tells the slots' tasks to replace
-//! or retire, and sends the heartbeats itself. Exchanges cost it no wake-up: what they change only
-//! makes things later, but for limits that a response announces (the alarm's `note`).
+//! One task for all slots. It sleeps until the next [`Round`] is due, and looks at all slots then.
+//! [`Upkeep`](crate::pool::upkeep::Upkeep) says what a connection needs, [`Heartbeats`] when one of
+//! them may be sent. The slots' tasks replace or retire; the heartbeats are sent here. Exchanges
+//! cost this task no wake-up: what they change only makes things later, but for limits that a
+//! response announces (the alarm's `note`).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::NEVER;
@@ -14,12 +15,14 @@ use super::Pool;
 use super::alarm::Alarm;
 use super::clock::now_ns;
 use super::in_flight::{Outgoing, Promise, Recipient};
-use super::slot::{Rest, Slot};
+use super::slot::Slot;
 use crate::completion::Completion;
 use crate::config::Heartbeat;
 use crate::net::watch::watch_socket;
-use crate::pool::upkeep::{Action, most_beating};
+use crate::pool::maintenance::{Heartbeats, Rest, Round};
+use crate::pool::upkeep::Action;
 use crate::recycle::Recycled;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The heartbeat of a pool, ready to be sent, and when upkeep looks next.
 pub(super) struct Beats {
@@ -27,28 +30,32 @@ pub(super) struct Beats {
     request: Option<Heartbeat>,
     /// When upkeep looks next.
     pub(super) alarm: Alarm,
-    /// Slots with a heartbeat in flight.
-    beating: AtomicU32,
+    limit: Mutex<Heartbeats>,
     /// The dials per second that the limits of the connections ask for at rest, rounded up.
     pub(super) dials_needed: AtomicU32,
 }
 
 impl Beats {
-    pub(super) fn new(request: Option<Heartbeat>) -> Self {
-        let (beating, dials_needed) = (AtomicU32::new(0), AtomicU32::new(0));
-        Self { request, alarm: Alarm::default(), beating, dials_needed }
+    pub(super) fn new(request: Option<Heartbeat>, limit: Heartbeats) -> Self {
+        let (limit, dials_needed) = (Mutex::new(limit), AtomicU32::new(0));
+        Self { request, alarm: Alarm::default(), limit, dials_needed }
+    }
+
+    /// How many heartbeats may be in flight.
+    pub(super) fn limit(&self) -> MutexGuard<'_, Heartbeats> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The task that looks after live connections, until it is dropped.
 pub(super) async fn keep_up(pool: Arc<Pool>) {
     let alarm = &pool.beats.alarm;
-    let most_ns = pool.policy.rules.shortest_ns();
     loop {
-        // What is at work now is looked at again after the shortest time that any rule has.
-        let latest = now_ns().saturating_add(most_ns);
-        alarm.arm(latest);
-        let due = pool.keep_all_up().min(latest);
+        let mut round = Round::new(&pool.policy.rules, now_ns());
+        // Before the first look, so that what changes during the round is seen.
+        alarm.arm(round.due_ns());
+        pool.look_at_all(&mut round);
+        let due = round.due_ns();
         alarm.arm(due);
         let sleep = Duration::from_nanos(due.saturating_sub(now_ns()));
         tokio::select! {
@@ -59,19 +66,15 @@ pub(super) async fn keep_up(pool: Arc<Pool>) {
 }
 
 impl Pool {
-    /// Looks after all slots, and answers when to look again.
-    fn keep_all_up(self: &Arc<Self>) -> u64 {
-        let (mut due, mut dials) = (NEVER, 0u64);
+    /// Looks after all slots.
+    fn look_at_all(self: &Arc<Self>, round: &mut Round) {
         for slot in &self.slots {
-            let rest = self.keep_up(slot);
-            due = due.min(rest.look_ns);
-            dials = dials.saturating_add(rest.dials);
+            round.add(self.keep_up(slot));
         }
-        let needed = u32::try_from(dials.div_ceil(1_000)).unwrap_or(u32::MAX);
+        let needed = round.dials_needed();
         if self.beats.dials_needed.swap(needed, Ordering::Relaxed) != needed {
             self.tell_whether_dials_suffice(needed);
         }
-        due
     }
 
     /// Does what the connection of the slot needs, and answers when to look again.
@@ -94,22 +97,15 @@ impl Pool {
         (self.beats.dials_needed.load(Ordering::Relaxed), self.dials.per_second())
     }
 
-    /// Sends a heartbeat if the slot is idle, and answers when to look again.
+    /// Sends a heartbeat if one may be sent now, and answers when to look again.
     fn beat(self: &Arc<Self>, slot: &Slot) -> u64 {
         let Some(beat) = &self.beats.request else { return NEVER };
-        let soon = now_ns().saturating_add(self.policy.rules.beat_turn_ns());
-        let most = most_beating(self.slots());
-        // The venue has asked for silence.
-        let suspended_until_ns = self.suspended_until_ns();
-        if suspended_until_ns != 0 {
-            return suspended_until_ns;
-        }
-        if self.beats.beating.load(Ordering::Relaxed) >= most {
-            return soon;
+        let pause = self.pause();
+        if let Err(again_ns) = self.beats.limit().begin(&pause, now_ns()) {
+            return again_ns;
         }
         if !self.dispatcher().heartbeat(slot.index, now_ns()) {
-            // It is in use, which is better proof than any heartbeat.
-            return soon;
+            return self.beats.limit().put_off(now_ns());
         }
         let now = now_ns();
         let deadline_ns = now.saturating_add(beat.timeout_ns);
@@ -119,10 +115,10 @@ impl Pool {
         match slot.start(promise, outgoing, &self.policy) {
             Ok(_) => {
                 self.stats.heartbeats.add();
-                self.beats.beating.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
             }
             Err(not_started) => {
+                self.beats.limit().ended();
                 let mut dispatcher = self.dispatcher();
                 dispatcher.gave_up(slot.index, not_started.lost);
                 self.dispatch(dispatcher);
@@ -136,7 +132,7 @@ impl Pool {
         if let Some(response) = completion.response {
             Recycled::release(response);
         }
-        self.beats.beating.fetch_sub(1, Ordering::Relaxed);
+        self.beats.limit().ended();
         self.beats.alarm.rearm.notify_one();
     }
 }

@@ -10,6 +10,7 @@ pub mod dial_schedule;
 pub mod dispatch;
 pub mod exchange_time;
 pub mod healing;
+pub mod maintenance;
 pub mod pause;
 pub mod slot;
 pub mod tenure;

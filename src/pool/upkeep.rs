@@ -31,12 +31,6 @@ const EARLY_REQUESTS: u64 = 5;
 /// connection, which has announced nothing yet and must be able to serve.
 const INHERITED_NS: u64 = SECOND_NS;
 
-/// One in so many slots may be beating at a time, so that orders find the others free.
-const BEATING_SHARE: u32 = 4;
-
-/// How long a heartbeat that is due waits for its turn, at least, in nanoseconds.
-const TURN_NS: u64 = 1_000_000;
-
 /// The limits that a pool is configured with; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -246,16 +240,6 @@ impl Rules {
         let age = self.max_age_ns - self.max_age_ns / 5;
         [heartbeat, idle, age].into_iter().filter(|ns| *ns != 0).min().unwrap_or(NEVER)
     }
-
-    /// How long a heartbeat that is due waits before it asks for its turn again, in nanoseconds.
-    pub fn beat_turn_ns(&self) -> u64 {
-        (self.heartbeat_ns / 50).max(TURN_NS)
-    }
-}
-
-/// How many of so many slots may have a heartbeat in flight at a time.
-pub fn most_beating(slots: u32) -> u32 {
-    (slots / BEATING_SHARE).max(1)
 }
 
 /// `random` as a part of `whole`: uniform over `0..=whole`.

@@ -168,8 +168,19 @@ impl Books {
         self.beating -= 1;
     }
 
-    pub(crate) fn beating(&self) -> u32 {
-        self.beating
+    /// A heartbeat that is due does not begin, and asks again at that time: in a pause at its end,
+    /// and otherwise soon, because as many are in flight as may be.
+    pub(crate) fn puts_beat_off(&self, at_ns: u64, pause_ends_ns: u64, now: u64) {
+        if pause_ends_ns > now {
+            return assert_eq!(at_ns, pause_ends_ns, "a pause is silent to its end");
+        }
+        assert_eq!(self.beating, self.most_beating, "a heartbeat waits for nobody");
+        Self::asks_soon(at_ns, now);
+    }
+
+    /// A heartbeat asks again at that time, because its slot is in use.
+    pub(crate) fn asks_soon(at_ns: u64, now: u64) {
+        assert!((now + MS..=now + 20 * MS).contains(&at_ns), "its turn is not soon");
     }
 
     /// A slot asks for its dial. Beyond its delay it stands in line from then on.

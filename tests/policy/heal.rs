@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::{AfterLoss, Next, Place};
-use venuepool::pool::upkeep::{Action, most_beating};
+use venuepool::pool::maintenance::{Rest, Round};
+use venuepool::pool::upkeep::Action;
 
+use crate::books::Books;
 use crate::pool::{Event, NEVER, Pool};
 use crate::world::{Arrival, MS, S, US};
 
@@ -234,22 +236,24 @@ impl Pool {
         if self.keep_up_ns > self.now {
             return;
         }
-        let latest = self.now.saturating_add(self.setting.rules.shortest_ns());
         self.keep_up_ns = NEVER;
-        let due = (0..self.setting.slots).map(|slot| self.keep_slot_up(slot)).min();
-        let due = due.unwrap_or(NEVER).min(latest);
-        if due != NEVER {
-            self.look_at_upkeep(due.max(self.now + 1) - self.now);
+        let mut round = Round::new(&self.setting.rules, self.now);
+        (0..self.setting.slots).for_each(|slot| round.add(self.keep_slot_up(slot)));
+        let due_ns = round.due_ns();
+        if due_ns != NEVER {
+            self.look_at_upkeep(due_ns.saturating_sub(self.now).max(1));
         }
     }
 
-    fn keep_slot_up(&mut self, index: u32) -> u64 {
+    fn keep_slot_up(&mut self, index: u32) -> Rest {
         loop {
             let slot = &mut self.slots[index as usize];
-            let Some(id) = slot.connection else { return NEVER };
+            let dials = slot.state.upkeep().dials_at_rest(&self.setting.rules);
+            let rest = |look_ns| Rest { look_ns, dials };
+            let Some(id) = slot.connection else { return rest(NEVER) };
             match slot.state.maintain(&self.setting.rules, self.now) {
-                Err(later) => return later,
-                Ok(Action::Heartbeat) => return self.beat(index),
+                Err(later) => return rest(later),
+                Ok(Action::Heartbeat) => return rest(self.beat(index)),
                 Ok(action) => {
                     let retires = matches!(action, Action::Retire(_));
                     self.venue.connections[id].retired |= retires;
@@ -260,10 +264,15 @@ impl Pool {
     }
 
     fn beat(&mut self, index: u32) -> u64 {
-        let soon = self.now + self.setting.rules.beat_turn_ns();
-        let most = most_beating(self.setting.slots);
-        if self.books.beating() >= most || !self.desk.heartbeat(index, self.now) {
-            return soon;
+        let pause = self.desk.pause();
+        if let Err(again_ns) = self.heartbeats.begin(&pause, self.now) {
+            self.books.puts_beat_off(again_ns, self.desk.suspended_until_ns(), self.now);
+            return again_ns;
+        }
+        if !self.desk.heartbeat(index, self.now) {
+            let again_ns = self.heartbeats.put_off(self.now);
+            Books::asks_soon(again_ns, self.now);
+            return again_ns;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
         let due = Due { submit_ns: self.now, deadline_ns };
@@ -273,6 +282,7 @@ impl Pool {
                 self.books.beat_begins();
             }
             Err(lost) => {
+                self.heartbeats.ended();
                 self.desk.gave_up(index, lost);
                 self.dispatch();
             }

@@ -14,6 +14,7 @@ use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
 use venuepool::pool::exchange_time::{Due, Spent};
 use venuepool::pool::healing::Healing;
+use venuepool::pool::maintenance::Heartbeats;
 use venuepool::pool::slot::{Exchange, Fate, Ready, SlotState, StepTimeouts, Stop, Then};
 
 use crate::Trace;
@@ -99,6 +100,7 @@ pub(crate) struct Pool {
     pub(crate) books: Books,
     pub(crate) slots: Vec<Slot>,
     pub(crate) healing: Healing,
+    pub(crate) heartbeats: Heartbeats,
     pub(crate) addresses: Addresses,
     pub(crate) epoch: Instant,
     pub(crate) trace: Trace,
@@ -139,6 +141,7 @@ impl Pool {
             desk: Desk::new(setting.slots, setting.waiting, setting.estimate),
             books: Books::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
+            heartbeats: Heartbeats::new(setting.slots, &setting.rules),
             healing: Healing::new(setting.slots, setting.bounds, limit),
             addresses: Addresses::default(),
             epoch: Instant::now(),
@@ -414,6 +417,7 @@ impl Pool {
             Some(id) => self.books.completed(id, outcome, self.now),
             None => {
                 self.books.beat_ends();
+                self.heartbeats.ended();
                 self.look_at_upkeep(0);
             }
         }

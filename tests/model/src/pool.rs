@@ -66,6 +66,8 @@ impl Model {
 
     /// The pool has a heartbeat in flight on that leased slot.
     pub fn beat(&self, slot: usize) {
+        let pause = self.pool.pause();
+        assert!(self.pool.beats.limit().begin(&pause, now_ns()).is_ok(), "none is in flight");
         assert!(self.pool.dispatcher().heartbeat(slot as u32, now_ns()), "the slot rests");
         let recipient = Recipient::Heartbeat;
         let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);

@@ -1,0 +1,156 @@
+//! When the live connections of a pool are looked at, and how many heartbeats are in flight.
+//!
+//! What one connection needs is [`Upkeep`](super::upkeep::Upkeep)'s to say. Here is what concerns
+//! all of them:
+//! - A round looks at all slots. The next one is due when the first connection needs something, and
+//!   after the shortest time of any rule at the latest, for those that are at work now.
+//! - A heartbeat that is due waits for its turn while too many are in flight, so that orders find
+//!   the other slots free. It waits while its slot is in use, which is the better proof. It waits
+//!   until the end of a pause, because the venue has asked for silence.
+//!
+//! Times are nanoseconds on any clock that never goes back.
+
+use super::pause::Pause;
+use super::upkeep::Rules;
+
+/// One in so many slots may have a heartbeat in flight at a time.
+const SHARE: u32 = 4;
+
+/// How long a heartbeat that is due waits for its turn, at least, in nanoseconds.
+const TURN_NS: u64 = 1_000_000;
+
+/// It waits for so many parts of the time between two heartbeats.
+const TURNS: u64 = 50;
+
+/// A connection that needs nothing now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// When to look at it again at the latest.
+    pub look_ns: u64,
+    /// The dials that its limits ask for in a thousand seconds, if the engine sends nothing.
+    pub dials: u64,
+}
+
+/// One look at all slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    due_ns: u64,
+    dials: u64,
+}
+
+impl Round {
+    /// A round that begins now.
+    pub fn new(rules: &Rules, now_ns: u64) -> Self {
+        Self { due_ns: now_ns.saturating_add(rules.shortest_ns()), dials: 0 }
+    }
+
+    /// A slot was looked at, and needs nothing now.
+    pub fn add(&mut self, rest: Rest) {
+        self.due_ns = self.due_ns.min(rest.look_ns);
+        self.dials = self.dials.saturating_add(rest.dials);
+    }
+
+    /// When the next round is due.
+    pub fn due_ns(&self) -> u64 {
+        self.due_ns
+    }
+
+    /// How many dials a second the limits of the connections ask for while the engine sends
+    /// nothing, rounded up.
+    pub fn dials_needed(&self) -> u32 {
+        u32::try_from(self.dials.div_ceil(1_000)).unwrap_or(u32::MAX)
+    }
+}
+
+/// The heartbeats of one pool.
+#[derive(Debug)]
+pub struct Heartbeats {
+    most: u32,
+    turn_ns: u64,
+    in_flight: u32,
+}
+
+impl Heartbeats {
+    /// None is in flight in a pool of so many slots.
+    pub fn new(slots: u32, rules: &Rules) -> Self {
+        let (most, turn_ns) = ((slots / SHARE).max(1), (rules.heartbeat_ns / TURNS).max(TURN_NS));
+        Self { most, turn_ns, in_flight: 0 }
+    }
+
+    /// A heartbeat is due. It counts as in flight from now on; as the error, it does not begin and
+    /// is to ask again at that time.
+    pub fn begin(&mut self, pause: &Pause, now_ns: u64) -> Result<(), u64> {
+        if pause.until_ns() > now_ns {
+            return Err(pause.until_ns());
+        }
+        if self.in_flight >= self.most {
+            return Err(now_ns.saturating_add(self.turn_ns));
+        }
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    /// A heartbeat that began was not sent, because its slot is in use. Answers when it is to ask
+    /// again.
+    pub fn put_off(&mut self, now_ns: u64) -> u64 {
+        self.ended();
+        now_ns.saturating_add(self.turn_ns)
+    }
+
+    /// A heartbeat was answered, or missed, or could not be sent.
+    pub fn ended(&mut self) {
+        self.in_flight -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+    const S: u64 = 1_000 * MS;
+
+    fn rules(heartbeat_ns: u64) -> Rules {
+        Rules { heartbeat_ns, ..Rules::default() }
+    }
+
+    #[test]
+    fn a_quarter_of_the_slots_beats_at_a_time_and_the_others_wait_for_their_turn() {
+        for (slots, most) in [(1, 1), (7, 1), (8, 2), (1_000, 250)] {
+            let mut beats = Heartbeats::new(slots, &rules(10 * S));
+            assert!((0..most).all(|_| beats.begin(&Pause::default(), S).is_ok()));
+            assert_eq!(beats.begin(&Pause::default(), S), Err(S + 200 * MS));
+            beats.ended();
+            assert_eq!(beats.begin(&Pause::default(), S), Ok(()));
+            assert_eq!(beats.put_off(S), S + 200 * MS);
+            assert_eq!(beats.begin(&Pause::default(), S), Ok(()), "it has left its place");
+        }
+        let mut beats = Heartbeats::new(1, &rules(MS));
+        assert!(beats.begin(&Pause::default(), S).is_ok());
+        assert_eq!(beats.begin(&Pause::default(), S), Err(S + MS), "no sooner");
+    }
+
+    #[test]
+    fn a_pause_is_silent_to_its_end() {
+        let mut beats = Heartbeats::new(1, &rules(S));
+        let mut pause = Pause::default();
+        pause.begin(S, 60 * S, false);
+        assert_eq!(beats.begin(&pause, 61 * S - 1), Err(61 * S));
+        assert_eq!(beats.begin(&pause, 61 * S), Ok(()));
+    }
+
+    #[test]
+    fn the_next_round_is_due_when_the_first_connection_needs_something() {
+        let mut round = Round::new(&rules(10 * S), S);
+        assert_eq!(round.due_ns(), 9 * S, "the shortest rule");
+        round.add(Rest { look_ns: u64::MAX, dials: 1_500 });
+        round.add(Rest { look_ns: 5 * S, dials: 0 });
+        round.add(Rest { look_ns: 6 * S, dials: 501 });
+        assert_eq!(round.due_ns(), 5 * S);
+        assert_eq!(round.dials_needed(), 3, "rounded up");
+        let mut round = Round::new(&Rules::default(), S);
+        assert_eq!((round.due_ns(), round.dials_needed()), (u64::MAX, 0));
+        (0..9).for_each(|_| round.add(Rest { look_ns: S, dials: u64::MAX / 2 }));
+        assert_eq!(round.dials_needed(), u32::MAX);
+    }
+}
