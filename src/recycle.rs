@@ -14,12 +14,12 @@ use crate::sync::{Mutex, MutexGuard, Shared};
 pub struct Recycled {
     /// The response.
     pub response: Response,
-    home: Arc<Shelf>,
+    home: Arc<FreeList>,
 }
 
 /// The free responses of one pool.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct FreeList {
     free: Mutex<Free>,
     response_capacity: usize,
 }
@@ -30,15 +30,15 @@ struct Free {
     open: bool,
 }
 
-impl Shelf {
-    /// A shelf with room for `room` free responses, whose buffers start at `response_capacity`
+impl FreeList {
+    /// A free list with room for `room` free responses, whose buffers start at `response_capacity`
     /// bytes.
     pub fn new(room: usize, response_capacity: usize) -> Arc<Self> {
         let free = Free { responses: Vec::with_capacity(room), open: true };
         Arc::new(Self { free: Mutex::new(free), response_capacity })
     }
 
-    /// A response that nobody else holds. Allocates only when the shelf is empty.
+    /// A response that nobody else holds. Allocates only when the free list is empty.
     pub fn take(self: &Arc<Self>) -> Shared<Recycled> {
         let found = self.lock().responses.pop();
         found.unwrap_or_else(|| {
@@ -47,7 +47,7 @@ impl Shelf {
         })
     }
 
-    /// As [`Shelf::take`], with a copy of `response` in it.
+    /// As [`FreeList::take`], with a copy of `response` in it.
     pub fn take_copy(self: &Arc<Self>, response: &Response) -> Shared<Recycled> {
         let mut copy = self.take();
         Shared::get_mut(&mut copy).expect("nobody else holds it").response = response.clone();
@@ -70,20 +70,20 @@ impl Shelf {
 }
 
 impl Recycled {
-    /// Lets go of one count. The last one brings the response back to its shelf.
+    /// Lets go of one count. The last one brings the response back to its free list.
     pub fn release(this: Shared<Self>) {
         Self::bring_back(this, |home| Some(home.lock()));
     }
 
-    /// As [`Recycled::release`], for a process in which a thread that is gone may hold the shelf:
-    /// the memory is then freed.
+    /// As [`Recycled::release`], for a process in which a thread that is gone may hold the free
+    /// list: the memory is then freed.
     pub fn release_without_waiting(this: Shared<Self>) {
         Self::bring_back(this, |home| home.free.try_lock().ok());
     }
 
     fn bring_back(
         mut this: Shared<Self>,
-        lock: impl FnOnce(&Shelf) -> Option<MutexGuard<'_, Free>>,
+        lock: impl FnOnce(&FreeList) -> Option<MutexGuard<'_, Free>>,
     ) {
         // `None`: others still hold it. When two let go at the same instant neither may see itself
         // as the last; the memory is then freed instead of used again, which is as right.
@@ -106,43 +106,43 @@ mod tests {
 
     #[test]
     fn a_response_comes_back_only_from_its_last_holder() {
-        let shelf = Shelf::new(2, 1024);
-        let first = shelf.take();
+        let free_list = FreeList::new(2, 1024);
+        let first = free_list.take();
         let address = Shared::as_ptr(&first);
         Recycled::release(Shared::clone(&first));
-        assert_ne!(Shared::as_ptr(&shelf.take()), address);
+        assert_ne!(Shared::as_ptr(&free_list.take()), address);
         Recycled::release(first);
-        assert_eq!(Shared::as_ptr(&shelf.take()), address);
+        assert_eq!(Shared::as_ptr(&free_list.take()), address);
     }
 
     #[test]
     fn a_shelf_that_is_held_for_ever_is_not_waited_for() {
-        let shelf = Shelf::new(2, 1024);
-        let (first, second) = (shelf.take(), shelf.take());
-        let held = shelf.lock();
+        let free_list = FreeList::new(2, 1024);
+        let (first, second) = (free_list.take(), free_list.take());
+        let held = free_list.lock();
         Recycled::release_without_waiting(first);
         drop(held);
-        assert!(shelf.lock().responses.is_empty(), "it was freed");
+        assert!(free_list.lock().responses.is_empty(), "it was freed");
         Recycled::release_without_waiting(second);
-        assert_eq!(shelf.lock().responses.len(), 1);
+        assert_eq!(free_list.lock().responses.len(), 1);
     }
 
     #[test]
     fn the_shelf_is_bounded() {
-        let shelf = Shelf::new(1, 1024);
-        let (first, second) = (shelf.take(), shelf.take());
+        let free_list = FreeList::new(1, 1024);
+        let (first, second) = (free_list.take(), free_list.take());
         Recycled::release(first);
         Recycled::release(second);
-        assert_eq!(shelf.lock().responses.len(), 1);
+        assert_eq!(free_list.lock().responses.len(), 1);
     }
 
     #[test]
     fn a_closed_shelf_keeps_nothing_and_leaves_no_cycle() {
-        let shelf = Shelf::new(4, 1024);
-        let (held, free) = (shelf.take(), shelf.take());
+        let free_list = FreeList::new(4, 1024);
+        let (held, free) = (free_list.take(), free_list.take());
         Recycled::release(free);
-        shelf.close();
+        free_list.close();
         Recycled::release(held);
-        assert_eq!(Arc::strong_count(&shelf), 1);
+        assert_eq!(Arc::strong_count(&free_list), 1);
     }
 }

@@ -9,7 +9,7 @@
 //! It runs the very code of thread drive ([`Slot::drive`](super::slot::Slot::drive)), on the
 //! engine's thread. One thread drives at a time. A caller that sleeps in execute or acquire drives
 //! only while nobody polls or waits, and leaves it to whoever does. The pool thread only heals: it
-//! learns of losses through a set of its own, and of deadlines through its alarm, and wakes the
+//! learns of losses through a set of its own, and of deadlines through its timer, and wakes the
 //! engine by the descriptor of the completion queue, which is in the engine's set too.
 
 use std::cell::Cell;
@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use super::flights::Flights;
+use super::in_flight_set::InFlightSet;
 use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
@@ -63,7 +63,7 @@ pub struct Caller {
     fd_is_out: AtomicBool,
     /// The slots that have left something unread for their next turn. The set tells of each arrival
     /// once, so it does not tell of them again.
-    unread: Flights,
+    unread: InFlightSet,
     /// The thread that polled or waited last; 0 for none, or for one that a sleeper has not seen
     /// again for a while.
     polls: AtomicUsize,
@@ -99,7 +99,7 @@ impl Caller {
             losses: Arc::new(LiveSet::of_losses()?),
             driver: AtomicUsize::new(0),
             fd_is_out: AtomicBool::new(false),
-            unread: Flights::new(slots),
+            unread: InFlightSet::new(slots),
             polls: AtomicUsize::new(0),
             claimed: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
@@ -181,7 +181,7 @@ impl Pool {
             // Not the end yet: the closing thread may still hold a last completion.
             return Ok(self.completions.drain(limit, take).or(Some(0)));
         };
-        if caller.fd_is_out.load(Ordering::Relaxed) || self.flights.exceed(DIRECT_LOOKS) {
+        if caller.fd_is_out.load(Ordering::Relaxed) || self.in_flight.exceed(DIRECT_LOOKS) {
             self.drive_signalled(caller, Some(Duration::ZERO))?;
         } else {
             self.drive_in_flight();
@@ -449,7 +449,7 @@ impl Pool {
     }
 
     pub(super) fn drive_in_flight(&self) {
-        for slot in self.flights.iter() {
+        for slot in self.in_flight.iter() {
             self.drive_slot(slot);
         }
     }

@@ -28,18 +28,18 @@ impl Pool {
         }
         if turn.fate != Fate::Kept {
             // The slot's task may not be the one that drove, so it may not know yet.
-            slot.news.notify_one();
+            slot.wake.notify_one();
         }
-        self.beats.alarm.note(turn.upkeep_ns);
+        self.maintenance.timer.note(turn.upkeep_ns);
         if let Some(lingering) = turn.lingering {
             self.linger(*lingering);
         }
         let Some(ended) = turn.ended else {
-            self.alarm.note(slot.deadline_ns());
+            self.timer.note(slot.deadline_ns());
             return;
         };
         if !ended.recipient.is_heartbeat() {
-            self.flights.remove(slot.index);
+            self.in_flight.remove(slot.index);
         }
         self.judge_pause(&ended.completion);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
@@ -120,7 +120,7 @@ impl Pool {
         self.has_handed_over.swap(true, Ordering::SeqCst);
         match self.caller {
             Some(_) => self.completions.raise(),
-            None => self.alarm.rearm.notify_one(),
+            None => self.timer.rearm.notify_one(),
         }
     }
 
@@ -137,10 +137,10 @@ impl Pool {
     }
 
     /// Tells whoever drives that a slot wants a turn that its socket will not tell of.
-    pub(super) fn rouse(&self, slot: &Slot) {
+    pub(super) fn wake_driver(&self, slot: &Slot) {
         match self.caller {
             Some(_) => self.completions.raise(),
-            None => slot.news.notify_one(),
+            None => slot.wake.notify_one(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One exchange in flight: what is owed for it, how it goes on, how it ends.
 //!
 //! It is given the connection for each step and holds none. It does not know the slot's state, the
-//! roster, or who receives the completion in the end.
+//! dispatcher, or who receives the completion in the end.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::http::response::Limits;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Read, Stop};
-use crate::recycle::{Recycled, Shelf};
+use crate::recycle::{FreeList, Recycled};
 use crate::sync::Shared;
 
 /// How many bytes one turn receives at most, so that a large response does not hold up the others:
@@ -41,7 +41,7 @@ pub enum Recipient {
 }
 
 /// An accepted request: exactly one completion is owed for it.
-pub struct Promise {
+pub struct Pending {
     /// The id that submit gave.
     pub id: u64,
     /// The caller's own number.
@@ -97,7 +97,7 @@ pub(super) enum LateLook {
 
 /// One exchange in flight. Its times, and when it is over, are with the slot's state.
 pub(super) struct InFlight {
-    pub(super) promise: Promise,
+    pub(super) pending: Pending,
     codec: Codec,
     response: Shared<Recycled>,
     /// Sending failed after the kernel had taken a part.
@@ -111,19 +111,19 @@ pub(super) struct InFlight {
 impl InFlight {
     /// An exchange whose request was just handed to the connection, with what came of it.
     pub(super) fn new(
-        promise: Promise,
+        pending: Pending,
         request: Outgoing<'_>,
         response: Shared<Recycled>,
         fault: Option<Fault>,
     ) -> Self {
         let codec = Codec::new(request.is_head, request.closes);
         let (unread, late_bytes) = (false, LATE_BYTES);
-        Self { promise, codec, response, fault, unread, late_bytes }
+        Self { pending, codec, response, fault, unread, late_bytes }
     }
 
     /// What the slot's state knows of it. The kernel has taken all of it or not.
     pub(super) fn exchange(&self, connection: &Connection, start_ns: u64) -> Exchange {
-        let Promise { id, ref recipient, deadline_ns, .. } = self.promise;
+        let Pending { id, ref recipient, deadline_ns, .. } = self.pending;
         let id = (!recipient.is_heartbeat()).then_some(id);
         let mut exchange = Exchange::new(id, start_ns, deadline_ns);
         if self.fault.is_none() && !connection.has_unsent() {
@@ -243,7 +243,7 @@ impl InFlight {
             None
         };
         let completion = Completion { response, ..told };
-        Ended { recipient: self.promise.recipient, completion }
+        Ended { recipient: self.pending.recipient, completion }
     }
 
     /// Ends the exchange for the engine, and goes on waiting for its answer. What has come of that
@@ -252,16 +252,16 @@ impl InFlight {
         self,
         slot: u32,
         mut connection: Connection,
-        shelf: &Arc<Shelf>,
+        free_list: &Arc<FreeList>,
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
     ) -> (Ended, Lingering) {
         let completion = self.told(slot, &mut connection, exchange, stop, now);
         let told = self.told(slot, &mut connection, exchange, stop, now);
-        let Self { promise, codec, response, .. } = self;
+        let Self { pending, codec, response, .. } = self;
         let so_far = response.response.has_head().then(|| {
-            let mut copy = shelf.take_copy(&response.response);
+            let mut copy = free_list.take_copy(&response.response);
             let shared = Shared::get_mut(&mut copy).expect("nobody else holds it yet");
             shared.response.give_up();
             copy
@@ -269,7 +269,7 @@ impl InFlight {
         let completion = Completion { response: so_far, ..completion };
         let (connection, response) = (Some(connection), Some(response));
         let lingering = Lingering { connection, codec, response, told };
-        (Ended { recipient: promise.recipient, completion }, lingering)
+        (Ended { recipient: pending.recipient, completion }, lingering)
     }
 
     /// Whether an answer that comes too late is worth waiting for: if the whole request is on the
@@ -298,14 +298,14 @@ impl InFlight {
             },
         };
         let times = Times {
-            submit_ns: self.promise.submit_ns,
+            submit_ns: self.pending.submit_ns,
             start_ns: exchange.start_ns,
             write_ns: exchange.write_ns,
             first_byte_ns: exchange.first_byte_ns,
             done_ns: now,
         };
         let bytes_sent = connection.bytes_sent();
-        let told = self.promise.completion(outcome, wire_state, Some(slot), times, bytes_sent);
+        let told = self.pending.completion(outcome, wire_state, Some(slot), times, bytes_sent);
         let failed = outcome != Outcome::Ok && bytes_sent > 0;
         Completion { evidence: failed.then(|| connection.last_evidence()).flatten(), ..told }
     }
@@ -378,7 +378,7 @@ impl Drop for Lingering {
     }
 }
 
-impl Promise {
+impl Pending {
     /// When it was submitted, and when its answer must be there.
     pub fn due(&self) -> Due {
         Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns }

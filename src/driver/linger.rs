@@ -19,14 +19,14 @@ use crate::sync::{Mutex, Notify};
 #[derive(Default)]
 pub(super) struct Late {
     queue: Mutex<Vec<Lingering>>,
-    news: Notify,
+    wake: Notify,
 }
 
 impl Pool {
     /// Hands over an exchange whose answer is still waited for. Any thread.
     pub(super) fn linger(&self, lingering: Lingering) {
         self.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
-        self.late.news.notify_one();
+        self.late.wake.notify_one();
     }
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn await_late_answers(pool: Arc<Pool>) {
             }
         }
         tokio::select! {
-            () = pool.late.news.notified() => {}
+            () = pool.late.wake.notified() => {}
             Some(_) = waiting.join_next() => {}
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!  engine threads                        | pool thread (tokio, current_thread)
-//!  submit.rs   check out, start, send    |  tend.rs      one task per slot: dial, install, drive
-//!              wait in line, lease       |  alarm.rs     earliest deadline of all slots
+//!  submit.rs   check out, start, send    |  slot_task.rs  one task per slot: dial, install, drive
+//!              wait in line, lease       |  timer.rs     earliest deadline of all slots
 //!                                        |  dials.rs     who may dial when
-//!                                        |  upkeep.rs    heartbeat, rotation
+//!                                        |  maintenance.rs  heartbeat, rotation
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                        slot.rs     the connection and the exchange on it (a lock per slot)
@@ -15,28 +15,28 @@
 //! Locks, in the order in which they may be held together: none. The dispatcher's lock and a slot's
 //! lock are never held at the same time, and no lock is held while a callback runs.
 
-pub mod alarm;
 mod busy;
 pub mod caller;
 pub mod clock;
 mod deliver;
 mod dials;
-mod flights;
+mod events;
 pub mod health;
 pub mod in_flight;
+mod in_flight_set;
 mod linger;
+mod maintenance;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
-mod news;
 pub mod policy;
 mod retry_after;
 pub mod slot;
+mod slot_task;
 pub mod submit;
 mod suspend;
-mod tend;
 mod thread;
-mod upkeep;
+pub mod timer;
 pub mod waiting;
 
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
@@ -55,23 +55,23 @@ use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
-use crate::recycle::Shelf;
+use crate::recycle::FreeList;
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, ThreadId, current_thread};
-use alarm::Alarm;
 use caller::Caller;
 use clock::now_ns;
 use dials::Dials;
-use flights::Flights;
+use events::Events;
 use in_flight::Ended;
+use in_flight_set::InFlightSet;
 use linger::Late;
-use news::News;
+use maintenance::Maintenance;
 use policy::Policy;
 use slot::{Setting, Slot};
 use submit::Copied;
 use suspend::Suspension;
-use upkeep::Beats;
+use timer::Timer;
 use waiting::Parking;
 
 /// The dispatcher, locked.
@@ -89,17 +89,17 @@ pub struct Pool {
     policy: Policy,
     dialer: Dialer,
     slots: Box<[Slot]>,
-    flights: Flights,
+    in_flight: InFlightSet,
     dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
     dials: Dials,
-    shelf: Arc<Shelf>,
+    free_list: Arc<FreeList>,
     completions: CompletionQueue,
     stats: Stats,
-    alarm: Alarm,
-    beats: Beats,
+    timer: Timer,
+    maintenance: Maintenance,
     suspension: Suspension,
     late: Late,
-    news: News,
+    events: Events,
     next_id: AtomicU64,
     /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
@@ -154,10 +154,10 @@ impl Pool {
         };
         let policy = Policy::new(config);
         Ok(Self {
-            beats: Beats::new(beat, Heartbeats::new(slots, &policy.rules)),
+            maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             dialer: dialer(config, url)?,
-            flights: Flights::new(slots),
+            in_flight: InFlightSet::new(slots),
             slots: (0..slots).map(Slot::new).collect(),
             dispatcher: Mutex::new(Dispatcher::new(
                 slots,
@@ -165,13 +165,13 @@ impl Pool {
                 config.estimate(),
             )),
             dials: Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..)),
-            shelf: Shelf::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
+            free_list: FreeList::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
             completions,
             stats: Stats::default(),
-            alarm: Alarm::default(),
+            timer: Timer::default(),
             suspension: Suspension::new(config.suspend_rules(), config.suspend_cap_ns()),
             late: Late::default(),
-            news: News::new(config.event_hook()),
+            events: Events::new(config.event_hook()),
             origin,
             next_id: AtomicU64::new(1),
             handed_over: Mutex::default(),
@@ -197,9 +197,9 @@ impl Pool {
         self.ending.send_replace(true);
         // Who serves a connection looks at the end only when there is news.
         for slot in &self.slots {
-            slot.news.notify_one();
+            slot.wake.notify_one();
         }
-        self.alarm.rearm.notify_one();
+        self.timer.rearm.notify_one();
     }
 
     /// Waits for the end of the pool thread, after shutting down without grace if nobody did yet.
@@ -291,7 +291,7 @@ impl Pool {
     fn setting(&self) -> Setting<'_> {
         Setting {
             policy: &self.policy,
-            shelf: &self.shelf,
+            free_list: &self.free_list,
             grace_ns: self.grace_ns.load(Ordering::SeqCst),
         }
     }

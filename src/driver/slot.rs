@@ -4,7 +4,7 @@
 //! to read the response. The lock is held across one non-blocking `send` or `recv`, because a TLS
 //! session is one state machine for both directions, and nobody else wants this slot meanwhile.
 //!
-//! The slot knows its connection and the exchange on it. It does not know the roster: what its
+//! The slot knows its connection and the exchange on it. It does not know the dispatcher: what its
 //! state means for the pool is told in the return values, and each accepted request leaves it
 //! exactly once, as an [`Ended`].
 
@@ -13,18 +13,18 @@ use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Promise};
+use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Pending};
 use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::response::Response;
 use crate::net::connection::Connection;
+use crate::pool::connection_state::{Loss, Proof};
 use crate::pool::exchange_time::Spent;
 use crate::pool::maintenance::Rest;
 use crate::pool::slot::{Exchange, Fate, Ready, SlotState, Stop, Then};
-use crate::pool::tenure::{Loss, Proof};
 use crate::pool::upkeep::{Action, Announced, Upkeep};
-use crate::recycle::{Recycled, Shelf};
+use crate::recycle::{FreeList, Recycled};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify, Shared};
 
@@ -37,7 +37,7 @@ pub struct Started {
 /// The slot could not begin: no byte was sent. The promise goes back.
 pub struct NotStarted {
     /// The promise, still owed.
-    pub promise: Promise,
+    pub pending: Pending,
     /// The epoch of the connection, if it is gone; `None` when the deadline has passed.
     pub lost: Option<u32>,
 }
@@ -88,7 +88,7 @@ pub struct Setting<'a> {
     /// What the pool was configured with.
     pub policy: &'a Policy,
     /// Where fresh responses come from.
-    pub shelf: &'a Arc<Shelf>,
+    pub free_list: &'a Arc<FreeList>,
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     pub grace_ns: u64,
 }
@@ -116,15 +116,15 @@ pub struct Report {
 pub struct Slot {
     /// Its number in the pool.
     pub index: u32,
-    line: Mutex<Line>,
+    inner: Mutex<Inner>,
     /// Tells the slot's task that there is something to do that its socket does not show.
-    pub news: Notify,
+    pub wake: Notify,
     /// The deadline of the exchange in flight until it is announced, readable without the lock.
     deadline_ns: AtomicU64,
 }
 
 #[derive(Default)]
-struct Line {
+struct Inner {
     state: SlotState,
     connection: Option<Connection>,
     /// A live connection that takes over as soon as no exchange is in flight.
@@ -142,54 +142,54 @@ impl Slot {
     pub fn new(index: u32) -> Self {
         Self {
             index,
-            line: Mutex::default(),
-            news: Notify::new(),
+            inner: Mutex::default(),
+            wake: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
         }
     }
 
     /// Puts a live connection into the empty slot. `random` is uniform.
-    pub fn install(&self, connection: Connection, random: u64, shelf: &Arc<Shelf>) {
-        let mut line = self.lock();
-        line.state.came_up(now_ns(), random);
-        line.connection = Some(connection);
-        line.fresh.get_or_insert_with(|| shelf.take());
+    pub fn install(&self, connection: Connection, random: u64, free_list: &Arc<FreeList>) {
+        let mut inner = self.lock();
+        inner.state.came_up(now_ns(), random);
+        inner.connection = Some(connection);
+        inner.fresh.get_or_insert_with(|| free_list.take());
     }
 
     /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
     /// when the old connection was lost meanwhile.
     pub fn replace(&self, connection: Connection, random: u64) {
-        let mut line = self.lock();
-        match line.state.replacement_came_up(now_ns(), random) {
-            true => line.connection = Some(connection),
-            false => line.next = Some(connection),
+        let mut inner = self.lock();
+        match inner.state.replacement_came_up(now_ns(), random) {
+            true => inner.connection = Some(connection),
+            false => inner.next = Some(connection),
         }
     }
 
     /// Begins an exchange on the caller's thread. The slot must be the caller's by the dispatcher.
     pub fn start(
         &self,
-        promise: Promise,
+        pending: Pending,
         request: Outgoing<'_>,
         policy: &Policy,
     ) -> Result<Started, NotStarted> {
-        let mut line = self.lock();
+        let mut inner = self.lock();
         // Read here and not at submit: the request may have waited, or its thread may have.
         let now = now_ns();
-        let lost = Some(line.state.epoch());
-        match line.ready(now, promise.deadline_ns, policy) {
+        let lost = Some(inner.state.epoch());
+        match inner.ready(now, pending.deadline_ns, policy) {
             Ready::Yes | Ready::Look => {}
-            Ready::TooLate => return Err(NotStarted { promise, lost: None }),
+            Ready::TooLate => return Err(NotStarted { pending, lost: None }),
             Ready::Gone { is_news } => {
                 if is_news {
-                    self.news.notify_one();
+                    self.wake.notify_one();
                 }
-                return Err(NotStarted { promise, lost });
+                return Err(NotStarted { pending, lost });
             }
         }
-        let line = &mut *line;
-        let Some(connection) = &mut line.connection else {
-            return Err(NotStarted { promise, lost });
+        let inner = &mut *inner;
+        let Some(connection) = &mut inner.connection else {
+            return Err(NotStarted { pending, lost });
         };
         let fault = connection.start(request.bytes).err();
         if let Some(fault) = &fault
@@ -197,16 +197,16 @@ impl Slot {
         {
             // What the peer said before it went away tells more than that it is gone.
             let reason = connection.look_idle().err();
-            line.state.looked(now, reason.or(Some(fault.close_reason(true))));
-            self.news.notify_one();
-            return Err(NotStarted { promise, lost });
+            inner.state.looked(now, reason.or(Some(fault.close_reason(true))));
+            self.wake.notify_one();
+            return Err(NotStarted { pending, lost });
         }
-        let response = line.fresh.take().expect("install and every turn leave a fresh response");
-        let in_flight = InFlight::new(promise, request, response, fault);
+        let response = inner.fresh.take().expect("install and every turn leave a fresh response");
+        let in_flight = InFlight::new(pending, request, response, fault);
         let exchange = in_flight.exchange(connection, now);
         self.note_deadline(&exchange, policy, 0);
-        line.state.began(exchange);
-        line.in_flight = Some(in_flight);
+        inner.state.began(exchange);
+        inner.in_flight = Some(in_flight);
         Ok(Started { needs_turn: exchange.write_ns == 0 })
     }
 
@@ -226,11 +226,11 @@ impl Slot {
     /// unless the time for it is over.
     pub fn drive_unless_in_flight(&self, setting: Setting<'_>) -> Turn {
         {
-            let mut line = self.lock();
-            let has_engines = line.state.exchange().is_some_and(|exchange| exchange.id.is_some());
+            let mut inner = self.lock();
+            let has_engines = inner.state.exchange().is_some_and(|exchange| exchange.id.is_some());
             if has_engines && now_ns() < setting.grace_ns {
-                line.state.look_later();
-                return Turn::idle(line.state.epoch());
+                inner.state.look_later();
+                return Turn::idle(inner.state.epoch());
             }
         }
         self.drive(setting)
@@ -238,15 +238,15 @@ impl Slot {
 
     /// Does all that can be done now without waiting: send, receive, decode, judge deadlines.
     pub fn drive(&self, setting: Setting<'_>) -> Turn {
-        let mut line = self.lock();
+        let mut inner = self.lock();
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
-        let line = &mut *line;
-        let mut turn = Turn { now_ns: now, ..Turn::idle(line.state.epoch()) };
-        let Some(connection) = &mut line.connection else { return turn };
+        let inner = &mut *inner;
+        let mut turn = Turn { now_ns: now, ..Turn::idle(inner.state.epoch()) };
+        let Some(connection) = &mut inner.connection else { return turn };
         let is_open = setting.grace_ns == NEVER;
         let (policy, grace_ns) = (setting.policy, setting.grace_ns);
-        let in_flight = line.in_flight.as_mut().zip(line.state.exchange_mut());
+        let in_flight = inner.in_flight.as_mut().zip(inner.state.exchange_mut());
         let then = if let Some((in_flight, exchange)) = in_flight {
             let stop = in_flight.advance(connection, exchange, policy, grace_ns, now);
             let Some(stop) = stop else {
@@ -257,17 +257,17 @@ impl Slot {
                 return turn;
             };
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
-            line.finish(self.index, stop, setting, now, &mut turn)
+            inner.finish(self.index, stop, setting, now, &mut turn)
         } else {
-            line.state.idle(is_open)
+            inner.state.idle(is_open)
         };
         let reason = match then {
             Then::Keep => None,
             Then::Close(reason) => Some(reason),
-            Then::Look => line.look(now),
+            Then::Look => inner.look(now),
         };
         if let Some(reason) = reason {
-            line.give_up(reason, is_open, now, &mut turn);
+            inner.give_up(reason, is_open, now, &mut turn);
         }
         turn
     }
@@ -275,12 +275,12 @@ impl Slot {
     /// What the connection needs now, or when to look again at the latest. What the slot's task can
     /// do about it, it is told here; a heartbeat is the caller's to send.
     pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, Rest> {
-        let mut line = self.lock();
-        let dials = line.state.upkeep().dials_at_rest(&policy.rules);
+        let mut inner = self.lock();
+        let dials = inner.state.upkeep().dials_at_rest(&policy.rules);
         let rest = |look_ns| Rest { look_ns, dials };
-        let action = line.state.maintain(&policy.rules, now).map_err(rest)?;
+        let action = inner.state.maintain(&policy.rules, now).map_err(rest)?;
         if action != Action::Heartbeat {
-            self.news.notify_one();
+            self.wake.notify_one();
         }
         Ok(action)
     }
@@ -293,7 +293,7 @@ impl Slot {
     /// Gives the connection up as soon as no exchange is in flight.
     pub fn retire(&self, reason: CloseReason) {
         self.lock().state.retire(reason);
-        self.news.notify_one();
+        self.wake.notify_one();
     }
 
     /// Whether a replacement is to be dialled, and what the connection has proven by now if so.
@@ -303,12 +303,12 @@ impl Slot {
 
     /// Ends whatever is here after a defect: the state cannot be trusted any more.
     pub fn abandon(&self) -> Option<Ended> {
-        let mut line = self.lock();
-        let (connection, in_flight) = (line.connection.take(), line.in_flight.take());
-        let exchange = line.state.exchange().copied();
-        line.next = None;
-        line.state.abandon();
-        line.words.clear();
+        let mut inner = self.lock();
+        let (connection, in_flight) = (inner.connection.take(), inner.in_flight.take());
+        let exchange = inner.state.exchange().copied();
+        inner.next = None;
+        inner.state.abandon();
+        inner.words.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
         let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
@@ -320,9 +320,9 @@ impl Slot {
     /// Why a connection was given up, also in words where TLS ended it; answered once for each, the
     /// oldest first.
     pub fn take_loss(&self) -> Option<(Loss, Option<String>)> {
-        let mut line = self.lock();
-        let loss = line.state.take_loss()?;
-        Some((loss, line.words.pop_front().flatten()))
+        let mut inner = self.lock();
+        let loss = inner.state.take_loss()?;
+        Some((loss, inner.words.pop_front().flatten()))
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
@@ -357,8 +357,8 @@ impl Slot {
 
     /// What is known of it.
     pub fn report(&self) -> Report {
-        let line = self.lock();
-        let state = &line.state;
+        let inner = self.lock();
+        let state = &inner.state;
         Report {
             live: state.is_live(),
             at_work: state.exchange().map(|exchange| exchange.id.is_none()),
@@ -372,19 +372,19 @@ impl Slot {
 
     /// Frees what a closed pool has no use for.
     pub fn clear(&self) {
-        let mut line = self.lock();
-        line.connection = None;
-        line.next = None;
-        line.fresh = None;
+        let mut inner = self.lock();
+        inner.connection = None;
+        inner.next = None;
+        inner.fresh = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Line> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // After a panic the slot is abandoned; until then its state is as good as any.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Line {
+impl Inner {
     /// Whether the connection can take a request: a last look finds what came in while it was idle,
     /// so that neither a FIN eats the request nor stray bytes answer it.
     fn ready(&mut self, now: u64, deadline_ns: u64, policy: &Policy) -> Ready {
@@ -418,11 +418,11 @@ impl Line {
         else {
             return self.state.idle(is_open);
         };
-        self.fresh = Some(setting.shelf.take());
+        self.fresh = Some(setting.free_list.take());
         let rules = &setting.policy.rules;
         if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, &stop) {
             let (ended, lingering) =
-                in_flight.linger(index, connection, setting.shelf, &exchange, &stop, now);
+                in_flight.linger(index, connection, setting.free_list, &exchange, &stop, now);
             turn.ended = Some(ended);
             turn.lingering = Some(Box::new(lingering));
         } else {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Promise, Recipient};
+use super::in_flight::{Outgoing, Pending, Recipient};
 use super::slot::NotStarted;
 use super::waiting::Parking;
 use super::{Dispatching, NEVER, Pool};
@@ -28,7 +28,7 @@ pub enum WhenBusy {
 
 /// A request in the queue; its bytes are a copy, because the caller's are his again.
 pub struct Copied {
-    promise: Promise,
+    pending: Pending,
     bytes: Vec<u8>,
     is_head: bool,
     closes: bool,
@@ -53,12 +53,12 @@ impl Pool {
         recipient: Recipient,
         when_busy: WhenBusy,
     ) -> Result<u64, Status> {
-        let (promise, outgoing) = self.promise(request, recipient)?;
-        let id = promise.id;
-        let uses_queue = matches!(promise.recipient, Recipient::Queue);
-        let result = match self.send_now(promise, outgoing) {
-            Err((Refusal::NoSlot, promise)) if when_busy == WhenBusy::Queue => {
-                self.enqueue(promise, outgoing)
+        let (pending, outgoing) = self.pending(request, recipient)?;
+        let id = pending.id;
+        let uses_queue = matches!(pending.recipient, Recipient::Queue);
+        let result = match self.send_now(pending, outgoing) {
+            Err((Refusal::NoSlot, pending)) if when_busy == WhenBusy::Queue => {
+                self.enqueue(pending, outgoing)
             }
             result => result.map_err(|(refusal, _)| refusal.into()),
         };
@@ -72,10 +72,10 @@ impl Pool {
         request: &mut Request,
         callback: Option<Callback>,
     ) -> Result<u64, Status> {
-        let (promise, outgoing) = self.promise(request, Recipient::of(callback))?;
-        let id = promise.id;
-        let uses_queue = matches!(promise.recipient, Recipient::Queue);
-        let result = self.send_leased(lease, promise, outgoing);
+        let (pending, outgoing) = self.pending(request, Recipient::of(callback))?;
+        let id = pending.id;
+        let uses_queue = matches!(pending.recipient, Recipient::Queue);
+        let result = self.send_leased(lease, pending, outgoing);
         self.accepted(result.map(|()| id), uses_queue)
     }
 
@@ -102,17 +102,17 @@ impl Pool {
             }
         }
         let slot = self.slots.iter().find(|slot| slot.cancel(id));
-        self.rouse(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
+        self.wake_driver(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
         Ok(())
     }
 
     /// Owes a completion for a request, and finishes its bytes. The place for the completion is
     /// reserved; [`Pool::accepted`] gives it back when the request is refused after all.
-    fn promise<'a>(
+    fn pending<'a>(
         &self,
         request: &'a mut Request,
         recipient: Recipient,
-    ) -> Result<(Promise, Outgoing<'a>), Status> {
+    ) -> Result<(Pending, Outgoing<'a>), Status> {
         let submit_ns = now_ns();
         if !Arc::ptr_eq(request.origin(), &self.origin) {
             return Err(Status::ERR_WRONG_POOL);
@@ -130,8 +130,8 @@ impl Pool {
         }
         let id = self.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
-        let promise = Promise { id, user_data, recipient, submit_ns, deadline_ns };
-        Ok((promise, Outgoing { bytes, is_head, closes }))
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns };
+        Ok((pending, Outgoing { bytes, is_head, closes }))
     }
 
     /// Counts what became of a submit, and takes back the reserved place if it was refused.
@@ -153,24 +153,24 @@ impl Pool {
     /// completion says so.
     fn send_now(
         &self,
-        mut promise: Promise,
+        mut pending: Pending,
         outgoing: Outgoing<'_>,
-    ) -> Result<(), (Refusal, Promise)> {
-        let mut now = promise.submit_ns;
+    ) -> Result<(), (Refusal, Pending)> {
+        let mut now = pending.submit_ns;
         loop {
             let slot = {
                 let mut dispatcher = self.dispatcher();
-                match dispatcher.checkout(&promise.due(), now) {
+                match dispatcher.checkout(&pending.due(), now) {
                     Ok(slot) => slot,
                     Err(Refusal::TooLate) => {
-                        self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
+                        self.leave(&dispatcher, pending.unsent(Outcome::Timeout));
                         return Ok(());
                     }
-                    Err(refusal) => return Err((refusal, promise)),
+                    Err(refusal) => return Err((refusal, pending)),
                 }
             };
-            let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-            promise = not_started.promise;
+            let Err(not_started) = self.start(slot, pending, outgoing) else { return Ok(()) };
+            pending = not_started.pending;
             let mut dispatcher = self.dispatcher();
             dispatcher.gave_up(slot, not_started.lost);
             self.dispatch(dispatcher);
@@ -181,37 +181,37 @@ impl Pool {
     fn send_leased(
         &self,
         lease: Lease,
-        promise: Promise,
+        pending: Pending,
         outgoing: Outgoing<'_>,
     ) -> Result<(), Status> {
         let slot = {
             let mut dispatcher = self.dispatcher();
-            match dispatcher.begin(lease, &promise.due(), promise.submit_ns) {
+            match dispatcher.begin(lease, &pending.due(), pending.submit_ns) {
                 Err(Refusal::TooLate) => {
-                    self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
+                    self.leave(&dispatcher, pending.unsent(Outcome::Timeout));
                     return Ok(());
                 }
                 Err(Refusal::Heartbeat) => {
                     drop(dispatcher);
-                    let queued = self.queued(promise, outgoing);
+                    let queued = self.queued(pending, outgoing);
                     let deadline_ns = queued.deadline_ns;
                     let mut dispatcher = self.dispatcher();
                     dispatcher.enqueue_behind(lease, queued, now_ns())?;
                     self.dispatch(dispatcher);
-                    self.alarm.note(deadline_ns);
+                    self.timer.note(deadline_ns);
                     return Ok(());
                 }
                 begun => begun?,
             }
         };
-        let Err(not_started) = self.start(slot, promise, outgoing) else { return Ok(()) };
-        let NotStarted { promise, lost } = not_started;
+        let Err(not_started) = self.start(slot, pending, outgoing) else { return Ok(()) };
+        let NotStarted { pending, lost } = not_started;
         let mut dispatcher = self.dispatcher();
         // Another thread may have given the lease back meanwhile, so this may free the slot.
         dispatcher.gave_up(slot, lost);
         let result = match lost {
             None if !dispatcher.is_closed() => {
-                self.leave(&dispatcher, promise.unsent(Outcome::Timeout));
+                self.leave(&dispatcher, pending.unsent(Outcome::Timeout));
                 Ok(())
             }
             _ => Err(Status::ERR_SLOT_DOWN),
@@ -221,23 +221,23 @@ impl Pool {
     }
 
     /// Copies the request into the queue.
-    fn enqueue(&self, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), Status> {
-        let queued = self.queued(promise, outgoing);
+    fn enqueue(&self, pending: Pending, outgoing: Outgoing<'_>) -> Result<(), Status> {
+        let queued = self.queued(pending, outgoing);
         let deadline_ns = queued.deadline_ns;
         let mut dispatcher = self.dispatcher();
         dispatcher.enqueue(queued, now_ns())?;
         self.dispatch(dispatcher);
-        self.alarm.note(deadline_ns);
+        self.timer.note(deadline_ns);
         Ok(())
     }
 
     /// A copy of the request that can wait.
-    fn queued(&self, promise: Promise, outgoing: Outgoing<'_>) -> Queued<Box<Copied>> {
-        let longest_ns = promise.submit_ns.saturating_add(self.policy.queue_timeout_ns);
-        let (ticket, due) = (promise.id, promise.due());
-        let deadline_ns = promise.deadline_ns.min(longest_ns);
+    fn queued(&self, pending: Pending, outgoing: Outgoing<'_>) -> Queued<Box<Copied>> {
+        let longest_ns = pending.submit_ns.saturating_add(self.policy.queue_timeout_ns);
+        let (ticket, due) = (pending.id, pending.due());
+        let deadline_ns = pending.deadline_ns.min(longest_ns);
         let Outgoing { bytes, is_head, closes } = outgoing;
-        let request = Box::new(Copied { promise, bytes: bytes.to_vec(), is_head, closes });
+        let request = Box::new(Copied { pending, bytes: bytes.to_vec(), is_head, closes });
         Queued { ticket, deadline_ns, due, request }
     }
 
@@ -248,27 +248,27 @@ impl Pool {
         queued: Queued<Box<Copied>>,
     ) -> Dispatching<'_> {
         let Queued { ticket, deadline_ns, due, request } = queued;
-        let Copied { promise, bytes, is_head, closes } = *request;
+        let Copied { pending, bytes, is_head, closes } = *request;
         let outgoing = Outgoing { bytes: &bytes, is_head, closes };
-        let Err(NotStarted { promise, lost }) = self.start(slot, promise, outgoing) else {
+        let Err(NotStarted { pending, lost }) = self.start(slot, pending, outgoing) else {
             let mut dispatcher = self.dispatcher();
             if dispatcher.sent(ticket) {
                 drop(dispatcher);
                 let slot = &self.slots[slot as usize];
                 if slot.cancel(ticket) {
-                    self.rouse(slot);
+                    self.wake_driver(slot);
                 }
                 dispatcher = self.dispatcher();
             }
             return dispatcher;
         };
-        let request = Box::new(Copied { promise, bytes, is_head, closes });
+        let request = Box::new(Copied { pending, bytes, is_head, closes });
         let queued = Queued { ticket, deadline_ns, due, request };
         let mut dispatcher = self.dispatcher();
         match dispatcher.not_sent(slot, lost, queued) {
             Some((who, end)) => self.end_waiting(&dispatcher, who, end),
-            // The alarm may have looked at the queue while the request was not in it.
-            None => self.alarm.note(deadline_ns),
+            // The timer may have looked at the queue while the request was not in it.
+            None => self.timer.note(deadline_ns),
         }
         dispatcher
     }
@@ -281,7 +281,7 @@ impl Pool {
         end: End,
     ) {
         match who {
-            Waiter::Request(copied, _) => self.leave(held, copied.promise.unsent(end.outcome())),
+            Waiter::Request(copied, _) => self.leave(held, copied.pending.unsent(end.outcome())),
             Waiter::Caller(parking) => self.wake(&parking, Err(end.status())),
         }
     }
@@ -291,19 +291,19 @@ impl Pool {
         self.wake(parking, Ok(lease));
     }
 
-    /// Starts a request on a slot, and tells the alarm and the driver what they must know of it.
-    fn start(&self, slot: u32, promise: Promise, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
-        let deadline_ns = promise.deadline_ns;
+    /// Starts a request on a slot, and tells the timer and the driver what they must know of it.
+    fn start(&self, slot: u32, pending: Pending, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
+        let deadline_ns = pending.deadline_ns;
         let slot = &self.slots[slot as usize];
-        self.flights.add(slot.index);
-        let started = slot.start(promise, outgoing, &self.policy).inspect_err(|_| {
-            self.flights.remove(slot.index);
+        self.in_flight.add(slot.index);
+        let started = slot.start(pending, outgoing, &self.policy).inspect_err(|_| {
+            self.in_flight.remove(slot.index);
         })?;
         if started.needs_turn {
-            self.rouse(slot);
+            self.wake_driver(slot);
         }
         // Its own deadline, if it has ended already.
-        self.alarm.note(deadline_ns.min(slot.deadline_ns()));
+        self.timer.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-use super::tend::Report;
-use super::{Pool, alarm, busy, linger, suspend, tend, upkeep};
+use super::slot_task::Report;
+use super::{Pool, busy, linger, maintenance, slot_task, suspend, timer};
 use crate::config::Config;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
@@ -57,7 +57,7 @@ impl Drop for EndOfPool<'_> {
             }
             slot.clear();
         }
-        self.0.shelf.close();
+        self.0.free_list.close();
         self.0.completions.end();
     }
 }
@@ -78,13 +78,13 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     let mut ending = pool.ending.subscribe();
     let mut slots = JoinSet::new();
     for index in 0..pool.slots.len() {
-        slots.spawn(tend::tend_forever(Arc::clone(pool), index, report.clone()));
+        slots.spawn(slot_task::run(Arc::clone(pool), index, report.clone()));
     }
     drop(report);
-    let timekeeper = tokio::spawn(alarm::keep_time(Arc::clone(pool)));
-    let watcher = tokio::spawn(tend::watch_losses(Arc::clone(pool)));
+    let timekeeper = tokio::spawn(timer::keep_time(Arc::clone(pool)));
+    let watcher = tokio::spawn(slot_task::watch_losses(Arc::clone(pool)));
     let looker = tokio::spawn(busy::look_all_the_time(Arc::clone(pool)));
-    let upkeeper = tokio::spawn(upkeep::keep_up(Arc::clone(pool)));
+    let upkeeper = tokio::spawn(maintenance::keep_up(Arc::clone(pool)));
     let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.

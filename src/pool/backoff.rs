@@ -24,7 +24,7 @@
 //! connections sooner is taken for one in trouble, and one that ends them later cannot be dialled
 //! more often by a slot than its connections live. docs/healing.md shows what both come to.
 
-use super::tenure::{Loss, Proof};
+use super::connection_state::{Loss, Proof};
 use crate::error::CloseReason;
 
 /// A connection that lived for this long, in nanoseconds, was of use to a venue that then ended it

@@ -27,11 +27,11 @@
 //! back, and `random` is uniform over all of `u64`.
 
 use super::backoff::{Backoff, Bounds};
+use super::connection_state::{Loss, Proof};
 use super::dial_limit::DialLimit;
 use super::dial_schedule::{DialSchedule, Permit, Purpose};
 use super::dispatch::SlotIndex;
 use super::pause::Pause;
-use super::tenure::{Loss, Proof};
 use crate::error::CloseReason;
 
 /// What a slot with a dial does now.

@@ -5,6 +5,7 @@
 //! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
 
 pub mod backoff;
+pub mod connection_state;
 pub mod dial_limit;
 pub mod dial_schedule;
 pub mod dispatch;
@@ -13,5 +14,4 @@ pub mod healing;
 pub mod maintenance;
 pub mod pause;
 pub mod slot;
-pub mod tenure;
 pub mod upkeep;

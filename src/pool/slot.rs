@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
+use super::connection_state::{ConnectionState, Loss, Proof};
 use super::exchange_time::Spent;
-use super::tenure::{Loss, Proof, Tenure};
 use super::upkeep::{Action, Announced, Rules, Upkeep};
 use crate::error::{CloseReason, Outcome};
 
@@ -123,7 +123,7 @@ struct Born {
 /// The state of one slot.
 #[derive(Debug, Default)]
 pub struct SlotState {
-    tenure: Tenure,
+    connection: ConnectionState,
     is_live: bool,
     next: Option<Born>,
     exchange: Option<Exchange>,
@@ -147,7 +147,7 @@ impl SlotState {
     pub fn replacement_came_up(&mut self, now_ns: u64, random: u64) -> bool {
         let born = Born { at_ns: now_ns, random };
         if self.is_live {
-            self.tenure.is_succeeded();
+            self.connection.is_succeeded();
             self.next = Some(born);
             return false;
         }
@@ -160,14 +160,14 @@ impl SlotState {
 
     fn begin(&mut self, born: Born) {
         self.is_live = true;
-        self.tenure.begin(born.at_ns, born.random);
+        self.connection.begin(born.at_ns, born.random);
         self.proven_ns = born.at_ns;
     }
 
     /// The connection is given up. `is_open`: the pool has not been shut down.
     pub fn give_up(&mut self, reason: CloseReason, is_open: bool, now_ns: u64) -> Fate {
         let next = self.next.take().filter(|_| is_open);
-        self.losses.push_back(self.tenure.loss(reason, now_ns, next.is_some()));
+        self.losses.push_back(self.connection.loss(reason, now_ns, next.is_some()));
         self.last_loss = Some(reason);
         self.is_live = false;
         match next {
@@ -192,12 +192,12 @@ impl SlotState {
 
     /// Gives the connection up as soon as no exchange is in flight.
     pub fn retire(&mut self, reason: CloseReason) {
-        self.tenure.retire(reason);
+        self.connection.retire(reason);
     }
 
     /// Whether a replacement is to be dialled, and what the connection has proven by now if so.
     pub fn wants_replacement(&self, now_ns: u64) -> Option<Proof> {
-        self.tenure.wants_replacement().then(|| self.tenure.proof(now_ns))
+        self.connection.wants_replacement().then(|| self.connection.proof(now_ns))
     }
 
     /// What the connection needs now, or when to look again at the latest. All but a heartbeat is
@@ -206,7 +206,7 @@ impl SlotState {
         if !self.is_live {
             return Err(NEVER);
         }
-        self.tenure.judge(rules, now_ns, self.exchange.is_some())
+        self.connection.judge(rules, now_ns, self.exchange.is_some())
     }
 }
 
@@ -223,22 +223,22 @@ impl SlotState {
         if deadline_ns <= now_ns {
             return Ready::TooLate;
         }
-        if !self.is_live || !self.tenure.may_serve(self.next.is_some()) {
+        if !self.is_live || !self.connection.may_serve(self.next.is_some()) {
             return Ready::Gone { is_news: false };
         }
         // Whoever maintains it may be late, and it may be gone by now.
-        if let Some(reason) = self.tenure.outlived(rules, now_ns) {
-            self.tenure.doom(reason);
+        if let Some(reason) = self.connection.outlived(rules, now_ns) {
+            self.connection.doom(reason);
             return Ready::Gone { is_news: true };
         }
-        if self.tenure.needs_look(now_ns, look_after_ns) { Ready::Look } else { Ready::Yes }
+        if self.connection.needs_look(now_ns, look_after_ns) { Ready::Look } else { Ready::Yes }
     }
 
     /// The idle socket was looked at, and something was found that ends the connection, or not.
     pub fn looked(&mut self, now_ns: u64, found: Option<CloseReason>) {
-        self.tenure.looked(now_ns);
+        self.connection.looked(now_ns);
         if let Some(reason) = found {
-            self.tenure.doom(reason);
+            self.connection.doom(reason);
         }
     }
 
@@ -256,7 +256,7 @@ impl SlotState {
 
     /// Somebody could not look at the socket because of the exchange: look when it is over.
     pub fn look_later(&mut self) {
-        self.tenure.may_have_news();
+        self.connection.may_have_news();
     }
 }
 
@@ -284,37 +284,37 @@ impl SlotState {
         let Some(exchange) = self.exchange.take() else {
             return Finished { then: self.idle(is_open), spent: None, upkeep_ns: NEVER };
         };
-        self.tenure.used(now_ns);
+        self.connection.used(now_ns);
         if exchange.first_byte_ns == 0 {
-            self.tenure.unheard(exchange.start_ns);
+            self.connection.unheard(exchange.start_ns);
         }
         let reason = match stop {
             Stop::Failed(_, reason) => Some(reason),
             Stop::Answered(reason) => {
                 self.proven_ns = now_ns;
                 self.rtt_ns = exchange.first_byte_ns.saturating_sub(exchange.write_ns);
-                self.tenure.answered(announced);
+                self.connection.answered(announced);
                 reason
             }
         };
-        let reason = reason.or(self.tenure.used_up(rules)).or(self.tenure.end(is_open));
+        let reason = reason.or(self.connection.used_up(rules)).or(self.connection.end(is_open));
         let then = match reason {
             Some(reason) => Then::Close(reason),
             // Somebody could not look because of the exchange.
-            None if self.tenure.take_news() => Then::Look,
+            None if self.connection.take_news() => Then::Look,
             None => Then::Keep,
         };
         Finished {
             then,
             spent: exchange.spent(stop, now_ns),
-            upkeep_ns: self.tenure.next_look_ns(rules, now_ns),
+            upkeep_ns: self.connection.next_look_ns(rules, now_ns),
         }
     }
 
     /// What to do with the connection while no exchange is in flight. `is_open`: the pool has not
     /// been shut down.
     pub fn idle(&self, is_open: bool) -> Then {
-        self.tenure.end(is_open).map_or(Then::Look, Then::Close)
+        self.connection.end(is_open).map_or(Then::Look, Then::Close)
     }
 }
 
@@ -332,12 +332,12 @@ impl SlotState {
 
     /// The number of the connection in its slot, from 1; 0 before the first.
     pub fn epoch(&self) -> u32 {
-        self.tenure.epoch()
+        self.connection.epoch()
     }
 
     /// When the connection came up, how many exchanges it carried, when the last one ended.
     pub fn upkeep(&self) -> &Upkeep {
-        self.tenure.upkeep()
+        self.connection.upkeep()
     }
 
     /// Why the last connection was given up.

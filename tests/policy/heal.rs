@@ -1,6 +1,6 @@
-//! Hands for the healing and the maintenance of the simulated pool, as src/driver/tend.rs,
-//! src/driver/dials.rs and src/driver/upkeep.rs are hands for them: they dial, wait and tell. What
-//! is to be done they ask [`Healing`](venuepool::pool::healing::Healing) and the slot's state.
+//! Carries out the healing and the maintenance of the simulated pool: it dials, waits and tells,
+//! as src/driver/slot_task.rs, src/driver/dials.rs and src/driver/maintenance.rs do. What is to be
+//! done is decided by [`Healing`](venuepool::pool::healing::Healing) and by the slot's state.
 
 use std::time::Duration;
 
@@ -222,7 +222,7 @@ impl Pool {
         self.arrives(id, Arrival::Fin);
     }
 
-    // As in src/driver/upkeep.rs.
+    // As in src/driver/maintenance.rs.
 
     pub(crate) fn look_at_upkeep(&mut self, in_ns: u64) {
         let at_ns = self.now.saturating_add(in_ns);

@@ -589,7 +589,7 @@ impl Pool {
         self.wake(index);
     }
 
-    // Deadlines, as in src/driver/alarm.rs.
+    // Deadlines, as in src/driver/timer.rs.
 
     pub(crate) fn note(&mut self, deadline_ns: u64) {
         let deadline_ns = deadline_ns.max(self.now);

@@ -10,8 +10,8 @@ use std::fmt::Write;
 
 use venuepool::error::CloseReason;
 use venuepool::pool::backoff::{Backoff, Bounds};
+use venuepool::pool::connection_state::Loss;
 use venuepool::pool::dial_limit::DialLimit;
-use venuepool::pool::tenure::Loss;
 
 use crate::{MS, ROUND_TRIP_NS, Random, S};
 

@@ -8,18 +8,18 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// A slot with a live connection, and the peer's end.
-fn live(shelf: &Arc<Shelf>) -> (Slot, TcpStream) {
+fn live(free_list: &Arc<FreeList>) -> (Slot, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     stream.set_nonblocking(true).unwrap();
     let slot = Slot::new(0);
-    slot.install(Connection::plain(stream), 0, shelf);
+    slot.install(Connection::plain(stream), 0, free_list);
     (slot, listener.accept().unwrap().0)
 }
 
-fn promise() -> Promise {
+fn pending() -> Pending {
     let recipient = Recipient::Queue;
-    Promise { id: 1, user_data: 0, recipient, submit_ns: now_ns(), deadline_ns: NEVER }
+    Pending { id: 1, user_data: 0, recipient, submit_ns: now_ns(), deadline_ns: NEVER }
 }
 
 /// The peer is gone, and the kernel says so only after it took a part of the request. Another slot
@@ -28,16 +28,16 @@ fn promise() -> Promise {
 fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
     // No look, so that the FIN is not seen.
     let policy = Policy { look_after_ns: NEVER, ..Policy::new(&Config::default()) };
-    let shelf = Shelf::new(2, 1024);
-    let (slot, peer) = live(&shelf);
+    let free_list = FreeList::new(2, 1024);
+    let (slot, peer) = live(&free_list);
     drop(peer);
     let bytes = vec![b'x'; 32 << 20];
     let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
-    let started = slot.start(promise(), request, &policy);
+    let started = slot.start(pending(), request, &policy);
     assert!(started.is_ok_and(|started| started.needs_turn), "it is the slot's");
     let start = Instant::now();
     let ended = loop {
-        let setting = Setting { policy: &policy, shelf: &shelf, grace_ns: NEVER };
+        let setting = Setting { policy: &policy, free_list: &free_list, grace_ns: NEVER };
         let turn = slot.drive(setting);
         if let Some(ended) = turn.ended {
             assert_eq!(turn.fate, Fate::Lost);
@@ -56,14 +56,14 @@ fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
 #[test]
 fn a_partial_request_is_not_worth_waiting_for() {
     let policy = Policy::new(&Config::default());
-    let shelf = Shelf::new(2, 1024);
-    let (slot, mut peer) = live(&shelf);
+    let free_list = FreeList::new(2, 1024);
+    let (slot, mut peer) = live(&free_list);
     let bytes = vec![b'x'; 32 << 20];
     let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
-    assert!(slot.start(promise(), request, &policy).is_ok());
-    let line = slot.lock();
+    assert!(slot.start(pending(), request, &policy).is_ok());
+    let inner = slot.lock();
     let (connection, in_flight) =
-        (line.connection.as_ref().unwrap(), line.in_flight.as_ref().unwrap());
+        (inner.connection.as_ref().unwrap(), inner.in_flight.as_ref().unwrap());
     assert_eq!(connection.wire_state(), WireState::Partial);
     peer.read_exact(&mut vec![0; connection.bytes_sent() as usize]).unwrap();
     let start = Instant::now();

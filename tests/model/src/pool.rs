@@ -1,6 +1,6 @@
 //! The real pool for the models: without its runtime, and with a venue in the next room.
 //!
-//! Slots, roster, alarm, delivery and the completion queue are what they are, and so is the
+//! Slots, dispatcher, timer, delivery and the completion queue are what they are, and so is the
 //! connection: its socket is one end of a local pair. Not here are the tasks around them, which
 //! only wait and call what is called here, and dialling. The venue is asked by the pool's own
 //! thread, because the checker sees no socket: an answer comes where it is looked for.
@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Promise, Recipient};
+use super::in_flight::{Outgoing, Pending, Recipient};
 use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
@@ -60,27 +60,27 @@ impl Model {
         let near = Connection::plain(TcpStream::from(OwnedFd::from(near)));
         self.venue()[slot] = Some(far);
         let slot = &self.pool.slots[slot];
-        slot.install(near, 0, &self.pool.shelf);
+        slot.install(near, 0, &self.pool.free_list);
         self.pool.slot_is_up(slot);
     }
 
     /// The pool has a heartbeat in flight on that leased slot.
     pub fn beat(&self, slot: usize) {
         let pause = self.pool.pause();
-        assert!(self.pool.beats.limit().begin(&pause, now_ns()).is_ok(), "none is in flight");
+        assert!(self.pool.maintenance.limit().begin(&pause, now_ns()).is_ok(), "none is in flight");
         assert!(self.pool.dispatcher().heartbeat(slot as u32, now_ns()), "the slot rests");
         let recipient = Recipient::Heartbeat;
         let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);
-        let promise = Promise { id, user_data, recipient, submit_ns, deadline_ns };
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns };
         let outgoing = Outgoing { bytes: BEAT, is_head: false, closes: false };
-        let started = self.pool.slots[slot].start(promise, outgoing, &self.pool.policy);
+        let started = self.pool.slots[slot].start(pending, outgoing, &self.pool.policy);
         assert!(started.is_ok(), "the slot is idle");
     }
 
     /// The venue hangs up, and whoever watches the socket is told.
     pub fn hang_up(&self, slot: usize) {
         self.venue()[slot] = None;
-        self.pool.slots[slot].news.notify_one();
+        self.pool.slots[slot].wake.notify_one();
     }
 
     /// The calling thread is the pool's own from now on. It serves until `done`, and answers when
@@ -93,14 +93,14 @@ impl Model {
             // Asked first: what came before it is then served before this returns.
             let is_done = done(pool);
             let mut is_idle = true;
-            if pool.alarm.rearm.take() {
+            if pool.timer.rearm.take() {
                 armed = pool.keep_deadlines(PERIOD_NS);
                 is_idle = false;
             }
             for index in 0..pool.slots.len() {
                 let answered = answers > 0 && self.answer(index);
                 answers -= usize::from(answered);
-                if pool.slots[index].news.take() || answered {
+                if pool.slots[index].wake.take() || answered {
                     self.take_turn(index);
                     is_idle = false;
                 }

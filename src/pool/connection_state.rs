@@ -1,4 +1,4 @@
-//! The tenure of a slot's connection: how it came, whether it may serve, why it goes and what
+//! The connection of a slot's connection: how it came, whether it may serve, why it goes and what
 //! follows it.
 //!
 //! ```text
@@ -52,7 +52,7 @@ pub struct Proof {
 
 /// What is known of the connection that a slot has, or had last.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tenure {
+pub struct ConnectionState {
     /// Counts the connections that this slot had.
     epoch: u32,
     upkeep: Upkeep,
@@ -74,7 +74,7 @@ pub struct Tenure {
     unheard_since_ns: u64,
 }
 
-impl Tenure {
+impl ConnectionState {
     /// A new connection takes the slot. `random` is uniform over all of `u64`.
     pub fn begin(&mut self, now_ns: u64, random: u64) {
         // All else is of the old connection, also the last look: nobody has looked at this one yet.
@@ -228,72 +228,75 @@ mod tests {
     const S: u64 = 1_000_000_000;
     const AGE: CloseReason = CloseReason::MaxAge;
 
-    fn aged() -> (Tenure, Rules) {
+    fn aged() -> (ConnectionState, Rules) {
         let rules = Rules { max_age_ns: 10 * S, idle_limit_ns: 20 * S, ..Rules::default() };
-        let mut tenure = Tenure::default();
-        tenure.begin(0, 0);
-        assert_eq!(tenure.judge(&rules, 10 * S, false), Ok(Action::Replace(AGE)));
-        (tenure, rules)
+        let mut connection = ConnectionState::default();
+        connection.begin(0, 0);
+        assert_eq!(connection.judge(&rules, 10 * S, false), Ok(Action::Replace(AGE)));
+        (connection, rules)
     }
 
     #[test]
     fn an_old_connection_serves_until_its_replacement_is_live_and_once_more() {
-        let (mut tenure, rules) = aged();
-        assert!(tenure.wants_replacement() && tenure.may_serve(false));
-        assert_eq!((tenure.end(true), tenure.judge(&rules, 10 * S, false)), (None, Err(20 * S)));
-        tenure.is_succeeded();
-        assert!(!tenure.wants_replacement() && tenure.may_serve(true));
-        assert_eq!(tenure.end(true), Some(AGE));
-        let loss = tenure.loss(AGE, 11 * S, true);
+        let (mut connection, rules) = aged();
+        assert!(connection.wants_replacement() && connection.may_serve(false));
+        assert_eq!(
+            (connection.end(true), connection.judge(&rules, 10 * S, false)),
+            (None, Err(20 * S))
+        );
+        connection.is_succeeded();
+        assert!(!connection.wants_replacement() && connection.may_serve(true));
+        assert_eq!(connection.end(true), Some(AGE));
+        let loss = connection.loss(AGE, 11 * S, true);
         assert_eq!((loss.lifetime_ns, loss.answered, loss.replaced), (11 * S, false, true));
-        tenure.begin(11 * S, 0);
-        assert_eq!((tenure.epoch(), tenure.end(true)), (2, None));
-        assert!(tenure.may_serve(false) && !tenure.wants_replacement());
+        connection.begin(11 * S, 0);
+        assert_eq!((connection.epoch(), connection.end(true)), (2, None));
+        assert!(connection.may_serve(false) && !connection.wants_replacement());
     }
 
     #[test]
     fn a_connection_beyond_its_limit_serves_nobody_and_goes_after_its_exchange() {
-        let (mut tenure, rules) = aged();
-        assert_eq!(tenure.judge(&rules, 20 * S, true), Err(NEVER), "it is at work");
+        let (mut connection, rules) = aged();
+        assert_eq!(connection.judge(&rules, 20 * S, true), Err(NEVER), "it is at work");
         let retire = Action::Retire(CloseReason::IdleLimit);
-        assert_eq!(tenure.judge(&rules, 20 * S, false), Ok(retire));
-        assert!(!tenure.may_serve(false));
-        assert_eq!(tenure.judge(&rules, 30 * S, false), Err(NEVER), "that is settled");
-        assert_eq!(tenure.end(true), Some(CloseReason::IdleLimit));
-        assert_eq!(tenure.end(false), Some(CloseReason::Shutdown));
+        assert_eq!(connection.judge(&rules, 20 * S, false), Ok(retire));
+        assert!(!connection.may_serve(false));
+        assert_eq!(connection.judge(&rules, 30 * S, false), Err(NEVER), "that is settled");
+        assert_eq!(connection.end(true), Some(CloseReason::IdleLimit));
+        assert_eq!(connection.end(false), Some(CloseReason::Shutdown));
     }
 
     #[test]
     fn an_answer_that_announces_the_end_ends_this_connection_and_no_other() {
-        let (rules, mut tenure) = (Rules::default(), Tenure::default());
-        tenure.begin(0, 0);
-        tenure.used(S);
-        tenure.answered(|| Announced { timeout_ns: Some(0), requests_left: None });
-        assert_eq!(tenure.used_up(&rules), Some(CloseReason::ResponseClose));
-        tenure.begin(S, 0);
-        assert_eq!((tenure.used_up(&rules), tenure.outlived(&rules, 9 * S)), (None, None));
+        let (rules, mut connection) = (Rules::default(), ConnectionState::default());
+        connection.begin(0, 0);
+        connection.used(S);
+        connection.answered(|| Announced { timeout_ns: Some(0), requests_left: None });
+        assert_eq!(connection.used_up(&rules), Some(CloseReason::ResponseClose));
+        connection.begin(S, 0);
+        assert_eq!((connection.used_up(&rules), connection.outlived(&rules, 9 * S)), (None, None));
     }
 
     #[test]
     fn what_was_found_dead_serves_nobody_and_says_why() {
-        let (mut tenure, _) = aged();
-        tenure.doom(CloseReason::Closed);
-        tenure.is_succeeded();
-        assert!(!tenure.may_serve(true));
-        assert_eq!(tenure.end(true), Some(CloseReason::Closed));
+        let (mut connection, _) = aged();
+        connection.doom(CloseReason::Closed);
+        connection.is_succeeded();
+        assert!(!connection.may_serve(true));
+        assert_eq!(connection.end(true), Some(CloseReason::Closed));
     }
 
     #[test]
     fn a_look_is_made_when_the_last_one_is_old_or_was_of_another_connection() {
-        let mut tenure = Tenure::default();
-        tenure.begin(5 * S, 0);
-        assert!(tenure.needs_look(5 * S, S));
-        tenure.used(6 * S);
-        assert!(!tenure.needs_look(7 * S - 1, S) && tenure.needs_look(7 * S, S));
-        assert!(tenure.needs_look(6 * S, 0));
-        tenure.may_have_news();
-        assert!(tenure.take_news() && !tenure.take_news());
-        tenure.begin(6 * S, 0);
-        assert!(tenure.needs_look(6 * S, S));
+        let mut connection = ConnectionState::default();
+        connection.begin(5 * S, 0);
+        assert!(connection.needs_look(5 * S, S));
+        connection.used(6 * S);
+        assert!(!connection.needs_look(7 * S - 1, S) && connection.needs_look(7 * S, S));
+        assert!(connection.needs_look(6 * S, 0));
+        connection.may_have_news();
+        assert!(connection.take_news() && !connection.take_news());
+        connection.begin(6 * S, 0);
+        assert!(connection.needs_look(6 * S, S));
     }
 }

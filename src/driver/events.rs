@@ -9,10 +9,10 @@ use super::clock::now_ns;
 use crate::completion::Completion;
 use crate::event::{Event, EventHook, EventKind};
 use crate::net::connect::DialError;
-use crate::pool::tenure::Loss;
+use crate::pool::connection_state::Loss;
 
 /// Who listens, and what they know.
-pub(super) struct News {
+pub(super) struct Events {
     hook: Option<EventHook>,
     /// All slots were live when this was last told.
     all_live: AtomicBool,
@@ -20,7 +20,7 @@ pub(super) struct News {
     too_few_dials: AtomicBool,
 }
 
-impl News {
+impl Events {
     pub(super) fn new(hook: Option<&EventHook>) -> Self {
         let (all_live, too_few_dials) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { hook: hook.cloned(), all_live, too_few_dials }
@@ -89,7 +89,7 @@ impl Pool {
     pub(super) fn tell_whether_dials_suffice(&self, needed: u32) {
         let (slots, (_, allowed)) = (self.slots(), self.dials_needed_and_allowed());
         let too_few = needed > allowed;
-        if self.news.too_few_dials.swap(too_few, Ordering::Relaxed) || !too_few {
+        if self.events.too_few_dials.swap(too_few, Ordering::Relaxed) || !too_few {
             return;
         }
         self.tell(EventKind::TooFewDials, |event| {
@@ -101,11 +101,11 @@ impl Pool {
     }
 
     fn tell_whether_all_live(&self) {
-        if self.news.hook.is_none() {
+        if self.events.hook.is_none() {
             return;
         }
         let all_live = self.census().live == self.slots();
-        if self.news.all_live.swap(all_live, Ordering::Relaxed) == all_live {
+        if self.events.all_live.swap(all_live, Ordering::Relaxed) == all_live {
             return;
         }
         let kind = if all_live { EventKind::AllLive } else { EventKind::Degraded };
@@ -115,7 +115,7 @@ impl Pool {
     }
 
     fn tell(&self, kind: EventKind, fill: impl FnOnce(&mut Event)) {
-        let Some(hook) = &self.news.hook else { return };
+        let Some(hook) = &self.events.hook else { return };
         let mut event = Event {
             kind,
             time_ns: now_ns(),

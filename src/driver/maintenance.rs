@@ -4,7 +4,7 @@
 //! [`Upkeep`](crate::pool::upkeep::Upkeep) says what a connection needs, [`Heartbeats`] when one of
 //! them may be sent. The slots' tasks replace or retire; the heartbeats are sent here. Exchanges
 //! cost this task no wake-up: what they change only makes things later, but for limits that a
-//! response announces (the alarm's `note`).
+//! response announces (the timer's `note`).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use super::NEVER;
 use super::Pool;
-use super::alarm::Alarm;
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Promise, Recipient};
+use super::in_flight::{Outgoing, Pending, Recipient};
 use super::slot::Slot;
+use super::timer::Timer;
 use crate::completion::Completion;
 use crate::config::Heartbeat;
 use crate::net::watch::watch_socket;
@@ -25,20 +25,20 @@ use crate::recycle::Recycled;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The heartbeat of a pool, ready to be sent, and when upkeep looks next.
-pub(super) struct Beats {
+pub(super) struct Maintenance {
     /// `None`: no heartbeat is configured.
     request: Option<Heartbeat>,
     /// When upkeep looks next.
-    pub(super) alarm: Alarm,
+    pub(super) timer: Timer,
     limit: Mutex<Heartbeats>,
     /// The dials per second that the limits of the connections ask for at rest, rounded up.
     pub(super) dials_needed: AtomicU32,
 }
 
-impl Beats {
+impl Maintenance {
     pub(super) fn new(request: Option<Heartbeat>, limit: Heartbeats) -> Self {
         let (limit, dials_needed) = (Mutex::new(limit), AtomicU32::new(0));
-        Self { request, alarm: Alarm::default(), limit, dials_needed }
+        Self { request, timer: Timer::default(), limit, dials_needed }
     }
 
     /// How many heartbeats may be in flight.
@@ -49,18 +49,18 @@ impl Beats {
 
 /// The task that looks after live connections, until it is dropped.
 pub(super) async fn keep_up(pool: Arc<Pool>) {
-    let alarm = &pool.beats.alarm;
+    let timer = &pool.maintenance.timer;
     loop {
         let mut round = Round::new(&pool.policy.rules, now_ns());
         // Before the first look, so that what changes during the round is seen.
-        alarm.arm(round.due_ns());
+        timer.arm(round.due_ns());
         pool.look_at_all(&mut round);
         let due = round.due_ns();
-        alarm.arm(due);
+        timer.arm(due);
         let sleep = Duration::from_nanos(due.saturating_sub(now_ns()));
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            () = alarm.rearm.notified() => {}
+            () = timer.rearm.notified() => {}
         }
     }
 }
@@ -72,7 +72,7 @@ impl Pool {
             round.add(self.keep_up(slot));
         }
         let needed = round.dials_needed();
-        if self.beats.dials_needed.swap(needed, Ordering::Relaxed) != needed {
+        if self.maintenance.dials_needed.swap(needed, Ordering::Relaxed) != needed {
             self.tell_whether_dials_suffice(needed);
         }
     }
@@ -94,31 +94,31 @@ impl Pool {
     /// How many dials a second the limits of the connections ask for while the engine sends
     /// nothing, rounded up, and how many the pool may make.
     pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
-        (self.beats.dials_needed.load(Ordering::Relaxed), self.dials.per_second())
+        (self.maintenance.dials_needed.load(Ordering::Relaxed), self.dials.per_second())
     }
 
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
     fn beat(self: &Arc<Self>, slot: &Slot) -> u64 {
-        let Some(beat) = &self.beats.request else { return NEVER };
+        let Some(beat) = &self.maintenance.request else { return NEVER };
         let pause = self.pause();
-        if let Err(again_ns) = self.beats.limit().begin(&pause, now_ns()) {
+        if let Err(again_ns) = self.maintenance.limit().begin(&pause, now_ns()) {
             return again_ns;
         }
         if !self.dispatcher().heartbeat(slot.index, now_ns()) {
-            return self.beats.limit().put_off(now_ns());
+            return self.maintenance.limit().put_off(now_ns());
         }
         let now = now_ns();
         let deadline_ns = now.saturating_add(beat.timeout_ns);
         let recipient = Recipient::Heartbeat;
-        let promise = Promise { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns };
+        let pending = Pending { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns };
         let outgoing = Outgoing { bytes: &beat.bytes, is_head: beat.is_head, closes: false };
-        match slot.start(promise, outgoing, &self.policy) {
+        match slot.start(pending, outgoing, &self.policy) {
             Ok(_) => {
                 self.stats.heartbeats.add();
                 tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
             }
             Err(not_started) => {
-                self.beats.limit().ended();
+                self.maintenance.limit().ended();
                 let mut dispatcher = self.dispatcher();
                 dispatcher.gave_up(slot.index, not_started.lost);
                 self.dispatch(dispatcher);
@@ -132,8 +132,8 @@ impl Pool {
         if let Some(response) = completion.response {
             Recycled::release(response);
         }
-        self.beats.limit().ended();
-        self.beats.alarm.rearm.notify_one();
+        self.maintenance.limit().ended();
+        self.maintenance.timer.rearm.notify_one();
     }
 }
 
@@ -165,7 +165,7 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
             return;
         }
         if pool.caller.is_none() {
-            slot.news.notify_one();
+            slot.wake.notify_one();
             return;
         }
         let turn = slot.drive(pool.setting());

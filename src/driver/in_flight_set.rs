@@ -10,11 +10,11 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 const BITS: usize = u64::BITS as usize;
 
 /// The slots with an exchange in flight.
-pub(super) struct Flights {
+pub(super) struct InFlightSet {
     words: Box<[AtomicU64]>,
 }
 
-impl Flights {
+impl InFlightSet {
     /// None of so many slots.
     pub(super) fn new(slots: u32) -> Self {
         Self { words: (0..(slots as usize).div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect() }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn each_slot_has_a_bit_of_its_own() {
-        let flights = Flights::new(130);
+        let flights = InFlightSet::new(130);
         for slot in [0, 63, 64, 129] {
             flights.add(slot);
             flights.add(slot);

@@ -20,7 +20,7 @@ const SHORTEST_NS: u64 = 5_000_000;
 
 /// When the pool thread looks at the deadlines next.
 #[derive(Debug, Default)]
-pub struct Alarm {
+pub struct Timer {
     /// In nanoseconds. 0 before the first look: everything is later, which is right, because the
     /// first look is yet to come.
     armed_ns: AtomicU64,
@@ -28,7 +28,7 @@ pub struct Alarm {
     pub rearm: Notify,
 }
 
-impl Alarm {
+impl Timer {
     /// A new deadline is known (and stored where [`keep_time`] looks).
     pub fn note(&self, deadline_ns: u64) {
         if deadline_ns < self.armed_ns.load(Ordering::SeqCst) {
@@ -51,7 +51,7 @@ pub async fn keep_time(pool: Arc<Pool>) {
         let sleep = Duration::from_nanos(armed.saturating_sub(now_ns()));
         tokio::select! {
             () = tokio::time::sleep(sleep) => period_ns = period_ns.saturating_mul(2),
-            () = pool.alarm.rearm.notified() => {
+            () = pool.timer.rearm.notified() => {
                 // Requests with a shorter timeout than this sleep: sleep less, and so be woken by
                 // the first of them only.
                 period_ns = pool.next_deadline().saturating_sub(now_ns());
@@ -70,8 +70,8 @@ impl Pool {
         self.expire(now_ns());
         let latest = now_ns().saturating_add(period_ns);
         let armed = self.next_deadline().min(latest);
-        self.alarm.arm(armed);
-        // A deadline that was stored before it could see the new alarm is seen by this second look.
+        self.timer.arm(armed);
+        // A deadline that was stored before it could see the new timer is seen by this second look.
         self.next_deadline().min(armed)
     }
 
@@ -88,10 +88,10 @@ impl Pool {
         let grace_is_over = self.grace_ns.load(Ordering::SeqCst) <= now;
         for slot in &self.slots {
             if slot.announces_deadline(now) {
-                self.rouse(slot);
+                self.wake_driver(slot);
             }
             if grace_is_over {
-                slot.news.notify_one();
+                slot.wake.notify_one();
             }
         }
         self.dispatch(self.dispatcher());

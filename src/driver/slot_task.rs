@@ -20,8 +20,8 @@ use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::watch::{Watch, watch, watch_set};
+use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
-use crate::pool::tenure::Loss;
 
 /// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
 /// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
@@ -58,10 +58,10 @@ pub(super) struct Wants {
 
 /// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
 /// in flight: the slot is cleared and tended anew.
-pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) {
+pub(super) async fn run(pool: Arc<Pool>, index: usize, report: Report) {
     let mut report = Some(report);
     loop {
-        let task = tokio::spawn(tend(Arc::clone(&pool), index, report.take()));
+        let task = tokio::spawn(dial_and_serve(Arc::clone(&pool), index, report.take()));
         if task.await.is_ok() {
             return;
         }
@@ -69,7 +69,7 @@ pub(super) async fn tend_forever(pool: Arc<Pool>, index: usize, report: Report) 
     }
 }
 
-async fn tend(pool: Arc<Pool>, index: usize, report: Option<Report>) {
+async fn dial_and_serve(pool: Arc<Pool>, index: usize, report: Option<Report>) {
     let slot = &pool.slots[index];
     let mut ending = pool.ending.subscribe();
     pool.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
@@ -111,7 +111,7 @@ impl SlotTask<'_> {
         match self.pool.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
-                self.slot.install(live.connection, fastrand::u64(..), &self.pool.shelf);
+                self.slot.install(live.connection, fastrand::u64(..), &self.pool.free_list);
                 self.pool.slot_is_up(self.slot);
             }
             Place::Taken => {
@@ -148,7 +148,7 @@ impl SlotTask<'_> {
                 // there when the slot looked: it looks until the socket has nothing.
                 () = readable(self.socket.as_ref()), if !wants.another_turn => {}
                 () = writable(self.socket.as_ref()), if wants.to_write => {}
-                () = slot.news.notified() => {
+                () = slot.wake.notified() => {
                     if pool.wants_dial(slot) {
                         self.dial = Some(heal(pool, slot, None));
                     }
@@ -226,7 +226,7 @@ pub(super) async fn watch_losses(pool: Arc<Pool>) {
     let Ok(losses) = watch_set(Arc::clone(&caller.losses)) else { return };
     while let Ok(mut ready) = losses.readable().await {
         ready.clear_ready();
-        let tell = |slot| pool.slots[slot as usize].news.notify_one();
+        let tell = |slot| pool.slots[slot as usize].wake.notify_one();
         let _ = losses.get_ref().tell_all(tell);
     }
 }
@@ -282,7 +282,7 @@ impl Pool {
         let mut dispatcher = self.dispatcher();
         dispatcher.came_up(slot.index, epoch);
         self.dispatch(dispatcher);
-        self.beats.alarm.rearm.notify_one();
+        self.maintenance.timer.rearm.notify_one();
         self.tell_up(slot.index);
         // Last, because a pause that begins after this look finds the connection here.
         let (pause, now) = (self.pause(), now_ns());
@@ -344,7 +344,7 @@ impl Pool {
         let epoch = slot.epoch();
         self.dispatcher().went_down(slot.index, epoch);
         if let Some(ended) = ended {
-            self.flights.remove(slot.index);
+            self.in_flight.remove(slot.index);
             self.dispatcher().finished(slot.index, None, 0);
             self.deliver(ended);
             self.dispatch(self.dispatcher());
