@@ -300,6 +300,16 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_whose_task_begins_anew_has_neither_a_connection_nor_a_dial() {
+        let mut healing = up(2);
+        for _ in 0..2 {
+            healing.begin(0, LATE, 0);
+            assert_eq!(healing.next(0, &open(), LATE), Next::Dial, "also when one was under way");
+        }
+        assert_eq!(healing.dialled(0), Place::Empty, "what it had went with its task");
+    }
+
+    #[test]
     fn a_replacement_that_is_live_takes_over_from_the_one_that_serves() {
         let mut healing = up(1);
         assert!(healing.replacement_wanted(0, PROOF, LATE, MAX));
