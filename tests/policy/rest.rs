@@ -1,6 +1,6 @@
 //! Many connections at rest: their limits ask for replacements, losses come on top, and both share
-//! one dial limit. Put together as src/driver/slot_task.rs and src/driver/maintenance.rs do it, in steps of
-//! ten milliseconds; a dial takes one step.
+//! one dial limit. Put together as src/driver/slot_task.rs and src/driver/maintenance.rs do it, in
+//! steps of ten milliseconds; a dial takes one step.
 
 use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::upkeep::{Action, Announced, Rules, Upkeep};
