@@ -39,9 +39,10 @@
  * (VP_OUTCOME_OUT_OF_MEMORY, VP_CLOSE_REASON_OUT_OF_MEMORY), and the pool goes on. Whatever else the
  * library needs is small, or of a size that you have set. Where that cannot be had, the process is
  * aborted (SIGABRT, after a line on stderr). A submit on a free slot, over plaintext, needs none.
- * It may happen on the pool thread, and in the calls that make a config, a pool or a request, set a
- * value or a callback, wait in line (VP_QUEUE, vp_pool_acquire, vp_execute), drive the pool (caller
- * drive), ask for the last dial error, or send over TLS.
+ * It may happen on the pool thread, and in these calls:
+ * - calls that make a config, a pool or a request, or set a value or a callback,
+ * - calls that wait in the queue (VP_QUEUE, vp_pool_acquire, vp_execute) or drive the pool,
+ * - calls that ask for the last dial error, or send over TLS.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -329,10 +330,10 @@ enum vp_event_kind
    */
   VP_EVENT_KIND_LATE_RESPONSE = 8,
   /**
-   * Idle time, age and number of requests, as configured or as the venue announces them, end
-   * connections more often than the dial limit lets the pool dial. Some slots will be down at
-   * times while the engine sends nothing. The text and `vp_health` have both numbers. Told when
-   * it begins to be so.
+   * Limits of idle time, age and requests end connections more often than the dial limit lets
+   * the pool dial. The limits are the configured ones, and those that the venue announces. Some
+   * slots will be down at times while the engine sends nothing. The text and `vp_health` have
+   * both numbers. Told when it begins to be so.
    */
   VP_EVENT_KIND_TOO_FEW_DIALS = 9,
 };
@@ -1579,14 +1580,15 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Sets the heartbeat: a request (GET is best: many servers close after HEAD) on each connection
- * that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
- * one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
- * is given up and healed. While it is under way its slot takes no other request, so with a single
- * slot an order may find none idle for that time: use VP_QUEUE, or two slots. Leased slots have
- * heartbeats too; an order of the lease's holder that meets one goes right behind it (see
- * `vp_lease_submit`). None is sent in a pause. An interval of 0 ends it; off by default. A good
- * value: a third of the venue's idle timeout, 5 to 15 s.
+ * Sets the heartbeat: a request that the pool sends on each connection that was idle for
+ * `interval_ns`, give or take a fifth. GET is best, because many servers close after HEAD. At most
+ * a quarter of the slots, but at least one, have a heartbeat at a time. Any answer within
+ * `timeout_ns` proves that the connection lives; without one it is given up and healed. While it
+ * is under way its slot takes no other request, so with a single slot an order may find none idle
+ * for that time: use VP_QUEUE, or two slots. Leased slots have heartbeats too; an order of the
+ * lease's holder that meets one goes right behind it (see `vp_lease_submit`). None is sent in a
+ * pause. An interval of 0 ends it; off by default. A good value: a third of the venue's idle
+ * timeout, 5 to 15 s.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -1633,9 +1635,9 @@ vp_status vp_config_set_idle_limit_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the age at which a connection is replaced by a new one, by chance up to a fifth earlier, so
- * that not all go at once. It serves until the new one is live. 1 ms to 30 days; 0, the default,
- * for never.
+ * Sets the age at which a connection is replaced by a new one. The pool replaces it up to a fifth
+ * earlier, by chance, so that not all go at once. It serves until the new one is live. 1 ms to 30
+ * days; 0, the default, for never.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1659,9 +1661,9 @@ VP_NOEXCEPT;
 
 /**
  * Sets how recent the last look at an idle connection must be for a submit to send without looking
- * again (one recv that does not wait, which finds a FIN, a reset or stray bytes). 0 to 1 s; 10 us
- * by default, so that an engine that answers a completion with the next order saves the call; 0
- * looks each time.
+ * again. A look is one recv that does not wait. It finds a FIN, a reset or stray bytes. 0 to 1 s;
+ * 10 us by default, so that an engine that answers a completion with the next order saves the
+ * call; 0 looks each time.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1722,12 +1724,13 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t linger_ns) VP_NOEXCEPT;
 
 /**
- * Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool: for as long as
- * their Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at most for
- * `vp_config_set_suspend_cap_ns`, or else for `for_ns`, which may be 0 for not at all. `for_ns`
- * also counts when Retry-After asks for 0 seconds or names a moment that has passed. A fraction of
- * a second is rounded up; of several values the longest counts; a number from 1,000,000,000 on is
- * a moment since 1970, in seconds, or from 1,000,000,000,000 on in milliseconds.
+ * Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool. It is suspended for
+ * as long as the response's Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at
+ * most for `vp_config_set_suspend_cap_ns`. Without Retry-After it is suspended for `for_ns`; 0 is
+ * not at all. `for_ns` also counts when Retry-After asks for 0 seconds or names a moment that has
+ * passed. A fraction of a second is rounded up. Of several values the longest counts. A number
+ * from 1,000,000,000 on is a moment since 1970 in seconds, or from 1,000,000,000,000 on in
+ * milliseconds.
  *
  * Until the pause is over submits and leases are refused with ERR_SUSPENDED, and what waits in
  * line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other; one that comes
@@ -2178,8 +2181,9 @@ VP_API vp_status vp_cancel(struct vp_pool *pool, uint64_t id) VP_NOEXCEPT;
  * there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
  * from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
  *
- * Threads: any; each completion goes to one of them. Never blocks, but in caller drive, one at a
- * time, up to 1 ms for a thread in `vp_execute` or `vp_pool_acquire` to leave the driving to it.
+ * Threads: any; each completion goes to one of them. In caller drive one thread at a time. Never
+ * blocks in thread drive. In caller drive it may wait up to 1 ms, until a thread in `vp_execute`
+ * or `vp_pool_acquire` leaves the driving to it.
  * Lifetime: each response in `out` is the caller's to release.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
  * the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while

@@ -30,10 +30,10 @@ pub enum EventKind {
     /// The answer to a request arrived after its deadline, within the linger time. Its completion
     /// was delivered before, as a timeout; `late` is what it would have been.
     LateResponse = 8,
-    /// Idle time, age and number of requests, as configured or as the venue announces them, end
-    /// connections more often than the dial limit lets the pool dial. Some slots will be down at
-    /// times while the engine sends nothing. The text and `vp_health` have both numbers. Told when
-    /// it begins to be so.
+    /// Limits of idle time, age and requests end connections more often than the dial limit lets
+    /// the pool dial. The limits are the configured ones, and those that the venue announces. Some
+    /// slots will be down at times while the engine sends nothing. The text and `vp_health` have
+    /// both numbers. Told when it begins to be so.
     TooFewDials = 9,
 }
 

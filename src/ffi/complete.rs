@@ -15,8 +15,9 @@ use crate::error::Status;
 /// there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
 /// from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
 ///
-/// Threads: any; each completion goes to one of them. Never blocks, but in caller drive, one at a
-/// time, up to 1 ms for a thread in `vp_execute` or `vp_pool_acquire` to leave the driving to it.
+/// Threads: any; each completion goes to one of them. In caller drive one thread at a time. Never
+/// blocks in thread drive. In caller drive it may wait up to 1 ms, until a thread in `vp_execute`
+/// or `vp_pool_acquire` leaves the driving to it.
 /// Lifetime: each response in `out` is the caller's to release.
 /// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
 /// the pool has ended and the last completion was taken. In caller drive also ERR_DRIVEN while

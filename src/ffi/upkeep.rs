@@ -8,14 +8,15 @@ use super::types::{VP_NO_SLOT, vp_event, vp_on_event, vp_str};
 use crate::error::Status;
 use crate::event::{Event, EventHook};
 
-/// Sets the heartbeat: a request (GET is best: many servers close after HEAD) on each connection
-/// that was idle for `interval_ns`, give or take a fifth, on at most a quarter of the slots (but
-/// one) at a time. Any answer within `timeout_ns` proves that the connection lives; without one it
-/// is given up and healed. While it is under way its slot takes no other request, so with a single
-/// slot an order may find none idle for that time: use VP_QUEUE, or two slots. Leased slots have
-/// heartbeats too; an order of the lease's holder that meets one goes right behind it (see
-/// `vp_lease_submit`). None is sent in a pause. An interval of 0 ends it; off by default. A good
-/// value: a third of the venue's idle timeout, 5 to 15 s.
+/// Sets the heartbeat: a request that the pool sends on each connection that was idle for
+/// `interval_ns`, give or take a fifth. GET is best, because many servers close after HEAD. At most
+/// a quarter of the slots, but at least one, have a heartbeat at a time. Any answer within
+/// `timeout_ns` proves that the connection lives; without one it is given up and healed. While it
+/// is under way its slot takes no other request, so with a single slot an order may find none idle
+/// for that time: use VP_QUEUE, or two slots. Leased slots have heartbeats too; an order of the
+/// lease's holder that meets one goes right behind it (see `vp_lease_submit`). None is sent in a
+/// pause. An interval of 0 ends it; off by default. A good value: a third of the venue's idle
+/// timeout, 5 to 15 s.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -80,9 +81,9 @@ pub unsafe extern "C" fn vp_config_set_idle_limit_ns(
     }
 }
 
-/// Sets the age at which a connection is replaced by a new one, by chance up to a fifth earlier, so
-/// that not all go at once. It serves until the new one is live. 1 ms to 30 days; 0, the default,
-/// for never.
+/// Sets the age at which a connection is replaced by a new one. The pool replaces it up to a fifth
+/// earlier, by chance, so that not all go at once. It serves until the new one is live. 1 ms to 30
+/// days; 0, the default, for never.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -110,9 +111,9 @@ pub unsafe extern "C" fn vp_config_set_max_requests(
 }
 
 /// Sets how recent the last look at an idle connection must be for a submit to send without looking
-/// again (one recv that does not wait, which finds a FIN, a reset or stray bytes). 0 to 1 s; 10 us
-/// by default, so that an engine that answers a completion with the next order saves the call; 0
-/// looks each time.
+/// again. A look is one recv that does not wait. It finds a FIN, a reset or stray bytes. 0 to 1 s;
+/// 10 us by default, so that an engine that answers a completion with the next order saves the
+/// call; 0 looks each time.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -208,12 +209,13 @@ pub const VP_SUSPEND_KEEP: u32 = 0;
 /// Suspend policy: the connections are closed, and none is dialled until the pause is over.
 pub const VP_SUSPEND_CLOSE: u32 = 1;
 
-/// Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool: for as long as
-/// their Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at most for
-/// `vp_config_set_suspend_cap_ns`, or else for `for_ns`, which may be 0 for not at all. `for_ns`
-/// also counts when Retry-After asks for 0 seconds or names a moment that has passed. A fraction of
-/// a second is rounded up; of several values the longest counts; a number from 1,000,000,000 on is
-/// a moment since 1970, in seconds, or from 1,000,000,000,000 on in milliseconds.
+/// Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool. It is suspended for
+/// as long as the response's Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at
+/// most for `vp_config_set_suspend_cap_ns`. Without Retry-After it is suspended for `for_ns`; 0 is
+/// not at all. `for_ns` also counts when Retry-After asks for 0 seconds or names a moment that has
+/// passed. A fraction of a second is rounded up. Of several values the longest counts. A number
+/// from 1,000,000,000 on is a moment since 1970 in seconds, or from 1,000,000,000,000 on in
+/// milliseconds.
 ///
 /// Until the pause is over submits and leases are refused with ERR_SUSPENDED, and what waits in
 /// line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other; one that comes

@@ -1,0 +1,122 @@
+//! Plain English: no sentence in the documents and in the C headers has more than 25 words.
+//!
+//! Many readers learnt English as a second language. A colon or a semicolon ends a sentence here.
+//! Code, tables and headings are not read.
+
+use std::path::{Path, PathBuf};
+
+/// The most words in a sentence.
+const MOST_WORDS: usize = 25;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of a Markdown file: without code, tables, headings and links' targets.
+fn markdown(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    let mut in_code = false;
+    for (number, line) in text.lines().enumerate() {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("```") {
+            in_code = !in_code;
+            lines.push((number, String::new()));
+        } else if in_code || trimmed.starts_with(['|', '#', '<', '!']) {
+            lines.push((number, String::new()));
+        } else {
+            let begins_item = trimmed.starts_with("- ") || trimmed.starts_with("* ");
+            if begins_item
+                || trimmed.split_once(". ").is_some_and(|(n, _)| n.parse::<u32>().is_ok())
+            {
+                lines.push((number, String::new()));
+            }
+            lines.push((number, trimmed.trim_start_matches(['-', '*', ' ']).to_owned()));
+        }
+    }
+    lines
+}
+
+/// The comments of the C header.
+fn header(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let trimmed = line.trim();
+        let is_comment = ["/*", "*", "//"].iter().any(|mark| trimmed.starts_with(mark));
+        let words = trimmed.trim_start_matches(['/', '*', ' ']).trim_end_matches("*/");
+        let is_item = words.starts_with("- ")
+            || words.starts_with("Threads:")
+            || words.starts_with("Lifetime:")
+            || words.starts_with("Errors:");
+        if !is_comment || words.is_empty() || is_item {
+            lines.push((number, String::new()));
+        }
+        if is_comment {
+            lines.push((number, words.trim_start_matches("- ").to_owned()));
+        }
+    }
+    lines
+}
+
+/// Cuts lines into sentences, each with the line on which it begins.
+fn sentences(lines: &[(usize, String)]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (number, line) in lines {
+        if line.trim().is_empty() {
+            found.extend(open.take());
+            continue;
+        }
+        for word in line.split_whitespace() {
+            let (_, text) = open.get_or_insert_with(|| (*number, String::new()));
+            text.push_str(word);
+            text.push(' ');
+            let bare = word.trim_end_matches([')', '"', '`', '*', '_']);
+            if bare.ends_with(['.', ':', '?', '!', ';']) && !bare.ends_with("e.g.") {
+                found.extend(open.take());
+            }
+        }
+    }
+    found.extend(open);
+    found
+}
+
+fn long_sentences(path: &Path, read: fn(&str) -> Vec<(usize, String)>) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let is_long = |(_, text): &(usize, String)| text.split_whitespace().count() > MOST_WORDS;
+    let name = path.strip_prefix(root()).unwrap_or(path).display().to_string();
+    let found = sentences(&read(&text)).into_iter().filter(is_long);
+    found.map(|(line, text)| format!("{name}:{}: {text}", line + 1)).collect()
+}
+
+#[test]
+fn sentences_are_short() {
+    let mut found = long_sentences(&root().join("include/venuepool.h"), header);
+    found.extend(long_sentences(&root().join("include/venuepool.hpp"), header));
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        found.extend(long_sentences(&root().join(name), markdown));
+    }
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            found.extend(long_sentences(&path, markdown));
+        }
+    }
+    assert!(found.is_empty(), "{} sentences are too long:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn sentences_are_told_apart() {
+    let text = "# Title\n\nOne two\nthree. Four: five.\n\n```text\nnot. read.\n```\n- Six\n- seven";
+    let found = sentences(&markdown(text));
+    let found: Vec<_> = found.iter().map(|(line, text)| (*line, text.trim_end())).collect();
+    let wanted = [(2, "One two three."), (3, "Four:"), (3, "five."), (8, "Six"), (9, "seven")];
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn only_comments_of_a_header_are_read() {
+    let text = "/**\n * One two.\n *\n * Errors: A.\n */\nint code(void); \n// Three";
+    let found = sentences(&header(text));
+    let found: Vec<_> = found.iter().map(|(line, text)| (*line, text.trim_end())).collect();
+    assert_eq!(found, [(1, "One two."), (3, "Errors:"), (3, "A."), (6, "Three")]);
+}
