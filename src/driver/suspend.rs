@@ -13,7 +13,7 @@ use crate::completion::Completion;
 use crate::config::SuspendRule;
 use crate::error::CloseReason;
 use crate::pool::healing::Healing;
-use crate::pool::pause::Pause;
+use crate::pool::pause::{Pause, Telling, Told, asked_for_ns};
 use crate::sync::Notify;
 
 /// What begins a pause, and who is to tell of it.
@@ -28,13 +28,6 @@ pub(super) struct Suspension {
 impl Suspension {
     pub(super) fn new(rules: &[SuspendRule], cap_ns: u64) -> Self {
         Self { rules: rules.to_vec(), cap_ns, ..Self::default() }
-    }
-
-    /// How long the pause is by that rule, for an answer that asks for so much. To ask for none, or
-    /// to name a moment that has passed, says nothing of how long it should be.
-    fn pause_ns(&self, rule: &SuspendRule, asked: Option<Duration>) -> u64 {
-        let asked_ns = asked.map_or(0, |wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
-        if asked_ns == 0 { rule.for_ns } else { asked_ns.min(self.cap_ns) }
     }
 }
 
@@ -68,8 +61,8 @@ impl Pool {
         let status = recycled.response.status();
         let Some(rule) = rules.iter().find(|rule| rule.http_status == status) else { return };
         let asked = retry_after(&recycled.response, SystemTime::now());
-        let for_ns = self.suspension.pause_ns(rule, asked);
-        if for_ns != 0 {
+        let asked_ns = asked.map_or(0, |wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
+        if let Some(for_ns) = asked_for_ns(asked_ns, rule.for_ns, self.suspension.cap_ns) {
             self.begin_pause(for_ns, rule.closes);
         }
     }
@@ -99,28 +92,28 @@ impl Pool {
 
 /// The task that tells of pauses, until it is dropped.
 pub(super) async fn watch_pauses(pool: Arc<Pool>) {
-    let suspension = &pool.suspension;
-    // The end of the pause that was told and is not over; 0 for none.
-    let mut told_ns = 0;
+    let mut told = Told::default();
     loop {
-        let until = pool.dispatcher().suspension().until_ns();
-        if until != 0 && until != told_ns {
-            pool.tell_suspended(until);
-            told_ns = until;
-        }
-        let left_ns = until.saturating_sub(now_ns());
-        if told_ns != 0 && left_ns == 0 {
-            // Over in time, or ended by the engine.
-            if pool.dispatcher().resume(until) {
-                pool.tell_resumed();
-                told_ns = 0;
+        let now = now_ns();
+        let again_ns = match told.next(&pool.pause(), now) {
+            Telling::Begun(until_ns) => {
+                pool.tell_suspended(until_ns);
+                continue;
             }
-            continue;
-        }
-        let end = tokio::time::sleep(Duration::from_nanos(left_ns));
+            Telling::Over(until_ns) => {
+                if pool.dispatcher().resume(until_ns) {
+                    pool.tell_resumed();
+                    told.over();
+                }
+                continue;
+            }
+            Telling::At(ns) => Some(ns),
+            Telling::Nothing => None,
+        };
+        let sleep = Duration::from_nanos(again_ns.unwrap_or(now).saturating_sub(now));
         tokio::select! {
-            () = end, if left_ns > 0 => {}
-            () = suspension.changed.notified() => {}
+            () = tokio::time::sleep(sleep), if again_ns.is_some() => {}
+            () = pool.suspension.changed.notified() => {}
         }
     }
 }

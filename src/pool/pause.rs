@@ -43,9 +43,89 @@ impl Pause {
     }
 }
 
+/// How long the pause is that an answer asks for, in nanoseconds; `None`: there is none.
+/// `asked_ns`: what the answer says, up to `most_ns`. `else_ns`: what counts if it says nothing.
+pub fn asked_for_ns(asked_ns: u64, else_ns: u64, most_ns: u64) -> Option<u64> {
+    // To ask for none, or to name a moment that has passed, says nothing of how long it should be.
+    let for_ns = if asked_ns == 0 { else_ns } else { asked_ns.min(most_ns) };
+    (for_ns != 0).then_some(for_ns)
+}
+
+/// What is to be done about telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Tell that there is a pause until then.
+    Begun(u64),
+    /// The pause that ends at that moment is over: end it. If it was that one ([`Pause::end`]),
+    /// tell so, and say [`Told::over`].
+    Over(u64),
+    /// Ask again at that time, or when a pause begins or ends.
+    At(u64),
+    /// Ask again when a pause begins.
+    Nothing,
+}
+
+/// What was told of the pauses of a pool: each beginning and each new end once, and then the end.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The end of the pause that was told and is not over; 0 for none.
+    until_ns: u64,
+}
+
+impl Told {
+    /// What is to be done now.
+    pub fn next(&mut self, pause: &Pause, now_ns: u64) -> Telling {
+        let until_ns = pause.until_ns;
+        if until_ns != 0 && until_ns != self.until_ns {
+            self.until_ns = until_ns;
+            return Telling::Begun(until_ns);
+        }
+        match self.until_ns {
+            0 => Telling::Nothing,
+            // In time, or because the engine has ended it.
+            _ if until_ns <= now_ns => Telling::Over(until_ns),
+            _ => Telling::At(until_ns),
+        }
+    }
+
+    /// The end was told.
+    pub fn over(&mut self) {
+        self.until_ns = 0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_asks_for_a_pause_up_to_the_cap_and_the_rule_counts_if_it_does_not() {
+        assert_eq!(asked_for_ns(5, 7, 10), Some(5));
+        assert_eq!(asked_for_ns(50, 7, 10), Some(10));
+        assert_eq!(asked_for_ns(0, 7, 5), Some(7), "the cap is for what answers say");
+        assert_eq!(asked_for_ns(0, 0, 10), None);
+    }
+
+    #[test]
+    fn each_beginning_and_each_new_end_is_told_once_and_then_the_end() {
+        let (mut pause, mut told) = (Pause::default(), Told::default());
+        assert_eq!(told.next(&pause, 100), Telling::Nothing);
+        pause.begin(100, 50, false);
+        assert_eq!(told.next(&pause, 100), Telling::Begun(150));
+        assert_eq!(told.next(&pause, 100), Telling::At(150));
+        pause.begin(120, 50, false);
+        assert_eq!(told.next(&pause, 120), Telling::Begun(170));
+        assert_eq!(told.next(&pause, 169), Telling::At(170));
+        assert_eq!(told.next(&pause, 170), Telling::Over(170));
+        assert_eq!(told.next(&pause, 170), Telling::Over(170), "nobody has told it");
+        assert!(pause.end(170));
+        told.over();
+        assert_eq!(told.next(&pause, 170), Telling::Nothing);
+        pause.begin(200, 50, false);
+        assert_eq!(told.next(&pause, 200), Telling::Begun(250));
+        assert!(pause.end(250));
+        assert_eq!(told.next(&pause, 210), Telling::Over(0), "the engine has ended it");
+    }
 
     #[test]
     fn a_pause_in_a_pause_makes_it_longer_and_stricter_only() {

@@ -50,6 +50,11 @@ pub(crate) struct Books {
     dials: VecDeque<u64>,
     burst: u64,
     reserve: u64,
+    /// The end of the pause that was told; 0 for none.
+    pub(crate) told_pause_ns: u64,
+    /// Since when a pause is to be told.
+    untold_ns: u64,
+    is_pause_ended: bool,
     per_second: u64,
     bounds: Bounds,
     hurry: Vec<Hurry>,
@@ -113,6 +118,9 @@ impl Books {
             most_beating: (setting.slots / 4).max(1),
             dials: VecDeque::new(),
             burst: u64::from(setting.slots) + 1,
+            told_pause_ns: 0,
+            untold_ns: NEVER,
+            is_pause_ended: false,
             reserve: u64::from(setting.slots / 2),
             per_second: u64::from(setting.dials_per_second),
             bounds: setting.bounds,
@@ -166,6 +174,30 @@ impl Books {
 
     pub(crate) fn beat_ends(&mut self) {
         self.beating -= 1;
+    }
+
+    /// A pause begins, or becomes longer, and is to be told.
+    pub(crate) fn owe_pause(&mut self, now: u64) {
+        self.untold_ns = self.untold_ns.min(now);
+    }
+
+    /// It is told that there is a pause until then: each end once.
+    pub(crate) fn pause_begins(&mut self, until_ns: u64) {
+        assert!(until_ns != 0 && until_ns != self.told_pause_ns, "a pause is told once");
+        (self.told_pause_ns, self.untold_ns) = (until_ns, NEVER);
+        self.is_pause_ended = false;
+    }
+
+    /// The engine ends the pause.
+    pub(crate) fn engine_ends_pause(&mut self) {
+        (self.is_pause_ended, self.untold_ns) = (true, NEVER);
+    }
+
+    /// It is told that the pause is over.
+    pub(crate) fn pause_ends(&mut self, now: u64) {
+        let is_over = self.is_pause_ended || self.told_pause_ns <= now;
+        assert!(is_over && self.told_pause_ns != 0, "a pause ends that has not");
+        self.told_pause_ns = 0;
     }
 
     /// A heartbeat that is due does not begin, and asks again at that time: in a pause at its end,
@@ -329,8 +361,10 @@ impl Books {
         self.hurry[slot].until_up = self.hurry[slot].dials;
     }
 
-    /// After each event: no loss waits for what was to be waited for before it.
-    pub(crate) fn check(&self) {
+    /// After each event: no loss waits for what was to be waited for before it, and no pause for
+    /// being told.
+    pub(crate) fn check(&self, now: u64) {
+        assert!(self.untold_ns >= now, "nobody is told of a pause");
         let late = self.hurry.iter().position(|hurry| hurry.owes_delay);
         assert_eq!(late, None, "a lost connection waits for the delay of its replacement");
     }

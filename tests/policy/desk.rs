@@ -425,8 +425,8 @@ impl Desk {
         self.dispatcher.suspend(now, for_ns, closes)
     }
 
-    pub(crate) fn resume(&mut self, until_ns: u64) {
-        self.dispatcher.resume(until_ns);
+    pub(crate) fn resume(&mut self, until_ns: u64) -> bool {
+        self.dispatcher.resume(until_ns)
     }
 
     pub(crate) fn answered_ns(&self) -> u64 {

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use venuepool::error::CloseReason;
 use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::{AfterLoss, Next, Place};
 use venuepool::pool::maintenance::{Rest, Round};
+use venuepool::pool::pause::Telling;
 use venuepool::pool::upkeep::Action;
 
 use crate::books::Books;
@@ -62,10 +64,55 @@ impl Pool {
         }
     }
 
+    pub(crate) fn begin_pause(&mut self, for_ns: u64, closes: bool) {
+        self.books.counts.pauses += 1;
+        let before_ns = self.desk.suspended_until_ns();
+        let closes = self.desk.suspend(self.now, for_ns, closes);
+        if self.desk.suspended_until_ns() != before_ns {
+            self.books.owe_pause(self.now);
+        }
+        self.dispatch();
+        if closes {
+            for slot in 0..self.setting.slots {
+                self.retire(slot, CloseReason::Suspended);
+            }
+        }
+        self.after(0, Event::TellOfPause);
+    }
+
+    /// As the task in src/driver/suspend.rs.
+    pub(crate) fn tell_of_pauses(&mut self) {
+        loop {
+            match self.told.next(&self.desk.pause(), self.now) {
+                Telling::Begun(until_ns) => self.books.pause_begins(until_ns),
+                Telling::Over(until_ns) => {
+                    if self.desk.resume(until_ns) {
+                        self.books.pause_ends(self.now);
+                        self.told.over();
+                    }
+                }
+                // A timer fires a little late.
+                Telling::At(ns) => return self.after(ns - self.now + MS, Event::TellOfPause),
+                Telling::Nothing => return,
+            }
+        }
+    }
+
+    fn retire(&mut self, index: u32, reason: CloseReason) {
+        let slot = &mut self.slots[index as usize];
+        slot.state.retire(reason);
+        if let Some(id) = slot.connection {
+            self.venue.connections[id].retired = true;
+        }
+        self.wake(index);
+    }
+
     /// The engine ends a pause.
     pub(crate) fn resume(&mut self) {
         let until_ns = self.desk.suspended_until_ns();
         self.desk.resume(until_ns);
+        self.books.engine_ends_pause();
+        self.after(0, Event::TellOfPause);
         self.healing.resumed();
         self.wake_dials();
     }

@@ -232,5 +232,5 @@ fn the_books_find_a_loss_that_waits_for_a_replacement() {
     books.delay(0, 0, 0, S);
     books.lost(0, CloseReason::IdleReset, 1, S, 0);
     books.learns(0, false);
-    books.check();
+    books.check(S);
 }

@@ -15,13 +15,14 @@ use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
 use venuepool::pool::exchange_time::{Due, Spent};
 use venuepool::pool::healing::Healing;
 use venuepool::pool::maintenance::Heartbeats;
+use venuepool::pool::pause::Told;
 use venuepool::pool::slot::{Exchange, Fate, Ready, SlotState, StepTimeouts, Stop, Then};
 
 use crate::Trace;
 use crate::books::Books;
 use crate::desk::Desk;
 use crate::heal::Hands;
-use crate::world::{Answer, Arrival, MS, Random, S, Setting, US, Venue};
+use crate::world::{Answer, Arrival, Random, S, Setting, US, Venue};
 
 pub(crate) const NEVER: u64 = u64::MAX;
 
@@ -52,7 +53,8 @@ pub(crate) enum Event {
     Dialled(u32, u32, bool),
     Alarm,
     KeepUp,
-    PauseEnds(u64),
+    /// A pause has begun or ended, or one is over by now.
+    TellOfPause,
     /// Somebody uses his lease, or gives it back.
     Lease(Lease),
     /// A caller in line has no more patience.
@@ -101,6 +103,7 @@ pub(crate) struct Pool {
     pub(crate) slots: Vec<Slot>,
     pub(crate) healing: Healing,
     pub(crate) heartbeats: Heartbeats,
+    pub(crate) told: Told,
     pub(crate) addresses: Addresses,
     pub(crate) epoch: Instant,
     pub(crate) trace: Trace,
@@ -143,6 +146,7 @@ impl Pool {
             slots: (0..setting.slots).map(slot).collect(),
             heartbeats: Heartbeats::new(setting.slots, &setting.rules),
             healing: Healing::new(setting.slots, setting.bounds, limit),
+            told: Told::default(),
             addresses: Addresses::default(),
             epoch: Instant::now(),
             trace,
@@ -213,9 +217,7 @@ impl Pool {
             Event::Dialled(slot, dial, is_live) => self.dialled(slot, dial, is_live),
             Event::Alarm => self.expire(),
             Event::KeepUp => self.keep_up(),
-            Event::PauseEnds(until_ns) => {
-                self.desk.resume(until_ns);
-            }
+            Event::TellOfPause => self.tell_of_pauses(),
             Event::Lease(lease) => self.use_lease(lease),
             Event::Impatient(ticket) => {
                 // If it is not in the queue any more, its lease is under way.
@@ -229,7 +231,7 @@ impl Pool {
         // One that is put back may be too late already, and leaves at once.
         let late_ns = if self.alarm_ns <= self.now { 0 } else { self.now };
         self.desk.check(self.now, late_ns, self.asking > 0);
-        self.books.check();
+        self.books.check(self.now);
         for (index, slot) in self.slots.iter().enumerate() {
             let line = &self.desk.lines[index];
             assert!(
@@ -266,6 +268,7 @@ impl Pool {
             && self.desk.lines.iter().all(|line| line.lease.is_none())
             && self.desk.is_empty()
             && self.books.open == 0
+            && self.books.told_pause_ns == 0
     }
 
     // The turn of a slot, as in src/driver/slot.rs.
@@ -565,28 +568,6 @@ impl Pool {
             self.after(0, Event::Drive(index as u32));
         }
         is_here
-    }
-
-    pub(crate) fn begin_pause(&mut self, for_ns: u64, closes: bool) {
-        self.books.counts.pauses += 1;
-        let closes = self.desk.suspend(self.now, for_ns, closes);
-        self.dispatch();
-        if closes {
-            for slot in 0..self.setting.slots {
-                self.retire(slot, CloseReason::Suspended);
-            }
-        }
-        let until_ns = self.desk.suspended_until_ns();
-        self.after(until_ns - self.now + MS, Event::PauseEnds(until_ns));
-    }
-
-    pub(crate) fn retire(&mut self, index: u32, reason: CloseReason) {
-        let slot = &mut self.slots[index as usize];
-        slot.state.retire(reason);
-        if let Some(id) = slot.connection {
-            self.venue.connections[id].retired = true;
-        }
-        self.wake(index);
     }
 
     // Deadlines, as in src/driver/timer.rs.
