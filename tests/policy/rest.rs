@@ -1,22 +1,39 @@
 //! Many connections at rest: their limits ask for replacements, losses come on top, and both share
-//! one dial limit. Put together as src/driver/slot_task.rs and src/driver/maintenance.rs do it, in
-//! steps of ten milliseconds; a dial takes one step.
+//! one dial limit. Carries out what src/pool decides, in steps of ten milliseconds; a dial takes
+//! one step.
 
+use venuepool::error::CloseReason;
+use venuepool::pool::backoff::Bounds;
+use venuepool::pool::connection_state::{Loss, Proof};
 use venuepool::pool::dial_limit::DialLimit;
+use venuepool::pool::healing::{AfterLoss, Healing, Next, Place};
+use venuepool::pool::pause::Pause;
 use venuepool::pool::upkeep::{Action, Announced, Rules, Upkeep};
 
+use crate::pool::NEVER;
 use crate::world::{MS, Random, S};
 
 const SLOTS: usize = 64;
 const STEP_NS: u64 = 10 * MS;
 
-/// A slot that is live, or waits for its dial.
+/// A slot, and what it holds.
 struct Slot {
     upkeep: Upkeep,
     live: bool,
+    /// Upkeep has asked for a replacement.
     replaces: bool,
-    /// A dial is under way.
-    dials: bool,
+    /// When its dial goes on; never, if it has none or is to be woken.
+    asks_ns: u64,
+    /// It was told to dial in this step.
+    connects: bool,
+}
+
+/// The slots, and what decides for them.
+struct Rest {
+    slots: Vec<Slot>,
+    healing: Healing,
+    random: Random,
+    now: u64,
 }
 
 /// What was seen.
@@ -33,21 +50,17 @@ struct Seen {
 /// Opens a pool, waits until its bucket is full again, and watches it for five minutes. Every
 /// minute eight connections are lost.
 fn watch(seed: u64, rules: &Rules, announced: Announced, per_second: u32) -> Seen {
-    let mut random = Random(seed);
-    let mut limit = DialLimit::new(SLOTS as u32, per_second, random.next());
-    let mut slots: Vec<_> = (0..SLOTS).map(|_| born(S, announced, &mut random)).collect();
-    (0..SLOTS).for_each(|_| limit.take(S).unwrap());
+    let mut rest = Rest::new(seed, announced, per_second);
     let (mut fewest, mut sum, mut steps) = (SLOTS, 0, 0);
     let (mut lost_ns, mut longest_down_ns) = (0, 0);
     for now in (S..301 * S).step_by(STEP_NS as usize) {
+        rest.now = now;
         if now % (60 * S) == 0 {
-            slots.iter_mut().take(8).for_each(|slot| slot.live = false);
+            (0..8).for_each(|slot| rest.lose(slot, CloseReason::IdleReset));
             lost_ns = now;
         }
-        for slot in &mut slots {
-            step(slot, rules, announced, now, &mut limit, &mut random);
-        }
-        let live = slots.iter().filter(|slot| slot.live).count();
+        (0..SLOTS).for_each(|slot| rest.step(slot, rules, announced));
+        let live = rest.slots.iter().filter(|slot| slot.live).count();
         (sum, steps) = (sum + live, steps + 1);
         if lost_ns == 0 {
             fewest = fewest.min(live);
@@ -59,34 +72,93 @@ fn watch(seed: u64, rules: &Rules, announced: Announced, per_second: u32) -> See
     Seen { fewest, average: sum as f64 / f64::from(steps), longest_down_ns }
 }
 
-fn born(now: u64, announced: Announced, random: &mut Random) -> Slot {
-    let mut upkeep = Upkeep::new(now, random.next());
-    upkeep.heard(announced);
-    Slot { upkeep, live: true, replaces: false, dials: false }
+impl Rest {
+    /// All slots have come up, and the bucket has given its burst for them.
+    fn new(seed: u64, announced: Announced, per_second: u32) -> Self {
+        let mut random = Random(seed);
+        let limit = DialLimit::new(SLOTS as u32, per_second, random.next());
+        let bounds = Bounds { first_ns: 100 * MS, max_ns: 5 * S };
+        let healing = Healing::new(SLOTS as u32, bounds, limit);
+        let slot = |_| Slot {
+            upkeep: Upkeep::default(),
+            live: false,
+            replaces: false,
+            asks_ns: S,
+            connects: false,
+        };
+        let mut rest = Self { slots: (0..SLOTS).map(slot).collect(), healing, random, now: S };
+        for slot in 0..SLOTS {
+            rest.healing.begin(slot as u32, S, 0);
+            rest.dial(slot);
+            rest.come_up(slot, announced);
+        }
+        rest
+    }
+
+    fn step(&mut self, slot: usize, rules: &Rules, announced: Announced) {
+        if self.slots[slot].connects {
+            self.come_up(slot, announced);
+        }
+        let here = &mut self.slots[slot];
+        match here.upkeep.action(rules, self.now, here.replaces) {
+            Ok(Action::Retire(reason)) if here.live => self.lose(slot, reason),
+            Ok(Action::Replace(_)) if here.live => {
+                here.replaces = true;
+                let proof = Proof { answered: true, lifetime_ns: 0 };
+                if self.healing.replacement_wanted(slot as u32, proof, self.now, 0) {
+                    here.asks_ns = self.now;
+                }
+            }
+            _ => {}
+        }
+        if self.slots[slot].asks_ns <= self.now {
+            self.dial(slot);
+        }
+    }
+
+    /// The dial of the slot goes on, and those that wake for it.
+    fn dial(&mut self, slot: usize) {
+        let next = self.healing.next(slot as u32, &Pause::default(), self.now);
+        let here = &mut self.slots[slot];
+        here.connects |= next == Next::Dial;
+        here.asks_ns = if let Next::At(ns) = next { ns } else { NEVER };
+        while let Some(slot) = self.healing.next_wake() {
+            self.dial(slot as usize);
+        }
+    }
+
+    /// The dial has brought a connection, which serves at once: no exchange is in flight.
+    fn come_up(&mut self, slot: usize, announced: Announced) {
+        assert!(self.slots[slot].connects, "a connection that nobody has dialled");
+        if self.healing.dialled(slot as u32) == Place::Taken {
+            let after = self.healing.lost(slot as u32, &loss(true), 0, self.now, 0);
+            assert_eq!(after, AfterLoss::Replaced);
+        }
+        self.healing.came_up(slot as u32, &Pause::default(), self.now);
+        let mut upkeep = Upkeep::new(self.now, self.random.next());
+        upkeep.heard(announced);
+        self.slots[slot] =
+            Slot { upkeep, live: true, replaces: false, asks_ns: NEVER, connects: false };
+    }
+
+    fn lose(&mut self, slot: usize, reason: CloseReason) {
+        let here = &mut self.slots[slot];
+        if !std::mem::take(&mut here.live) {
+            return;
+        }
+        let loss = Loss { reason, ..loss(false) };
+        match self.healing.lost(slot as u32, &loss, 0, self.now, 0) {
+            AfterLoss::DialGoesOn => {}
+            AfterLoss::DialAnew => (here.asks_ns, here.connects) = (self.now, false),
+            AfterLoss::Replaced => panic!("nothing has replaced it"),
+        }
+    }
 }
 
-fn step(
-    slot: &mut Slot,
-    rules: &Rules,
-    announced: Announced,
-    now: u64,
-    limit: &mut DialLimit,
-    random: &mut Random,
-) {
-    if slot.dials {
-        *slot = born(now, announced, random);
-    }
-    match slot.upkeep.action(rules, now, slot.replaces) {
-        Ok(Action::Retire(_)) => (slot.live, slot.replaces) = (false, false),
-        Ok(Action::Replace(_)) => slot.replaces = true,
-        _ => {}
-    }
-    let permit = match (slot.live, slot.replaces) {
-        (false, _) => limit.take(now),
-        (true, true) => limit.take_for_replacement(now),
-        (true, false) => return,
-    };
-    slot.dials = permit.is_ok();
+/// The loss of a connection that was of use.
+fn loss(replaced: bool) -> Loss {
+    let reason = CloseReason::MaxAge;
+    Loss { reason, lifetime_ns: S, answered: true, replaced, unheard_since_ns: 0 }
 }
 
 #[test]
