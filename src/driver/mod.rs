@@ -4,7 +4,7 @@
 //!  engine threads                        | pool thread (tokio, current_thread)
 //!  submit.rs   check out, start, send    |  slot_task.rs  one task per slot: dial, install, drive
 //!              wait in line, lease       |  timer.rs     earliest deadline of all slots
-//!                                        |  dials.rs     who may dial when
+//!                                        |  dials.rs     waits and wakes for dials
 //!                                        |  maintenance.rs  heartbeat, rotation
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
