@@ -26,7 +26,7 @@ pub use url::{Scheme, Url};
 
 use crate::error::Status;
 use crate::event::EventHook;
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
 use crate::pool::exchange_time::Estimate;
 

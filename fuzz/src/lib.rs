@@ -17,4 +17,4 @@ mod model;
 
 use venuepool::error::CloseReason;
 use venuepool::http::exchange::Reuse;
-use venuepool::http::response::Limits;
+use venuepool::http::limits::Limits;

@@ -2,7 +2,7 @@
 
 use super::{Config, GIB, KIB, MIB, within};
 use crate::error::Status;
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 
 /// Limits.
 impl Config {

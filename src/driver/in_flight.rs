@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::Policy;
 use super::clock::now_ns;
-use super::waiting::Answer;
+use super::sleeper::Answer;
 use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress, Reuse};
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Read, Stop};

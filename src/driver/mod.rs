@@ -31,6 +31,7 @@ mod maintenance;
 pub mod model;
 pub mod policy;
 mod retry_after;
+pub mod sleeper;
 pub mod slot;
 mod slot_task;
 pub mod submit;
@@ -68,11 +69,11 @@ use in_flight_set::InFlightSet;
 use linger::Late;
 use maintenance::Maintenance;
 use policy::Policy;
+use sleeper::Parking;
 use slot::{Setting, Slot};
 use submit::Copied;
 use suspend::Suspension;
 use timer::Timer;
-use waiting::Parking;
 
 /// The dispatcher, locked.
 type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Copied>, Arc<Parking>>>;

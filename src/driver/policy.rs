@@ -2,7 +2,7 @@
 
 use super::NEVER;
 use crate::config::Config;
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 use crate::pool::slot::StepTimeouts;
 use crate::pool::upkeep::Rules;
 

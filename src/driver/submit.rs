@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::clock::now_ns;
 use super::in_flight::{Outgoing, Pending, Recipient};
+use super::sleeper::Parking;
 use super::slot::NotStarted;
-use super::waiting::Parking;
 use super::{Dispatching, NEVER, Pool};
 use crate::completion::Callback;
 use crate::error::{Outcome, Status};

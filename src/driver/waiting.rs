@@ -5,30 +5,18 @@
 //! ([`Pool::sleep_or_drive`]).
 
 use std::cell::Cell;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
 use super::clock::now_ns;
 use super::in_flight::Recipient;
+use super::sleeper::{Answer, Parking, Sleeper};
 use super::submit::WhenBusy;
 use crate::completion::Completion;
 use crate::error::Status;
 use crate::http::request::Request;
 use crate::pool::dispatch::{Cancel, Lease, Refusal};
-use crate::sync::{Condvar, Mutex, MutexGuard};
-
-/// Where a caller sleeps until it is given something.
-pub struct Sleeper<T> {
-    given: Mutex<Option<T>>,
-    bell: Condvar,
-}
-
-/// A caller in execute.
-pub type Answer = Sleeper<Completion>;
-
-/// A caller in acquire.
-pub type Parking = Sleeper<Result<Lease, Status>>;
 
 thread_local! {
     /// Used again by the next execute on this thread, so that it allocates nothing.
@@ -115,50 +103,5 @@ impl Pool {
         if let Some(caller) = &self.caller {
             self.wake_sleepers(caller);
         }
-    }
-}
-
-impl<T> Default for Sleeper<T> {
-    fn default() -> Self {
-        Self { given: Mutex::new(None), bell: Condvar::new() }
-    }
-}
-
-impl<T> Sleeper<T> {
-    fn wake(&self, with: T) {
-        *self.lock() = Some(with);
-        self.bell.notify_one();
-    }
-
-    fn is_woken(&self) -> bool {
-        self.lock().is_some()
-    }
-
-    fn take(&self) -> Option<T> {
-        self.lock().take()
-    }
-
-    /// Sleeps until woken; `None` when the deadline passed first.
-    fn sleep(&self, deadline: Option<Instant>) -> Option<T> {
-        let mut given = self.lock();
-        loop {
-            if let Some(given) = given.take() {
-                return Some(given);
-            }
-            let Some(deadline) = deadline else {
-                given = self.bell.wait(given).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            let woken = self.bell.wait_timeout(given, left);
-            given = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<T>> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

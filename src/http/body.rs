@@ -7,7 +7,8 @@
 
 use super::field::{is_token_byte, is_value_byte};
 use super::framing::{Codings, Framing, Seen};
-use super::response::{Limits, Response};
+use super::limits::Limits;
+use super::response::Response;
 use crate::error::Outcome;
 
 /// The framing of a body, and how much of it has been seen.

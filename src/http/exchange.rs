@@ -7,7 +7,8 @@
 use super::body::Body;
 use super::framing::Framing;
 use super::head::{Head, Scan, plain};
-use super::response::{Limits, Response};
+use super::limits::Limits;
+use super::response::Response;
 use crate::buf::TAIL;
 use crate::error::{CloseReason, Outcome};
 

@@ -16,7 +16,7 @@ use std::mem::MaybeUninit;
 use memchr::{memchr, memchr_iter};
 
 use super::field::is_value;
-use super::response::Limits;
+use super::limits::Limits;
 use crate::error::Outcome;
 
 /// The most fields a head can have, whatever `max_headers` says: there is a place for each.

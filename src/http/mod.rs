@@ -31,6 +31,7 @@ pub(crate) mod field;
 mod framing;
 mod head;
 pub mod keep_alive;
+pub mod limits;
 pub mod origin;
 pub mod request;
 pub mod response;

@@ -16,7 +16,7 @@ use wide::{i8x16, u8x16};
 
 use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, Span, reason_before};
 use crate::buf::TAIL;
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 
 /// How many bytes are looked at together.
 const LANES: usize = 16;

@@ -6,7 +6,7 @@ use super::feed::{End, Verdict};
 use crate::error::CloseReason::{CloseDelimited, RequestClose, ResponseClose, SurplusBytes};
 use crate::error::Outcome;
 use crate::http::exchange::Reuse::{self, Close, KeepAlive};
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 
 #[derive(Clone, Debug)]
 pub(super) struct Case {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::cases::{Case, table};
 use super::feed::End;
-use crate::http::response::Limits;
+use crate::http::limits::Limits;
 
 /// Longer cases are about limits that a fuzzer reaches by setting them small.
 const MAX_SEED: usize = 1200;

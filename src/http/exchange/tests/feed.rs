@@ -4,7 +4,8 @@ use super::cases::Case;
 use crate::buf::TAIL;
 use crate::error::Outcome;
 use crate::http::exchange::{Exchange, Progress, Reuse};
-use crate::http::response::{Limits, Response};
+use crate::http::limits::Limits;
+use crate::http::response::Response;
 
 /// How the connection ends behind the bytes of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use super::cases::Case;
 use super::feed::{Verdict, feed_cut};
 use crate::error::Outcome;
 use crate::http::exchange::{Exchange, Progress};
-use crate::http::response::{Limits, Response};
+use crate::http::limits::Limits;
+use crate::http::response::Response;
 
 /// Commits `bytes` in reads as large as the response offers; answers the sizes of the reads.
 fn read_all(r: &mut Response, exchange: &mut Exchange, bytes: &[u8]) -> Vec<usize> {
