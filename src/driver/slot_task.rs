@@ -39,7 +39,7 @@ pub(super) type Report = Sender<Result<(), DialError>>;
 /// What a dial ends with.
 struct Live {
     connection: Connection,
-    /// The runtime's eye on it, in thread drive.
+    /// Its registration with the runtime, in thread drive.
     socket: Option<Watch>,
     /// Still to be told that there is a connection.
     report: Option<Report>,
@@ -308,8 +308,8 @@ impl Pool {
         let after =
             self.dials.tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
         if after != AfterLoss::Replaced {
-            // Who gave it up may not have come to saying so, and what is told must be so. Said
-            // twice it does no harm.
+            // The thread that gave it up may not have told the dispatcher yet. The event below must
+            // come after that. A second report changes nothing.
             let epoch = slot.epoch();
             self.dispatcher().went_down(slot.index, epoch);
         }

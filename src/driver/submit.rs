@@ -26,7 +26,7 @@ pub enum WhenBusy {
     Queue,
 }
 
-/// A request in the queue; its bytes are a copy, because the caller's are his again.
+/// A request in the queue. Its bytes are a copy, because the caller may change its own at once.
 pub struct Copied {
     pending: Pending,
     bytes: Vec<u8>,

@@ -1,7 +1,7 @@
 //! Callers that sleep: in execute until the answer is there, in acquire until a slot is free.
 //!
 //! In thread drive the pool thread wakes them. In caller drive somebody must drive meanwhile: if
-//! the engine polls or waits on another thread, that one does, and else a sleeper does it himself
+//! the engine polls or waits on another thread, that one does. Otherwise a sleeper drives
 //! ([`Pool::sleep_or_drive`]).
 
 use std::cell::Cell;

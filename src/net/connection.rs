@@ -263,8 +263,8 @@ impl Connection {
         received
     }
 
-    /// Looks at an idle connection: TLS housekeeping (session tickets, key updates) is done and is
-    /// no sin; an end or any plaintext byte is.
+    /// Looks at an idle connection. TLS session tickets and key updates are processed, and are no
+    /// fault. An end of the connection or any plaintext byte is an error.
     pub fn look_idle(&mut self) -> Result<(), CloseReason> {
         let mut byte = [0];
         match self.receive(&mut byte) {

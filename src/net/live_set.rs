@@ -50,8 +50,8 @@ impl LiveSet {
         Ok(self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, number))?)
     }
 
-    /// Tells of all sockets that something happened to, without waiting. For who is told only of
-    /// news by another set that watches this one: what was left here would be no news to it.
+    /// Tells of all sockets that something happened to, without waiting. It leaves none: another
+    /// set that watches this one edge-triggered would not report what was left.
     pub fn tell_all(&self, mut tell: impl FnMut(u64)) -> io::Result<()> {
         let mut told = BATCH;
         while told == BATCH {

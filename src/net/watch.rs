@@ -1,4 +1,4 @@
-//! The runtime's eye on live sockets.
+//! Registers live sockets with the runtime, to hear when they are ready.
 //!
 //! It knows readiness only; bytes go through the [`Connection`] that the socket belongs to.
 

@@ -9,7 +9,7 @@
 //! up the replacement of a connection that has served since.
 //!
 //! There is one exception: the dials of a *replacement* count as long as the old connection lives,
-//! when nobody is in want of them. Once it is lost they are forgotten, and so is what is left of
+//! because the slot still serves. Once it is lost they are forgotten, and so is what is left of
 //! their delay. The slot then dials as after any loss: at once when the connection was of use, and
 //! otherwise with the delay that was due when it came up. That one is never shorter than that of
 //! the connection before, because a dial that brings a connection has counted all that failed
