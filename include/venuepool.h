@@ -127,8 +127,8 @@
 #define VP_EXCHANGE_TIME_MEASURED UINT64_MAX
 
 /**
- * Submit flag: when no slot is idle, wait in line (FIFO) until the request's deadline, instead of
- * being refused. The request is copied; the completion tells when it was sent.
+ * Submit flag: when no slot is idle, wait in the queue (FIFO) until the request's deadline,
+ * instead of being refused. The request is copied; the completion tells when it was sent.
  */
 #define VP_QUEUE 1
 
@@ -388,7 +388,7 @@ enum vp_outcome
    */
   VP_OUTCOME_TLS_ERROR = 7,
   /**
-   * The pool was suspended while the request waited in line.
+   * The pool was suspended while the request waited in the queue.
    */
   VP_OUTCOME_SUSPENDED = 8,
   /**
@@ -896,7 +896,7 @@ typedef struct vp_health {
    */
   uint32_t leased;
   /**
-   * Requests and callers waiting in line.
+   * Requests and callers waiting in the queue.
    */
   uint32_t waiting;
   /**
@@ -1403,7 +1403,8 @@ vp_status vp_config_set_completion_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how many requests and callers may wait in line for a slot, 1 to 1,048,576; 1024 by default.
+ * Sets how many requests and callers may wait in the queue for a slot, 1 to 1,048,576; 1024 by
+ * default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1698,8 +1699,8 @@ vp_status vp_config_set_first_byte_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long a request with VP_QUEUE may wait in line; it then ends as a timeout, NOT_SENT.
- * 1 us to 1 day; 0, the default, for as long as the request may take.
+ * Sets how long a request with VP_QUEUE may wait in the queue; it then ends as a timeout,
+ * NOT_SENT. 1 us to 1 day; 0, the default, for as long as the request may take.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1819,9 +1820,9 @@ vp_status vp_pool_open(const struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Begins the end: nothing is accepted any more, what waits in line fails at once as NOT_SENT, what
- * is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can
- * only shorten the grace.
+ * Begins the end of the pool. It accepts nothing any more. What waits in the queue fails at once
+ * as NOT_SENT. What is in flight may finish within `grace_ns`, and fails then. Returns at once. A
+ * second call can only shorten the grace.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.
@@ -2124,8 +2125,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out) VP_NOEXCEPT;
 
 /**
- * Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed. In
- * caller drive it drives as `vp_execute` does.
+ * Reserves a slot; waits in the queue (FIFO) for one, woken the moment that it is free or healed.
+ * In caller drive it drives as `vp_execute` does.
  *
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.

@@ -22,7 +22,7 @@ use crate::sync::{Condvar, EventFd, Mutex, OnceLock, Receiver, Sender, Shared, b
 pub struct Times {
     /// The submit call began.
     pub submit_ns: u64,
-    /// The request had a slot, and sending began: it waited in line until then.
+    /// The request had a slot, and sending began: it waited in the queue until then.
     pub start_ns: u64,
     /// The kernel had taken the last byte of the request.
     pub write_ns: u64,

@@ -308,7 +308,8 @@ impl Config {
         Ok(())
     }
 
-    /// Sets how long a request may wait in line, 1 us to 1 day, or 0 for as long as it may take.
+    /// Sets how long a request may wait in the queue, 1 us to 1 day, or 0 for as long as it may
+    /// take.
     ///
     /// # Errors
     /// `ERR_ARGUMENT`.

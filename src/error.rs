@@ -189,7 +189,7 @@ pub enum Outcome {
     IoError = 6,
     /// The peer sent a TLS alert, or bytes that are no valid TLS.
     TlsError = 7,
-    /// The pool was suspended while the request waited in line.
+    /// The pool was suspended while the request waited in the queue.
     Suspended = 8,
     /// The status line breaks RFC 9112 section 4.
     BadStatusLine = 10,

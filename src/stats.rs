@@ -25,7 +25,8 @@ impl Counter {
 pub struct Stats {
     /// Requests accepted.
     pub submitted: Counter,
-    /// Requests refused because no slot, no place in line or no place for a completion was free.
+    /// Requests refused because no slot, no place in the queue or no place for a completion was
+    /// free.
     pub refused: Counter,
     /// Exchanges that ended with a full response.
     pub answered: Counter,

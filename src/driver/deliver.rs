@@ -1,7 +1,7 @@
 //! After a turn: who gets the slot, who gets the completion.
 //!
 //! A callback runs on the thread that drives the pool, with no lock held; one that falls due on
-//! another thread (a cancel in line, a deadline in caller drive) is handed over to it. The
+//! another thread (a cancel in the queue, a deadline in caller drive) is handed over to it. The
 //! completion queue takes completions from any thread.
 
 use std::sync::PoisonError;

@@ -3,7 +3,7 @@
 //! ```text
 //!  engine threads                        | pool thread (tokio, current_thread)
 //!  submit.rs   check out, start, send    |  slot_task.rs  one task per slot: dial, install, drive
-//!              wait in line, lease       |  timer.rs     earliest deadline of all slots
+//!              wait in the queue, lease |  timer.rs     earliest deadline of all slots
 //!                                        |  dials.rs     waits and wakes for dials
 //!                                        |  maintenance.rs  heartbeat, rotation
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
@@ -187,8 +187,8 @@ impl Pool {
         })
     }
 
-    /// Ends the pool: from now on nothing is accepted, what waits in line fails at once, what is in
-    /// flight may finish within `grace`. Returns at once; any thread, also in a callback.
+    /// Ends the pool: from now on nothing is accepted, what waits in the queue fails at once, what
+    /// is in flight may finish within `grace`. Returns at once; any thread, also in a callback.
     pub fn shutdown(&self, grace: Duration) {
         let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
         let until = now_ns().saturating_add(grace).min(NEVER - 1);

@@ -1,4 +1,4 @@
-//! The engine's side: submit, wait in line, lease, cancel.
+//! The engine's side: submit, wait in the queue, lease, cancel.
 //!
 //! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send_now`] takes the
 //! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own

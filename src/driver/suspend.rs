@@ -54,7 +54,7 @@ impl Pool {
     }
 
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
-    /// again, so that nobody in line is sent on it.
+    /// again, so that no order in the queue is sent on it.
     pub(super) fn judge_pause(&self, completion: &Completion) {
         let rules = &self.suspension.rules;
         let Some(recycled) = completion.response.as_ref() else { return };

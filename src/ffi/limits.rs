@@ -176,7 +176,8 @@ pub unsafe extern "C" fn vp_config_set_completion_capacity(
     }
 }
 
-/// Sets how many requests and callers may wait in line for a slot, 1 to 1,048,576; 1024 by default.
+/// Sets how many requests and callers may wait in the queue for a slot, 1 to 1,048,576; 1024 by
+/// default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -65,9 +65,9 @@ fn refused(function: &str, step: Status) -> DialError {
     DialError { step, os_error: 0, text }
 }
 
-/// Begins the end: nothing is accepted any more, what waits in line fails at once as NOT_SENT, what
-/// is in flight may finish within `grace_ns` and fails then. Returns at once. A second call can
-/// only shorten the grace.
+/// Begins the end of the pool. It accepts nothing any more. What waits in the queue fails at once
+/// as NOT_SENT. What is in flight may finish within `grace_ns`, and fails then. Returns at once. A
+/// second call can only shorten the grace.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.

@@ -9,8 +9,8 @@ use super::{borrow, borrow_mut, complete, status};
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
 
-/// Submit flag: when no slot is idle, wait in line (FIFO) until the request's deadline, instead of
-/// being refused. The request is copied; the completion tells when it was sent.
+/// Submit flag: when no slot is idle, wait in the queue (FIFO) until the request's deadline,
+/// instead of being refused. The request is copied; the completion tells when it was sent.
 pub const VP_QUEUE: u32 = 1;
 
 fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
@@ -99,8 +99,8 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
     })
 }
 
-/// Reserves a slot; waits in line (FIFO) for one, woken the moment that it is free or healed. In
-/// caller drive it drives as `vp_execute` does.
+/// Reserves a slot; waits in the queue (FIFO) for one, woken the moment that it is free or healed.
+/// In caller drive it drives as `vp_execute` does.
 ///
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.

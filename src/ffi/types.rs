@@ -130,7 +130,7 @@ pub struct vp_health {
     pub in_flight: u32,
     /// Slots reserved by a lease.
     pub leased: u32,
-    /// Requests and callers waiting in line.
+    /// Requests and callers waiting in the queue.
     pub waiting: u32,
     /// When the pause that the pool keeps is over, in nanoseconds of CLOCK_MONOTONIC; 0 without
     /// one.

@@ -167,8 +167,8 @@ pub unsafe extern "C" fn vp_config_set_first_byte_timeout_ns(
     }
 }
 
-/// Sets how long a request with VP_QUEUE may wait in line; it then ends as a timeout, NOT_SENT.
-/// 1 us to 1 day; 0, the default, for as long as the request may take.
+/// Sets how long a request with VP_QUEUE may wait in the queue; it then ends as a timeout,
+/// NOT_SENT. 1 us to 1 day; 0, the default, for as long as the request may take.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
