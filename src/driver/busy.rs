@@ -12,13 +12,13 @@ const LOOKS: u32 = 16;
 
 /// The task that looks, until it is dropped.
 pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
-    if !pool.policy.busy_poll || pool.caller.is_some() {
+    if !pool.policy.busy_poll || pool.delivery.caller.is_some() {
         return;
     }
     loop {
         for _ in 0..LOOKS {
             pool.drive_in_flight();
-            pool.completions.ring();
+            pool.delivery.completions.ring();
             std::hint::spin_loop();
         }
         tokio::task::yield_now().await;

@@ -160,13 +160,17 @@ impl Caller {
 impl Pool {
     /// Whether the calling thread is in a callback of this pool, or is its pool thread.
     pub fn is_delivering(&self) -> bool {
-        self.is_pool_thread() || self.is_driver()
+        self.lifetime.is_pool_thread() || self.is_driver()
     }
 
     /// Whether the calling thread drives this pool at the moment, in caller drive.
     pub(super) fn is_driver(&self) -> bool {
         let driver = |caller: &Caller| caller.driver.load(Ordering::Relaxed);
-        self.caller.as_ref().map(driver).is_some_and(|driver| driver & !SLEEPER == this_thread())
+        self.delivery
+            .caller
+            .as_ref()
+            .map(driver)
+            .is_some_and(|driver| driver & !SLEEPER == this_thread())
     }
 
     /// Takes up to `limit` completions; in caller drive after a look at what is in flight.
@@ -176,18 +180,20 @@ impl Pool {
         limit: usize,
         take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
-        let Some(caller) = &self.caller else { return Ok(self.completions.poll(limit, take)) };
+        let Some(caller) = &self.delivery.caller else {
+            return Ok(self.delivery.completions.poll(limit, take));
+        };
         let Some(_driving) = self.begin_to_drive(caller, &mut { BLIND })? else {
             // Not the end yet: the closing thread may still hold a last completion.
-            return Ok(self.completions.drain(limit, take).or(Some(0)));
+            return Ok(self.delivery.completions.drain(limit, take).or(Some(0)));
         };
-        if caller.fd_is_out.load(Ordering::Relaxed) || self.in_flight.exceed(DIRECT_LOOKS) {
+        if caller.fd_is_out.load(Ordering::Relaxed) || self.slots.in_flight.exceed(DIRECT_LOOKS) {
             self.drive_signalled(caller, Some(Duration::ZERO))?;
         } else {
             self.drive_in_flight();
         }
         self.deliver_handed_over();
-        let taken = self.completions.drain(limit, take);
+        let taken = self.delivery.completions.drain(limit, take);
         self.leave_readable(caller);
         Ok(taken)
     }
@@ -199,25 +205,25 @@ impl Pool {
         mut patience: Duration,
         mut take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
-        let Some(caller) = &self.caller else {
-            return Ok(self.completions.wait(limit, patience, take));
+        let Some(caller) = &self.delivery.caller else {
+            return Ok(self.delivery.completions.wait(limit, patience, take));
         };
         let Some(_driving) = self.begin_to_drive(caller, &mut patience)? else {
             if !self.is_closed() {
-                return Ok(self.completions.drain(limit, take).or(Some(0)));
+                return Ok(self.delivery.completions.drain(limit, take).or(Some(0)));
             }
-            self.completions.sleep(patience);
-            let taken = self.completions.drain(limit, &mut take);
+            self.delivery.completions.sleep(patience);
+            let taken = self.delivery.completions.drain(limit, &mut take);
             if taken.is_some() {
                 return Ok(taken);
             }
             // The closing thread may still hold a last completion; it is done in no time.
             drop(self.last_turn(caller));
-            return Ok(self.completions.drain(limit, take));
+            return Ok(self.delivery.completions.drain(limit, take));
         };
         let mut taken = Some(0);
         self.drive_until(caller, patience, || {
-            taken = self.completions.drain(limit, &mut take);
+            taken = self.delivery.completions.drain(limit, &mut take);
             taken != Some(0)
         })?;
         self.leave_readable(caller);
@@ -227,7 +233,7 @@ impl Pool {
     /// What is in the queue when a driver leaves keeps the descriptor readable.
     pub(super) fn leave_readable(&self, caller: &Caller) {
         if caller.fd_is_out.load(Ordering::Relaxed) {
-            self.completions.raise_if_any();
+            self.delivery.completions.raise_if_any();
         }
     }
 
@@ -274,7 +280,7 @@ impl Pool {
 
     /// Whether the descriptor tells of a completion; it does only while nobody lowers it here.
     fn is_told(&self, caller: &Caller) -> bool {
-        caller.fd_is_out.load(Ordering::Relaxed) && self.completions.has_any()
+        caller.fd_is_out.load(Ordering::Relaxed) && self.delivery.completions.has_any()
     }
 
     /// How long to leave the driving to others. Who is told may well be the thread that sleeps
@@ -329,18 +335,20 @@ impl Pool {
         }
         caller.ring();
         if !self.is_driver() {
-            self.completions.raise();
+            self.delivery.completions.raise();
         }
     }
 
     /// A descriptor that is readable when a poll may find something.
     pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        let Some(caller) = &self.caller else { return spared(|| self.completions.event_fd()) };
+        let Some(caller) = &self.delivery.caller else {
+            return spared(|| self.delivery.completions.event_fd());
+        };
         caller.fd_is_out.store(true, Ordering::Relaxed);
         if caller.unread.exceed(0) {
-            self.completions.raise();
+            self.delivery.completions.raise();
         }
-        self.completions.raise_if_any();
+        self.delivery.completions.raise_if_any();
         Ok(caller.live.as_fd())
     }
 
@@ -374,11 +382,11 @@ impl Pool {
         let begin = Instant::now();
         let mut left = *patience;
         let claimed = loop {
-            if left.is_zero() || self.completions.has_any() {
+            if left.is_zero() || self.delivery.completions.has_any() {
                 break Ok(None);
             }
             caller.claimed.store(true, Ordering::SeqCst);
-            self.completions.raise();
+            self.delivery.completions.raise();
             caller.pause(left.min(BLIND), || !caller.is_driven_by_sleeper());
             left = patience.saturating_sub(begin.elapsed());
             match caller.drive_as(this_thread()) {
@@ -435,7 +443,7 @@ impl Pool {
             // Deadlines and cancels say no more than: look. Lowered first, so that the next one is
             // heard.
             QUEUE => {
-                self.completions.lower_now();
+                self.delivery.completions.lower_now();
                 self.drive_in_flight();
                 unread = false;
             }
@@ -449,7 +457,7 @@ impl Pool {
     }
 
     pub(super) fn drive_in_flight(&self) {
-        for slot in self.in_flight.iter() {
+        for slot in self.slots.in_flight.iter() {
             self.drive_slot(slot);
         }
     }
@@ -457,10 +465,10 @@ impl Pool {
     fn drive_slot(&self, index: usize) {
         let slot = &self.slots[index];
         let turn = slot.drive(self.setting());
-        if let Some(caller) = &self.caller
+        if let Some(caller) = &self.delivery.caller
             && caller.note_unread(slot.index, turn.unread)
         {
-            self.completions.raise();
+            self.delivery.completions.raise();
         }
         self.settle(slot, turn);
     }

@@ -6,13 +6,71 @@
 
 use std::sync::PoisonError;
 
+use super::caller::Caller;
 use super::clock::now_ns;
 use super::in_flight::{Ended, Recipient};
+use super::linger::Late;
 use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
+use crate::completion::CompletionQueue;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
-use crate::sync::atomic::Ordering;
+use crate::stats::Stats;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What completions go through on their way to the engine.
+pub(super) struct Delivery {
+    pub(super) completions: CompletionQueue,
+    pub(super) stats: Stats,
+    /// Caller drive, when the engine chose it.
+    pub(super) caller: Option<Caller>,
+    /// Exchanges whose late answers are still waited for.
+    pub(super) late: Late,
+    next_id: AtomicU64,
+    /// Requests that ended on a thread that does not drive the pool.
+    handed_over: Mutex<Vec<Ended>>,
+    has_handed_over: AtomicBool,
+}
+
+impl Delivery {
+    /// Nothing was submitted yet.
+    pub(super) fn new(completions: CompletionQueue, caller: Option<Caller>) -> Self {
+        Self {
+            completions,
+            stats: Stats::default(),
+            caller,
+            late: Late::default(),
+            next_id: AtomicU64::new(1),
+            handed_over: Mutex::default(),
+            has_handed_over: AtomicBool::new(false),
+        }
+    }
+
+    /// A number that this pool has not given out yet.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps a request for the thread that drives.
+    fn put_aside(&self, ended: Ended) {
+        self.handed_over.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
+        // A swap and not a store: the model checker does not see that a store is as good.
+        self.has_handed_over.swap(true, Ordering::SeqCst);
+    }
+
+    /// Whether a request was kept for the thread that drives. Nearly always there is none, and this
+    /// is cheaper than a lock.
+    fn has_aside(&self) -> bool {
+        self.has_handed_over.load(Ordering::SeqCst)
+    }
+
+    /// Takes what was kept for the thread that drives.
+    fn take_aside(&self) -> Vec<Ended> {
+        self.has_handed_over.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Pool {
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
@@ -39,7 +97,7 @@ impl Pool {
             return;
         };
         if !ended.recipient.is_heartbeat() {
-            self.in_flight.remove(slot.index);
+            self.slots.in_flight.remove(slot.index);
         }
         self.judge_pause(&ended.completion);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
@@ -72,8 +130,9 @@ impl Pool {
 
     /// Hands a completion to whom it belongs, with no lock held but the dispatcher's.
     pub(super) fn deliver(&self, ended: Ended) {
-        let on_pool_thread = self.is_pool_thread();
-        let driving = if self.caller.is_some() { self.is_driver() } else { on_pool_thread };
+        let on_pool_thread = self.lifetime.is_pool_thread();
+        let driving =
+            if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
         let Ended { recipient, completion } = ended;
         match recipient {
             Recipient::Heartbeat => return self.beat_ended(completion),
@@ -81,26 +140,26 @@ impl Pool {
                 return self.hand_over(Ended { recipient, completion });
             }
             Recipient::Callback(callback) => {
-                self.stats.ended(completion.outcome);
+                self.delivery.stats.ended(completion.outcome);
                 return callback(completion);
             }
             Recipient::Sleeper(answer) => {
-                self.stats.ended(completion.outcome);
+                self.delivery.stats.ended(completion.outcome);
                 return self.wake(&answer, completion);
             }
-            Recipient::Queue => self.stats.ended(completion.outcome),
+            Recipient::Queue => self.delivery.stats.ended(completion.outcome),
         }
-        self.completions.push(completion);
+        self.delivery.completions.push(completion);
         if on_pool_thread {
             // Rung when the turn is over; at once while there are dials, because their handshakes
             // would come first.
-            self.completions.announce();
-            if self.dials.are_under_way() {
-                self.completions.ring();
+            self.delivery.completions.announce();
+            if self.repair.dials.are_under_way() {
+                self.delivery.completions.ring();
             }
         } else if !driving {
-            self.completions.announce();
-            self.completions.ring();
+            self.delivery.completions.announce();
+            self.delivery.completions.ring();
         }
     }
 
@@ -115,31 +174,24 @@ impl Pool {
 
     /// Leaves a callback to whoever drives the pool.
     fn hand_over(&self, ended: Ended) {
-        self.handed_over.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
-        // Swapped, as by whoever takes: the checker does not see that a store beside is as good.
-        self.has_handed_over.swap(true, Ordering::SeqCst);
-        match self.caller {
-            Some(_) => self.completions.raise(),
+        self.delivery.put_aside(ended);
+        match self.delivery.caller {
+            Some(_) => self.delivery.completions.raise(),
             None => self.timer.rearm.notify_one(),
         }
     }
 
     /// Delivers what was handed over.
     pub(super) fn deliver_handed_over(&self) {
-        // Nearly always there is nothing, and a look is cheaper than an exchange.
-        if !self.has_handed_over.load(Ordering::SeqCst) {
-            return;
+        if self.delivery.has_aside() {
+            self.delivery.take_aside().into_iter().for_each(|ended| self.deliver(ended));
         }
-        self.has_handed_over.store(false, Ordering::SeqCst);
-        let handed_over =
-            std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner));
-        handed_over.into_iter().for_each(|ended| self.deliver(ended));
     }
 
     /// Tells whoever drives that a slot wants a turn that its socket will not tell of.
     pub(super) fn wake_driver(&self, slot: &Slot) {
-        match self.caller {
-            Some(_) => self.completions.raise(),
+        match self.delivery.caller {
+            Some(_) => self.delivery.completions.raise(),
             None => slot.wake.notify_one(),
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::Pool;
 use super::clock::now_ns;
 use super::slot::Slot;
+use crate::net::connect::{DialError, Dialer};
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
 use crate::pool::healing::{Healing, Next};
@@ -25,6 +26,30 @@ pub(super) struct Dials {
     wakes: Box<[Notify]>,
     /// Dials that have their permit and are not over.
     under_way: AtomicU64,
+}
+
+/// What a pool dials with, and what came of it.
+pub(super) struct Repair {
+    pub(super) dialer: Dialer,
+    pub(super) dials: Dials,
+    last_error: Mutex<Option<DialError>>,
+}
+
+impl Repair {
+    /// Nothing was dialled yet.
+    pub(super) fn new(dialer: Dialer, dials: Dials) -> Self {
+        Self { dialer, dials, last_error: Mutex::default() }
+    }
+
+    /// Keeps why a dial has failed.
+    pub(super) fn note_error(&self, error: DialError) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Why the last failed dial failed.
+    pub(super) fn last_error(&self) -> Option<DialError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A dial that is under way, until it is dropped.
@@ -78,10 +103,10 @@ impl Dials {
 impl Pool {
     /// Waits until the dial of the slot begins.
     pub(super) async fn await_dial(&self, slot: &Slot) {
-        let woken = &self.dials.wakes[slot.index as usize];
+        let woken = &self.repair.dials.wakes[slot.index as usize];
         loop {
             let (pause, now) = (self.pause(), now_ns());
-            match self.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
+            match self.repair.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
                 Next::Dial => return,
                 // The pause has changed, perhaps before the slot could be woken for that.
                 Next::At(_) if self.pause() != pause => {}
@@ -130,7 +155,7 @@ mod tests {
                     (Arc::clone(pool), Arc::clone(&wakes), Arc::clone(&order));
                 tokio::spawn(async move {
                     let slot = &pool.slots[index as usize];
-                    pool.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
+                    pool.repair.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
                     let mut permit = pin!(pool.await_dial(slot));
                     poll_fn(|context| {
                         wakes.fetch_add(1, Ordering::Relaxed);
@@ -180,7 +205,7 @@ mod tests {
             healing.begin(0, 0, 0);
             healing.next(0, &pause, now_ns()) == Next::Dial
         };
-        while pool.dials.tell(dial) {}
+        while pool.repair.dials.tell(dial) {}
         let (wakes, order) = all_ask(&pool, Duration::from_millis(400), |_| {});
         assert!((1..SLOTS / 2).contains(&(order.len() as u64)), "{} let in", order.len());
         assert!(order.is_sorted());

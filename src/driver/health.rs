@@ -70,7 +70,7 @@ impl Pool {
 
     fn slot_health(&self, index: u32) -> SlotHealth {
         let report = self.slots[index as usize].report();
-        let next_dial_ns = self.dials.tell(|healing| healing.next_dial_ns(index));
+        let next_dial_ns = self.repair.dials.tell(|healing| healing.next_dial_ns(index));
         let state = match (report.live, report.at_work) {
             (false, _) if next_dial_ns != 0 => SlotState::Waiting,
             (false, _) => SlotState::Dialling,

@@ -25,8 +25,8 @@ pub(super) struct Late {
 impl Pool {
     /// Hands over an exchange whose answer is still waited for. Any thread.
     pub(super) fn linger(&self, lingering: Lingering) {
-        self.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
-        self.late.wake.notify_one();
+        self.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
+        self.delivery.late.wake.notify_one();
     }
 }
 
@@ -35,15 +35,16 @@ impl Pool {
 pub(super) async fn await_late_answers(pool: Arc<Pool>) {
     let mut waiting = JoinSet::new();
     loop {
-        let queue =
-            std::mem::take(&mut *pool.late.queue.lock().unwrap_or_else(PoisonError::into_inner));
+        let queue = std::mem::take(
+            &mut *pool.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         for lingering in queue {
             if waiting.len() < pool.slots.len() {
                 waiting.spawn(await_answer(Arc::clone(&pool), lingering));
             }
         }
         tokio::select! {
-            () = pool.late.wake.notified() => {}
+            () = pool.delivery.late.wake.notified() => {}
             Some(_) = waiting.join_next() => {}
         }
     }
@@ -53,7 +54,7 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
     let patience = Duration::from_nanos(pool.policy.linger_ns);
     let answer = tokio::time::timeout(patience, read(&pool, &mut lingering)).await;
     if let Ok(Some(late)) = answer {
-        pool.stats.late.add();
+        pool.delivery.stats.late.add();
         // Too late for its order, and in time for all that follow.
         pool.judge_pause(&late);
         pool.tell_late(*late);

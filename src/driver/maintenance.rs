@@ -68,7 +68,7 @@ pub(super) async fn keep_up(pool: Arc<Pool>) {
 impl Pool {
     /// Looks after all slots.
     fn look_at_all(self: &Arc<Self>, round: &mut Round) {
-        for slot in &self.slots {
+        for slot in self.slots.iter() {
             round.add(self.keep_up(slot));
         }
         let needed = round.dials_needed();
@@ -94,7 +94,7 @@ impl Pool {
     /// How many dials a second the limits of the connections ask for while the engine sends
     /// nothing, rounded up, and how many the pool may make.
     pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
-        (self.maintenance.dials_needed.load(Ordering::Relaxed), self.dials.per_second())
+        (self.maintenance.dials_needed.load(Ordering::Relaxed), self.repair.dials.per_second())
     }
 
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
@@ -114,7 +114,7 @@ impl Pool {
         let outgoing = Outgoing { bytes: &beat.bytes, is_head: beat.is_head, closes: false };
         match slot.start(pending, outgoing, &self.policy) {
             Ok(_) => {
-                self.stats.heartbeats.add();
+                self.delivery.stats.heartbeats.add();
                 tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
             }
             Err(not_started) => {
@@ -143,7 +143,7 @@ impl Pool {
 async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
     let slot = &pool.slots[index];
     let is_over = || slot.report().at_work != Some(true);
-    let socket = match &pool.caller {
+    let socket = match &pool.delivery.caller {
         Some(_) => slot.socket().and_then(|stream| watch_socket(stream).ok()),
         None => None,
     };
@@ -164,7 +164,7 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
         if is_over() {
             return;
         }
-        if pool.caller.is_none() {
+        if pool.delivery.caller.is_none() {
             slot.wake.notify_one();
             return;
         }

@@ -24,6 +24,7 @@ mod events;
 pub mod health;
 pub mod in_flight;
 mod in_flight_set;
+mod lifetime;
 mod linger;
 mod maintenance;
 #[cfg(feature = "model")]
@@ -34,17 +35,15 @@ mod retry_after;
 pub mod sleeper;
 pub mod slot;
 mod slot_task;
+mod slots;
 pub mod submit;
 mod suspend;
 mod thread;
 pub mod timer;
 pub mod waiting;
 
-use std::sync::{Arc, OnceLock, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
-
-use tokio::sync::watch;
 
 use crate::completion::CompletionQueue;
 use crate::config::{Config, Drive, Scheme, Url};
@@ -56,21 +55,19 @@ use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
-use crate::recycle::FreeList;
 use crate::stats::Stats;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, ThreadId, current_thread};
+use crate::sync::{Mutex, MutexGuard};
 use caller::Caller;
 use clock::now_ns;
-use dials::Dials;
+use deliver::Delivery;
+use dials::{Dials, Repair};
 use events::Events;
-use in_flight::Ended;
-use in_flight_set::InFlightSet;
-use linger::Late;
+use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
 use sleeper::Parking;
-use slot::{Setting, Slot};
+use slot::Setting;
+use slots::Slots;
 use submit::Copied;
 use suspend::Suspension;
 use timer::Timer;
@@ -81,39 +78,19 @@ type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Copied>, Arc<Parking>>>;
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
 
-/// Free responses kept besides one per slot, for views that the engine holds a while.
-const SPARE_RESPONSES: usize = 16;
-
-/// One pool: the connections to one origin, and all that is shared about them.
+/// One pool: the connections to one origin. Each part has one job and a file of its own.
 pub struct Pool {
     origin: Arc<Origin>,
     policy: Policy,
-    dialer: Dialer,
-    slots: Box<[Slot]>,
-    in_flight: InFlightSet,
+    slots: Slots,
     dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
-    dials: Dials,
-    free_list: Arc<FreeList>,
-    completions: CompletionQueue,
-    stats: Stats,
+    delivery: Delivery,
+    repair: Repair,
     timer: Timer,
     maintenance: Maintenance,
     suspension: Suspension,
-    late: Late,
     events: Events,
-    next_id: AtomicU64,
-    /// Requests that ended on a thread that does not drive the pool.
-    handed_over: Mutex<Vec<Ended>>,
-    has_handed_over: AtomicBool,
-    /// Caller drive, when the engine chose it.
-    caller: Option<Caller>,
-    last_dial_error: Mutex<Option<DialError>>,
-    /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
-    grace_ns: AtomicU64,
-    ending: watch::Sender<bool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    thread_id: OnceLock<ThreadId>,
-    closed: AtomicBool,
+    lifetime: Lifetime,
 }
 
 impl Pool {
@@ -123,14 +100,14 @@ impl Pool {
         let pool = Arc::new(Self::new(config)?);
         let (report, reports) = mpsc::channel();
         let handle = thread::spawn(Arc::clone(&pool), config, report)?;
-        *pool.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        pool.lifetime.set_thread(handle);
         // Each slot reports its first dial, which has a deadline at every step.
         for first_dial in reports.iter().take(pool.slots.len()) {
             if let Err(error) = first_dial
                 && !config.allow_degraded_open()
             {
                 pool.shutdown(Duration::ZERO);
-                pool.join();
+                pool.lifetime.join();
                 return Err(error);
             }
         }
@@ -145,7 +122,6 @@ impl Pool {
         let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
         let origin = Arc::new(origin);
         let beat = config.heartbeat(&origin).map_err(refused("the heartbeat is too long"))?;
-        let (ending, _) = watch::channel(false);
         let completions = CompletionQueue::new(sizes.completion_capacity);
         let caller = match config.drive() {
             Drive::Thread => None,
@@ -153,37 +129,21 @@ impl Pool {
                 Some(Caller::new(&completions, slots).map_err(DialError::of_system("epoll"))?)
             }
         };
+        let dispatcher = Dispatcher::new(slots, sizes.waiting_capacity, config.estimate());
+        let dials = Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..));
         let policy = Policy::new(config);
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
-            dialer: dialer(config, url)?,
-            in_flight: InFlightSet::new(slots),
-            slots: (0..slots).map(Slot::new).collect(),
-            dispatcher: Mutex::new(Dispatcher::new(
-                slots,
-                sizes.waiting_capacity,
-                config.estimate(),
-            )),
-            dials: Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..)),
-            free_list: FreeList::new(slots as usize + SPARE_RESPONSES, sizes.response_capacity),
-            completions,
-            stats: Stats::default(),
+            slots: Slots::new(slots, sizes.response_capacity),
+            dispatcher: Mutex::new(dispatcher),
+            delivery: Delivery::new(completions, caller),
+            repair: Repair::new(dialer(config, url)?, dials),
             timer: Timer::default(),
             suspension: Suspension::new(config.suspend_rules(), config.suspend_cap_ns()),
-            late: Late::default(),
             events: Events::new(config.event_hook()),
+            lifetime: Lifetime::new(),
             origin,
-            next_id: AtomicU64::new(1),
-            handed_over: Mutex::default(),
-            has_handed_over: AtomicBool::new(false),
-            caller,
-            last_dial_error: Mutex::default(),
-            grace_ns: AtomicU64::new(NEVER),
-            ending,
-            thread: Mutex::default(),
-            thread_id: OnceLock::new(),
-            closed: AtomicBool::new(false),
         })
     }
 
@@ -192,12 +152,11 @@ impl Pool {
     pub fn shutdown(&self, grace: Duration) {
         let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
         let until = now_ns().saturating_add(grace).min(NEVER - 1);
-        // A second shutdown can only make it sooner.
-        self.grace_ns.fetch_min(until, Ordering::SeqCst);
+        self.lifetime.end_by(until);
         self.dispatcher().close();
-        self.ending.send_replace(true);
+        self.lifetime.ending.send_replace(true);
         // Who serves a connection looks at the end only when there is news.
-        for slot in &self.slots {
+        for slot in self.slots.iter() {
             slot.wake.notify_one();
         }
         self.timer.rearm.notify_one();
@@ -209,24 +168,25 @@ impl Pool {
         if self.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        if self.closed.swap(true, Ordering::SeqCst) {
+        if !self.lifetime.close() {
             return Err(Status::ERR_CLOSED);
         }
-        if self.grace_ns.load(Ordering::SeqCst) == NEVER {
+        if self.lifetime.grace_ns() == NEVER {
             self.shutdown(Duration::ZERO);
         }
-        let Some(caller) = &self.caller else {
-            self.join();
+        let Some(caller) = &self.delivery.caller else {
+            self.lifetime.join();
             return Ok(());
         };
         // Perhaps nobody drives any more: then what is in flight is received here, and the last
         // callbacks run here, once no other thread is still about to run one.
         let _driving = self.last_turn(caller);
-        let driven = self.drive_until(caller, Duration::MAX, || self.completions.has_ended());
+        let driven =
+            self.drive_until(caller, Duration::MAX, || self.delivery.completions.has_ended());
         if driven.is_err() {
             self.shutdown(Duration::ZERO);
         }
-        self.join();
+        self.lifetime.join();
         self.deliver_handed_over();
         self.leave_readable(caller);
         Ok(())
@@ -234,12 +194,7 @@ impl Pool {
 
     /// Whether [`Pool::close`] was called.
     pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
-    }
-
-    /// Whether the calling thread is the pool thread.
-    fn is_pool_thread(&self) -> bool {
-        self.thread_id.get() == Some(&current_thread().id())
+        self.lifetime.is_closed()
     }
 
     /// What all requests to this pool begin with.
@@ -249,17 +204,17 @@ impl Pool {
 
     /// The completion queue.
     pub fn completions(&self) -> &CompletionQueue {
-        &self.completions
+        &self.delivery.completions
     }
 
     /// The counters.
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        &self.delivery.stats
     }
 
     /// How often the last good answer stood in for a look-up of the name.
     pub fn stale_answers(&self) -> u64 {
-        self.dialer.resolver.stale()
+        self.repair.dialer.resolver.stale()
     }
 
     /// How many slots are in which state.
@@ -274,15 +229,7 @@ impl Pool {
 
     /// Why the last failed dial failed.
     pub fn last_dial_error(&self) -> Option<DialError> {
-        self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn join(&self) {
-        let handle = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handle) = handle {
-            // The thread catches its panics; there is nothing left to learn here.
-            let _ = handle.join();
-        }
+        self.repair.last_error()
     }
 
     fn dispatcher(&self) -> Dispatching<'_> {
@@ -292,8 +239,8 @@ impl Pool {
     fn setting(&self) -> Setting<'_> {
         Setting {
             policy: &self.policy,
-            free_list: &self.free_list,
-            grace_ns: self.grace_ns.load(Ordering::SeqCst),
+            free_list: &self.slots.free_list,
+            grace_ns: self.lifetime.grace_ns(),
         }
     }
 }

@@ -10,8 +10,8 @@
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError};
 
 use super::Pool;
 use super::clock::now_ns;
@@ -71,8 +71,8 @@ pub(super) async fn run(pool: Arc<Pool>, index: usize, report: Report) {
 
 async fn dial_and_serve(pool: Arc<Pool>, index: usize, report: Option<Report>) {
     let slot = &pool.slots[index];
-    let mut ending = pool.ending.subscribe();
-    pool.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
+    let mut ending = pool.lifetime.ending.subscribe();
+    pool.repair.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
     let mut task = SlotTask {
         pool: &pool,
         slot,
@@ -108,10 +108,10 @@ impl SlotTask<'_> {
     /// Puts the connection of a dial where it belongs.
     fn place(&mut self, live: Live) {
         self.dial = None;
-        match self.pool.dials.tell(|healing| healing.dialled(self.slot.index)) {
+        match self.pool.repair.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
-                self.slot.install(live.connection, fastrand::u64(..), &self.pool.free_list);
+                self.slot.install(live.connection, fastrand::u64(..), &self.pool.slots.free_list);
                 self.pool.slot_is_up(self.slot);
             }
             Place::Taken => {
@@ -179,9 +179,9 @@ fn heal<'a>(pool: &'a Pool, slot: &'a Slot, mut report: Option<Report>) -> Dial<
 
 /// One dial.
 async fn dial(pool: &Pool, slot: &Slot) -> Result<(Connection, Option<Watch>), DialError> {
-    pool.stats.dials.add();
-    let _under_way = pool.dials.begins();
-    let connection = pool.dialer.dial().await?;
+    pool.delivery.stats.dials.add();
+    let _under_way = pool.repair.dials.begins();
+    let connection = pool.repair.dialer.dial().await?;
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))
 }
@@ -221,7 +221,7 @@ async fn finished(dial: &mut Option<Dial<'_>>) -> Live {
 
 /// Caller drive: tells the slots' tasks of ended and reset connections. Data never wakes it.
 pub(super) async fn watch_losses(pool: Arc<Pool>) {
-    let Some(caller) = &pool.caller else { return };
+    let Some(caller) = &pool.delivery.caller else { return };
     // Without a descriptor for it losses are still found at check-out.
     let Ok(losses) = watch_set(Arc::clone(&caller.losses)) else { return };
     while let Ok(mut ready) = losses.readable().await {
@@ -234,7 +234,7 @@ pub(super) async fn watch_losses(pool: Arc<Pool>) {
 impl Pool {
     /// Makes the socket known to whoever drives: to the runtime, or in caller drive to the sets.
     fn watch(&self, slot: &Slot, connection: &Connection) -> Result<Option<Watch>, DialError> {
-        let watched = match &self.caller {
+        let watched = match &self.delivery.caller {
             None => watch(connection).map(Some),
             Some(caller) => caller.add(connection.stream(), slot.index).map(|()| None),
         };
@@ -243,7 +243,7 @@ impl Pool {
 
     /// Lets the slot do what it can, as its task does at each wake-up.
     pub(super) fn take_turn(&self, slot: &Slot) -> Wants {
-        let turn = match self.caller {
+        let turn = match self.delivery.caller {
             None => slot.drive(self.setting()),
             Some(_) => slot.drive_unless_in_flight(self.setting()),
         };
@@ -264,7 +264,7 @@ impl Pool {
     /// Tells the engine of the completions of this thread's turns.
     pub(super) fn tell_of_completions(&self) {
         UNTOLD_TURNS.set(0);
-        self.completions.ring();
+        self.delivery.completions.ring();
     }
 
     /// Lets all other tasks do what they can, and look for what has come in for them, before this
@@ -277,7 +277,7 @@ impl Pool {
 
     /// The slot has a new live connection.
     pub(super) fn slot_is_up(&self, slot: &Slot) {
-        self.stats.connected.add();
+        self.delivery.stats.connected.add();
         let epoch = slot.epoch();
         let mut dispatcher = self.dispatcher();
         dispatcher.came_up(slot.index, epoch);
@@ -286,7 +286,7 @@ impl Pool {
         self.tell_up(slot.index);
         // Last, because a pause that begins after this look finds the connection here.
         let (pause, now) = (self.pause(), now_ns());
-        let retires = self.dials.tell(|healing| healing.came_up(slot.index, &pause, now));
+        let retires = self.repair.dials.tell(|healing| healing.came_up(slot.index, &pause, now));
         if let Some(reason) = retires {
             slot.retire(reason);
         }
@@ -296,17 +296,19 @@ impl Pool {
     fn wants_dial(&self, slot: &Slot) -> bool {
         let (now, random) = (now_ns(), fastrand::u64(..));
         slot.wants_replacement().is_some_and(|proof| {
-            self.dials.tell(|it| it.replacement_wanted(slot.index, proof, now, random))
+            self.repair.dials.tell(|it| it.replacement_wanted(slot.index, proof, now, random))
         })
     }
 
     /// A connection was given up. Answers what follows. `words`: what ended its TLS session.
     pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, words: Option<&str>) -> AfterLoss {
-        self.stats.closed(loss.reason);
+        self.delivery.stats.closed(loss.reason);
         let answered_ns = self.dispatcher().answered_ns();
         let (now, random) = (now_ns(), fastrand::u64(..));
-        let after =
-            self.dials.tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
+        let after = self
+            .repair
+            .dials
+            .tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
         if after != AfterLoss::Replaced {
             // The thread that gave it up may not have told the dispatcher yet. The event below must
             // come after that. A second report changes nothing.
@@ -317,7 +319,7 @@ impl Pool {
             && !loss.answered
         {
             // In TLS 1.3 the peer judges the client's certificate when the handshake is over here.
-            let text = format!("TLS with {} after the handshake: {words}", self.dialer.host);
+            let text = format!("TLS with {} after the handshake: {words}", self.repair.dialer.host);
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }
         self.tell_lost(slot.index, loss, words);
@@ -325,13 +327,14 @@ impl Pool {
     }
 
     fn note_dial_error(&self, error: DialError) {
-        *self.last_dial_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.repair.note_error(error);
     }
 
     fn dial_failed(&self, slot: &Slot, error: &DialError) {
         let (now, random) = (now_ns(), fastrand::u64(..));
-        let next_ns = self.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
-        self.stats.dial_failed(error.step);
+        let next_ns =
+            self.repair.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
+        self.delivery.stats.dial_failed(error.step);
         self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);
     }
@@ -340,11 +343,11 @@ impl Pool {
     fn abandon(&self, index: usize) {
         let slot = &self.slots[index];
         let ended = slot.abandon();
-        self.stats.closed(CloseReason::Internal);
+        self.delivery.stats.closed(CloseReason::Internal);
         let epoch = slot.epoch();
         self.dispatcher().went_down(slot.index, epoch);
         if let Some(ended) = ended {
-            self.in_flight.remove(slot.index);
+            self.slots.in_flight.remove(slot.index);
             self.dispatcher().finished(slot.index, None, 0);
             self.deliver(ended);
             self.dispatch(self.dispatcher());

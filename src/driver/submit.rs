@@ -15,7 +15,6 @@ use crate::completion::Callback;
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, SlotIndex, Waiter};
-use crate::sync::atomic::Ordering;
 
 /// What to do when no slot is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,11 +123,11 @@ impl Pool {
         let user_data = request.user_data();
         let (is_head, closes) = (request.is_head(), request.closes());
         let bytes = request.finish()?;
-        if matches!(recipient, Recipient::Queue) && !self.completions.reserve() {
-            self.stats.refused.add();
+        if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
+            self.delivery.stats.refused.add();
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
-        let id = self.next_id();
+        let id = self.delivery.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns };
         Ok((pending, Outgoing { bytes, is_head, closes }))
@@ -137,11 +136,11 @@ impl Pool {
     /// Counts what became of a submit, and takes back the reserved place if it was refused.
     fn accepted(&self, result: Result<u64, Status>, uses_queue: bool) -> Result<u64, Status> {
         match result {
-            Ok(_) => self.stats.submitted.add(),
+            Ok(_) => self.delivery.stats.submitted.add(),
             Err(_) => {
-                self.stats.refused.add();
+                self.delivery.stats.refused.add();
                 if uses_queue {
-                    self.completions.unreserve();
+                    self.delivery.completions.unreserve();
                 }
             }
         }
@@ -295,9 +294,9 @@ impl Pool {
     fn start(&self, slot: u32, pending: Pending, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
         let deadline_ns = pending.deadline_ns;
         let slot = &self.slots[slot as usize];
-        self.in_flight.add(slot.index);
+        self.slots.in_flight.add(slot.index);
         let started = slot.start(pending, outgoing, &self.policy).inspect_err(|_| {
-            self.in_flight.remove(slot.index);
+            self.slots.in_flight.remove(slot.index);
         })?;
         if started.needs_turn {
             self.wake_driver(slot);
@@ -305,11 +304,6 @@ impl Pool {
         // Its own deadline, if it has ended already.
         self.timer.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
-    }
-
-    /// A number that this pool has not given out yet.
-    pub(super) fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 }
 

@@ -41,7 +41,7 @@ impl Pool {
                 dispatcher.resume(until_ns);
                 drop(dispatcher);
                 self.suspension.changed.notify_one();
-                self.dials.tell(Healing::resumed);
+                self.repair.dials.tell(Healing::resumed);
             }
             _ => self.begin_pause(for_ns, false),
         }

@@ -16,8 +16,6 @@ use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::standard::spared;
 use crate::net::thread;
-use crate::sync::atomic::Ordering;
-use crate::sync::current_thread;
 
 /// How often the end looks, a millisecond apart, whether all grants were carried out.
 const MAX_LOOKS: u32 = 2_000;
@@ -31,7 +29,7 @@ pub(super) fn spawn(
     let runtime = spared(|| runtime(&pool)).map_err(DialError::of_system("runtime"))?;
     config.cpu().map(try_cpu).transpose()?;
     let body = move || {
-        let _ = pool.thread_id.set(current_thread().id());
+        pool.lifetime.set_thread_id();
         let end = EndOfPool(&pool);
         runtime.block_on(run(&pool, report));
         drop(runtime);
@@ -47,18 +45,18 @@ impl Drop for EndOfPool<'_> {
     fn drop(&mut self) {
         self.0.dispatcher().close();
         self.0.dispatch(self.0.dispatcher());
-        if self.0.caller.is_none() {
+        if self.0.delivery.caller.is_none() {
             self.0.deliver_handed_over();
         }
-        for slot in &self.0.slots {
+        for slot in self.0.slots.iter() {
             // Nothing, unless this is the end by a defect.
             if let Some(ended) = slot.abandon() {
                 self.0.deliver(ended);
             }
             slot.clear();
         }
-        self.0.free_list.close();
-        self.0.completions.end();
+        self.0.slots.free_list.close();
+        self.0.delivery.completions.end();
     }
 }
 
@@ -75,7 +73,7 @@ fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
 async fn run(pool: &Arc<Pool>, report: Report) {
     // A callback or an event function may cancel the thread that it runs on.
     PutOff::begin().for_ever();
-    let mut ending = pool.ending.subscribe();
+    let mut ending = pool.lifetime.ending.subscribe();
     let mut slots = JoinSet::new();
     for index in 0..pool.slots.len() {
         slots.spawn(slot_task::run(Arc::clone(pool), index, report.clone()));
@@ -102,7 +100,7 @@ async fn run(pool: &Arc<Pool>, report: Report) {
     for task in [timekeeper, watcher, upkeeper, pauses, late, looker] {
         task.abort();
     }
-    debug_assert_ne!(pool.grace_ns.load(Ordering::SeqCst), super::NEVER);
+    debug_assert_ne!(pool.lifetime.grace_ns(), super::NEVER);
 }
 
 /// Tries the CPU on the opener's own thread first, where a refusal can be told.

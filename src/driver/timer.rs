@@ -64,7 +64,7 @@ pub async fn keep_time(pool: Arc<Pool>) {
 impl Pool {
     /// Ends what is past its deadline, and answers when to look again: within `period_ns`.
     pub(super) fn keep_deadlines(&self, period_ns: u64) -> u64 {
-        if self.caller.is_none() {
+        if self.delivery.caller.is_none() {
             self.deliver_handed_over();
         }
         self.expire(now_ns());
@@ -79,14 +79,14 @@ impl Pool {
     pub(super) fn next_deadline(&self) -> u64 {
         let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
         let waiting = self.dispatcher().next_deadline();
-        let grace = self.grace_ns.load(Ordering::SeqCst);
+        let grace = self.lifetime.grace_ns();
         in_flight.unwrap_or(NEVER).min(waiting.unwrap_or(NEVER)).min(grace)
     }
 
     /// Ends what is past its deadline: tells whoever drives, and ends the waiting.
     fn expire(&self, now: u64) {
-        let grace_is_over = self.grace_ns.load(Ordering::SeqCst) <= now;
-        for slot in &self.slots {
+        let grace_is_over = self.lifetime.grace_ns() <= now;
+        for slot in self.slots.iter() {
             if slot.announces_deadline(now) {
                 self.wake_driver(slot);
             }

@@ -67,7 +67,7 @@ impl Pool {
 
     fn await_lease(&self, deadline: Option<Instant>) -> Result<Lease, Status> {
         let parking = Arc::new(Parking::default());
-        let ticket = self.next_id();
+        let ticket = self.delivery.next_id();
         {
             let mut dispatcher = self.dispatcher();
             dispatcher.enqueue_caller(ticket, Arc::clone(&parking), now_ns())?;
@@ -85,12 +85,12 @@ impl Pool {
 
     /// Counts a lease that was not given.
     fn refused(&self, lease: Result<Lease, Status>) -> Result<Lease, Status> {
-        lease.inspect_err(|_| self.stats.refused.add())
+        lease.inspect_err(|_| self.delivery.stats.refused.add())
     }
 
     /// Sleeps until woken; `None` when the deadline passed first.
     fn sleep<T>(&self, sleeper: &Sleeper<T>, deadline: Option<Instant>) -> Option<T> {
-        if let Some(caller) = &self.caller {
+        if let Some(caller) = &self.delivery.caller {
             self.sleep_or_drive(caller, deadline, || sleeper.is_woken());
             return sleeper.take();
         }
@@ -100,7 +100,7 @@ impl Pool {
     /// Gives a sleeper what it sleeps for. In caller drive it may sleep where the driver sleeps.
     pub(super) fn wake<T>(&self, sleeper: &Sleeper<T>, with: T) {
         sleeper.wake(with);
-        if let Some(caller) = &self.caller {
+        if let Some(caller) = &self.delivery.caller {
             self.wake_sleepers(caller);
         }
     }

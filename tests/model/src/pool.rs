@@ -18,7 +18,7 @@ use super::{NEVER, Pool};
 use crate::config::Config;
 use crate::net::connection::Connection;
 use crate::pool::dispatch::Counts;
-use crate::sync::{begin_run, current_thread, park_runtime, unpark_runtime, yield_now};
+use crate::sync::{begin_run, park_runtime, unpark_runtime, yield_now};
 
 const BEAT: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -60,7 +60,7 @@ impl Model {
         let near = Connection::plain(TcpStream::from(OwnedFd::from(near)));
         self.venue()[slot] = Some(far);
         let slot = &self.pool.slots[slot];
-        slot.install(near, 0, &self.pool.free_list);
+        slot.install(near, 0, &self.pool.slots.free_list);
         self.pool.slot_is_up(slot);
     }
 
@@ -87,7 +87,7 @@ impl Model {
     /// it would look at the deadlines next. `answers`: the venue answers so many requests.
     pub fn serve(&self, mut answers: usize, mut done: impl FnMut(&Pool) -> bool) -> u64 {
         let pool = &*self.pool;
-        let _ = pool.thread_id.set(current_thread().id());
+        pool.lifetime.set_thread_id();
         let mut armed = pool.keep_deadlines(PERIOD_NS);
         loop {
             // Asked first: what came before it is then served before this returns.
@@ -109,7 +109,7 @@ impl Model {
                 // What was sent in this turn may be answered by now.
                 continue;
             }
-            pool.completions.ring();
+            pool.delivery.completions.ring();
             if is_done {
                 return armed;
             }
@@ -143,7 +143,7 @@ impl Model {
 
     /// Whether a shutdown was asked for.
     pub fn is_ending(&self) -> bool {
-        *self.pool.ending.borrow()
+        *self.pool.lifetime.ending.borrow()
     }
 
     /// The earliest deadline of all that is under way.

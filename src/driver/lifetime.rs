@@ -1,0 +1,80 @@
+//! The end of a pool: when its grace is over, its thread, and whether it was closed.
+//!
+//! It knows no slot and no request.
+
+use std::sync::{OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+
+use super::NEVER;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, ThreadId, current_thread};
+
+/// How far a pool is from its end.
+pub(super) struct Lifetime {
+    /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
+    grace_ns: AtomicU64,
+    /// A shutdown was asked for.
+    pub(super) ending: watch::Sender<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    thread_id: OnceLock<ThreadId>,
+    closed: AtomicBool,
+}
+
+impl Lifetime {
+    /// The pool is open, and its thread has not started.
+    pub(super) fn new() -> Self {
+        Self {
+            grace_ns: AtomicU64::new(NEVER),
+            ending: watch::channel(false).0,
+            thread: Mutex::default(),
+            thread_id: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
+    pub(super) fn grace_ns(&self) -> u64 {
+        self.grace_ns.load(Ordering::SeqCst)
+    }
+
+    /// Sets when the grace is over. A second call can only make it sooner.
+    pub(super) fn end_by(&self, until_ns: u64) {
+        self.grace_ns.fetch_min(until_ns, Ordering::SeqCst);
+    }
+
+    /// Notes that the pool was closed. `false`: it was closed before.
+    pub(super) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether the pool was closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// The calling thread is the pool thread from now on.
+    pub(super) fn set_thread_id(&self) {
+        let _ = self.thread_id.set(current_thread().id());
+    }
+
+    /// Whether the calling thread is the pool thread.
+    pub(super) fn is_pool_thread(&self) -> bool {
+        self.thread_id.get() == Some(&current_thread().id())
+    }
+
+    /// Keeps the handle of the pool thread for [`Lifetime::join`].
+    pub(super) fn set_thread(&self, handle: JoinHandle<()>) {
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+
+    /// Waits until the pool thread has ended. Returns at once if another caller has the handle.
+    pub(super) fn join(&self) {
+        let handle = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle {
+            // The thread catches its panics, so its result says nothing more.
+            let _ = handle.join();
+        }
+    }
+}

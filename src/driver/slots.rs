@@ -1,0 +1,37 @@
+//! The slots of a pool, which of them have an exchange in flight, and the free responses for them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::in_flight_set::InFlightSet;
+use super::slot::Slot;
+use crate::recycle::FreeList;
+
+/// Free responses kept besides one per slot, for views that the engine holds a while.
+const SPARE_RESPONSES: usize = 16;
+
+/// The slots of one pool, by their numbers.
+pub(super) struct Slots {
+    slots: Box<[Slot]>,
+    pub(super) in_flight: InFlightSet,
+    pub(super) free_list: Arc<FreeList>,
+}
+
+impl Slots {
+    /// So many empty slots. `response_capacity`: bytes of a fresh response.
+    pub(super) fn new(count: u32, response_capacity: usize) -> Self {
+        Self {
+            slots: (0..count).map(Slot::new).collect(),
+            in_flight: InFlightSet::new(count),
+            free_list: FreeList::new(count as usize + SPARE_RESPONSES, response_capacity),
+        }
+    }
+}
+
+impl Deref for Slots {
+    type Target = [Slot];
+
+    fn deref(&self) -> &[Slot] {
+        &self.slots
+    }
+}
