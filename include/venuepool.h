@@ -2,13 +2,13 @@
  * venuepool: a REST connection pool for trading engines.
  *
  * It keeps hot HTTP/1.1 connections to one venue, heals them in the background, and sends requests
- * on the caller's own thread. It never sends a request twice, and tells of each failure whether the
+ * on the caller's own thread. It never sends a request twice. After each failure it tells whether the
  * request may have been executed (vp_wire).
  *
  * Rules for all functions
- * - Status. 0 is VP_OK; negative is a refusal with a name (vp_status_name), and a refused call has
- *   sent nothing and changed nothing. Functions that count answer the count or a negative status.
- * - NULL is answered with VP_ERR_NULL, unless a function says that it is allowed.
+ * - Status. 0 is VP_OK; a negative status is a refusal with a name (vp_status_name). A refused call has
+ *   sent nothing and changed nothing. Functions that count return the count or a negative status.
+ * - A call with NULL returns VP_ERR_NULL, unless a function says that it is allowed.
  * - vp_str is a pointer and a length, not NUL-terminated; what is passed in is borrowed for the call.
  * - Durations and times are uint64_t nanoseconds; times are on CLOCK_MONOTONIC.
  * - Structs that begin with struct_size: set it to sizeof before the call. An older caller's smaller
@@ -28,9 +28,9 @@
  *   is in use for a moment while the library opens a descriptor; a file that the host puts there
  *   meanwhile (dup2) stays. The exception is what the C library opens during a look-up.
  * - Global state. The CPUs of the process, a count of forks, and a lock around opening descriptors.
- * - fork(). The child's calls answer VP_ERR_FORKED; the parent goes on.
+ * - fork(). Calls in the child return VP_ERR_FORKED; the parent's pools go on.
  * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
- *   takes effect at the thread's next cancellation point behind the call. Asynchronous cancellation
+ *   takes effect at the thread's next cancellation point after the call. Asynchronous cancellation
  *   (PTHREAD_CANCEL_ASYNCHRONOUS) must be off.
  * - The end. The library cannot be unloaded. A pool that is never closed does no harm at exit.
  * - Exceptions. None may leave a callback.
@@ -106,29 +106,30 @@
 #define VP_DRIVE_THREAD 0
 
 /**
- * The engine's own loop does, whenever it calls `vp_pool_poll` or `vp_pool_wait`: callbacks run in
- * those calls, and the pool thread only heals. One thread at a time drives.
+ * The engine's own thread receives responses and delivers completions, in each call of
+ * `vp_pool_poll` and `vp_pool_wait`. Callbacks run in those calls. The pool thread only heals. One
+ * thread drives at a time.
  */
 #define VP_DRIVE_CALLER 1
 
 /**
- * Suspend policy: the connections stay.
+ * Suspend policy: the pool keeps its connections open.
  */
 #define VP_SUSPEND_KEEP 0
 
 /**
- * Suspend policy: the connections are closed, and none is dialled until the pause is over.
+ * Suspend policy: the pool closes its connections, and dials none until the pause is over.
  */
 #define VP_SUSPEND_CLOSE 1
 
 /**
- * For `vp_config_set_exchange_time_ns`: the pool measures what its exchanges take.
+ * For `vp_config_set_exchange_time_ns`: the pool measures how long its exchanges take.
  */
 #define VP_EXCHANGE_TIME_MEASURED UINT64_MAX
 
 /**
- * Submit flag: when no slot is idle, wait in the queue (FIFO) until the request's deadline,
- * instead of being refused. The request is copied; the completion tells when it was sent.
+ * Submit flag: when no slot is idle, the request waits in the queue (FIFO) until its deadline
+ * instead of being refused. The request is copied. The completion tells when it was sent.
  */
 #define VP_QUEUE 1
 
@@ -1068,63 +1069,64 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The version of the library, for example "0.1.0".
+ * Returns the version of the library, for example "0.1.0".
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_version_string(void) VP_NOEXCEPT;
 
 /**
- * The version of the library, to compare with `VP_VERSION_NUMBER` of the header.
+ * Returns the version of the library, to compare with `VP_VERSION_NUMBER` of the header.
  *
  * Threads: any. Lifetime: none. Errors: none.
  */
 VP_API uint32_t vp_version_number(void) VP_NOEXCEPT;
 
 /**
- * The name of a `vp_status`, for example "VP_ERR_NO_SLOT"; "VP_UNKNOWN" for a number that is none.
+ * Returns the name of a `vp_status`, for example "VP_ERR_NO_SLOT"; "VP_UNKNOWN" for any other
+ * number.
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_status_name(int32_t status) VP_NOEXCEPT;
 
 /**
- * The name of a `vp_outcome`; "VP_UNKNOWN" for a number that is none.
+ * Returns the name of a `vp_outcome`; "VP_UNKNOWN" for any other number.
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_outcome_name(int32_t outcome) VP_NOEXCEPT;
 
 /**
- * The name of a `vp_wire`; "VP_UNKNOWN" for a number that is none.
+ * Returns the name of a `vp_wire`; "VP_UNKNOWN" for any other number.
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_wire_name(int32_t wire_state) VP_NOEXCEPT;
 
 /**
- * The name of a `vp_close_reason`; "VP_UNKNOWN" for a number that is none.
+ * Returns the name of a `vp_close_reason`; "VP_UNKNOWN" for any other number.
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_close_reason_name(int32_t reason) VP_NOEXCEPT;
 
 /**
- * The name of a `vp_event_kind`; "VP_UNKNOWN" for a number that is none.
+ * Returns the name of a `vp_event_kind`; "VP_UNKNOWN" for any other number.
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_event_name(int32_t kind) VP_NOEXCEPT;
 
 /**
- * The name of a `vp_slot_state`; "VP_UNKNOWN" for a number that is none.
+ * Returns the name of a `vp_slot_state`; "VP_UNKNOWN" for any other number.
  *
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_slot_state_name(int32_t state) VP_NOEXCEPT;
 
 /**
- * Makes a configuration with the defaults.
+ * Creates a configuration with the default settings.
  *
  * Threads: any; the object by one thread at a time.
  * Lifetime: yours, until `vp_config_free`.
@@ -1133,17 +1135,17 @@ VP_API const char *vp_slot_state_name(int32_t state) VP_NOEXCEPT;
 VP_API vp_status vp_config_new(struct vp_config **out) VP_NOEXCEPT;
 
 /**
- * Frees a configuration; NULL is allowed. Pools opened with it do not need it.
+ * Frees a configuration; NULL is allowed. Pools that were opened with it do not need it any more.
  *
- * Threads: any; nobody else may use the object.
+ * Threads: any; no other thread may use the object.
  * Lifetime: ends it.
  * Errors: none.
  */
 VP_API void vp_config_free(struct vp_config *config) VP_NOEXCEPT;
 
 /**
- * Sets where to connect: `http://` or `https://`, host, optional port, optional base path.
- * IPv6 literals stand in brackets; names beyond ASCII are given as punycode.
+ * Sets the URL of the venue: `http://` or `https://`, host, optional port, optional base path.
+ * Write an IPv6 address in brackets, and a name with characters beyond ASCII as punycode.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `url` is copied.
@@ -1152,7 +1154,8 @@ VP_API void vp_config_free(struct vp_config *config) VP_NOEXCEPT;
 VP_API vp_status vp_config_set_url(struct vp_config *config, struct vp_str url) VP_NOEXCEPT;
 
 /**
- * Sets the path that all request paths are put behind; replaces that of the URL.
+ * Sets the base path, which is put before the path of each request. It replaces the path of the
+ * URL.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `path` is copied.
@@ -1161,8 +1164,9 @@ VP_API vp_status vp_config_set_url(struct vp_config *config, struct vp_str url) 
 VP_API vp_status vp_config_set_base_path(struct vp_config *config, struct vp_str path) VP_NOEXCEPT;
 
 /**
- * Adds a header that each request carries unless it brings its own of that name. The same name
- * again replaces; `User-Agent` with an empty value is not sent at all. At most 64.
+ * Adds a header to each request that does not set a header of that name itself. A second call with
+ * the same name replaces the value. `User-Agent` with an empty value is not sent at all. At most
+ * 64 headers.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` and `value` are copied.
@@ -1185,7 +1189,7 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_connections(struct vp_config *config, uint32_t count) VP_NOEXCEPT;
 
 /**
- * Sets who drives: `VP_DRIVE_THREAD`, the default, or `VP_DRIVE_CALLER`.
+ * Sets which thread drives the pool: `VP_DRIVE_THREAD`, the default, or `VP_DRIVE_CALLER`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1194,8 +1198,8 @@ VP_API vp_status vp_config_set_connections(struct vp_config *config, uint32_t co
 VP_API vp_status vp_config_set_drive(struct vp_config *config, uint32_t drive) VP_NOEXCEPT;
 
 /**
- * Lets `vp_pool_open` succeed although not all connections could be made (on when not 0); what is
- * missing is healed in the background. Off by default.
+ * Lets `vp_pool_open` succeed when some or all connections failed (on when not 0). The pool heals
+ * the missing ones in the background. Off by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1204,8 +1208,8 @@ VP_API vp_status vp_config_set_drive(struct vp_config *config, uint32_t drive) V
 VP_API vp_status vp_config_set_degraded_open(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default. The thread of a
- * look-up has the first 11 bytes of it and "-dns".
+ * Sets the name of the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default. The
+ * thread of a name look-up is called by the first 11 bytes of it and "-dns".
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` is copied.
@@ -1217,20 +1221,20 @@ vp_status vp_config_set_thread_name(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Pins the pool thread to a CPU, 0 to 1023; -1, the default, lets it run on all CPUs that the
- * process had when the library was loaded. It does not matter to which CPU the opener is pinned.
- * The thread of a look-up is never pinned.
+ * Pins the pool thread to a CPU, 0 to 1023. -1, the default, lets it run on all CPUs that the
+ * process had when the library was loaded. The CPU to which the opening thread is pinned has no
+ * effect. The thread of a name look-up is never pinned.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
- * Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the CPU cannot be had.
+ * Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the system refuses the CPU.
  */
 VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOEXCEPT;
 
 /**
- * Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the
- * time, which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
- * `vp_config_set_cpu` and a CPU of its own; no effect in caller drive. Off by default.
+ * Makes the pool thread poll the sockets in flight without sleeping (on when not 0). This saves
+ * the wake-up for each response and costs a whole CPU. Use it in thread drive, with a CPU of its
+ * own (`vp_config_set_cpu`). It has no effect in caller drive. Off by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1239,9 +1243,9 @@ VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOE
 VP_API vp_status vp_config_set_busy_poll(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Sets how long a look-up of the name may take, 1 us to 1 day; 1 s by default. All dials of a pool
- * share one, and when it fails or takes longer the last good answer is used, however old
- * (`stale_answers` in `vp_stats`).
+ * Sets how long a look-up of the host name may take, 1 us to 1 day; 1 s by default. All dials of a
+ * pool share one look-up. When it fails or takes longer, the pool uses the last good answer, of
+ * any age (`stale_answers` in `vp_stats`).
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1253,10 +1257,10 @@ vp_status vp_config_set_resolve_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the budget for connecting, all addresses of the name together, 1 us to 1 day; 1 s by
- * default. They are tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when
- * one fails or after 250 ms (RFC 8305); one that failed within the last minute comes behind the
- * others.
+ * Sets how long connecting may take, for all addresses of the name together, 1 us to 1 day; 1 s by
+ * default. The pool tries the addresses in the resolver's order, with IPv6 and IPv4 in turn. It
+ * begins the next one when one fails or after 250 ms (RFC 8305). An address that failed within the
+ * last minute is tried after the others.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1268,7 +1272,7 @@ vp_status vp_config_set_connect_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the budget for the TLS handshake, 1 us to 1 day; 2 s by default.
+ * Sets how long the TLS handshake may take, 1 us to 1 day; 2 s by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1280,8 +1284,8 @@ vp_status vp_config_set_tls_handshake_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the time from submit to the end of the exchange, 1 us to 1 day; 11 s by default. A request
- * may have its own, by `vp_request_set_timeout_ns`.
+ * Sets the time from submit to the end of the exchange, 1 us to 1 day; 11 s by default.
+ * `vp_request_set_timeout_ns` sets it for a single request.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1293,8 +1297,8 @@ vp_status vp_config_set_request_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the longest head and body of a request together, 1 KiB to 64 MiB; 64 KiB by default. A
- * request takes this memory once, when it is made.
+ * Sets the largest size of a request, head and body together, 1 KiB to 64 MiB; 64 KiB by default.
+ * A request object allocates this memory once, when it is made.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1306,7 +1310,8 @@ vp_status vp_config_set_request_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets what a response buffer begins with, 1 KiB to 64 MiB; 64 KiB by default. It grows as needed.
+ * Sets the initial size of a response buffer, 1 KiB to 64 MiB; 64 KiB by default. The buffer grows
+ * as needed.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1318,9 +1323,10 @@ vp_status vp_config_set_response_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
- * response takes memory as its bytes arrive, at most twice their size, whatever it announces. When
- * there is none it ends as OUT_OF_MEMORY; but Linux often kills a process before it refuses any.
+ * Sets the largest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
+ * response takes memory as its bytes arrive, at most twice their size, whatever length it
+ * announces. Without memory the exchange ends as OUT_OF_MEMORY. Note that Linux often kills a
+ * process before it refuses memory.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1329,7 +1335,7 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_max_body_size(struct vp_config *config, uint64_t bytes) VP_NOEXCEPT;
 
 /**
- * Sets the longest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
+ * Sets the largest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1338,7 +1344,7 @@ VP_API vp_status vp_config_set_max_body_size(struct vp_config *config, uint64_t 
 VP_API vp_status vp_config_set_max_head_size(struct vp_config *config, uint64_t bytes) VP_NOEXCEPT;
 
 /**
- * Sets the most header fields of a response, 1 to 256; 128 by default.
+ * Sets the largest number of header fields in a response, 1 to 256; 128 by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1356,7 +1362,8 @@ VP_API vp_status vp_config_set_max_headers(struct vp_config *config, uint32_t co
 VP_API vp_status vp_config_set_max_interim(struct vp_config *config, uint32_t count) VP_NOEXCEPT;
 
 /**
- * Sets the longest chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by default.
+ * Sets the largest size of a chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by
+ * default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1365,8 +1372,8 @@ VP_API vp_status vp_config_set_max_interim(struct vp_config *config, uint32_t co
 VP_API vp_status vp_config_set_max_chunk_line(struct vp_config *config, uint64_t bytes) VP_NOEXCEPT;
 
 /**
- * Sets by how much all chunk framing of a response may outweigh its body, 32 bytes to 64 MiB; 16
- * KiB by default.
+ * Sets by how many bytes all chunk framing of a response may exceed its body, 32 bytes to 64 MiB;
+ * 16 KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1378,7 +1385,7 @@ vp_status vp_config_set_max_chunk_overhead(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long all trailer fields together may be, 0 bytes to 1 MiB; 16 KiB by default.
+ * Sets the largest size of all trailer fields together, 0 bytes to 1 MiB; 16 KiB by default.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1416,7 +1423,7 @@ vp_status vp_config_set_waiting_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets TCP_NODELAY (on when not 0, the default).
+ * Turns TCP_NODELAY on or off (on when not 0, the default).
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1425,10 +1432,11 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_nodelay(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
- * Sets TCP keepalive: idle time and interval, each 1 to 32,767 whole seconds, in nanoseconds, and
- * the probes until the connection counts as dead, 1 to 127; 30 s, 5 s, 3 by default. All three 0
- * turns it off. It watches idle connections, whatever the timeouts of requests are:
- * TCP_USER_TIMEOUT is not set. A request in flight has its own deadline.
+ * Sets TCP keepalive: idle time, interval, and the number of probes after which the connection
+ * counts as dead. Idle time and interval are 1 to 32,767 whole seconds, in nanoseconds; the probes
+ * are 1 to 127. The defaults are 30 s, 5 s and 3. All three 0 turns keepalive off. It watches idle
+ * connections, whatever the timeouts of requests are: TCP_USER_TIMEOUT is not set. A request in
+ * flight has its own deadline.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1442,8 +1450,8 @@ vp_status vp_config_set_tcp_keepalive(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets SO_SNDBUF and SO_RCVBUF before connecting, each 1 KiB to 1 GiB; 0, the default, leaves one
- * to the system.
+ * Sets SO_SNDBUF and SO_RCVBUF before connecting, each 1 KiB to 1 GiB; 0, the default, leaves that
+ * one to the system.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1456,9 +1464,9 @@ vp_status vp_config_set_socket_buffers(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the local IP address to connect from; empty leaves it to the system. The local port is
- * chosen at the connect (IP_BIND_ADDRESS_NO_PORT), so that connections to different addresses can
- * share one.
+ * Sets the local IP address to connect from; empty lets the system choose. The system chooses the
+ * local port when it connects (IP_BIND_ADDRESS_NO_PORT), so that connections to different
+ * addresses can share one.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `address` is copied.
@@ -1470,8 +1478,9 @@ vp_status vp_config_set_bind_address(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is
- * then not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+ * Sets the IP addresses to connect to, at most 64, separated by commas. The name in the URL is
+ * then not resolved; it is still used for Host, SNI and the certificate. An empty text resolves
+ * the name again.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `addresses` is copied.
@@ -1483,9 +1492,10 @@ vp_status vp_config_set_addresses(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the wait between failed dials of a slot: the first dial is at once, then the ceiling goes
- * from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter. Both are 1 us to 1 day,
- * and `first_ns` is not above `max_ns`.
+ * Sets how long a slot waits between failed dials. The first dial is at once. Then the longest
+ * wait begins at `first_ns` (100 ms by default) and doubles up to `max_ns` (5 s by default); each
+ * wait is a random part of it (full jitter). Both are 1 us to 1 day, and `first_ns` is not above
+ * `max_ns`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1499,10 +1509,10 @@ VP_NOEXCEPT;
 
 /**
  * Sets how many dials per second the pool may make, after a burst of one for each slot; 1 to 1000,
- * 5 by default. Replacements of live connections count, and leave half of the burst to lost ones.
- * A venue that ends each connection after `n` requests lets no more than `n` times this number of
- * orders through per second: choose twice the orders per second divided by `n`. For idle time and
- * age see `dials_needed` in `vp_health`.
+ * 5 by default. Dials that replace live connections count too, and leave half of the burst to lost
+ * connections. When a venue ends each connection after `n` requests, the pool can send at most `n`
+ * times this number of orders per second. Choose twice the orders per second divided by `n`. For
+ * idle time and age see `dials_needed` in `vp_health`.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1514,20 +1524,20 @@ vp_status vp_config_set_dials_per_second(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the certificates to trust, as PEM, instead of the built-in webpki roots.
+ * Sets the trusted certificates, as PEM, instead of the built-in webpki roots.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `pem` is copied.
- * Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+ * Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is checked at open.
  */
 VP_API vp_status vp_config_set_ca_pem(struct vp_config *config, struct vp_str pem) VP_NOEXCEPT;
 
 /**
- * Sets the client's own certificate chain and private key, as PEM.
+ * Sets the client's certificate chain and private key, as PEM.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: both are copied.
- * Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+ * Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is checked at open.
  */
 VP_API
 vp_status vp_config_set_client_cert_pem(struct vp_config *config,
@@ -1536,8 +1546,8 @@ vp_status vp_config_set_client_cert_pem(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the name for SNI and the certificate check, instead of the host of the URL; empty takes the
- * host again.
+ * Sets the name for SNI and the certificate check, instead of the host of the URL. An empty name
+ * uses the host again.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` is copied.
@@ -1549,8 +1559,8 @@ vp_status vp_config_set_server_name(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the protocols to offer by ALPN (RFC 7301), separated by commas, each 1 to 255 visible ASCII
- * characters but not `h2`; "http/1.1" by default, empty offers none.
+ * Sets the protocols that ALPN offers (RFC 7301), separated by commas; "http/1.1" by default. Each
+ * has 1 to 255 visible ASCII characters, and `h2` is refused. An empty text offers none.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `protocols` is copied.
@@ -1559,7 +1569,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_alpn(struct vp_config *config, struct vp_str protocols) VP_NOEXCEPT;
 
 /**
- * Accepts any certificate (on when not 0). For tests only: the peer may be anybody.
+ * Accepts any certificate (on when not 0). For tests only: the pool then does not check who the
+ * peer is.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1582,14 +1593,16 @@ VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_
 
 /**
  * Sets the heartbeat: a request that the pool sends on each connection that was idle for
- * `interval_ns`, give or take a fifth. GET is best, because many servers close after HEAD. At most
- * a quarter of the slots, but at least one, have a heartbeat at a time. Any answer within
- * `timeout_ns` proves that the connection lives; without one it is given up and healed. While it
- * is under way its slot takes no other request, so with a single slot an order may find none idle
- * for that time: use VP_QUEUE, or two slots. Leased slots have heartbeats too; an order of the
- * lease's holder that meets one goes right behind it (see `vp_lease_submit`). None is sent in a
- * pause. An interval of 0 ends it; off by default. A good value: a third of the venue's idle
- * timeout, 5 to 15 s.
+ * `interval_ns`, plus or minus a fifth. Any response within `timeout_ns` proves that the
+ * connection lives. Without one the pool closes the connection and heals the slot. An interval of
+ * 0 turns heartbeats off, which is the default. A good interval is a third of the venue's idle
+ * timeout, 5 to 15 s. Prefer GET, because many servers close the connection after HEAD.
+ *
+ * At most a quarter of the slots, but at least one, have a heartbeat in flight at a time. Such a
+ * slot takes no other request. A pool with a single slot may therefore refuse an order for that
+ * time: use VP_QUEUE, or two slots. Leased slots have heartbeats too. An order of the lease's
+ * holder that meets one is sent directly after it (see `vp_lease_submit`). No heartbeat is sent in
+ * a pause.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -1619,12 +1632,15 @@ vp_status vp_config_add_heartbeat_header(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long a connection may be idle and still take a request: less than the venue's own idle
- * timeout. Its replacement is dialled at eight to nine tenths of it, by chance, so that not all go
- * at once; it is closed at the limit even without one. 1 ms to 1 day; 0, the default, for no limit
- * but what the venue announces in `Keep-Alive: timeout=`, which always counts (0 there: the
- * connection is closed behind that answer). A limit that asks for more dials than
- * `vp_config_set_dials_per_second` allows is told: `VP_EVENT_KIND_TOO_FEW_DIALS`.
+ * Sets how long a connection may be idle and still take a request, 1 ms to 1 day. Choose less than
+ * the venue's own idle timeout. 0, the default, sets no limit. The limit that the venue announces
+ * in `Keep-Alive: timeout=` always counts; when it announces 0, the pool closes the connection
+ * after that response.
+ *
+ * The pool dials the replacement at a random time between eight and nine tenths of the limit, so
+ * that not all connections are replaced together. It closes the connection at the limit even
+ * without a replacement. `VP_EVENT_KIND_TOO_FEW_DIALS` tells when the limit asks for more dials
+ * than `vp_config_set_dials_per_second` allows.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1636,9 +1652,9 @@ vp_status vp_config_set_idle_limit_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the age at which a connection is replaced by a new one. The pool replaces it up to a fifth
- * earlier, by chance, so that not all go at once. It serves until the new one is live. 1 ms to 30
- * days; 0, the default, for never.
+ * Sets the age at which a new connection replaces an old one, 1 ms to 30 days; 0, the default, for
+ * never. The pool replaces it up to a fifth earlier, at a random time, so that not all connections
+ * are replaced together. The old connection serves until the new one is live.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1647,9 +1663,9 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_max_age_ns(struct vp_config *config, uint64_t age_ns) VP_NOEXCEPT;
 
 /**
- * Sets how many requests a connection carries, heartbeats included. Its replacement is dialled a
- * tenth before. 0, the default, for any number but what the venue announces in `Keep-Alive: max=`,
- * which always counts.
+ * Sets the largest number of requests on one connection, heartbeats included. The pool dials the
+ * replacement when nine tenths of them are used. 0, the default, for any number. The number that
+ * the venue announces in `Keep-Alive: max=` always counts.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1661,10 +1677,10 @@ vp_status vp_config_set_max_requests(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how recent the last look at an idle connection must be for a submit to send without looking
- * again. A look is one recv that does not wait. It finds a FIN, a reset or stray bytes. 0 to 1 s;
- * 10 us by default, so that an engine that answers a completion with the next order saves the
- * call; 0 looks each time.
+ * Sets how old the last look at an idle connection may be for a submit to send without a new look,
+ * 0 to 1 s; 10 us by default. A look is one recv that does not wait. It finds a FIN, a reset or
+ * stray bytes. With the default, an engine that answers a completion with the next order saves the
+ * call. 0 looks each time.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1673,8 +1689,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_look_after_ns(struct vp_config *config, uint64_t age_ns) VP_NOEXCEPT;
 
 /**
- * Sets how long the kernel may take to accept a whole request, from submit on; the request then
- * ends as a timeout. 1 us to 1 day; 0, the default, for as long as the request may take.
+ * Sets how long the kernel may take to accept a whole request, counted from submit, 1 us to 1 day.
+ * The request then ends as a timeout. 0, the default, sets no limit but the request timeout.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1686,8 +1702,8 @@ vp_status vp_config_set_write_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long the first byte of a response may take, from the moment at which the request was
- * sent. 1 us to 1 day; 0, the default, for as long as the request may take.
+ * Sets how long the first byte of a response may take after the request was sent, 1 us to 1 day.
+ * 0, the default, sets no limit but the request timeout.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1699,8 +1715,8 @@ vp_status vp_config_set_first_byte_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long a request with VP_QUEUE may wait in the queue; it then ends as a timeout,
- * NOT_SENT. 1 us to 1 day; 0, the default, for as long as the request may take.
+ * Sets how long a request with VP_QUEUE may wait in the queue, 1 us to 1 day. It then ends as a
+ * timeout, NOT_SENT. 0, the default, sets no limit but the request timeout.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1712,11 +1728,11 @@ vp_status vp_config_set_queue_timeout_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long the answer to a request is still waited for after its deadline. The completion
- * comes at the deadline all the same, as a timeout; the late answer comes as an event
- * (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. A
- * request that is not on the wire to its last byte is not waited for: its connection is reset. 1
- * us to 1 day; 0, the default, for not at all.
+ * Sets how long the pool still waits for a response after the deadline of its request, 1 us to 1
+ * day; 0, the default, for not at all. The completion comes at the deadline in any case, as a
+ * timeout. A late response is reported as an event (`VP_EVENT_KIND_LATE_RESPONSE`), and its
+ * connection is closed. The slot is healed meanwhile. When a request was not sent to its last
+ * byte, the pool does not wait: it resets the connection.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1725,17 +1741,19 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t linger_ns) VP_NOEXCEPT;
 
 /**
- * Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool. It is suspended for
- * as long as the response's Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at
- * most for `vp_config_set_suspend_cap_ns`. Without Retry-After it is suspended for `for_ns`; 0 is
- * not at all. `for_ns` also counts when Retry-After asks for 0 seconds or names a moment that has
- * passed. A fraction of a second is rounded up. Of several values the longest counts. A number
- * from 1,000,000,000 on is a moment since 1970 in seconds, or from 1,000,000,000,000 on in
- * milliseconds.
+ * Makes responses with this status suspend the pool; 429, 418, 403 and 503 are usual. The pool is
+ * suspended for as long as the response's Retry-After says (seconds or a date, RFC 9110 section
+ * 10.2.3), but at most for `vp_config_set_suspend_cap_ns`.
  *
- * Until the pause is over submits and leases are refused with ERR_SUSPENDED, and what waits in
- * line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other; one that comes
- * late, within the linger time, counts as well. The same status again replaces; at most 32.
+ * Without Retry-After the pool is suspended for `for_ns`; 0 is not at all. `for_ns` also counts
+ * when Retry-After asks for 0 seconds or names a moment that has passed. A fraction of a second is
+ * rounded up. Of several values the longest counts. A number from 1,000,000,000 on is a moment
+ * since 1970 in seconds, or from 1,000,000,000,000 on in milliseconds.
+ *
+ * Until the pause is over, submits and leases are refused with ERR_SUSPENDED. Requests that wait
+ * in the queue end as SUSPENDED, NOT_SENT. The response itself is delivered as any other. A late
+ * response, within the linger time, counts as well. A second call with the same status replaces
+ * the first; at most 32 statuses.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1750,10 +1768,10 @@ vp_status vp_config_suspend_on(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the longest pause that a response can ask for by its Retry-After, so that an absurd one
- * does not stop the pool for years. 1 ms to 30 days; 3 days by default, which is as long as venues
- * ban: with a shorter one the pool sends again while a longer ban goes on. `vp_pool_suspend` ends
- * a pause at any time.
+ * Sets the longest pause that Retry-After of a response can cause, 1 ms to 30 days; 3 days by
+ * default. The cap protects the pool from an absurd value, which would stop it for years. Venues
+ * ban for up to 3 days. With a shorter cap the pool sends again while a longer ban goes on.
+ * `vp_pool_suspend` ends a pause at any time.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1765,11 +1783,11 @@ vp_status vp_config_set_suspend_cap_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets who is told what happens to connections; NULL, the default, for nobody. For logs and
- * alarms: no event is needed to trade.
+ * Sets the function that receives events, for logs and alarms; NULL, the default, for none.
+ * Trading needs no event.
  *
- * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives; for the first
- * time before `vp_pool_open` has returned, and so before it has given the handle of the pool.
+ * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. Its first run
+ * is before `vp_pool_open` has returned, and so before the engine has the handle of the pool.
  * Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
  * Errors: ERR_NULL.
  */
@@ -1780,13 +1798,14 @@ vp_status vp_config_set_event(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how much time a request must have left to be sent. A request with less ends at once: with
- * outcome TIMEOUT and wire state NOT_SENT, so it was not executed. Without this rule a pool that
- * falls behind sends requests that the venue executes too late (docs/overload.md).
+ * Sets how much time a request must have left before its deadline to be sent. A request with less
+ * time ends at once with outcome TIMEOUT and wire state NOT_SENT: it was not executed. Without
+ * this rule, a pool that falls behind sends requests that the venue executes too late
+ * (docs/overload.md).
  *
- * `needed_ns` is 1 us to 1 day, or one of two special values. `VP_EXCHANGE_TIME_MEASURED`, the
- * default: the pool learns the time from its own recent exchanges. 0: each request is sent until
- * its deadline.
+ * `needed_ns` is 1 us to 1 day, or one of two special values. With `VP_EXCHANGE_TIME_MEASURED`,
+ * the default, the pool learns the time from its own recent exchanges. With 0 it sends each
+ * request until its deadline.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1799,19 +1818,19 @@ VP_NOEXCEPT;
 
 /**
  * Opens a pool: starts its thread, dials all connections in parallel, and returns when all are
- * live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
- * `vp_config_set_degraded_open` is on.
+ * live. When one cannot be had, the call undoes all and `error` says why;
+ * `vp_config_set_degraded_open` changes this. `error` may be NULL.
  *
  * The configuration remembers each `vp_config_*` call that was refused. A refused
- * `vp_config_set_*` is forgotten when the same function is called with success; what
- * `vp_config_add_*` and `vp_config_suspend_on` have refused is not. While there is one, this call
- * answers the status of the first, and `error` names it.
+ * `vp_config_set_*` is forgotten when the same function is called with success. A refused
+ * `vp_config_add_*` or `vp_config_suspend_on` is never forgotten. While a refusal is remembered,
+ * this call returns the status of the first one, and `error` names the function.
  *
  * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
- * ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and what a `vp_config_*` call was refused with.
+ * ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
  */
 VP_API
 vp_status vp_pool_open(const struct vp_config *config,
@@ -1820,9 +1839,9 @@ vp_status vp_pool_open(const struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Begins the end of the pool. It accepts nothing any more. What waits in the queue fails at once
- * as NOT_SENT. What is in flight may finish within `grace_ns`, and fails then. Returns at once. A
- * second call can only shorten the grace.
+ * Begins the shutdown of the pool, and returns at once. The pool accepts no request any more.
+ * Requests that wait in the queue fail at once as NOT_SENT. Requests in flight may finish within
+ * `grace_ns`, and fail then. A second call can only shorten the grace.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.
@@ -1831,22 +1850,22 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_shutdown(struct vp_pool *pool, uint64_t grace_ns) VP_NOEXCEPT;
 
 /**
- * Ends the pool: shuts it down without grace unless that was done before, says goodbye to the peer
- * (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs and none
- * will. Completions that were not polled can still be polled (until then the pool keeps its
- * memory), and responses stay valid.
+ * Closes the pool: shuts it down without grace unless a shutdown has begun before, closes the
+ * connections (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs
+ * and none will run. Completions that were not polled can still be polled; until then the pool
+ * keeps its memory. Responses stay valid.
  *
  * Threads: any but the pool thread. Blocks for the rest of the grace, or until what is in flight
- * has ended; then until calls of other threads on this pool have returned, which the end of the
- * pool makes them do. In caller drive it receives what is in flight itself, and callbacks run in
- * it.
+ * has ended. Then it waits until the calls of other threads on this pool have returned, which the
+ * end of the pool makes them do. In caller drive it receives what is in flight itself, and runs
+ * callbacks.
  * Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
  * Errors: ERR_NULL, ERR_FORKED, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED the second time.
  */
 VP_API vp_status vp_pool_close(struct vp_pool *pool) VP_NOEXCEPT;
 
 /**
- * Counts the slots and waiters by their state, now.
+ * Counts the slots and waiters by their present state.
  *
  * Threads: any.
  * Lifetime: `out` is written; set its `struct_size` first.
@@ -1855,9 +1874,10 @@ VP_API vp_status vp_pool_close(struct vp_pool *pool) VP_NOEXCEPT;
 VP_API vp_status vp_pool_health(const struct vp_pool *pool, struct vp_health *out) VP_NOEXCEPT;
 
 /**
- * Shows each slot, up to `capacity` of them, in the order of their numbers; answers how many.
+ * Reads the state of up to `capacity` slots, in the order of their numbers, and returns how many
+ * were written.
  *
- * Threads: any. Waits for no exchange.
+ * Threads: any. It does not wait for exchanges.
  * Lifetime: `out[]` is written; set the `struct_size` of the first, which is also the distance
  * from one to the next.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
@@ -1869,8 +1889,9 @@ int32_t vp_pool_slots(const struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Suspends the pool for `for_ns` from now, if it is not suspended for longer already; 0 ends any
- * pause at once. For what a status alone does not tell: see `vp_config_suspend_on`.
+ * Suspends the pool for `for_ns` from now, unless it is suspended for longer already; 0 ends any
+ * pause at once. Use it when the status code of a response alone does not show that the venue asks
+ * for a pause. See `vp_config_suspend_on`.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.
@@ -1879,7 +1900,7 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_suspend(struct vp_pool *pool, uint64_t for_ns) VP_NOEXCEPT;
 
 /**
- * Reads the counters.
+ * Reads the counters of the pool.
  *
  * Threads: any.
  * Lifetime: `out` is written; set its `struct_size` first.
@@ -1888,8 +1909,8 @@ VP_API vp_status vp_pool_suspend(struct vp_pool *pool, uint64_t for_ns) VP_NOEXC
 VP_API vp_status vp_pool_stats(const struct vp_pool *pool, struct vp_stats *out) VP_NOEXCEPT;
 
 /**
- * Says why the last dial that failed did so, or why TLS ended a connection before its first
- * answer: in TLS 1.3 a venue refuses a client certificate only after the handshake.
+ * Reads why the last failed dial failed, or why TLS ended a connection before its first response.
+ * In TLS 1.3 a venue refuses a client certificate only after the handshake.
  *
  * Threads: any.
  * Lifetime: `out` is written; set its `struct_size` first.
@@ -1901,7 +1922,7 @@ vp_status vp_pool_last_dial_error(const struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Makes a request object for a pool. It takes its memory here, and none later.
+ * Creates a request object for a pool. The object allocates its memory here, and none later.
  *
  * Threads: any; the object by one thread at a time.
  * Lifetime: yours, until `vp_request_free`; it may outlive the pool.
@@ -1910,22 +1931,23 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_new(const struct vp_pool *pool, struct vp_request **out) VP_NOEXCEPT;
 
 /**
- * Frees a request; NULL is allowed. What was submitted with it goes on without it.
+ * Frees a request object; NULL is allowed. Requests that were submitted with it go on.
  *
- * Threads: any; nobody else may use the object.
+ * Threads: any; no other thread may use the object.
  * Lifetime: ends it.
  * Errors: none.
  */
 VP_API void vp_request_free(struct vp_request *request) VP_NOEXCEPT;
 
 /**
- * Begins a new request: the method (any token but CONNECT) and the path, which starts with `/` and
- * is put behind the base path. The path may hold a query. Timeout, user data and callback stay as
- * they were set.
+ * Begins a new request with a method (any token but CONNECT) and a path. The path starts with `/`,
+ * may hold a query, and is put after the base path. Timeout, user data and callback keep their
+ * values.
  *
- * A refused building call spoils the request: all later ones, and submit, answer the same status
- * until `vp_request_begin` or `vp_request_rewind` succeeds. So it is enough to check the submit,
- * and an overlooked refusal sends neither half an order nor the order before it once more.
+ * When a building call is refused, all later ones and submit return the same status, until
+ * `vp_request_begin` or `vp_request_rewind` succeeds. So it is enough to check the status of
+ * submit. A refusal that was overlooked sends neither a part of an order nor the order before it a
+ * second time.
  *
  * Threads: one at a time.
  * Lifetime: both are copied.
@@ -1938,7 +1960,7 @@ vp_status vp_request_begin(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Adds `name=value` to the query, percent-encoded (RFC 3986 section 2). Before any header.
+ * Adds `name=value` to the query, percent-encoded (RFC 3986 section 2). Call it before any header.
  *
  * Threads: one at a time.
  * Lifetime: both are copied.
@@ -1951,7 +1973,7 @@ vp_status vp_request_query(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Adds a piece of query that is encoded already, for example the string that was signed.
+ * Adds a part of the query that is encoded already, for example the text that was signed.
  *
  * Threads: one at a time.
  * Lifetime: `piece` is copied.
@@ -1960,8 +1982,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_query_raw(struct vp_request *request, struct vp_str piece) VP_NOEXCEPT;
 
 /**
- * Adds a header. Host, Content-Length and Transfer-Encoding are the library's; Expect and Upgrade
- * are not supported.
+ * Adds a header. The library sets Host, Content-Length and Transfer-Encoding itself. Expect and
+ * Upgrade are not supported.
  *
  * Threads: one at a time.
  * Lifetime: both are copied.
@@ -1975,7 +1997,7 @@ vp_status vp_request_header(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Sets the body, by copy. Content-Length is added. Nothing can be added behind it.
+ * Copies the body into the request, and adds Content-Length. Nothing can be added after it.
  *
  * Threads: one at a time.
  * Lifetime: `body` is copied, and must not lie in the request's own buffer.
@@ -1984,8 +2006,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_body(struct vp_request *request, struct vp_str body) VP_NOEXCEPT;
 
 /**
- * Gives `capacity` bytes of the buffer to write the body into, in place. Their content is
- * undefined. `vp_request_body_commit` ends it.
+ * Gives `capacity` bytes of the request's buffer, to write the body in place. Their content is
+ * undefined. Call `vp_request_body_commit` when the body is written.
  *
  * Threads: one at a time.
  * Lifetime: `*out` is valid until the next call with this request.
@@ -1998,7 +2020,7 @@ vp_status vp_request_body_reserve(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Takes the first `len` reserved bytes as the body.
+ * Sets the body to the first `len` of the reserved bytes.
  *
  * Threads: one at a time.
  * Lifetime: ends that of the reserved bytes.
@@ -2007,7 +2029,7 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_body_commit(struct vp_request *request, size_t len) VP_NOEXCEPT;
 
 /**
- * Remembers the request as it is now, before its body, as a template.
+ * Marks the request as it is now, before its body, as a template.
  *
  * Threads: one at a time.
  * Lifetime: until the next `vp_request_begin`.
@@ -2016,7 +2038,7 @@ VP_API vp_status vp_request_body_commit(struct vp_request *request, size_t len) 
 VP_API vp_status vp_request_mark(struct vp_request *request) VP_NOEXCEPT;
 
 /**
- * Goes back to the mark, any number of times: only what differs is written anew.
+ * Returns the request to the mark, any number of times. Then write only the parts that differ.
  *
  * Threads: one at a time.
  * Lifetime: none.
@@ -2025,8 +2047,8 @@ VP_API vp_status vp_request_mark(struct vp_request *request) VP_NOEXCEPT;
 VP_API vp_status vp_request_rewind(struct vp_request *request) VP_NOEXCEPT;
 
 /**
- * Sets the time from submit to the end of the exchange, any number of nanoseconds; 0, the default,
- * takes the pool's. Stays until it is changed.
+ * Sets the time from submit to the end of the exchange, any number of nanoseconds. 0, the default,
+ * uses the pool's timeout. The value stays until it is changed.
  *
  * Threads: one at a time.
  * Lifetime: none.
@@ -2038,7 +2060,7 @@ vp_status vp_request_set_timeout_ns(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Sets a number of your own that the completion brings back. Stays until it is changed.
+ * Sets a number of your own, which the completion returns. It stays until it is changed.
  *
  * Threads: one at a time.
  * Lifetime: none.
@@ -2050,8 +2072,8 @@ vp_status vp_request_set_user_data(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Sends the completion to a function instead of the completion queue; NULL goes back to the queue.
- * Stays until it is changed. Setting another function or context allocates once.
+ * Sets a function that receives the completion instead of the completion queue; NULL returns to
+ * the queue. It stays until it is changed. Setting another function or context allocates once.
  *
  * Threads: one at a time. The function runs on the pool thread, or in caller drive on the thread
  * that drives.
@@ -2065,7 +2087,7 @@ vp_status vp_request_set_on_complete(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Ends the request and shows what will be sent, for archives and signatures.
+ * Ends the request and shows the bytes that will be sent, for archives and signatures.
  *
  * Threads: one at a time.
  * Lifetime: `*out` is valid until the next call that changes the request.
@@ -2074,18 +2096,18 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_bytes(struct vp_request *request, struct vp_str *out) VP_NOEXCEPT;
 
 /**
- * Sends a request on the hottest idle connection, on the calling thread. OK promises exactly one
- * completion; any other status means that nothing was sent and none will come. The request is the
- * caller's again at once. `out_id` may be NULL.
+ * Sends a request on the calling thread, on the idle connection that was used last. VP_OK means
+ * that exactly one completion will come. Any other status means that nothing was sent and no
+ * completion will come. The request object can be used again at once. `out_id` may be NULL.
  *
- * An order that cannot be answered before its deadline is not sent. It is accepted, and completes
+ * A request that cannot be answered before its deadline is not sent. It is accepted, and completes
  * at once as TIMEOUT, NOT_SENT (`vp_config_set_exchange_time_ns`).
  *
  * Threads: any, also in a callback; each with a request of its own.
- * Lifetime: nothing is kept of `request`.
+ * Lifetime: the pool keeps nothing of `request`.
  * Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
  * ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
- * ERR_FORKED; and what a refused building call answered (`vp_request_begin`).
+ * ERR_FORKED; and the status of a refused building call (`vp_request_begin`).
  */
 VP_API
 vp_status vp_submit(struct vp_pool *pool,
@@ -2095,13 +2117,14 @@ vp_status vp_submit(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Submits and waits for the completion, for scripts and background work. The callback of the
- * request, if it has one, is not used.
+ * Submits a request and waits for its completion, for scripts and background work. The callback of
+ * the request, if it has one, is not used.
  *
- * In caller drive somebody must drive meanwhile. If another thread polls or waits, that one does.
- * If nobody has done so for 5 ms, this call does it, and leaves it to whoever polls or waits next.
- * While the descriptor of `vp_pool_fd` tells of completions that nobody takes, this call looks for
- * its own answer at intervals only: an eighth of the time that it has waited, 50 us to 5 ms.
+ * In caller drive a thread must drive meanwhile. If another thread polls or waits, that thread
+ * drives. If none has done so for 5 ms, this call drives, until another thread polls or waits.
+ * While the descriptor of `vp_pool_fd` is readable and no thread takes the completions, this call
+ * looks for its own completion only at intervals. An interval is an eighth of the time that it has
+ * waited, 50 us to 5 ms.
  *
  * Threads: any but the pool thread. Blocks until the request's deadline at the most.
  * Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
@@ -2116,7 +2139,7 @@ vp_status vp_execute(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Reserves the hottest idle slot, or refuses at once.
+ * Leases the idle slot that was used last; returns ERR_NO_SLOT at once when none is idle.
  *
  * Threads: any.
  * Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
@@ -2125,8 +2148,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out) VP_NOEXCEPT;
 
 /**
- * Reserves a slot; waits in the queue (FIFO) for one, woken the moment that it is free or healed.
- * In caller drive it drives as `vp_execute` does.
+ * Leases a slot, and waits in the queue (FIFO) for one. The call wakes as soon as a slot is free
+ * or healed. In caller drive it drives as `vp_execute` does.
  *
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.
@@ -2140,14 +2163,16 @@ vp_status vp_pool_acquire(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the
- * lease stays, and can send again once the slot is healed. An order that meets a heartbeat of the
- * pool is accepted, copied, and sent as soon as that is answered. If the heartbeat shows that the
- * connection is dead the order ends as CONNECTION_CLOSED, NOT_SENT; by its deadline, a cancel, a
- * pause or the end of the pool it ends as NOT_SENT too.
+ * Sends a request on the leased slot, as `vp_submit` does; one exchange at a time. When the
+ * connection is lost, the lease stays, and can send again after the slot is healed.
+ *
+ * A request that meets a heartbeat of the pool is accepted and copied. It is sent as soon as the
+ * heartbeat is answered. If the heartbeat shows that the connection is dead, the request ends as
+ * CONNECTION_CLOSED, NOT_SENT. When its deadline, a cancel, a pause or the end of the pool comes
+ * first, it ends as NOT_SENT too.
  *
  * Threads: any, also in a callback; one at a time for each lease.
- * Lifetime: nothing is kept of `request`.
+ * Lifetime: the pool keeps nothing of `request`.
  * Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of
  * ERR_NO_SLOT.
  */
@@ -2159,7 +2184,8 @@ vp_status vp_lease_submit(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Gives a slot back. If an exchange is in flight on it, the slot rejoins when that is over.
+ * Returns a leased slot to the pool. If an exchange is in flight on it, the slot becomes free when
+ * that has ended.
  *
  * Threads: any, also in a callback.
  * Lifetime: ends the lease, and all copies of it.
@@ -2168,8 +2194,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_lease_release(struct vp_pool *pool, struct vp_lease lease) VP_NOEXCEPT;
 
 /**
- * Asks for the end of a request. Its completion still comes, exactly once: as CANCELLED with its
- * wire state, or as what it became meanwhile. A connection with a request in flight is given up.
+ * Cancels a request. Its completion still comes, exactly once: as CANCELLED with its wire state,
+ * or with the outcome that it had by then. The connection of a request in flight is closed.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.
@@ -2178,9 +2204,10 @@ VP_API vp_status vp_lease_release(struct vp_pool *pool, struct vp_lease lease) V
 VP_API vp_status vp_cancel(struct vp_pool *pool, uint64_t id) VP_NOEXCEPT;
 
 /**
- * Takes up to `capacity` completions from the queue into `out[]`, and answers how many, 0 when
- * there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
- * from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
+ * Moves up to `capacity` completions from the queue into `out[]`, and returns how many; 0 when the
+ * queue is empty. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
+ * from one element to the next. In caller drive this call first receives what has arrived, and
+ * runs callbacks.
  *
  * Threads: any; each completion goes to one of them. In caller drive one thread at a time. Never
  * blocks in thread drive. In caller drive it may wait up to 1 ms, until a thread in `vp_execute`
@@ -2197,8 +2224,9 @@ int32_t vp_pool_poll(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * As `vp_pool_poll`, but sleeps until there is a completion, at most for `timeout_ns`; answers 0
- * when that ran out. UINT64_MAX waits without end, until there is one or the pool ends.
+ * Waits until there is a completion, at most for `timeout_ns`, and then does as `vp_pool_poll`.
+ * Returns 0 when the time ran out. UINT64_MAX waits without limit, until there is one or the pool
+ * ends.
  *
  * Threads: any but the pool thread. In caller drive one at a time.
  * Lifetime: as `vp_pool_poll`.
@@ -2212,45 +2240,46 @@ int32_t vp_pool_wait(struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * A descriptor that is readable while there are completions to poll, and for good once the pool
- * has ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
+ * Gives a descriptor that is readable while there are completions to poll. It stays readable after
+ * the pool has ended. Use it with epoll, asio or libuv, level-triggered. Do not read, write or
+ * close it.
  *
  * Threads: any.
  * Lifetime: valid until `vp_pool_close` has returned and the last completion was polled.
- * Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED, ERR_SYSTEM when no descriptor is to be had.
+ * Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED, ERR_SYSTEM when the system gives no descriptor.
  */
 VP_API vp_status vp_pool_fd(struct vp_pool *pool, int32_t *out) VP_NOEXCEPT;
 
 /**
- * The status code, 200 to 599; 0 for NULL.
+ * Returns the status code, 200 to 599; 0 for NULL.
  *
  * Threads: any. Lifetime: none. Errors: none.
  */
 VP_API int32_t vp_response_status(const struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * The reason phrase; often empty, never of use to a program.
+ * Returns the reason phrase. It is often empty, and a program must not depend on it.
  *
  * Threads: any. Lifetime: until the last release. Errors: none, empty for NULL.
  */
 VP_API struct vp_str vp_response_reason(const struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1; 0 for NULL.
+ * Returns the HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1; 0 for NULL.
  *
  * Threads: any. Lifetime: none. Errors: none.
  */
 VP_API int32_t vp_response_version(const struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * The number of header fields; 0 for NULL.
+ * Returns the number of header fields; 0 for NULL.
  *
  * Threads: any. Lifetime: none. Errors: none.
  */
 VP_API size_t vp_response_header_count(const struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * The header field at `index`, in the order of arrival. `name` and `value` may be NULL.
+ * Reads the header field at `index`, in the order of arrival. `name` and `value` may be NULL.
  *
  * Threads: any.
  * Lifetime: both until the last release.
@@ -2264,7 +2293,7 @@ vp_status vp_response_header_at(const struct vp_response *response,
 VP_NOEXCEPT;
 
 /**
- * The first header field of that name, in any case.
+ * Reads the first header field of that name; upper and lower case are the same.
  *
  * Threads: any.
  * Lifetime: `value` until the last release.
@@ -2277,23 +2306,23 @@ vp_status vp_response_header_find(const struct vp_response *response,
 VP_NOEXCEPT;
 
 /**
- * Whether the response is whole: 1 if so, 0 for one that broke off behind its head, and for NULL.
- * The response of a completion is whole if its outcome is OK, and only then.
+ * Returns 1 if the response is complete; 0 if it ended early after its head, and for NULL. The
+ * response of a completion is complete if its outcome is OK, and only then.
  *
  * Threads: any. Lifetime: none. Errors: none.
  */
 VP_API int32_t vp_response_is_complete(const struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * The body: contiguous, chunk framing removed, with 64 readable zero bytes behind its end. Of a
- * response that is not complete: what had arrived.
+ * Returns the body: contiguous, without chunk framing, followed by 64 readable zero bytes. For a
+ * response that is not complete it is the part that had arrived.
  *
  * Threads: any. Lifetime: until the last release. Errors: none, empty for NULL.
  */
 VP_API struct vp_str vp_response_body(const struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * Counts one more holder: the response stays valid until it is released once more.
+ * Adds a reference to a response. It stays valid until it is released once more.
  *
  * Threads: any.
  * Lifetime: prolonged, also beyond the pool's.
@@ -2302,8 +2331,8 @@ VP_API struct vp_str vp_response_body(const struct vp_response *response) VP_NOE
 VP_API vp_status vp_response_retain(struct vp_response *response) VP_NOEXCEPT;
 
 /**
- * Lets go of a response; the last release gives its buffer back to the pool. NULL is allowed. A
- * forked child may call it, too.
+ * Releases a reference to a response; NULL is allowed. The last release returns its buffer to the
+ * pool. A forked child may call it, too.
  *
  * Threads: any.
  * Lifetime: ends it for this holder.

@@ -11,9 +11,10 @@ use crate::completion::Completion;
 use crate::driver::Pool;
 use crate::error::Status;
 
-/// Takes up to `capacity` completions from the queue into `out[]`, and answers how many, 0 when
-/// there are none now. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
-/// from one to the next. In caller drive this receives what is in flight first, and runs callbacks.
+/// Moves up to `capacity` completions from the queue into `out[]`, and returns how many; 0 when the
+/// queue is empty. Set `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance
+/// from one element to the next. In caller drive this call first receives what has arrived, and
+/// runs callbacks.
 ///
 /// Threads: any; each completion goes to one of them. In caller drive one thread at a time. Never
 /// blocks in thread drive. In caller drive it may wait up to 1 ms, until a thread in `vp_execute`
@@ -32,8 +33,9 @@ pub unsafe extern "C" fn vp_pool_poll(
     unsafe { take(pool, out, capacity, |pool, write| pool.poll(capacity, write)) }
 }
 
-/// As `vp_pool_poll`, but sleeps until there is a completion, at most for `timeout_ns`; answers 0
-/// when that ran out. UINT64_MAX waits without end, until there is one or the pool ends.
+/// Waits until there is a completion, at most for `timeout_ns`, and then does as `vp_pool_poll`.
+/// Returns 0 when the time ran out. UINT64_MAX waits without limit, until there is one or the pool
+/// ends.
 ///
 /// Threads: any but the pool thread. In caller drive one at a time.
 /// Lifetime: as `vp_pool_poll`.
@@ -59,12 +61,13 @@ pub unsafe extern "C" fn vp_pool_wait(
     unsafe { take(pool, out, capacity, drain) }
 }
 
-/// A descriptor that is readable while there are completions to poll, and for good once the pool
-/// has ended. For epoll, asio, libuv; level-triggered. Do not read, write or close it.
+/// Gives a descriptor that is readable while there are completions to poll. It stays readable after
+/// the pool has ended. Use it with epoll, asio or libuv, level-triggered. Do not read, write or
+/// close it.
 ///
 /// Threads: any.
 /// Lifetime: valid until `vp_pool_close` has returned and the last completion was polled.
-/// Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED, ERR_SYSTEM when no descriptor is to be had.
+/// Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED, ERR_SYSTEM when the system gives no descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_fd(pool: *mut vp_pool, out: *mut i32) -> Status {
     status(|| {

@@ -82,7 +82,7 @@ pub(super) fn size(bytes: u64) -> Result<usize, Status> {
     usize::try_from(bytes).map_err(|_| Status::ERR_ARGUMENT)
 }
 
-/// Makes a configuration with the defaults.
+/// Creates a configuration with the default settings.
 ///
 /// Threads: any; the object by one thread at a time.
 /// Lifetime: yours, until `vp_config_free`.
@@ -98,9 +98,9 @@ pub unsafe extern "C" fn vp_config_new(out: *mut *mut vp_config) -> Status {
     })
 }
 
-/// Frees a configuration; NULL is allowed. Pools opened with it do not need it.
+/// Frees a configuration; NULL is allowed. Pools that were opened with it do not need it any more.
 ///
-/// Threads: any; nobody else may use the object.
+/// Threads: any; no other thread may use the object.
 /// Lifetime: ends it.
 /// Errors: none.
 #[unsafe(no_mangle)]
@@ -113,8 +113,8 @@ pub unsafe extern "C" fn vp_config_free(config: *mut vp_config) {
     });
 }
 
-/// Sets where to connect: `http://` or `https://`, host, optional port, optional base path.
-/// IPv6 literals stand in brackets; names beyond ASCII are given as punycode.
+/// Sets the URL of the venue: `http://` or `https://`, host, optional port, optional base path.
+/// Write an IPv6 address in brackets, and a name with characters beyond ASCII as punycode.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `url` is copied.
@@ -125,7 +125,8 @@ pub unsafe extern "C" fn vp_config_set_url(config: *mut vp_config, url: vp_str) 
     unsafe { configure(config, "vp_config_set_url", |config| config.set_url(url.bytes()?)) }
 }
 
-/// Sets the path that all request paths are put behind; replaces that of the URL.
+/// Sets the base path, which is put before the path of each request. It replaces the path of the
+/// URL.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `path` is copied.
@@ -138,8 +139,9 @@ pub unsafe extern "C" fn vp_config_set_base_path(config: *mut vp_config, path: v
     }
 }
 
-/// Adds a header that each request carries unless it brings its own of that name. The same name
-/// again replaces; `User-Agent` with an empty value is not sent at all. At most 64.
+/// Adds a header to each request that does not set a header of that name itself. A second call with
+/// the same name replaces the value. `User-Agent` with an empty value is not sent at all. At most
+/// 64 headers.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` and `value` are copied.
@@ -177,11 +179,12 @@ pub unsafe extern "C" fn vp_config_set_connections(config: *mut vp_config, count
 /// The pool thread receives responses and delivers completions: callbacks run on it.
 pub const VP_DRIVE_THREAD: u32 = 0;
 
-/// The engine's own loop does, whenever it calls `vp_pool_poll` or `vp_pool_wait`: callbacks run in
-/// those calls, and the pool thread only heals. One thread at a time drives.
+/// The engine's own thread receives responses and delivers completions, in each call of
+/// `vp_pool_poll` and `vp_pool_wait`. Callbacks run in those calls. The pool thread only heals. One
+/// thread drives at a time.
 pub const VP_DRIVE_CALLER: u32 = 1;
 
-/// Sets who drives: `VP_DRIVE_THREAD`, the default, or `VP_DRIVE_CALLER`.
+/// Sets which thread drives the pool: `VP_DRIVE_THREAD`, the default, or `VP_DRIVE_CALLER`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -201,8 +204,8 @@ pub unsafe extern "C" fn vp_config_set_drive(config: *mut vp_config, drive: u32)
     }
 }
 
-/// Lets `vp_pool_open` succeed although not all connections could be made (on when not 0); what is
-/// missing is healed in the background. Off by default.
+/// Lets `vp_pool_open` succeed when some or all connections failed (on when not 0). The pool heals
+/// the missing ones in the background. Off by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -213,8 +216,8 @@ pub unsafe extern "C" fn vp_config_set_degraded_open(config: *mut vp_config, on:
     unsafe { switch(config, |config| config.set_allow_degraded_open(on != 0)) }
 }
 
-/// Names the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default. The thread of a
-/// look-up has the first 11 bytes of it and "-dns".
+/// Sets the name of the pool thread, 1 to 15 bytes of printable ASCII; "venuepool" by default. The
+/// thread of a name look-up is called by the first 11 bytes of it and "-dns".
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` is copied.
@@ -229,13 +232,13 @@ pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name:
     }
 }
 
-/// Pins the pool thread to a CPU, 0 to 1023; -1, the default, lets it run on all CPUs that the
-/// process had when the library was loaded. It does not matter to which CPU the opener is pinned.
-/// The thread of a look-up is never pinned.
+/// Pins the pool thread to a CPU, 0 to 1023. -1, the default, lets it run on all CPUs that the
+/// process had when the library was loaded. The CPU to which the opening thread is pinned has no
+/// effect. The thread of a name look-up is never pinned.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
-/// Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the CPU cannot be had.
+/// Errors: ERR_NULL, ERR_ARGUMENT; at open ERR_SYSTEM when the system refuses the CPU.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> Status {
     let cpu = match cpu {
@@ -246,9 +249,9 @@ pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> 
     unsafe { configure(config, "vp_config_set_cpu", |config| config.set_cpu(cpu?)) }
 }
 
-/// Lets the pool thread never sleep (on when not 0): it looks at the sockets in flight all the
-/// time, which saves the wake-up of an answer and costs a whole CPU. For thread drive, with
-/// `vp_config_set_cpu` and a CPU of its own; no effect in caller drive. Off by default.
+/// Makes the pool thread poll the sockets in flight without sleeping (on when not 0). This saves
+/// the wake-up for each response and costs a whole CPU. Use it in thread drive, with a CPU of its
+/// own (`vp_config_set_cpu`). It has no effect in caller drive. Off by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -259,9 +262,9 @@ pub unsafe extern "C" fn vp_config_set_busy_poll(config: *mut vp_config, on: i32
     unsafe { switch(config, |config| config.set_busy_poll(on != 0)) }
 }
 
-/// Sets how long a look-up of the name may take, 1 us to 1 day; 1 s by default. All dials of a pool
-/// share one, and when it fails or takes longer the last good answer is used, however old
-/// (`stale_answers` in `vp_stats`).
+/// Sets how long a look-up of the host name may take, 1 us to 1 day; 1 s by default. All dials of a
+/// pool share one look-up. When it fails or takes longer, the pool uses the last good answer, of
+/// any age (`stale_answers` in `vp_stats`).
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -279,10 +282,10 @@ pub unsafe extern "C" fn vp_config_set_resolve_timeout_ns(
     }
 }
 
-/// Sets the budget for connecting, all addresses of the name together, 1 us to 1 day; 1 s by
-/// default. They are tried in the resolver's order, IPv6 and IPv4 taking turns, the next one when
-/// one fails or after 250 ms (RFC 8305); one that failed within the last minute comes behind the
-/// others.
+/// Sets how long connecting may take, for all addresses of the name together, 1 us to 1 day; 1 s by
+/// default. The pool tries the addresses in the resolver's order, with IPv6 and IPv4 in turn. It
+/// begins the next one when one fails or after 250 ms (RFC 8305). An address that failed within the
+/// last minute is tried after the others.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -300,7 +303,7 @@ pub unsafe extern "C" fn vp_config_set_connect_timeout_ns(
     }
 }
 
-/// Sets the budget for the TLS handshake, 1 us to 1 day; 2 s by default.
+/// Sets how long the TLS handshake may take, 1 us to 1 day; 2 s by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -318,8 +321,8 @@ pub unsafe extern "C" fn vp_config_set_tls_handshake_timeout_ns(
     }
 }
 
-/// Sets the time from submit to the end of the exchange, 1 us to 1 day; 11 s by default. A request
-/// may have its own, by `vp_request_set_timeout_ns`.
+/// Sets the time from submit to the end of the exchange, 1 us to 1 day; 11 s by default.
+/// `vp_request_set_timeout_ns` sets it for a single request.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

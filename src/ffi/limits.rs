@@ -3,8 +3,8 @@
 use super::config::{configure, size, vp_config};
 use crate::error::Status;
 
-/// Sets the longest head and body of a request together, 1 KiB to 64 MiB; 64 KiB by default. A
-/// request takes this memory once, when it is made.
+/// Sets the largest size of a request, head and body together, 1 KiB to 64 MiB; 64 KiB by default.
+/// A request object allocates this memory once, when it is made.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -22,7 +22,8 @@ pub unsafe extern "C" fn vp_config_set_request_capacity(
     }
 }
 
-/// Sets what a response buffer begins with, 1 KiB to 64 MiB; 64 KiB by default. It grows as needed.
+/// Sets the initial size of a response buffer, 1 KiB to 64 MiB; 64 KiB by default. The buffer grows
+/// as needed.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -40,9 +41,10 @@ pub unsafe extern "C" fn vp_config_set_response_capacity(
     }
 }
 
-/// Sets the longest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
-/// response takes memory as its bytes arrive, at most twice their size, whatever it announces. When
-/// there is none it ends as OUT_OF_MEMORY; but Linux often kills a process before it refuses any.
+/// Sets the largest body of a response, 1 byte to 1 GiB, or 0 for any length; 16 MiB by default. A
+/// response takes memory as its bytes arrive, at most twice their size, whatever length it
+/// announces. Without memory the exchange ends as OUT_OF_MEMORY. Note that Linux often kills a
+/// process before it refuses memory.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -57,7 +59,7 @@ pub unsafe extern "C" fn vp_config_set_max_body_size(config: *mut vp_config, byt
     }
 }
 
-/// Sets the longest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
+/// Sets the largest head of a response, 1 KiB to 1 MiB; 32 KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -72,7 +74,7 @@ pub unsafe extern "C" fn vp_config_set_max_head_size(config: *mut vp_config, byt
     }
 }
 
-/// Sets the most header fields of a response, 1 to 256; 128 by default.
+/// Sets the largest number of header fields in a response, 1 to 256; 128 by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -102,7 +104,8 @@ pub unsafe extern "C" fn vp_config_set_max_interim(config: *mut vp_config, count
     }
 }
 
-/// Sets the longest chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by default.
+/// Sets the largest size of a chunk size line with its extensions, 32 bytes to 1 MiB; 8 KiB by
+/// default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -120,8 +123,8 @@ pub unsafe extern "C" fn vp_config_set_max_chunk_line(
     }
 }
 
-/// Sets by how much all chunk framing of a response may outweigh its body, 32 bytes to 64 MiB; 16
-/// KiB by default.
+/// Sets by how many bytes all chunk framing of a response may exceed its body, 32 bytes to 64 MiB;
+/// 16 KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -139,7 +142,7 @@ pub unsafe extern "C" fn vp_config_set_max_chunk_overhead(
     }
 }
 
-/// Sets how long all trailer fields together may be, 0 bytes to 1 MiB; 16 KiB by default.
+/// Sets the largest size of all trailer fields together, 0 bytes to 1 MiB; 16 KiB by default.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -3,16 +3,17 @@
 use super::config::{configure, vp_config};
 use crate::error::Status;
 
-/// For `vp_config_set_exchange_time_ns`: the pool measures what its exchanges take.
+/// For `vp_config_set_exchange_time_ns`: the pool measures how long its exchanges take.
 pub const VP_EXCHANGE_TIME_MEASURED: u64 = u64::MAX;
 
-/// Sets how much time a request must have left to be sent. A request with less ends at once: with
-/// outcome TIMEOUT and wire state NOT_SENT, so it was not executed. Without this rule a pool that
-/// falls behind sends requests that the venue executes too late (docs/overload.md).
+/// Sets how much time a request must have left before its deadline to be sent. A request with less
+/// time ends at once with outcome TIMEOUT and wire state NOT_SENT: it was not executed. Without
+/// this rule, a pool that falls behind sends requests that the venue executes too late
+/// (docs/overload.md).
 ///
-/// `needed_ns` is 1 us to 1 day, or one of two special values. `VP_EXCHANGE_TIME_MEASURED`, the
-/// default: the pool learns the time from its own recent exchanges. 0: each request is sent until
-/// its deadline.
+/// `needed_ns` is 1 us to 1 day, or one of two special values. With `VP_EXCHANGE_TIME_MEASURED`,
+/// the default, the pool learns the time from its own recent exchanges. With 0 it sends each
+/// request until its deadline.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

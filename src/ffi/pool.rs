@@ -15,19 +15,19 @@ use crate::net::connect::DialError;
 use crate::stats::Counter;
 
 /// Opens a pool: starts its thread, dials all connections in parallel, and returns when all are
-/// live. If one cannot be had, all is undone and `error`, which may be NULL, says why; unless
-/// `vp_config_set_degraded_open` is on.
+/// live. When one cannot be had, the call undoes all and `error` says why;
+/// `vp_config_set_degraded_open` changes this. `error` may be NULL.
 ///
 /// The configuration remembers each `vp_config_*` call that was refused. A refused
-/// `vp_config_set_*` is forgotten when the same function is called with success; what
-/// `vp_config_add_*` and `vp_config_suspend_on` have refused is not. While there is one, this call
-/// answers the status of the first, and `error` names it.
+/// `vp_config_set_*` is forgotten when the same function is called with success. A refused
+/// `vp_config_add_*` or `vp_config_suspend_on` is never forgotten. While a refusal is remembered,
+/// this call returns the status of the first one, and `error` names the function.
 ///
 /// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
 /// for ever, and answers ERR_CLOSED after that.
 /// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
-/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and what a `vp_config_*` call was refused with.
+/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_open(
     config: *const vp_config,
@@ -65,9 +65,9 @@ fn refused(function: &str, step: Status) -> DialError {
     DialError { step, os_error: 0, text }
 }
 
-/// Begins the end of the pool. It accepts nothing any more. What waits in the queue fails at once
-/// as NOT_SENT. What is in flight may finish within `grace_ns`, and fails then. Returns at once. A
-/// second call can only shorten the grace.
+/// Begins the shutdown of the pool, and returns at once. The pool accepts no request any more.
+/// Requests that wait in the queue fail at once as NOT_SENT. Requests in flight may finish within
+/// `grace_ns`, and fail then. A second call can only shorten the grace.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.
@@ -84,15 +84,15 @@ pub unsafe extern "C" fn vp_pool_shutdown(pool: *mut vp_pool, grace_ns: u64) -> 
     })
 }
 
-/// Ends the pool: shuts it down without grace unless that was done before, says goodbye to the peer
-/// (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs and none
-/// will. Completions that were not polled can still be polled (until then the pool keeps its
-/// memory), and responses stay valid.
+/// Closes the pool: shuts it down without grace unless a shutdown has begun before, closes the
+/// connections (close_notify, FIN) and waits for the pool thread. When it returns, no callback runs
+/// and none will run. Completions that were not polled can still be polled; until then the pool
+/// keeps its memory. Responses stay valid.
 ///
 /// Threads: any but the pool thread. Blocks for the rest of the grace, or until what is in flight
-/// has ended; then until calls of other threads on this pool have returned, which the end of the
-/// pool makes them do. In caller drive it receives what is in flight itself, and callbacks run in
-/// it.
+/// has ended. Then it waits until the calls of other threads on this pool have returned, which the
+/// end of the pool makes them do. In caller drive it receives what is in flight itself, and runs
+/// callbacks.
 /// Lifetime: the handle stays valid as a tombstone: every later call answers ERR_CLOSED.
 /// Errors: ERR_NULL, ERR_FORKED, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED the second time.
 #[unsafe(no_mangle)]
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn vp_pool_close(pool: *mut vp_pool) -> Status {
     })
 }
 
-/// Counts the slots and waiters by their state, now.
+/// Counts the slots and waiters by their present state.
 ///
 /// Threads: any.
 /// Lifetime: `out` is written; set its `struct_size` first.
@@ -120,9 +120,10 @@ pub unsafe extern "C" fn vp_pool_health(pool: *const vp_pool, out: *mut vp_healt
     })
 }
 
-/// Shows each slot, up to `capacity` of them, in the order of their numbers; answers how many.
+/// Reads the state of up to `capacity` slots, in the order of their numbers, and returns how many
+/// were written.
 ///
-/// Threads: any. Waits for no exchange.
+/// Threads: any. It does not wait for exchanges.
 /// Lifetime: `out[]` is written; set the `struct_size` of the first, which is also the distance
 /// from one to the next.
 /// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
@@ -148,8 +149,9 @@ pub unsafe extern "C" fn vp_pool_slots(
     })
 }
 
-/// Suspends the pool for `for_ns` from now, if it is not suspended for longer already; 0 ends any
-/// pause at once. For what a status alone does not tell: see `vp_config_suspend_on`.
+/// Suspends the pool for `for_ns` from now, unless it is suspended for longer already; 0 ends any
+/// pause at once. Use it when the status code of a response alone does not show that the venue asks
+/// for a pause. See `vp_config_suspend_on`.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.
@@ -166,7 +168,7 @@ pub unsafe extern "C" fn vp_pool_suspend(pool: *mut vp_pool, for_ns: u64) -> Sta
     })
 }
 
-/// Reads the counters.
+/// Reads the counters of the pool.
 ///
 /// Threads: any.
 /// Lifetime: `out` is written; set its `struct_size` first.
@@ -183,8 +185,8 @@ pub unsafe extern "C" fn vp_pool_stats(pool: *const vp_pool, out: *mut vp_stats)
     })
 }
 
-/// Says why the last dial that failed did so, or why TLS ended a connection before its first
-/// answer: in TLS 1.3 a venue refuses a client certificate only after the handshake.
+/// Reads why the last failed dial failed, or why TLS ended a connection before its first response.
+/// In TLS 1.3 a venue refuses a client certificate only after the handshake.
 ///
 /// Threads: any.
 /// Lifetime: `out` is written; set its `struct_size` first.

@@ -42,7 +42,7 @@ unsafe fn build(
     })
 }
 
-/// Makes a request object for a pool. It takes its memory here, and none later.
+/// Creates a request object for a pool. The object allocates its memory here, and none later.
 ///
 /// Threads: any; the object by one thread at a time.
 /// Lifetime: yours, until `vp_request_free`; it may outlive the pool.
@@ -58,9 +58,9 @@ pub unsafe extern "C" fn vp_request_new(pool: *const vp_pool, out: *mut *mut vp_
     })
 }
 
-/// Frees a request; NULL is allowed. What was submitted with it goes on without it.
+/// Frees a request object; NULL is allowed. Requests that were submitted with it go on.
 ///
-/// Threads: any; nobody else may use the object.
+/// Threads: any; no other thread may use the object.
 /// Lifetime: ends it.
 /// Errors: none.
 #[unsafe(no_mangle)]
@@ -73,13 +73,14 @@ pub unsafe extern "C" fn vp_request_free(request: *mut vp_request) {
     });
 }
 
-/// Begins a new request: the method (any token but CONNECT) and the path, which starts with `/` and
-/// is put behind the base path. The path may hold a query. Timeout, user data and callback stay as
-/// they were set.
+/// Begins a new request with a method (any token but CONNECT) and a path. The path starts with `/`,
+/// may hold a query, and is put after the base path. Timeout, user data and callback keep their
+/// values.
 ///
-/// A refused building call spoils the request: all later ones, and submit, answer the same status
-/// until `vp_request_begin` or `vp_request_rewind` succeeds. So it is enough to check the submit,
-/// and an overlooked refusal sends neither half an order nor the order before it once more.
+/// When a building call is refused, all later ones and submit return the same status, until
+/// `vp_request_begin` or `vp_request_rewind` succeeds. So it is enough to check the status of
+/// submit. A refusal that was overlooked sends neither a part of an order nor the order before it a
+/// second time.
 ///
 /// Threads: one at a time.
 /// Lifetime: both are copied.
@@ -104,7 +105,7 @@ pub unsafe extern "C" fn vp_request_begin(
     unsafe { build(request, begin) }
 }
 
-/// Adds `name=value` to the query, percent-encoded (RFC 3986 section 2). Before any header.
+/// Adds `name=value` to the query, percent-encoded (RFC 3986 section 2). Call it before any header.
 ///
 /// Threads: one at a time.
 /// Lifetime: both are copied.
@@ -119,7 +120,7 @@ pub unsafe extern "C" fn vp_request_query(
     unsafe { build(request, |r| r.query(name.bytes()?, value.bytes()?)) }
 }
 
-/// Adds a piece of query that is encoded already, for example the string that was signed.
+/// Adds a part of the query that is encoded already, for example the text that was signed.
 ///
 /// Threads: one at a time.
 /// Lifetime: `piece` is copied.
@@ -130,8 +131,8 @@ pub unsafe extern "C" fn vp_request_query_raw(request: *mut vp_request, piece: v
     unsafe { build(request, |r| r.query_raw(piece.bytes()?)) }
 }
 
-/// Adds a header. Host, Content-Length and Transfer-Encoding are the library's; Expect and Upgrade
-/// are not supported.
+/// Adds a header. The library sets Host, Content-Length and Transfer-Encoding itself. Expect and
+/// Upgrade are not supported.
 ///
 /// Threads: one at a time.
 /// Lifetime: both are copied.
@@ -147,7 +148,7 @@ pub unsafe extern "C" fn vp_request_header(
     unsafe { build(request, |r| r.header(name.bytes()?, value.bytes()?)) }
 }
 
-/// Sets the body, by copy. Content-Length is added. Nothing can be added behind it.
+/// Copies the body into the request, and adds Content-Length. Nothing can be added after it.
 ///
 /// Threads: one at a time.
 /// Lifetime: `body` is copied, and must not lie in the request's own buffer.
@@ -158,8 +159,8 @@ pub unsafe extern "C" fn vp_request_body(request: *mut vp_request, body: vp_str)
     unsafe { build(request, |r| r.body(body.bytes()?)) }
 }
 
-/// Gives `capacity` bytes of the buffer to write the body into, in place. Their content is
-/// undefined. `vp_request_body_commit` ends it.
+/// Gives `capacity` bytes of the request's buffer, to write the body in place. Their content is
+/// undefined. Call `vp_request_body_commit` when the body is written.
 ///
 /// Threads: one at a time.
 /// Lifetime: `*out` is valid until the next call with this request.
@@ -180,7 +181,7 @@ pub unsafe extern "C" fn vp_request_body_reserve(
     })
 }
 
-/// Takes the first `len` reserved bytes as the body.
+/// Sets the body to the first `len` of the reserved bytes.
 ///
 /// Threads: one at a time.
 /// Lifetime: ends that of the reserved bytes.
@@ -191,7 +192,7 @@ pub unsafe extern "C" fn vp_request_body_commit(request: *mut vp_request, len: u
     unsafe { build(request, |r| r.body_commit(len)) }
 }
 
-/// Remembers the request as it is now, before its body, as a template.
+/// Marks the request as it is now, before its body, as a template.
 ///
 /// Threads: one at a time.
 /// Lifetime: until the next `vp_request_begin`.
@@ -202,7 +203,7 @@ pub unsafe extern "C" fn vp_request_mark(request: *mut vp_request) -> Status {
     unsafe { build(request, Request::mark) }
 }
 
-/// Goes back to the mark, any number of times: only what differs is written anew.
+/// Returns the request to the mark, any number of times. Then write only the parts that differ.
 ///
 /// Threads: one at a time.
 /// Lifetime: none.
@@ -213,8 +214,8 @@ pub unsafe extern "C" fn vp_request_rewind(request: *mut vp_request) -> Status {
     unsafe { build(request, Request::rewind) }
 }
 
-/// Sets the time from submit to the end of the exchange, any number of nanoseconds; 0, the default,
-/// takes the pool's. Stays until it is changed.
+/// Sets the time from submit to the end of the exchange, any number of nanoseconds. 0, the default,
+/// uses the pool's timeout. The value stays until it is changed.
 ///
 /// Threads: one at a time.
 /// Lifetime: none.
@@ -233,7 +234,7 @@ pub unsafe extern "C" fn vp_request_set_timeout_ns(
     }
 }
 
-/// Sets a number of your own that the completion brings back. Stays until it is changed.
+/// Sets a number of your own, which the completion returns. It stays until it is changed.
 ///
 /// Threads: one at a time.
 /// Lifetime: none.
@@ -252,8 +253,8 @@ pub unsafe extern "C" fn vp_request_set_user_data(
     }
 }
 
-/// Sends the completion to a function instead of the completion queue; NULL goes back to the queue.
-/// Stays until it is changed. Setting another function or context allocates once.
+/// Sets a function that receives the completion instead of the completion queue; NULL returns to
+/// the queue. It stays until it is changed. Setting another function or context allocates once.
 ///
 /// Threads: one at a time. The function runs on the pool thread, or in caller drive on the thread
 /// that drives.
@@ -278,7 +279,7 @@ pub unsafe extern "C" fn vp_request_set_on_complete(
     })
 }
 
-/// Ends the request and shows what will be sent, for archives and signatures.
+/// Ends the request and shows the bytes that will be sent, for archives and signatures.
 ///
 /// Threads: one at a time.
 /// Lifetime: `*out` is valid until the next call that changes the request.

@@ -26,7 +26,7 @@ where
     })
 }
 
-/// The status code, 200 to 599; 0 for NULL.
+/// Returns the status code, 200 to 599; 0 for NULL.
 ///
 /// Threads: any. Lifetime: none. Errors: none.
 #[unsafe(no_mangle)]
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn vp_response_status(response: *const vp_response) -> i32
     unsafe { read(response, 0, |r| r.status().into()) }
 }
 
-/// The reason phrase; often empty, never of use to a program.
+/// Returns the reason phrase. It is often empty, and a program must not depend on it.
 ///
 /// Threads: any. Lifetime: until the last release. Errors: none, empty for NULL.
 #[unsafe(no_mangle)]
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn vp_response_reason(response: *const vp_response) -> vp_
     unsafe { read(response, EMPTY, |r| vp_str::new(r.reason())) }
 }
 
-/// The HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1; 0 for NULL.
+/// Returns the HTTP version: 10 for HTTP/1.0, 11 for HTTP/1.1; 0 for NULL.
 ///
 /// Threads: any. Lifetime: none. Errors: none.
 #[unsafe(no_mangle)]
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn vp_response_version(response: *const vp_response) -> i3
     unsafe { read(response, 0, |r| 10 + i32::from(r.version_minor())) }
 }
 
-/// The number of header fields; 0 for NULL.
+/// Returns the number of header fields; 0 for NULL.
 ///
 /// Threads: any. Lifetime: none. Errors: none.
 #[unsafe(no_mangle)]
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn vp_response_header_count(response: *const vp_response) 
     unsafe { read(response, 0, Response::header_count) }
 }
 
-/// The header field at `index`, in the order of arrival. `name` and `value` may be NULL.
+/// Reads the header field at `index`, in the order of arrival. `name` and `value` may be NULL.
 ///
 /// Threads: any.
 /// Lifetime: both until the last release.
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn vp_response_header_at(
     })
 }
 
-/// The first header field of that name, in any case.
+/// Reads the first header field of that name; upper and lower case are the same.
 ///
 /// Threads: any.
 /// Lifetime: `value` until the last release.
@@ -110,8 +110,8 @@ pub unsafe extern "C" fn vp_response_header_find(
     })
 }
 
-/// Whether the response is whole: 1 if so, 0 for one that broke off behind its head, and for NULL.
-/// The response of a completion is whole if its outcome is OK, and only then.
+/// Returns 1 if the response is complete; 0 if it ended early after its head, and for NULL. The
+/// response of a completion is complete if its outcome is OK, and only then.
 ///
 /// Threads: any. Lifetime: none. Errors: none.
 #[unsafe(no_mangle)]
@@ -120,8 +120,8 @@ pub unsafe extern "C" fn vp_response_is_complete(response: *const vp_response) -
     unsafe { read(response, 0, |r| r.is_complete().into()) }
 }
 
-/// The body: contiguous, chunk framing removed, with 64 readable zero bytes behind its end. Of a
-/// response that is not complete: what had arrived.
+/// Returns the body: contiguous, without chunk framing, followed by 64 readable zero bytes. For a
+/// response that is not complete it is the part that had arrived.
 ///
 /// Threads: any. Lifetime: until the last release. Errors: none, empty for NULL.
 #[unsafe(no_mangle)]
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn vp_response_body(response: *const vp_response) -> vp_st
     unsafe { read(response, EMPTY, |r| vp_str::new(r.body())) }
 }
 
-/// Counts one more holder: the response stays valid until it is released once more.
+/// Adds a reference to a response. It stays valid until it is released once more.
 ///
 /// Threads: any.
 /// Lifetime: prolonged, also beyond the pool's.
@@ -147,8 +147,8 @@ pub unsafe extern "C" fn vp_response_retain(response: *mut vp_response) -> Statu
     })
 }
 
-/// Lets go of a response; the last release gives its buffer back to the pool. NULL is allowed. A
-/// forked child may call it, too.
+/// Releases a reference to a response; NULL is allowed. The last release returns its buffer to the
+/// pool. A forked child may call it, too.
 ///
 /// Threads: any.
 /// Lifetime: ends it for this holder.

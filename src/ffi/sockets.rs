@@ -5,7 +5,7 @@ use super::types::vp_str;
 use crate::config::{Config, TcpKeepalive};
 use crate::error::Status;
 
-/// Sets TCP_NODELAY (on when not 0, the default).
+/// Turns TCP_NODELAY on or off (on when not 0, the default).
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -16,10 +16,11 @@ pub unsafe extern "C" fn vp_config_set_nodelay(config: *mut vp_config, on: i32) 
     unsafe { switch(config, |config| config.set_nodelay(on != 0)) }
 }
 
-/// Sets TCP keepalive: idle time and interval, each 1 to 32,767 whole seconds, in nanoseconds, and
-/// the probes until the connection counts as dead, 1 to 127; 30 s, 5 s, 3 by default. All three 0
-/// turns it off. It watches idle connections, whatever the timeouts of requests are:
-/// TCP_USER_TIMEOUT is not set. A request in flight has its own deadline.
+/// Sets TCP keepalive: idle time, interval, and the number of probes after which the connection
+/// counts as dead. Idle time and interval are 1 to 32,767 whole seconds, in nanoseconds; the probes
+/// are 1 to 127. The defaults are 30 s, 5 s and 3. All three 0 turns keepalive off. It watches idle
+/// connections, whatever the timeouts of requests are: TCP_USER_TIMEOUT is not set. A request in
+/// flight has its own deadline.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -43,8 +44,8 @@ pub unsafe extern "C" fn vp_config_set_tcp_keepalive(
     }
 }
 
-/// Sets SO_SNDBUF and SO_RCVBUF before connecting, each 1 KiB to 1 GiB; 0, the default, leaves one
-/// to the system.
+/// Sets SO_SNDBUF and SO_RCVBUF before connecting, each 1 KiB to 1 GiB; 0, the default, leaves that
+/// one to the system.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -69,9 +70,9 @@ pub unsafe extern "C" fn vp_config_set_socket_buffers(
     unsafe { configure(config, "vp_config_set_socket_buffers", change) }
 }
 
-/// Sets the local IP address to connect from; empty leaves it to the system. The local port is
-/// chosen at the connect (IP_BIND_ADDRESS_NO_PORT), so that connections to different addresses can
-/// share one.
+/// Sets the local IP address to connect from; empty lets the system choose. The system chooses the
+/// local port when it connects (IP_BIND_ADDRESS_NO_PORT), so that connections to different
+/// addresses can share one.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `address` is copied.
@@ -89,8 +90,9 @@ pub unsafe extern "C" fn vp_config_set_bind_address(
     }
 }
 
-/// Pins the IP addresses to connect to, at most 64, separated by commas; the name in the URL is
-/// then not resolved, but still used for Host, SNI and the certificate. Empty resolves again.
+/// Sets the IP addresses to connect to, at most 64, separated by commas. The name in the URL is
+/// then not resolved; it is still used for Host, SNI and the certificate. An empty text resolves
+/// the name again.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `addresses` is copied.
@@ -108,9 +110,10 @@ pub unsafe extern "C" fn vp_config_set_addresses(
     }
 }
 
-/// Sets the wait between failed dials of a slot: the first dial is at once, then the ceiling goes
-/// from `first_ns` (100 ms) doubling to `max_ns` (5 s), with full jitter. Both are 1 us to 1 day,
-/// and `first_ns` is not above `max_ns`.
+/// Sets how long a slot waits between failed dials. The first dial is at once. Then the longest
+/// wait begins at `first_ns` (100 ms by default) and doubles up to `max_ns` (5 s by default); each
+/// wait is a random part of it (full jitter). Both are 1 us to 1 day, and `first_ns` is not above
+/// `max_ns`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -128,10 +131,10 @@ pub unsafe extern "C" fn vp_config_set_backoff(
 }
 
 /// Sets how many dials per second the pool may make, after a burst of one for each slot; 1 to 1000,
-/// 5 by default. Replacements of live connections count, and leave half of the burst to lost ones.
-/// A venue that ends each connection after `n` requests lets no more than `n` times this number of
-/// orders through per second: choose twice the orders per second divided by `n`. For idle time and
-/// age see `dials_needed` in `vp_health`.
+/// 5 by default. Dials that replace live connections count too, and leave half of the burst to lost
+/// connections. When a venue ends each connection after `n` requests, the pool can send at most `n`
+/// times this number of orders per second. Choose twice the orders per second divided by `n`. For
+/// idle time and age see `dials_needed` in `vp_health`.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

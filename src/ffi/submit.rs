@@ -9,8 +9,8 @@ use super::{borrow, borrow_mut, complete, status};
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
 
-/// Submit flag: when no slot is idle, wait in the queue (FIFO) until the request's deadline,
-/// instead of being refused. The request is copied; the completion tells when it was sent.
+/// Submit flag: when no slot is idle, the request waits in the queue (FIFO) until its deadline
+/// instead of being refused. The request is copied. The completion tells when it was sent.
 pub const VP_QUEUE: u32 = 1;
 
 fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
@@ -21,18 +21,18 @@ fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
     }
 }
 
-/// Sends a request on the hottest idle connection, on the calling thread. OK promises exactly one
-/// completion; any other status means that nothing was sent and none will come. The request is the
-/// caller's again at once. `out_id` may be NULL.
+/// Sends a request on the calling thread, on the idle connection that was used last. VP_OK means
+/// that exactly one completion will come. Any other status means that nothing was sent and no
+/// completion will come. The request object can be used again at once. `out_id` may be NULL.
 ///
-/// An order that cannot be answered before its deadline is not sent. It is accepted, and completes
+/// A request that cannot be answered before its deadline is not sent. It is accepted, and completes
 /// at once as TIMEOUT, NOT_SENT (`vp_config_set_exchange_time_ns`).
 ///
 /// Threads: any, also in a callback; each with a request of its own.
-/// Lifetime: nothing is kept of `request`.
+/// Lifetime: the pool keeps nothing of `request`.
 /// Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
 /// ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
-/// ERR_FORKED; and what a refused building call answered (`vp_request_begin`).
+/// ERR_FORKED; and the status of a refused building call (`vp_request_begin`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_submit(
     pool: *mut vp_pool,
@@ -52,13 +52,14 @@ pub unsafe extern "C" fn vp_submit(
     })
 }
 
-/// Submits and waits for the completion, for scripts and background work. The callback of the
-/// request, if it has one, is not used.
+/// Submits a request and waits for its completion, for scripts and background work. The callback of
+/// the request, if it has one, is not used.
 ///
-/// In caller drive somebody must drive meanwhile. If another thread polls or waits, that one does.
-/// If nobody has done so for 5 ms, this call does it, and leaves it to whoever polls or waits next.
-/// While the descriptor of `vp_pool_fd` tells of completions that nobody takes, this call looks for
-/// its own answer at intervals only: an eighth of the time that it has waited, 50 us to 5 ms.
+/// In caller drive a thread must drive meanwhile. If another thread polls or waits, that thread
+/// drives. If none has done so for 5 ms, this call drives, until another thread polls or waits.
+/// While the descriptor of `vp_pool_fd` is readable and no thread takes the completions, this call
+/// looks for its own completion only at intervals. An interval is an eighth of the time that it has
+/// waited, 50 us to 5 ms.
 ///
 /// Threads: any but the pool thread. Blocks until the request's deadline at the most.
 /// Lifetime: `out` is written; set its `struct_size` first. Its response is the caller's to
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn vp_execute(
     })
 }
 
-/// Reserves the hottest idle slot, or refuses at once.
+/// Leases the idle slot that was used last; returns ERR_NO_SLOT at once when none is idle.
 ///
 /// Threads: any.
 /// Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
@@ -99,8 +100,8 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
     })
 }
 
-/// Reserves a slot; waits in the queue (FIFO) for one, woken the moment that it is free or healed.
-/// In caller drive it drives as `vp_execute` does.
+/// Leases a slot, and waits in the queue (FIFO) for one. The call wakes as soon as a slot is free
+/// or healed. In caller drive it drives as `vp_execute` does.
 ///
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.
@@ -121,14 +122,16 @@ pub unsafe extern "C" fn vp_pool_acquire(
     })
 }
 
-/// As `vp_submit`, on the leased slot. One exchange at a time; when the connection is lost the
-/// lease stays, and can send again once the slot is healed. An order that meets a heartbeat of the
-/// pool is accepted, copied, and sent as soon as that is answered. If the heartbeat shows that the
-/// connection is dead the order ends as CONNECTION_CLOSED, NOT_SENT; by its deadline, a cancel, a
-/// pause or the end of the pool it ends as NOT_SENT too.
+/// Sends a request on the leased slot, as `vp_submit` does; one exchange at a time. When the
+/// connection is lost, the lease stays, and can send again after the slot is healed.
+///
+/// A request that meets a heartbeat of the pool is accepted and copied. It is sent as soon as the
+/// heartbeat is answered. If the heartbeat shows that the connection is dead, the request ends as
+/// CONNECTION_CLOSED, NOT_SENT. When its deadline, a cancel, a pause or the end of the pool comes
+/// first, it ends as NOT_SENT too.
 ///
 /// Threads: any, also in a callback; one at a time for each lease.
-/// Lifetime: nothing is kept of `request`.
+/// Lifetime: the pool keeps nothing of `request`.
 /// Errors: as `vp_submit`, but ERR_STALE_LEASE, ERR_SLOT_BUSY, ERR_SLOT_DOWN instead of
 /// ERR_NO_SLOT.
 #[unsafe(no_mangle)]
@@ -151,7 +154,8 @@ pub unsafe extern "C" fn vp_lease_submit(
     })
 }
 
-/// Gives a slot back. If an exchange is in flight on it, the slot rejoins when that is over.
+/// Returns a leased slot to the pool. If an exchange is in flight on it, the slot becomes free when
+/// that has ended.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: ends the lease, and all copies of it.
@@ -165,8 +169,8 @@ pub unsafe extern "C" fn vp_lease_release(pool: *mut vp_pool, lease: vp_lease) -
     })
 }
 
-/// Asks for the end of a request. Its completion still comes, exactly once: as CANCELLED with its
-/// wire state, or as what it became meanwhile. A connection with a request in flight is given up.
+/// Cancels a request. Its completion still comes, exactly once: as CANCELLED with its wire state,
+/// or with the outcome that it had by then. The connection of a request in flight is closed.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.

@@ -4,22 +4,22 @@ use super::config::{configure, switch, vp_config};
 use super::types::vp_str;
 use crate::error::Status;
 
-/// Sets the certificates to trust, as PEM, instead of the built-in webpki roots.
+/// Sets the trusted certificates, as PEM, instead of the built-in webpki roots.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `pem` is copied.
-/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is checked at open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_ca_pem(config: *mut vp_config, pem: vp_str) -> Status {
     // SAFETY: the header.
     unsafe { configure(config, "vp_config_set_ca_pem", |config| config.set_ca_pem(pem.bytes()?)) }
 }
 
-/// Sets the client's own certificate chain and private key, as PEM.
+/// Sets the client's certificate chain and private key, as PEM.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: both are copied.
-/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is judged at open.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG; what the PEM holds is checked at open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_client_cert_pem(
     config: *mut vp_config,
@@ -34,8 +34,8 @@ pub unsafe extern "C" fn vp_config_set_client_cert_pem(
     }
 }
 
-/// Sets the name for SNI and the certificate check, instead of the host of the URL; empty takes the
-/// host again.
+/// Sets the name for SNI and the certificate check, instead of the host of the URL. An empty name
+/// uses the host again.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` is copied.
@@ -50,8 +50,8 @@ pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name:
     }
 }
 
-/// Sets the protocols to offer by ALPN (RFC 7301), separated by commas, each 1 to 255 visible ASCII
-/// characters but not `h2`; "http/1.1" by default, empty offers none.
+/// Sets the protocols that ALPN offers (RFC 7301), separated by commas; "http/1.1" by default. Each
+/// has 1 to 255 visible ASCII characters, and `h2` is refused. An empty text offers none.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `protocols` is copied.
@@ -62,7 +62,8 @@ pub unsafe extern "C" fn vp_config_set_alpn(config: *mut vp_config, protocols: v
     unsafe { configure(config, "vp_config_set_alpn", |config| config.set_alpn(protocols.bytes()?)) }
 }
 
-/// Accepts any certificate (on when not 0). For tests only: the peer may be anybody.
+/// Accepts any certificate (on when not 0). For tests only: the pool then does not check who the
+/// peer is.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -9,14 +9,16 @@ use crate::error::Status;
 use crate::event::{Event, EventHook};
 
 /// Sets the heartbeat: a request that the pool sends on each connection that was idle for
-/// `interval_ns`, give or take a fifth. GET is best, because many servers close after HEAD. At most
-/// a quarter of the slots, but at least one, have a heartbeat at a time. Any answer within
-/// `timeout_ns` proves that the connection lives; without one it is given up and healed. While it
-/// is under way its slot takes no other request, so with a single slot an order may find none idle
-/// for that time: use VP_QUEUE, or two slots. Leased slots have heartbeats too; an order of the
-/// lease's holder that meets one goes right behind it (see `vp_lease_submit`). None is sent in a
-/// pause. An interval of 0 ends it; off by default. A good value: a third of the venue's idle
-/// timeout, 5 to 15 s.
+/// `interval_ns`, plus or minus a fifth. Any response within `timeout_ns` proves that the
+/// connection lives. Without one the pool closes the connection and heals the slot. An interval of
+/// 0 turns heartbeats off, which is the default. A good interval is a third of the venue's idle
+/// timeout, 5 to 15 s. Prefer GET, because many servers close the connection after HEAD.
+///
+/// At most a quarter of the slots, but at least one, have a heartbeat in flight at a time. Such a
+/// slot takes no other request. A pool with a single slot may therefore refuse an order for that
+/// time: use VP_QUEUE, or two slots. Leased slots have heartbeats too. An order of the lease's
+/// holder that meets one is sent directly after it (see `vp_lease_submit`). No heartbeat is sent in
+/// a pause.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `method` and `path` are copied. The path is put behind the base path.
@@ -58,12 +60,15 @@ pub unsafe extern "C" fn vp_config_add_heartbeat_header(
     }
 }
 
-/// Sets how long a connection may be idle and still take a request: less than the venue's own idle
-/// timeout. Its replacement is dialled at eight to nine tenths of it, by chance, so that not all go
-/// at once; it is closed at the limit even without one. 1 ms to 1 day; 0, the default, for no limit
-/// but what the venue announces in `Keep-Alive: timeout=`, which always counts (0 there: the
-/// connection is closed behind that answer). A limit that asks for more dials than
-/// `vp_config_set_dials_per_second` allows is told: `VP_EVENT_KIND_TOO_FEW_DIALS`.
+/// Sets how long a connection may be idle and still take a request, 1 ms to 1 day. Choose less than
+/// the venue's own idle timeout. 0, the default, sets no limit. The limit that the venue announces
+/// in `Keep-Alive: timeout=` always counts; when it announces 0, the pool closes the connection
+/// after that response.
+///
+/// The pool dials the replacement at a random time between eight and nine tenths of the limit, so
+/// that not all connections are replaced together. It closes the connection at the limit even
+/// without a replacement. `VP_EVENT_KIND_TOO_FEW_DIALS` tells when the limit asks for more dials
+/// than `vp_config_set_dials_per_second` allows.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -81,9 +86,9 @@ pub unsafe extern "C" fn vp_config_set_idle_limit_ns(
     }
 }
 
-/// Sets the age at which a connection is replaced by a new one. The pool replaces it up to a fifth
-/// earlier, by chance, so that not all go at once. It serves until the new one is live. 1 ms to 30
-/// days; 0, the default, for never.
+/// Sets the age at which a new connection replaces an old one, 1 ms to 30 days; 0, the default, for
+/// never. The pool replaces it up to a fifth earlier, at a random time, so that not all connections
+/// are replaced together. The old connection serves until the new one is live.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -94,9 +99,9 @@ pub unsafe extern "C" fn vp_config_set_max_age_ns(config: *mut vp_config, age_ns
     unsafe { configure(config, "vp_config_set_max_age_ns", |config| config.set_max_age_ns(age_ns)) }
 }
 
-/// Sets how many requests a connection carries, heartbeats included. Its replacement is dialled a
-/// tenth before. 0, the default, for any number but what the venue announces in `Keep-Alive: max=`,
-/// which always counts.
+/// Sets the largest number of requests on one connection, heartbeats included. The pool dials the
+/// replacement when nine tenths of them are used. 0, the default, for any number. The number that
+/// the venue announces in `Keep-Alive: max=` always counts.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -110,10 +115,10 @@ pub unsafe extern "C" fn vp_config_set_max_requests(
     unsafe { switch(config, |config| config.set_max_requests(requests)) }
 }
 
-/// Sets how recent the last look at an idle connection must be for a submit to send without looking
-/// again. A look is one recv that does not wait. It finds a FIN, a reset or stray bytes. 0 to 1 s;
-/// 10 us by default, so that an engine that answers a completion with the next order saves the
-/// call; 0 looks each time.
+/// Sets how old the last look at an idle connection may be for a submit to send without a new look,
+/// 0 to 1 s; 10 us by default. A look is one recv that does not wait. It finds a FIN, a reset or
+/// stray bytes. With the default, an engine that answers a completion with the next order saves the
+/// call. 0 looks each time.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -129,8 +134,8 @@ pub unsafe extern "C" fn vp_config_set_look_after_ns(
     }
 }
 
-/// Sets how long the kernel may take to accept a whole request, from submit on; the request then
-/// ends as a timeout. 1 us to 1 day; 0, the default, for as long as the request may take.
+/// Sets how long the kernel may take to accept a whole request, counted from submit, 1 us to 1 day.
+/// The request then ends as a timeout. 0, the default, sets no limit but the request timeout.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -148,8 +153,8 @@ pub unsafe extern "C" fn vp_config_set_write_timeout_ns(
     }
 }
 
-/// Sets how long the first byte of a response may take, from the moment at which the request was
-/// sent. 1 us to 1 day; 0, the default, for as long as the request may take.
+/// Sets how long the first byte of a response may take after the request was sent, 1 us to 1 day.
+/// 0, the default, sets no limit but the request timeout.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -167,8 +172,8 @@ pub unsafe extern "C" fn vp_config_set_first_byte_timeout_ns(
     }
 }
 
-/// Sets how long a request with VP_QUEUE may wait in the queue; it then ends as a timeout,
-/// NOT_SENT. 1 us to 1 day; 0, the default, for as long as the request may take.
+/// Sets how long a request with VP_QUEUE may wait in the queue, 1 us to 1 day. It then ends as a
+/// timeout, NOT_SENT. 0, the default, sets no limit but the request timeout.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -186,11 +191,11 @@ pub unsafe extern "C" fn vp_config_set_queue_timeout_ns(
     }
 }
 
-/// Sets how long the answer to a request is still waited for after its deadline. The completion
-/// comes at the deadline all the same, as a timeout; the late answer comes as an event
-/// (`VP_EVENT_KIND_LATE_RESPONSE`), and its connection is closed. The slot is healed meanwhile. A
-/// request that is not on the wire to its last byte is not waited for: its connection is reset. 1
-/// us to 1 day; 0, the default, for not at all.
+/// Sets how long the pool still waits for a response after the deadline of its request, 1 us to 1
+/// day; 0, the default, for not at all. The completion comes at the deadline in any case, as a
+/// timeout. A late response is reported as an event (`VP_EVENT_KIND_LATE_RESPONSE`), and its
+/// connection is closed. The slot is healed meanwhile. When a request was not sent to its last
+/// byte, the pool does not wait: it resets the connection.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -203,23 +208,25 @@ pub unsafe extern "C" fn vp_config_set_linger_ns(config: *mut vp_config, linger_
     }
 }
 
-/// Suspend policy: the connections stay.
+/// Suspend policy: the pool keeps its connections open.
 pub const VP_SUSPEND_KEEP: u32 = 0;
 
-/// Suspend policy: the connections are closed, and none is dialled until the pause is over.
+/// Suspend policy: the pool closes its connections, and dials none until the pause is over.
 pub const VP_SUSPEND_CLOSE: u32 = 1;
 
-/// Makes responses of a status (429, 418, 403, 503 are usual) suspend the pool. It is suspended for
-/// as long as the response's Retry-After says (seconds or a date, RFC 9110 section 10.2.3), but at
-/// most for `vp_config_set_suspend_cap_ns`. Without Retry-After it is suspended for `for_ns`; 0 is
-/// not at all. `for_ns` also counts when Retry-After asks for 0 seconds or names a moment that has
-/// passed. A fraction of a second is rounded up. Of several values the longest counts. A number
-/// from 1,000,000,000 on is a moment since 1970 in seconds, or from 1,000,000,000,000 on in
-/// milliseconds.
+/// Makes responses with this status suspend the pool; 429, 418, 403 and 503 are usual. The pool is
+/// suspended for as long as the response's Retry-After says (seconds or a date, RFC 9110 section
+/// 10.2.3), but at most for `vp_config_set_suspend_cap_ns`.
 ///
-/// Until the pause is over submits and leases are refused with ERR_SUSPENDED, and what waits in
-/// line ends as SUSPENDED, NOT_SENT. The response itself is delivered as any other; one that comes
-/// late, within the linger time, counts as well. The same status again replaces; at most 32.
+/// Without Retry-After the pool is suspended for `for_ns`; 0 is not at all. `for_ns` also counts
+/// when Retry-After asks for 0 seconds or names a moment that has passed. A fraction of a second is
+/// rounded up. Of several values the longest counts. A number from 1,000,000,000 on is a moment
+/// since 1970 in seconds, or from 1,000,000,000,000 on in milliseconds.
+///
+/// Until the pause is over, submits and leases are refused with ERR_SUSPENDED. Requests that wait
+/// in the queue end as SUSPENDED, NOT_SENT. The response itself is delivered as any other. A late
+/// response, within the linger time, counts as well. A second call with the same status replaces
+/// the first; at most 32 statuses.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -249,10 +256,10 @@ pub unsafe extern "C" fn vp_config_suspend_on(
     }
 }
 
-/// Sets the longest pause that a response can ask for by its Retry-After, so that an absurd one
-/// does not stop the pool for years. 1 ms to 30 days; 3 days by default, which is as long as venues
-/// ban: with a shorter one the pool sends again while a longer ban goes on. `vp_pool_suspend` ends
-/// a pause at any time.
+/// Sets the longest pause that Retry-After of a response can cause, 1 ms to 30 days; 3 days by
+/// default. The cap protects the pool from an absurd value, which would stop it for years. Venues
+/// ban for up to 3 days. With a shorter cap the pool sends again while a longer ban goes on.
+/// `vp_pool_suspend` ends a pause at any time.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -270,11 +277,11 @@ pub unsafe extern "C" fn vp_config_set_suspend_cap_ns(
     }
 }
 
-/// Sets who is told what happens to connections; NULL, the default, for nobody. For logs and
-/// alarms: no event is needed to trade.
+/// Sets the function that receives events, for logs and alarms; NULL, the default, for none.
+/// Trading needs no event.
 ///
-/// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives; for the first
-/// time before `vp_pool_open` has returned, and so before it has given the handle of the pool.
+/// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. Its first run
+/// is before `vp_pool_open` has returned, and so before the engine has the handle of the pool.
 /// Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
 /// Errors: ERR_NULL.
 #[unsafe(no_mangle)]

@@ -15,7 +15,7 @@ pub const VP_ABI_VERSION: u32 = 0;
 
 const UNKNOWN: &CStr = c"VP_UNKNOWN";
 
-/// The version of the library, for example "0.1.0".
+/// Returns the version of the library, for example "0.1.0".
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
@@ -24,7 +24,7 @@ pub extern "C" fn vp_version_string() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// The version of the library, to compare with `VP_VERSION_NUMBER` of the header.
+/// Returns the version of the library, to compare with `VP_VERSION_NUMBER` of the header.
 ///
 /// Threads: any. Lifetime: none. Errors: none.
 #[unsafe(no_mangle)]
@@ -32,7 +32,8 @@ pub extern "C" fn vp_version_number() -> u32 {
     VP_VERSION_NUMBER
 }
 
-/// The name of a `vp_status`, for example "VP_ERR_NO_SLOT"; "VP_UNKNOWN" for a number that is none.
+/// Returns the name of a `vp_status`, for example "VP_ERR_NO_SLOT"; "VP_UNKNOWN" for any other
+/// number.
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
@@ -40,7 +41,7 @@ pub extern "C" fn vp_status_name(status: i32) -> *const c_char {
     name(Status::ALL, status, |s| s as i32, Status::name)
 }
 
-/// The name of a `vp_outcome`; "VP_UNKNOWN" for a number that is none.
+/// Returns the name of a `vp_outcome`; "VP_UNKNOWN" for any other number.
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
@@ -48,7 +49,7 @@ pub extern "C" fn vp_outcome_name(outcome: i32) -> *const c_char {
     name(Outcome::ALL, outcome, |o| o as i32, Outcome::name)
 }
 
-/// The name of a `vp_wire`; "VP_UNKNOWN" for a number that is none.
+/// Returns the name of a `vp_wire`; "VP_UNKNOWN" for any other number.
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
@@ -56,7 +57,7 @@ pub extern "C" fn vp_wire_name(wire_state: i32) -> *const c_char {
     name(WireState::ALL, wire_state, |w| w as i32, WireState::name)
 }
 
-/// The name of a `vp_close_reason`; "VP_UNKNOWN" for a number that is none.
+/// Returns the name of a `vp_close_reason`; "VP_UNKNOWN" for any other number.
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
@@ -64,7 +65,7 @@ pub extern "C" fn vp_close_reason_name(reason: i32) -> *const c_char {
     name(CloseReason::ALL, reason, |c| c as i32, CloseReason::name)
 }
 
-/// The name of a `vp_event_kind`; "VP_UNKNOWN" for a number that is none.
+/// Returns the name of a `vp_event_kind`; "VP_UNKNOWN" for any other number.
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
@@ -72,7 +73,7 @@ pub extern "C" fn vp_event_name(kind: i32) -> *const c_char {
     name(EventKind::ALL, kind, |e| e as i32, EventKind::name)
 }
 
-/// The name of a `vp_slot_state`; "VP_UNKNOWN" for a number that is none.
+/// Returns the name of a `vp_slot_state`; "VP_UNKNOWN" for any other number.
 ///
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
