@@ -19,5 +19,5 @@ need() {
 
 need nginx nginx "the tests against nginx" nginx_runs
 need iproute2 ip "the tests across a network" runs ip -V
-need valgrind valgrind "the counts of instructions" runs valgrind --tool=none true
+need valgrind valgrind "the counts of instructions and cache lines" runs valgrind --tool=none true
 need pkg-config pkg-config "the test of venuepool.pc" runs pkg-config --version

@@ -1,0 +1,93 @@
+/* See orders.h. */
+
+#include "orders.h"
+
+#include <semaphore.h>
+
+static sem_t answered;
+
+static void on_complete(void *context, const vp_completion *done) {
+    (void)context;
+    CHECK_EQ(done->outcome, VP_OUTCOME_OK);
+    sem_post(&answered);
+}
+
+static enum way way_of(const char *name) {
+    static const char *const ways[] = {"poll", "wait", "queue", "callback", "execute"};
+    for (int way = 0; way < 5; way++)
+        if (strcmp(name, ways[way]) == 0) return (enum way)way;
+    CHECK_FAIL("no such way: %s", name);
+}
+
+void engine_open(struct engine *engine, const char *way, int in_flight, const char *path) {
+    engine->way = way_of(way);
+    engine->in_flight = in_flight;
+    engine->path = path;
+    vp_config *config = venue_config((uint32_t)in_flight);
+    if (engine->way == POLL || engine->way == WAIT)
+        OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    /* Under a tool that slows all down the look would not be spared. */
+    OK(vp_config_set_look_after_ns(config, 1000 * MILLISECOND_NS));
+    OK(vp_pool_open(config, &engine->pool, NULL));
+    vp_config_free(config);
+    OK(vp_request_new(engine->pool, &engine->request));
+    sem_init(&answered, 0, 0);
+    if (engine->way == CALLBACK)
+        OK(vp_request_set_on_complete(engine->request, on_complete, NULL));
+}
+
+static void build(const struct engine *engine) {
+    OK(vp_request_begin(engine->request, VP_STR("GET"), text(engine->path)));
+    OK(vp_request_header(engine->request, VP_STR("X-Request-Id"), VP_STR("1234567890123456")));
+}
+
+static void take_called_back(int count) {
+    for (int i = 0; i < count; i++)
+        while (sem_wait(&answered) != 0) {
+        }
+}
+
+static void take_from_queue(const struct engine *engine) {
+    static vp_completion done[64];
+    for (int taken = 0; taken < engine->in_flight;) {
+        done[0].struct_size = sizeof done[0];
+        int count = engine->way == POLL ? vp_pool_poll(engine->pool, done, 64)
+                                        : vp_pool_wait(engine->pool, done, 64, PATIENCE_NS);
+        CHECK(count >= 0);
+        for (int i = 0; i < count; i++) {
+            CHECK_EQ(done[i].outcome, VP_OUTCOME_OK);
+            vp_response_release(done[i].response);
+        }
+        taken += count;
+    }
+}
+
+static void execute(const struct engine *engine) {
+    vp_completion done = empty_completion();
+    build(engine);
+    OK(vp_execute(engine->pool, engine->request, 0, &done));
+    CHECK_EQ(done.outcome, VP_OUTCOME_OK);
+    vp_response_release(done.response);
+}
+
+void engine_place(struct engine *engine, int orders) {
+    for (int placed = 0; placed < orders; placed += engine->in_flight) {
+        if (engine->way == EXECUTE) {
+            execute(engine);
+            continue;
+        }
+        for (int i = 0; i < engine->in_flight; i++) {
+            build(engine);
+            OK(vp_submit(engine->pool, engine->request, 0, NULL));
+        }
+        if (engine->way == CALLBACK)
+            take_called_back(engine->in_flight);
+        else
+            take_from_queue(engine);
+    }
+}
+
+void engine_close(struct engine *engine) {
+    vp_request_free(engine->request);
+    OK(vp_pool_close(engine->pool));
+}

@@ -1,0 +1,29 @@
+/*
+ * One engine that places the same order again and again, in each way in which an answer can be
+ * had. The programs that count what an order costs share it.
+ */
+#ifndef ORDERS_H
+#define ORDERS_H
+
+#include "venue.h"
+
+/* How an answer is had: the first two in caller drive, the others in thread drive. */
+enum way { POLL, WAIT, QUEUE, CALLBACK, EXECUTE };
+
+struct engine {
+    enum way way;
+    int in_flight;
+    const char *path;
+    vp_pool *pool;
+    vp_request *request;
+};
+
+/* Opens a pool of `in_flight` connections; fails the test when there is no such way. */
+void engine_open(struct engine *engine, const char *way, int in_flight, const char *path);
+
+/* Places so many orders, `in_flight` at once, and takes and releases their answers. */
+void engine_place(struct engine *engine, int orders);
+
+void engine_close(struct engine *engine);
+
+#endif
