@@ -4,9 +4,11 @@
 //! the other, which data never wakes. Both are edge-triggered: an event says "look again", and
 //! whoever looks, looks until there is nothing more. A socket leaves its sets when it is closed.
 
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -65,7 +67,7 @@ impl LiveSet {
     }
 
     /// Tells of the sockets that something happened to, waiting for at most `patience` for the
-    /// first; `None` waits without end.
+    /// first, perhaps a millisecond less; `None` waits without end.
     pub fn wait(&self, patience: Option<Duration>, mut tell: impl FnMut(u64)) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); BATCH];
         let found = match patience {
@@ -83,10 +85,12 @@ impl LiveSet {
 }
 
 impl LiveSet {
-    /// Waits with the full precision of the clock, where the system can (epoll_pwait2(2), Linux
-    /// 5.11), and else in whole milliseconds.
+    /// Waits for the whole milliseconds of `patience`, so it may end less than one too early: who
+    /// has time left asks again. By epoll_wait(2), which kernel bypass stacks stand in front of.
+    /// Less than a millisecond takes a newer call.
     fn wait_for(&self, events: &mut [EpollEvent], patience: Duration) -> nix::Result<usize> {
-        if !HAS_NO_PWAIT2.load(Ordering::Relaxed) {
+        let ms = patience.as_millis().min(i32::MAX as u128) as i32;
+        if ms == 0 && !HAS_NO_PWAIT2.load(Ordering::Relaxed) {
             match epoll_pwait2(self.as_raw_fd(), events, patience) {
                 // Also a sandbox may not know the call.
                 Err(nix::Error::ENOSYS | nix::Error::EPERM) => {
@@ -95,9 +99,8 @@ impl LiveSet {
                 found => return found,
             }
         }
-        // Rounded up: waking a little late beats turning in circles until it is time.
-        let ms = patience.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128);
-        let timeout = EpollTimeout::try_from(ms as i32).unwrap_or(EpollTimeout::ZERO);
+        // Not 0: waking a little late beats turning in circles until it is time.
+        let timeout = EpollTimeout::try_from(ms.max(1)).unwrap_or(EpollTimeout::ZERO);
         self.epoll.wait(events, timeout)
     }
 }
@@ -105,27 +108,44 @@ impl LiveSet {
 /// The system has no epoll_pwait2.
 static HAS_NO_PWAIT2: AtomicBool = AtomicBool::new(!cfg!(target_pointer_width = "64"));
 
-/// The C library has this call since glibc 2.35 only, so the system is asked itself.
+type Pwait2 = unsafe extern "C" fn(
+    c_int,
+    *mut libc::epoll_event,
+    c_int,
+    *const libc::timespec,
+    *const libc::sigset_t,
+) -> c_int;
+
+/// The function of the C library, which has it since glibc 2.35 only, or of what is preloaded.
+#[allow(unsafe_code)]
+fn library_pwait2() -> Option<Pwait2> {
+    static FOUND: OnceLock<Option<Pwait2>> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        // SAFETY: the name is a C string.
+        let at = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"epoll_pwait2".as_ptr()) };
+        // SAFETY: a function of this name has this type (epoll_pwait2(2)).
+        (!at.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, Pwait2>(at) })
+    })
+}
+
+/// Waits with the full precision of the clock (epoll_pwait2(2), Linux 5.11). An older C library is
+/// passed by.
 #[allow(unsafe_code)]
 fn epoll_pwait2(epoll: RawFd, events: &mut [EpollEvent], patience: Duration) -> nix::Result<usize> {
     let timeout = libc::timespec {
         tv_sec: patience.as_secs().min(i32::MAX as u64) as libc::time_t,
         tv_nsec: patience.subsec_nanos().into(),
     };
-    let (events_at, room) = (events.as_mut_ptr(), events.len());
+    let (at, room) = (events.as_mut_ptr().cast::<libc::epoll_event>(), events.len());
     let no_mask = std::ptr::null::<libc::sigset_t>();
-    // SAFETY: `EpollEvent` is a transparent `epoll_event`, of which there is room for `room`; the
-    // timeout lives as long as the call; without a mask its size is not looked at.
-    let found = unsafe {
-        libc::syscall(
-            libc::SYS_epoll_pwait2,
-            epoll,
-            events_at,
-            room,
-            &raw const timeout,
-            no_mask,
-            0,
-        )
+    let found = match library_pwait2() {
+        // SAFETY: `EpollEvent` is a transparent `epoll_event`, of which there is room for `room`;
+        // the timeout lives as long as the call.
+        Some(wait) => unsafe { wait(epoll, at, room as c_int, &raw const timeout, no_mask) }.into(),
+        // SAFETY: as above; without a mask its size is not looked at.
+        None => unsafe {
+            libc::syscall(libc::SYS_epoll_pwait2, epoll, at, room, &raw const timeout, no_mask, 0)
+        },
     };
     nix::Error::result(found).map(|found| found as usize)
 }
