@@ -5,6 +5,7 @@
 //! hands them over. Durations are nanoseconds, sizes are bytes. Of the other layers this file knows
 //! only the byte rules of HTTP and the `Origin` that it can make; certificates are stored unread.
 
+mod lanes;
 mod limits;
 mod overload;
 mod sizes;
@@ -42,6 +43,7 @@ pub struct Config {
     drive: Drive,
     timeouts: Timeouts,
     sizes: Sizes,
+    lanes: [lanes::LaneSetting; 4],
     limits: Limits,
     sockets: Sockets,
     backoff: Backoff,
@@ -140,6 +142,7 @@ impl Default for Config {
                 linger_ns: 0,
             },
             sizes: Sizes::default(),
+            lanes: Default::default(),
             limits: Limits::default(),
             sockets: Sockets::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },

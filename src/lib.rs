@@ -8,8 +8,8 @@
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
 //! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
-//! - [`config`], [`error`], [`completion`], [`event`], [`recycle`], [`stats`], [`buf`]: what they
-//!   talk about.
+//! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`recycle`], [`stats`], [`buf`]: what
+//!   they talk about.
 //!
 //! Imports point downwards in this list only.
 
@@ -25,6 +25,7 @@ pub mod event;
 #[allow(unsafe_code)] // The C boundary: raw pointers in, raw pointers out.
 pub mod ffi;
 pub mod http;
+pub mod lane;
 pub mod net;
 pub mod pool;
 pub mod recycle;

@@ -12,6 +12,7 @@ use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress, Reuse};
 use crate::http::limits::Limits;
+use crate::lane::Lane;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Read, Stop};
@@ -52,6 +53,8 @@ pub struct Pending {
     pub submit_ns: u64,
     /// When the exchange must be over.
     pub deadline_ns: u64,
+    /// What it may go before.
+    pub lane: Lane,
 }
 
 /// A request as it goes out.
@@ -381,7 +384,7 @@ impl Drop for Lingering {
 impl Pending {
     /// When it was submitted, and when its answer must be there.
     pub fn due(&self) -> Due {
-        Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns }
+        Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns, lane: self.lane }
     }
 
     /// Ends a request that never reached a connection.

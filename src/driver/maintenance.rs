@@ -18,6 +18,7 @@ use super::slot::Slot;
 use super::timer::Timer;
 use crate::completion::Completion;
 use crate::config::Heartbeat;
+use crate::lane::Lane;
 use crate::net::watch::watch_socket;
 use crate::pool::maintenance::{Heartbeats, Rest, Round};
 use crate::pool::upkeep::Action;
@@ -110,7 +111,8 @@ impl Pool {
         let now = now_ns();
         let deadline_ns = now.saturating_add(beat.timeout_ns);
         let recipient = Recipient::Heartbeat;
-        let pending = Pending { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns };
+        let lane = Lane::Background;
+        let pending = Pending { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns, lane };
         let outgoing = Outgoing { bytes: &beat.bytes, is_head: beat.is_head, closes: false };
         match slot.start(pending, outgoing, &self.policy) {
             Ok(_) => {

@@ -129,7 +129,8 @@ impl Pool {
                 Some(Caller::new(&completions, slots).map_err(DialError::of_system("epoll"))?)
             }
         };
-        let dispatcher = Dispatcher::new(slots, sizes.waiting_capacity, config.estimate());
+        let lanes = config.lanes().map_err(refused("the lanes reserve every slot"))?;
+        let dispatcher = Dispatcher::new(slots, lanes, config.estimate());
         let dials = Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..));
         let policy = Policy::new(config);
         Ok(Self {

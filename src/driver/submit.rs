@@ -120,7 +120,7 @@ impl Pool {
             0 => self.policy.request_timeout_ns,
             ns => ns,
         };
-        let user_data = request.user_data();
+        let (user_data, lane) = (request.user_data(), request.lane());
         let (is_head, closes) = (request.is_head(), request.closes());
         let bytes = request.finish()?;
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
@@ -129,7 +129,7 @@ impl Pool {
         }
         let id = self.delivery.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
-        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns };
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
         Ok((pending, Outgoing { bytes, is_head, closes }))
     }
 

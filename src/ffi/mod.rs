@@ -32,6 +32,8 @@ pub mod pool;
 
 pub mod request;
 
+pub mod lanes;
+
 pub mod submit;
 
 pub mod complete;

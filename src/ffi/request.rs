@@ -31,7 +31,7 @@ struct Target {
 ///
 /// # Safety
 /// `request` is as the header demands.
-unsafe fn build(
+pub(super) unsafe fn build(
     request: *mut vp_request,
     step: impl FnOnce(&mut Request) -> Result<(), Status>,
 ) -> Status {

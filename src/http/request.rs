@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::error::Status;
 use crate::http::field;
 use crate::http::origin::{HeaderSet, Origin};
+use crate::lane::Lane;
 
 /// A request under construction, and then its bytes. Made once, built many times.
 pub struct Request {
@@ -31,6 +32,7 @@ pub struct Request {
     mark: Option<State>,
     timeout_ns: u64,
     user_data: u64,
+    lane: Lane,
 }
 
 /// All that a call can change, and that `rewind` brings back.
@@ -72,7 +74,15 @@ impl Request {
     /// An empty request to `origin`. Allocates its buffer, once and for all.
     pub fn new(origin: Arc<Origin>) -> Self {
         let buf = vec![0; origin.request_capacity()].into_boxed_slice();
-        Self { origin, buf, state: State::EMPTY, mark: None, timeout_ns: 0, user_data: 0 }
+        Self {
+            origin,
+            buf,
+            state: State::EMPTY,
+            mark: None,
+            timeout_ns: 0,
+            user_data: 0,
+            lane: Lane::Orders,
+        }
     }
 
     /// The origin that this request is for.
@@ -230,6 +240,16 @@ impl Request {
     /// Sets the number that comes back with the completion. Kept across [`begin`](Self::begin).
     pub const fn set_user_data(&mut self, user_data: u64) {
         self.user_data = user_data;
+    }
+
+    /// Sets what the request may go before. Kept across [`begin`](Self::begin).
+    pub const fn set_lane(&mut self, lane: Lane) {
+        self.lane = lane;
+    }
+
+    /// What the request may go before.
+    pub const fn lane(&self) -> Lane {
+        self.lane
     }
 
     /// The number that comes back with the completion.
@@ -435,6 +455,7 @@ impl fmt::Debug for Request {
             .field("mark", &self.mark)
             .field("timeout_ns", &self.timeout_ns)
             .field("user_data", &self.user_data)
+            .field("lane", &self.lane)
             .finish_non_exhaustive()
     }
 }

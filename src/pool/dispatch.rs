@@ -12,13 +12,15 @@
 //!
 //! Rules, all kept here and nowhere else:
 //! - A slot is in the idle stack if and only if it is up, carries no exchange and has no lease.
-//! - While anybody waits, an idle slot goes to the first in the queue and to nobody else.
-//! - A heartbeat may use a free slot, and also a leased one. A request of the lease's holder that
-//!   meets it waits for that very slot, and is sent when the heartbeat is over.
-//! - Check-out is LIFO: the connection that was used last is the most likely to be good. The queue
-//!   is FIFO by ticket, and tickets are numbered in the order of the calls.
+//! - A lane is served before the lanes below it, and may keep slots for itself ([`super::lanes`]).
+//! - While somebody waits who may have an idle slot, it goes to the first of them and to nobody else.
+//! - A heartbeat may use a free slot, also a reserved one, and also a leased one. A request of the
+//!   lease's holder that meets it waits for that very slot, and is sent when the heartbeat is over.
+//! - Check-out is LIFO: the connection that was used last is the most likely to be good. A lane of
+//!   the queue is FIFO by ticket, and tickets are numbered in the order of the calls.
 //! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
-//! - During a suspension, and after the end of the pool, nothing is sent and nobody waits.
+//! - During a suspension, and after the end of the pool, nothing is sent and nobody waits. A lane
+//!   may be exempt from suspensions.
 //! - A report about a connection carries its epoch, so that a late report about an old connection
 //!   changes nothing.
 //!
@@ -29,7 +31,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::exchange_time::{Due, Estimate, ExchangeTime, Spent};
+use super::lanes::{LaneRules, Shares};
 use super::pause::Pause;
+use super::queue::Queue;
+use crate::lane::Lane;
 
 /// No such time.
 const NEVER: u64 = u64::MAX;
@@ -83,6 +88,15 @@ pub enum Action<R, L> {
 struct Waiting<R, L> {
     deadline_ns: u64,
     who: Waiter<R, L>,
+}
+
+impl<R, L> Waiting<R, L> {
+    fn lane(&self) -> Lane {
+        match &self.who {
+            Waiter::Request(_, due) => due.lane,
+            Waiter::Caller(_) => Lane::Orders,
+        }
+    }
 }
 
 /// Why the waiting ends without a slot.
@@ -159,6 +173,8 @@ struct Slot {
     lease: Option<u64>,
     /// A request waits for the end of that heartbeat.
     has_behind: bool,
+    /// The lane that it counts for while it is in use or leased.
+    lane: Option<Lane>,
 }
 
 /// A request that has left the queue and is not sent yet.
@@ -175,13 +191,13 @@ struct OnItsWay {
 pub struct Dispatcher<R, L> {
     slots: Vec<Slot>,
     idle: Vec<SlotIndex>,
-    /// By ticket, which is the order in which they are served.
-    queue: BTreeMap<u64, Waiting<R, L>>,
+    queue: Queue<Waiting<R, L>>,
     /// By ticket: requests that wait for the end of a heartbeat on their leased slot.
     behind: BTreeMap<u64, (SlotIndex, Waiting<R, L>)>,
     /// Deadline and ticket of each request in `queue` and `behind`.
     deadlines: BTreeSet<(u64, u64)>,
-    queue_capacity: usize,
+    lanes: LaneRules,
+    shares: Shares,
     on_their_way: Vec<OnItsWay>,
     exchange_time: ExchangeTime,
     suspension: Pause,
@@ -192,14 +208,15 @@ pub struct Dispatcher<R, L> {
 /// Asking for a slot.
 impl<R, L> Dispatcher<R, L> {
     /// All `slots` are down, nobody waits.
-    pub fn new(slots: u32, queue_capacity: usize, estimate: Estimate) -> Self {
+    pub fn new(slots: u32, lanes: LaneRules, estimate: Estimate) -> Self {
         Self {
             slots: (0..slots).map(|_| Slot::default()).collect(),
             idle: Vec::with_capacity(slots as usize),
-            queue: BTreeMap::new(),
+            queue: Queue::default(),
             behind: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            queue_capacity,
+            shares: Shares::new(&lanes),
+            lanes,
             on_their_way: Vec::with_capacity(slots as usize),
             exchange_time: ExchangeTime::new(estimate),
             suspension: Pause::default(),
@@ -210,11 +227,11 @@ impl<R, L> Dispatcher<R, L> {
 
     /// Takes the slot that was used last for one exchange; [`Dispatcher::finished`] ends it.
     pub fn checkout(&mut self, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
-        let slot = self.free_slot(now_ns)?;
+        self.has_slot(due.lane, now_ns)?;
         if self.exchange_time.is_too_late(due, now_ns) {
             return Err(Refusal::TooLate);
         }
-        self.idle.pop();
+        let slot = self.take(due.lane).ok_or(Refusal::NoSlot)?;
         self.slot(slot).in_use = true;
         Ok(slot)
     }
@@ -222,15 +239,18 @@ impl<R, L> Dispatcher<R, L> {
     /// Takes that very slot for a heartbeat, if it is free or rests with the holder of a lease;
     /// [`Dispatcher::finished`] ends it.
     pub fn heartbeat(&mut self, slot: SlotIndex, now_ns: u64) -> bool {
-        if self.is_open(now_ns).is_err() {
+        if self.is_open(Lane::Background, now_ns).is_err() {
             return false;
         }
         let index = self.idle.iter().position(|idle| *idle == slot);
         let here = self.slot(slot);
         if here.lease.is_none() || !here.up || here.in_use || here.has_behind {
-            // Not a resting lease, so only a slot that nobody waits for.
-            let Some(index) = index.filter(|_| self.queue.is_empty()) else { return false };
+            // Not a resting lease, so only a slot that nobody who may have it waits for. It may be
+            // a reserved one: the venue would close a connection on which nothing is ever sent.
+            let waits = self.queue.turns.next(&self.shares, self.idle.len()).is_some();
+            let Some(index) = index.filter(|_| !waits) else { return false };
             self.idle.remove(index);
+            self.holds(slot, Lane::Background);
         }
         let here = self.slot(slot);
         (here.in_use, here.has_heartbeat) = (true, true);
@@ -239,14 +259,14 @@ impl<R, L> Dispatcher<R, L> {
 
     /// Reserves the slot that was used last until [`Dispatcher::release`].
     pub fn lease(&mut self, now_ns: u64) -> Result<Lease, Refusal> {
-        let slot = self.free_slot(now_ns)?;
-        self.idle.pop();
+        self.has_slot(Lane::Orders, now_ns)?;
+        let slot = self.take(Lane::Orders).ok_or(Refusal::NoSlot)?;
         Ok(self.grant_lease(slot))
     }
 
     /// Begins an exchange on a leased slot; [`Dispatcher::finished`] ends it.
     pub fn begin(&mut self, lease: Lease, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
-        self.is_open(now_ns)?;
+        self.is_open(due.lane, now_ns)?;
         let slot = self.leased(lease)?;
         if slot.has_heartbeat && !slot.has_behind {
             return Err(Refusal::Heartbeat);
@@ -271,9 +291,9 @@ impl<R, L> Dispatcher<R, L> {
         Ok(())
     }
 
-    /// Puts a request at the end of the queue. If a slot is free, the next action gives it.
+    /// Puts a request at the end of its lane. If a slot is free for it, the next action gives it.
     pub fn enqueue(&mut self, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
-        self.has_room(now_ns)?;
+        self.has_room(queued.due.lane, now_ns)?;
         self.join(queued);
         Ok(())
     }
@@ -286,7 +306,7 @@ impl<R, L> Dispatcher<R, L> {
         queued: Queued<R>,
         now_ns: u64,
     ) -> Result<(), Refusal> {
-        self.is_open(now_ns)?;
+        self.is_open(queued.due.lane, now_ns)?;
         let slot = self.leased(lease)?;
         if slot.has_behind || slot.in_use && !slot.has_heartbeat {
             return Err(Refusal::SlotBusy);
@@ -299,12 +319,12 @@ impl<R, L> Dispatcher<R, L> {
         Ok(())
     }
 
-    /// Puts a caller at the end of the queue, who watches his own deadline. If a slot is free, the
-    /// next action gives it.
+    /// Puts a caller, who watches his own deadline, at the end of the lane of the orders. If a slot
+    /// is free for it, the next action gives it.
     pub fn enqueue_caller(&mut self, ticket: u64, who: L, now_ns: u64) -> Result<(), Refusal> {
-        self.has_room(now_ns)?;
+        self.has_room(Lane::Orders, now_ns)?;
         let (deadline_ns, who) = (NEVER, Waiter::Caller(who));
-        self.queue.insert(ticket, Waiting { deadline_ns, who });
+        self.queue.insert(Lane::Orders, ticket, Waiting { deadline_ns, who });
         Ok(())
     }
 
@@ -430,14 +450,7 @@ impl<R, L> Dispatcher<R, L> {
         if !self.has_waiting() {
             return None;
         }
-        let end = match self.is_open(now_ns) {
-            Err(Refusal::Suspended) => Some(End::Suspended),
-            Err(_) => Some(End::Closed),
-            Ok(()) => None,
-        };
-        if let Some(end) = end {
-            let first = self.queue.first_key_value().map(|(ticket, _)| *ticket);
-            let ticket = first.or(self.behind.first_key_value().map(|(ticket, _)| *ticket))?;
+        if let Some((ticket, end)) = self.next_refused(now_ns) {
             return self.leave(ticket).map(|who| Action::End(who, end));
         }
         if let Some(&(_, ticket)) = self.deadlines.first().filter(|first| first.0 <= now_ns) {
@@ -446,28 +459,57 @@ impl<R, L> Dispatcher<R, L> {
         self.next_behind(now_ns).or_else(|| self.next_in_queue(now_ns))
     }
 
+    /// Who may not wait any more, because the pool is closed or suspended.
+    fn next_refused(&self, now_ns: u64) -> Option<(u64, End)> {
+        let end = match self.is_open_for_all(now_ns) {
+            Ok(()) => return None,
+            Err(Refusal::Suspended) => End::Suspended,
+            Err(_) => End::Closed,
+        };
+        let ends = |lane: Lane| end == End::Closed || !self.lanes.of(lane).through_pause;
+        let mut behind = self.behind.iter().filter(|(_, (_, waiting))| ends(waiting.lane()));
+        let first = self.queue.first_in(ends);
+        first.or_else(|| behind.next().map(|(ticket, _)| *ticket)).map(|ticket| (ticket, end))
+    }
+
     /// Serves a request whose leased slot has no heartbeat any more.
     fn next_behind(&mut self, now_ns: u64) -> Option<Action<R, L>> {
         let slots = &self.slots;
         let is_over = |slot: SlotIndex| !slots[slot as usize].in_use;
-        let (&ticket, &(slot, _)) = self.behind.iter().find(|(_, (slot, _))| is_over(*slot))?;
-        let deadline_ns = self.behind.get(&ticket)?.1.deadline_ns;
+        let (&ticket, (slot, first)) = self.behind.iter().find(|(_, (slot, _))| is_over(*slot))?;
+        let (slot, lane, deadline_ns) = (*slot, first.lane(), first.deadline_ns);
+        let end = match () {
+            () if !slots[slot as usize].up => Some(End::SlotDown),
+            () if self.is_too_late(first, now_ns) => Some(End::TooLate),
+            () => None,
+        };
         let who = self.leave(ticket)?;
-        if !self.slots[slot as usize].up {
-            return Some(Action::End(who, End::SlotDown));
+        if let Some(end) = end {
+            return Some(Action::End(who, end));
         }
         // The lease may have been given back meanwhile: then the slot has become free just now.
         self.idle.retain(|idle| *idle != slot);
-        self.give(slot, ticket, deadline_ns, who, true, now_ns)
+        self.holds(slot, lane);
+        Some(self.give(slot, ticket, deadline_ns, who, true))
     }
 
     fn next_in_queue(&mut self, now_ns: u64) -> Option<Action<R, L>> {
-        let slot = *self.idle.last()?;
-        let ticket = *self.queue.first_key_value()?.0;
-        let deadline_ns = self.queue.get(&ticket)?.deadline_ns;
+        let lane = self.queue.turns.next(&self.shares, self.idle.len())?;
+        let (ticket, first) = self.queue.first(lane)?;
+        let deadline_ns = first.deadline_ns;
+        if self.is_too_late(first, now_ns) {
+            return self.leave(ticket).map(|who| Action::End(who, End::TooLate));
+        }
+        let slot = self.take(lane)?;
         let who = self.leave(ticket)?;
-        self.idle.pop();
-        self.give(slot, ticket, deadline_ns, who, false, now_ns)
+        Some(self.give(slot, ticket, deadline_ns, who, false))
+    }
+
+    fn is_too_late(&self, waiting: &Waiting<R, L>, now_ns: u64) -> bool {
+        match &waiting.who {
+            Waiter::Request(_, due) => self.exchange_time.is_too_late(due, now_ns),
+            Waiter::Caller(_) => false,
+        }
     }
 
     /// Gives the slot, which is not idle any more, to whoever waited for it.
@@ -478,19 +520,14 @@ impl<R, L> Dispatcher<R, L> {
         deadline_ns: u64,
         who: Waiter<R, L>,
         is_bound: bool,
-        now_ns: u64,
-    ) -> Option<Action<R, L>> {
+    ) -> Action<R, L> {
         let (request, due) = match who {
-            Waiter::Request(_, due) if self.exchange_time.is_too_late(&due, now_ns) => {
-                self.rejoin(slot);
-                return Some(Action::End(who, End::TooLate));
-            }
             Waiter::Request(request, due) => (request, due),
-            Waiter::Caller(who) => return Some(Action::Lease(self.grant_lease(slot), who)),
+            Waiter::Caller(who) => return Action::Lease(self.grant_lease(slot), who),
         };
         self.slot(slot).in_use = true;
         self.on_their_way.push(OnItsWay { ticket, cancelled: false, is_bound });
-        Some(Action::Send(slot, Queued { ticket, deadline_ns, due, request }))
+        Action::Send(slot, Queued { ticket, deadline_ns, due, request })
     }
 
     /// The earliest deadline in the queue.
@@ -539,7 +576,15 @@ impl<R, L> Dispatcher<R, L> {
 }
 
 impl<R, L> Dispatcher<R, L> {
-    fn is_open(&self, now_ns: u64) -> Result<(), Refusal> {
+    /// Whether a request of that lane may be sent, or wait.
+    fn is_open(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
+        match self.is_open_for_all(now_ns) {
+            Err(Refusal::Suspended) if self.lanes.of(lane).through_pause => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn is_open_for_all(&self, now_ns: u64) -> Result<(), Refusal> {
         if self.is_closed {
             Err(Refusal::Closed)
         } else if now_ns < self.suspension.until_ns() {
@@ -549,41 +594,63 @@ impl<R, L> Dispatcher<R, L> {
         }
     }
 
-    /// The slot that whoever asks now would get.
-    fn free_slot(&self, now_ns: u64) -> Result<SlotIndex, Refusal> {
-        self.is_open(now_ns)?;
-        // One that was freed just now is for the first in the queue.
-        let slot = self.idle.last().filter(|_| self.queue.is_empty());
-        slot.copied().ok_or(Refusal::NoSlot)
+    /// Whether a request of that lane that comes now has a slot.
+    fn has_slot(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
+        self.is_open(lane, now_ns)?;
+        // One that was freed just now is for those who wait.
+        let has_slot = self.queue.turns.may_pass(lane, &self.shares, self.idle.len());
+        if has_slot { Ok(()) } else { Err(Refusal::NoSlot) }
+    }
+
+    /// Takes the idle slot that was used last, for a request of that lane.
+    fn take(&mut self, lane: Lane) -> Option<SlotIndex> {
+        let free = self.idle.len();
+        let slot = self.idle.pop()?;
+        self.queue.turns.served(lane, &self.shares, free);
+        self.holds(slot, lane);
+        Some(slot)
+    }
+
+    /// From now on the slot counts for that lane, until it is neither in use nor leased.
+    fn holds(&mut self, slot: SlotIndex, lane: Lane) {
+        let here = &mut self.slots[slot as usize];
+        if here.lane.is_none() {
+            here.lane = Some(lane);
+            self.shares.took(lane);
+        }
     }
 
     /// A slot may have become free.
     fn rejoin(&mut self, slot: SlotIndex) {
-        let is_closed = self.is_closed;
-        let here = self.slot(slot);
-        let is_free = here.up && !here.in_use && here.lease.is_none() && !here.has_behind;
-        if is_closed || !is_free {
+        let here = &mut self.slots[slot as usize];
+        let rests = !here.in_use && here.lease.is_none();
+        if rests && let Some(lane) = here.lane.take() {
+            self.shares.gave_back(lane);
+        }
+        if self.is_closed || !rests || !here.up || here.has_behind {
             return;
         }
         debug_assert!(!self.idle.contains(&slot));
         self.idle.push(slot);
     }
 
-    fn has_room(&self, now_ns: u64) -> Result<(), Refusal> {
-        self.is_open(now_ns)?;
-        let is_full = self.queue.len() >= self.queue_capacity && self.idle.is_empty();
-        if is_full { Err(Refusal::QueueFull) } else { Ok(()) }
+    fn has_room(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
+        self.is_open(lane, now_ns)?;
+        let has_room = self.queue.len_of(lane) < self.lanes.of(lane).queue_capacity
+            || self.shares.may_take(lane, self.idle.len());
+        if has_room { Ok(()) } else { Err(Refusal::QueueFull) }
     }
 
     fn join(&mut self, queued: Queued<R>) {
         let Queued { ticket, deadline_ns, due, request } = queued;
         self.deadlines.insert((deadline_ns, ticket));
-        self.queue.insert(ticket, Waiting { deadline_ns, who: Waiter::Request(request, due) });
+        let waiting = Waiting { deadline_ns, who: Waiter::Request(request, due) };
+        self.queue.insert(due.lane, ticket, waiting);
     }
 
     /// Whoever has that ticket waits no more.
     fn leave(&mut self, ticket: u64) -> Option<Waiter<R, L>> {
-        let waiting = match self.queue.remove(&ticket) {
+        let waiting = match self.queue.remove(ticket) {
             Some(waiting) => waiting,
             None => {
                 let (slot, waiting) = self.behind.remove(&ticket)?;

@@ -18,6 +18,8 @@
 //!
 //! All times are in nanoseconds.
 
+use crate::lane::Lane;
+
 /// No such time.
 const NEVER: u64 = u64::MAX;
 
@@ -34,13 +36,15 @@ pub enum Estimate {
     Fixed(u64),
 }
 
-/// When a request was submitted, and when its answer must be there.
+/// When a request was submitted, when its answer must be there, and what it may go before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The submit call began.
     pub submit_ns: u64,
     /// The exchange must be over.
     pub deadline_ns: u64,
+    /// Its lane.
+    pub lane: Lane,
 }
 
 /// How an exchange used its time.
@@ -170,7 +174,11 @@ mod tests {
     const S: u64 = 1_000 * MS;
 
     fn due(submit_ms: u64, given_ms: u64) -> Due {
-        Due { submit_ns: submit_ms * MS, deadline_ns: (submit_ms + given_ms) * MS }
+        Due {
+            submit_ns: submit_ms * MS,
+            deadline_ns: (submit_ms + given_ms) * MS,
+            lane: Lane::Orders,
+        }
     }
 
     /// After so many exchanges of so many milliseconds, the last of which ended at one second.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use venuepool::pool::dispatch::{Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Waiter};
 use venuepool::pool::exchange_time::{Due, Estimate, Spent};
+use venuepool::pool::lanes::LaneRules;
 use venuepool::pool::pause::Pause;
 
 /// What is written down of one slot.
@@ -49,7 +50,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(slots: u32, capacity: usize, estimate: Estimate) -> Self {
         Self {
-            dispatcher: Dispatcher::new(slots, capacity, estimate),
+            dispatcher: Dispatcher::new(slots, LaneRules::with_capacity(capacity), estimate),
             capacity,
             lines: vec![Line::default(); slots as usize],
             idle: Vec::new(),

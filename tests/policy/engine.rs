@@ -1,6 +1,7 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
 use venuepool::error::Outcome;
+use venuepool::lane::Lane;
 use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal};
 use venuepool::pool::exchange_time::Due;
 
@@ -48,7 +49,7 @@ impl Pool {
         let least_ns = if self.setting.load.is_some() { most_ns } else { most_ns / 2 };
         let timeout_ns = self.random.within(least_ns, most_ns);
         let deadline_ns = self.now + timeout_ns;
-        let due = Due { submit_ns: self.now, deadline_ns };
+        let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Orders };
         (self.books.promise(deadline_ns), due)
     }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use venuepool::error::CloseReason;
+use venuepool::lane::Lane;
 use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::{AfterLoss, Next, Place};
 use venuepool::pool::maintenance::{Rest, Round};
@@ -322,7 +323,7 @@ impl Pool {
             return again_ns;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
-        let due = Due { submit_ns: self.now, deadline_ns };
+        let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Orders };
         match self.start(index, None, due) {
             Ok(()) => {
                 self.books.counts.leased_beats += u64::from(self.desk.is_leased(index));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::Config;
 use crate::driver::in_flight::Recipient;
+use crate::lane::Lane;
 use std::io::Read;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -19,7 +20,14 @@ fn live(free_list: &Arc<FreeList>) -> (Slot, TcpStream) {
 
 fn pending() -> Pending {
     let recipient = Recipient::Queue;
-    Pending { id: 1, user_data: 0, recipient, submit_ns: now_ns(), deadline_ns: NEVER }
+    Pending {
+        id: 1,
+        user_data: 0,
+        recipient,
+        submit_ns: now_ns(),
+        deadline_ns: NEVER,
+        lane: Lane::Orders,
+    }
 }
 
 /// The peer is gone, and the kernel says so only after it took a part of the request. Another slot

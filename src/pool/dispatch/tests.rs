@@ -1,14 +1,15 @@
 //! The rules of the dispatcher one by one, then all of them under a seeded storm of events.
 
 use super::*;
+use crate::pool::lanes::{LaneRule, MOST_PASSED};
 
 /// A request that is never too late.
-const DUE: Due = Due { submit_ns: 0, deadline_ns: u64::MAX };
+const DUE: Due = Due { submit_ns: 0, deadline_ns: u64::MAX, lane: Lane::Orders };
 
 type Named = Dispatcher<&'static str, &'static str>;
 
 fn down(slots: u32, queue_capacity: usize) -> Named {
-    Dispatcher::new(slots, queue_capacity, Estimate::Measured)
+    Dispatcher::new(slots, LaneRules::with_capacity(queue_capacity), Estimate::Measured)
 }
 
 fn live(slots: u32) -> Named {
@@ -181,7 +182,7 @@ fn a_request_that_cannot_be_answered_in_time_gets_no_slot() {
     let mut dispatcher = live(2);
     let slot = dispatcher.checkout(&DUE, 0).unwrap();
     dispatcher.finished(slot, Some(Spent::Answered(50)), 100);
-    let due = Due { submit_ns: 100, deadline_ns: 149 };
+    let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders };
     assert_eq!(dispatcher.checkout(&due, 100), Err(Refusal::TooLate));
     let lease = dispatcher.lease(100).unwrap();
     assert_eq!(dispatcher.begin(lease, &due, 100), Err(Refusal::TooLate));
@@ -323,4 +324,172 @@ fn a_lease_that_is_given_back_leaves_the_slot_to_the_request_behind_the_heartbea
     assert_eq!(dispatcher.cancel(1), Cancel::Left(Waiter::Request("behind", DUE)));
     finish(&mut dispatcher, 0);
     assert_eq!(dispatcher.checkout(&DUE, 0), Ok(0));
+}
+
+/// Two reserved slots of four live ones: the first for the lane of the cancels, which is exempt
+/// from suspensions, the second for that of the orders.
+fn with_lanes() -> Named {
+    let mut rules = LaneRules::with_capacity(2);
+    let rule = LaneRule { reserved_slots: 1, queue_capacity: 2, through_pause: false };
+    rules.set(Lane::Urgent, LaneRule { through_pause: true, ..rule });
+    rules.set(Lane::Orders, rule);
+    let mut dispatcher = Dispatcher::new(4, rules, Estimate::Measured);
+    (0..4).for_each(|slot| dispatcher.came_up(slot, 1));
+    dispatcher
+}
+
+const fn of(lane: Lane) -> Due {
+    Due { lane, ..DUE }
+}
+
+fn in_lane(lane: Lane, ticket: u64) -> Queued<&'static str> {
+    Queued { ticket, deadline_ns: 1_000, due: of(lane), request: "waits" }
+}
+
+#[test]
+fn a_cancel_goes_before_the_orders_that_wait() {
+    let mut dispatcher = busy(4);
+    for ticket in 1..=6 {
+        dispatcher.enqueue(in_lane(Lane::Orders, ticket), 0).unwrap();
+    }
+    dispatcher.enqueue(in_lane(Lane::Urgent, 7), 0).unwrap();
+    assert_eq!(dispatcher.next(0), None);
+    finish(&mut dispatcher, 2);
+    assert_eq!(dispatcher.next(0), Some(Action::Send(2, in_lane(Lane::Urgent, 7))));
+    finish(&mut dispatcher, 3);
+    assert_eq!(dispatcher.next(0), Some(Action::Send(3, in_lane(Lane::Orders, 1))));
+    finish(&mut dispatcher, 0);
+    assert_eq!(dispatcher.checkout(&of(Lane::Orders), 0), Err(Refusal::NoSlot));
+    assert_eq!(dispatcher.checkout(&of(Lane::Urgent), 0), Ok(0), "freed just now, and it is first");
+}
+
+#[test]
+fn a_reserved_slot_stays_free_for_the_lanes_above() {
+    let mut dispatcher = with_lanes();
+    assert_eq!(dispatcher.checkout(&of(Lane::Background), 0), Ok(3));
+    assert_eq!(dispatcher.checkout(&of(Lane::Queries), 0), Ok(2));
+    assert_eq!(dispatcher.checkout(&of(Lane::Queries), 0), Err(Refusal::NoSlot));
+    assert_eq!(dispatcher.checkout(&DUE, 0), Ok(1));
+    assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::NoSlot));
+    assert_eq!(dispatcher.lease(0), Err(Refusal::NoSlot), "a lease counts as an order");
+    dispatcher.enqueue(in_lane(Lane::Orders, 1), 0).unwrap();
+    dispatcher.enqueue(in_lane(Lane::Background, 2), 0).unwrap();
+    assert_eq!(dispatcher.next(0), None, "the last slot is for the urgent");
+    assert_eq!(dispatcher.checkout(&of(Lane::Urgent), 0), Ok(0));
+    finish(&mut dispatcher, 3);
+    // The urgent request in flight counts for its reservation, and the order for the other one.
+    assert_eq!(dispatcher.next(0), Some(Action::Send(3, in_lane(Lane::Orders, 1))));
+    finish(&mut dispatcher, 2);
+    assert_eq!(dispatcher.next(0), Some(Action::Send(2, in_lane(Lane::Background, 2))));
+}
+
+#[test]
+fn a_slot_counts_for_its_lane_until_it_is_free_again() {
+    let mut dispatcher = with_lanes();
+    for _ in 0..3 {
+        let slot = dispatcher.checkout(&of(Lane::Urgent), 0).unwrap();
+        dispatcher.gave_up(slot, None);
+        let lease = dispatcher.lease(0).unwrap();
+        dispatcher.begin(lease, &DUE, 0).unwrap();
+        dispatcher.release(lease).unwrap();
+        finish(&mut dispatcher, lease.slot);
+        assert!(dispatcher.heartbeat(0, 0));
+        dispatcher.went_down(0, 1);
+        finish(&mut dispatcher, 0);
+        dispatcher.came_up(0, 2);
+    }
+    assert_eq!(dispatcher.counts().idle, 4);
+    assert!(dispatcher.checkout(&of(Lane::Background), 0).is_ok());
+    assert!(dispatcher.checkout(&of(Lane::Background), 0).is_ok());
+    assert_eq!(dispatcher.checkout(&of(Lane::Background), 0), Err(Refusal::NoSlot));
+}
+
+#[test]
+fn a_heartbeat_may_use_a_reserved_slot() {
+    let mut dispatcher = with_lanes();
+    for _ in 0..3 {
+        dispatcher.checkout(&DUE, 0).unwrap();
+    }
+    dispatcher.enqueue(in_lane(Lane::Background, 1), 0).unwrap();
+    assert_eq!((dispatcher.next(0), dispatcher.counts().idle), (None, 1));
+    assert!(dispatcher.heartbeat(0, 0), "who waits may not have it");
+}
+
+#[test]
+fn each_lane_of_the_queue_has_its_own_bound() {
+    let mut dispatcher = with_lanes();
+    for _ in 0..4 {
+        dispatcher.checkout(&of(Lane::Urgent), 0).unwrap();
+    }
+    for ticket in 1..=2 {
+        dispatcher.enqueue(in_lane(Lane::Background, ticket), 0).unwrap();
+    }
+    let third = dispatcher.enqueue(in_lane(Lane::Background, 3), 0);
+    assert_eq!(third, Err(Refusal::QueueFull));
+    assert_eq!(dispatcher.enqueue(in_lane(Lane::Orders, 4), 0), Ok(()));
+    assert_eq!(dispatcher.enqueue_caller(5, "sleeps", 0), Ok(()));
+    assert_eq!(dispatcher.enqueue_caller(6, "sleeps", 0), Err(Refusal::QueueFull));
+    assert_eq!(dispatcher.counts().waiting, 4);
+}
+
+#[test]
+fn an_exempt_lane_is_served_during_a_suspension() {
+    let mut dispatcher = with_lanes();
+    for _ in 0..4 {
+        dispatcher.checkout(&of(Lane::Urgent), 0).unwrap();
+    }
+    dispatcher.enqueue(in_lane(Lane::Urgent, 1), 0).unwrap();
+    dispatcher.enqueue(in_lane(Lane::Orders, 2), 0).unwrap();
+    dispatcher.suspend(0, 100, false);
+    let order = Waiter::Request("waits", of(Lane::Orders));
+    assert_eq!(dispatcher.next(0), Some(Action::End(order, End::Suspended)));
+    assert_eq!(dispatcher.next(0), None, "the cancel goes on waiting");
+    assert_eq!(dispatcher.enqueue(in_lane(Lane::Orders, 3), 0), Err(Refusal::Suspended));
+    assert_eq!(dispatcher.enqueue(in_lane(Lane::Urgent, 4), 0), Ok(()));
+    finish(&mut dispatcher, 1);
+    assert_eq!(dispatcher.next(0), Some(Action::Send(1, in_lane(Lane::Urgent, 1))));
+    finish(&mut dispatcher, 0);
+    finish(&mut dispatcher, 2);
+    assert_eq!(dispatcher.checkout(&of(Lane::Orders), 0), Err(Refusal::Suspended));
+    dispatcher.close();
+    let cancel = Waiter::Request("waits", of(Lane::Urgent));
+    assert_eq!(dispatcher.next(0), Some(Action::End(cancel, End::Closed)), "closed is closed");
+}
+
+#[test]
+fn the_lowest_lane_is_served_in_the_end() {
+    let mut dispatcher = live(1);
+    dispatcher.checkout(&DUE, 0).unwrap();
+    dispatcher.enqueue(in_lane(Lane::Background, 1), 0).unwrap();
+    let mut passed = 0;
+    for ticket in 2..1_000 {
+        dispatcher.enqueue(in_lane(Lane::Urgent, ticket), 0).unwrap();
+        finish(&mut dispatcher, 0);
+        let Some(Action::Send(0, sent)) = dispatcher.next(0) else { panic!("nothing is sent") };
+        dispatcher.sent(sent.ticket);
+        if sent.ticket == 1 {
+            break;
+        }
+        passed += 1;
+    }
+    assert_eq!(passed, MOST_PASSED);
+}
+
+#[test]
+fn a_request_that_is_too_late_uses_up_no_turn_of_its_lane() {
+    let mut dispatcher = busy(1);
+    dispatcher.finished(0, Some(Spent::Answered(50)), 100);
+    dispatcher.checkout(&DUE, 100).unwrap();
+    dispatcher.enqueue(in_lane(Lane::Background, 1), 100).unwrap();
+    let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders };
+    for ticket in 2..8 {
+        let queued = Queued { ticket, deadline_ns: 149, due, request: "late" };
+        dispatcher.enqueue(queued, 100).unwrap();
+    }
+    dispatcher.finished(0, None, 100);
+    for _ in 2..8 {
+        let late = Waiter::Request("late", due);
+        assert_eq!(dispatcher.next(100), Some(Action::End(late, End::TooLate)));
+    }
+    assert_eq!(dispatcher.next(100), Some(Action::Send(0, in_lane(Lane::Background, 1))));
 }

@@ -71,7 +71,8 @@ impl Model {
         assert!(self.pool.dispatcher().heartbeat(slot as u32, now_ns()), "the slot rests");
         let recipient = Recipient::Heartbeat;
         let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);
-        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns };
+        let lane = Lane::Background;
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
         let outgoing = Outgoing { bytes: BEAT, is_head: false, closes: false };
         let started = self.pool.slots[slot].start(pending, outgoing, &self.pool.policy);
         assert!(started.is_ok(), "the slot is idle");

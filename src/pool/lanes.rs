@@ -1,0 +1,192 @@
+//! Lanes: which requests go before others, and which slots are kept for them.
+//!
+//! ```text
+//!   lane 0  urgent      cancels          served first
+//!   lane 1  orders      the default
+//!   lane 2  queries
+//!   lane 3  background  syncs            served last
+//! ```
+//!
+//! Rules, all kept here and nowhere else:
+//! - A lane may reserve slots. They are kept for that lane and for the lanes above it: a request
+//!   of a lane gets a free slot only if enough other free slots stay for the lanes above.
+//! - A slot that a lane uses counts for its own reservation first, then for those below it. So
+//!   an urgent request in flight does not make the orders keep one slot more.
+//! - A lane is served before the lanes below it. Within a lane, requests are served in order.
+//! - No lane waits for ever: after [`MOST_PASSED`] slots that it could have used and that went to
+//!   lanes above it, the next one is its own.
+//!
+//! This file knows numbers of slots. It knows no slot, no request and no time.
+
+use crate::lane::Lane;
+
+/// So many slots in a row may go to higher lanes while a lower lane waits for one.
+pub const MOST_PASSED: u32 = 64;
+
+/// The number of lanes.
+pub const LANES: usize = Lane::ALL.len();
+
+/// A bit for the lane.
+const fn bit(lane: Lane) -> u8 {
+    1 << lane as u8
+}
+
+/// A bit for the lane and for each lane above it.
+const fn bits_to(lane: Lane) -> u8 {
+    (bit(lane) << 1) - 1
+}
+
+/// What is special about a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneRule {
+    /// Slots that are kept for this lane and the lanes above it.
+    pub reserved_slots: u32,
+    /// The most requests of this lane that may wait.
+    pub queue_capacity: usize,
+    /// Its requests are sent during a suspension, too.
+    pub through_pause: bool,
+}
+
+/// The rules of each lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneRules([LaneRule; LANES]);
+
+impl LaneRules {
+    /// No lane is special. Of each so many may wait.
+    pub fn with_capacity(queue_capacity: usize) -> Self {
+        let rule = LaneRule { reserved_slots: 0, queue_capacity, through_pause: false };
+        Self([rule; LANES])
+    }
+
+    /// The rule of a lane.
+    pub fn of(&self, lane: Lane) -> &LaneRule {
+        &self.0[lane as usize]
+    }
+
+    /// Sets the rule of a lane.
+    pub fn set(&mut self, lane: Lane, rule: LaneRule) {
+        self.0[lane as usize] = rule;
+    }
+
+    /// The slots that all lanes together keep from the lowest one. At least one slot more is
+    /// needed, or its requests are never sent.
+    pub fn kept_from_lowest(&self) -> u32 {
+        let above = &self.0[..Lane::Background as usize];
+        above.iter().fold(0, |sum, rule| sum.saturating_add(rule.reserved_slots))
+    }
+}
+
+/// How many slots each lane uses, and how many are kept from it.
+#[derive(Debug)]
+pub struct Shares {
+    reserved: [u32; LANES],
+    used: [u32; LANES],
+    /// No lane reserves a slot, so there is nothing to count.
+    is_plain: bool,
+}
+
+impl Shares {
+    /// No slot is used.
+    pub fn new(rules: &LaneRules) -> Self {
+        let reserved = rules.0.map(|rule| rule.reserved_slots);
+        Self { reserved, used: [0; LANES], is_plain: reserved == [0; LANES] }
+    }
+
+    /// A request of the lane got a slot.
+    pub fn took(&mut self, lane: Lane) {
+        self.used[lane as usize] += 1;
+    }
+
+    /// A slot that a request of the lane had is not used any more.
+    pub fn gave_back(&mut self, lane: Lane) {
+        self.used[lane as usize] -= 1;
+    }
+
+    /// Whether a request of the lane may have one of so many free slots.
+    pub fn may_take(&self, lane: Lane, free: usize) -> bool {
+        if self.is_plain { free != 0 } else { free > self.kept_from(lane) as usize }
+    }
+
+    /// How many free slots are kept for the lanes above.
+    fn kept_from(&self, lane: Lane) -> u32 {
+        let (mut kept, mut surplus) = (0, 0);
+        for above in 0..lane as usize {
+            let counts = self.used[above] + surplus;
+            kept += self.reserved[above].saturating_sub(counts);
+            surplus = counts.saturating_sub(self.reserved[above]);
+        }
+        kept
+    }
+}
+
+/// Which lanes wait, and how long each was passed over.
+#[derive(Debug, Default)]
+pub struct Turns {
+    /// A bit for each lane in which somebody waits.
+    waiting: u8,
+    /// A bit for each waiting lane that is to have the next slot.
+    overdue: u8,
+    passed: [u32; LANES],
+}
+
+impl Turns {
+    /// Somebody waits in that lane, or nobody does any more.
+    pub fn note(&mut self, lane: Lane, waits: bool) {
+        if waits {
+            self.waiting |= bit(lane);
+        } else {
+            self.waiting &= !bit(lane);
+            self.overdue &= !bit(lane);
+            self.passed[lane as usize] = 0;
+        }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// The lane that gets the next of so many free slots.
+    pub fn next(&self, shares: &Shares, free: usize) -> Option<Lane> {
+        let first_of = |lanes: u8| {
+            let mut waiting = Lane::ALL.into_iter().filter(|lane| lanes & bit(*lane) != 0);
+            waiting.find(|lane| shares.may_take(*lane, free))
+        };
+        if self.waiting == 0 || free == 0 {
+            return None;
+        }
+        first_of(self.overdue).or_else(|| first_of(self.waiting))
+    }
+
+    /// Whether a request of that lane that comes now may have one of so many free slots at once.
+    pub fn may_pass(&self, lane: Lane, shares: &Shares, free: usize) -> bool {
+        let is_first = self.waiting & bits_to(lane) == 0;
+        is_first && shares.may_take(lane, free) && {
+            // An overdue lane that may not take the slot holds nobody up.
+            let may_take = |below: &Lane| shares.may_take(*below, free);
+            let mut overdue = Lane::ALL.into_iter().filter(|it| self.overdue & bit(*it) != 0);
+            self.overdue == 0 || !overdue.any(|below| may_take(&below))
+        }
+    }
+
+    /// One of so many free slots goes to that lane: those that wait below are passed over.
+    pub fn served(&mut self, lane: Lane, shares: &Shares, free: usize) {
+        self.passed[lane as usize] = 0;
+        self.overdue &= !bit(lane);
+        if self.waiting & !bits_to(lane) == 0 {
+            return;
+        }
+        for below in Lane::ALL {
+            let waits = below > lane && self.waiting & bit(below) != 0;
+            if waits && shares.may_take(below, free) {
+                self.passed[below as usize] += 1;
+                if self.passed[below as usize] >= MOST_PASSED {
+                    self.overdue |= bit(below);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
