@@ -128,10 +128,42 @@
 #define VP_EXCHANGE_TIME_MEASURED UINT64_MAX
 
 /**
+ * The lane of cancels: its requests go before all others.
+ */
+#define VP_LANE_URGENT 0
+
+/**
+ * The lane of orders, and of each request for which no lane is set.
+ */
+#define VP_LANE_ORDERS 1
+
+/**
+ * The lane of questions about orders and accounts.
+ */
+#define VP_LANE_QUERIES 2
+
+/**
+ * The lane of what has time, for example the synchronisation of an account.
+ */
+#define VP_LANE_BACKGROUND 3
+
+/**
+ * Flag of `vp_config_set_lane`: requests of the lane are sent while the pool is suspended, too.
+ * For cancels, if the venue takes them after a 429. If a suspension closes the connections, they
+ * wait for the first new one.
+ */
+#define VP_LANE_THROUGH_PAUSE 1
+
+/**
  * Submit flag: when no slot is idle, the request waits in the queue (FIFO) until its deadline
  * instead of being refused. The request is copied. The completion tells when it was sent.
  */
 #define VP_QUEUE 1
+
+/**
+ * So many slots in a row may go to higher lanes while a lower lane waits for one.
+ */
+#define MOST_PASSED 64
 
 /**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
@@ -671,6 +703,11 @@ typedef int32_t vp_close_reason;
 #endif // __cplusplus
 
 /**
+ * Which requests go before others. A smaller number goes first.
+ */
+typedef struct Lane Lane;
+
+/**
  * A configuration, opaque to C.
  */
 typedef struct vp_config vp_config;
@@ -1063,6 +1100,8 @@ typedef struct vp_lease {
    */
   uint32_t reserved;
 } vp_lease;
+
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -2094,6 +2133,48 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_PHASE, ERR_TOO_LARGE.
  */
 VP_API vp_status vp_request_bytes(struct vp_request *request, struct vp_str *out) VP_NOEXCEPT;
+
+/**
+ * Sets what is special about a lane. Lanes are for an engine whose urgent requests must not wait
+ * behind others: a cancel goes out before the orders that wait, and a slow query never has the
+ * last connection.
+ *
+ * A lane is served before the lanes below it, which have larger numbers. Within a lane, requests
+ * are served in the order of the submit calls. While a lane waits, at most 64 slots in a row that
+ * it could have used go to lanes above it; then the next one is its own.
+ *
+ * `reserved_slots` are kept for requests of this lane and of the lanes above it. A request of a
+ * lane below gets a free slot only if so many others stay free. So reserve few: what is reserved
+ * is not used for anything else, and while connections are being healed the lower lanes wait
+ * first. A lease counts as an order. A pool whose lanes reserve all its slots does not open
+ * (ERR_ARGUMENT).
+ *
+ * `waiting_capacity` is how many requests of this lane may wait, 1 to 1,048,576; 0 means as many
+ * as `vp_config_set_waiting_capacity` says. `flags` is 0 or VP_LANE_THROUGH_PAUSE.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_lane(struct vp_config *config,
+                             uint32_t lane,
+                             uint32_t reserved_slots,
+                             uint32_t waiting_capacity,
+                             uint32_t flags)
+VP_NOEXCEPT;
+
+/**
+ * Sets the lane of a request: what it goes before when it has to wait, and which slots it may use.
+ * VP_LANE_ORDERS until it is set. Stays until it is changed.
+ *
+ * On a leased slot the lane says only whether the request is sent while the pool is suspended.
+ *
+ * Threads: one at a time.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a number above 3.
+ */
+VP_API vp_status vp_request_set_lane(struct vp_request *request, uint32_t lane) VP_NOEXCEPT;
 
 /**
  * Sends a request on the calling thread, on the idle connection that was used last. VP_OK means

@@ -689,6 +689,14 @@ class Config {
         return remember("waiting_capacity", vp_config_set_waiting_capacity(raw_, count));
     }
 
+    /// Sets what is special about a lane: how many slots it keeps for itself and the lanes above,
+    /// how many of its requests may wait (0: `waiting_capacity`), and 0 or VP_LANE_THROUGH_PAUSE.
+    Config& lane(std::uint32_t lane, std::uint32_t reserved_slots,
+                 std::uint32_t waiting_capacity = 0, std::uint32_t flags = 0) noexcept {
+        return remember("lane", vp_config_set_lane(raw_, lane, reserved_slots, waiting_capacity,
+                                                   flags));
+    }
+
     // Sockets.
     Config& nodelay(bool on = true) noexcept {
         return remember("nodelay", vp_config_set_nodelay(raw_, on));
@@ -837,6 +845,8 @@ class Request {
     Request& user_data(std::uint64_t number) noexcept {
         return set(vp_request_set_user_data(raw_, number));
     }
+    /// Sets what the request goes before when it has to wait: VP_LANE_URGENT for a cancel.
+    Request& lane(std::uint32_t lane) noexcept { return set(vp_request_set_lane(raw_, lane)); }
 
     /// Completions go to `function` instead of the queue: on the pool thread or, in caller drive,
     /// in poll and wait.

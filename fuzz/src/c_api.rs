@@ -21,6 +21,7 @@ use venuepool::event::EventKind;
 use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
 use venuepool::ffi::handle::vp_pool;
+use venuepool::ffi::lanes::*;
 use venuepool::ffi::limits::*;
 use venuepool::ffi::pool::*;
 use venuepool::ffi::request::*;
@@ -342,6 +343,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             },
             45 => vp_config_suspend_on(config, on, any_number(input), small % 3),
             46 => vp_config_set_look_after_ns(config, number),
+            36 => vp_config_set_lane(config, small % 5, small, small, small % 3),
             47 => vp_config_set_busy_poll(config, on & 1),
             48 => vp_config_set_suspend_cap_ns(config, number),
             _ => vp_config_new(null_mut()),
@@ -389,7 +391,7 @@ impl World {
         let request = or_null(input, self.requests[index]);
         let mut view = vp_str { ptr: null(), len: 0 };
         unsafe {
-            ok(match input.byte() % 12 {
+            ok(match input.byte() % 13 {
                 0 => vp_request_begin(request, any_text(input), any_text(input)),
                 1 => vp_request_query(request, any_text(input), any_text(input)),
                 2 => vp_request_query_raw(request, any_text(input)),
@@ -401,6 +403,7 @@ impl World {
                 8 => vp_request_set_user_data(request, any_number(input)),
                 9 => vp_request_bytes(request, or_null(input, &raw mut view)),
                 10 => return self.reserve(input, request),
+                11 => vp_request_set_lane(request, u32::from(input.byte() % 5)),
                 _ => return self.set_callback(input, index),
             });
             if !view.ptr.is_null() {

@@ -13,7 +13,7 @@
 //! Rules, all kept here and nowhere else:
 //! - A slot is in the idle stack if and only if it is up, carries no exchange and has no lease.
 //! - A lane is served before the lanes below it, and may keep slots for itself ([`super::lanes`]).
-//! - While somebody waits who may have an idle slot, it goes to the first of them and to nobody else.
+//! - While somebody waits who may have an idle slot, it goes to the first of them, and to no other.
 //! - A heartbeat may use a free slot, also a reserved one, and also a leased one. A request of the
 //!   lease's holder that meets it waits for that very slot, and is sent when the heartbeat is over.
 //! - Check-out is LIFO: the connection that was used last is the most likely to be good. A lane of
@@ -614,7 +614,7 @@ impl<R, L> Dispatcher<R, L> {
     /// From now on the slot counts for that lane, until it is neither in use nor leased.
     fn holds(&mut self, slot: SlotIndex, lane: Lane) {
         let here = &mut self.slots[slot as usize];
-        if here.lane.is_none() {
+        if self.shares.is_counted() && here.lane.is_none() {
             here.lane = Some(lane);
             self.shares.took(lane);
         }

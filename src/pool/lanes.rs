@@ -92,6 +92,11 @@ impl Shares {
         Self { reserved, used: [0; LANES], is_plain: reserved == [0; LANES] }
     }
 
+    /// Whether it matters which lane uses a slot.
+    pub fn is_counted(&self) -> bool {
+        !self.is_plain
+    }
+
     /// A request of the lane got a slot.
     pub fn took(&mut self, lane: Lane) {
         self.used[lane as usize] += 1;
@@ -171,11 +176,11 @@ impl Turns {
 
     /// One of so many free slots goes to that lane: those that wait below are passed over.
     pub fn served(&mut self, lane: Lane, shares: &Shares, free: usize) {
-        self.passed[lane as usize] = 0;
-        self.overdue &= !bit(lane);
-        if self.waiting & !bits_to(lane) == 0 {
+        if self.waiting == 0 {
             return;
         }
+        self.passed[lane as usize] = 0;
+        self.overdue &= !bit(lane);
         for below in Lane::ALL {
             let waits = below > lane && self.waiting & bit(below) != 0;
             if waits && shares.may_take(below, free) {

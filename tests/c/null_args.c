@@ -61,6 +61,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_max_trailer_size(NULL, 100), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_completion_capacity(NULL, 10), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_waiting_capacity(NULL, 10), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_lane(NULL, 0, 1, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_nodelay(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_tcp_keepalive(NULL, 0, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_socket_buffers(NULL, 0, 0), VP_ERR_NULL);
@@ -284,6 +285,7 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_rewind(NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_timeout_ns(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_user_data(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_lane(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_on_complete(NULL, never_called, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_request_bytes(NULL, &bytes), VP_ERR_NULL);
 }

@@ -10,6 +10,7 @@ mod dials;
 mod events;
 mod healing;
 mod incomplete;
+mod lanes;
 mod large;
 mod leased_beats;
 mod lifecycle;
