@@ -82,7 +82,7 @@ class Heals {
 Heal watch_heal(const venuepool::Pool& pool, std::string what,
                 const std::function<std::uint64_t()>& cause) {
     const std::uint64_t before = pool.stats()->connected;
-    const nanoseconds start = now();
+    const TimePoint start = now();
     const std::uint64_t lost = cause();
     while (now() - start < seconds(5)) {
         const vp_health health = *pool.health();
@@ -155,8 +155,8 @@ class Display {
 
   private:
     bool colours_;
-    nanoseconds start_ = now();
-    nanoseconds next_ = start_ + milliseconds(500);
+    TimePoint start_ = now();
+    TimePoint next_ = start_ + milliseconds(500);
     std::size_t shown_ = 0;
     std::size_t samples_ = 0;
 };
@@ -164,7 +164,7 @@ class Display {
 // --------------------------------------------------------------------------------------------- run
 
 venuepool::Pool open(const arguments& arguments) {
-    const nanoseconds start = now();
+    const TimePoint start = now();
     venuepool::Config config;
     config.url(arguments.url).connections(connections).request_timeout(seconds(2));
     if (arguments.ca_pem.len > 0) config.ca_pem({arguments.ca_pem.ptr, arguments.ca_pem.len});
@@ -196,7 +196,7 @@ std::uint64_t run_engines(venuepool::Pool& pool, const std::string& run, OrderTr
     threads.emplace_back([&] { cause_trouble(pool, control, time, heals); });
 
     Display display;
-    const auto work_until = [&](nanoseconds end, const std::function<bool()>& done) {
+    const auto work_until = [&](TimePoint end, const std::function<bool()>& done) {
         while (now() < end && !done()) {
             tracker.work(milliseconds(2));
             display.update(pool, tracker, heals, sent.load());

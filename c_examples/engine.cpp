@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     std::atomic<std::uint64_t> sent{0};
     std::thread strategy([&] { trade(pool, arguments.count, sent); });
 
-    const nanoseconds deadline = now() + std::chrono::seconds(50);
+    const TimePoint deadline = now() + std::chrono::seconds(50);
     while (tracker.tally().settled() < arguments.count && now() < deadline) {
         tracker.work(milliseconds(2));
     }

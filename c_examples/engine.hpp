@@ -33,6 +33,7 @@
 
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
+using venuepool::TimePoint;
 
 /// How long an order is good for once it is signed.
 constexpr milliseconds recv_window{400};
@@ -43,8 +44,8 @@ struct Account {
 };
 
 /// Time as completions have it.
-inline nanoseconds now() {
-    return std::chrono::steady_clock::now().time_since_epoch();
+inline TimePoint now() {
+    return venuepool::Clock::now();
 }
 
 // --------------------------------------------------------------------------------------- OrderDesk
@@ -194,8 +195,8 @@ class OrderTracker {
         enum Next { send, ask, wait };
         std::uint64_t number;
         Next next;
-        nanoseconds due;
-        nanoseconds expires;  ///< the venue takes it no more, even if it arrives
+        TimePoint due;
+        TimePoint expires;  ///< the venue takes it no more, even if it arrives
     };
 
     void on_order(std::uint64_t number, const venuepool::Completion& done) {
@@ -228,7 +229,7 @@ class OrderTracker {
         const bool never = unknown && done.submit_time() > doubt->expires;
         if (never) ++tally_.absent;
         doubt->next = never ? Doubt::send : Doubt::ask;
-        doubt->due = never ? nanoseconds(0) : now() + milliseconds(20);
+        doubt->due = never ? TimePoint() : now() + milliseconds(20);
     }
 
     void placed(std::uint64_t number, const venuepool::Completion& done) {
@@ -242,10 +243,10 @@ class OrderTracker {
         doubts_.erase(std::remove_if(doubts_.begin(), doubts_.end(), is_it), doubts_.end());
     }
 
-    void doubt(std::uint64_t number, typename Doubt::Next next, nanoseconds expires) {
+    void doubt(std::uint64_t number, typename Doubt::Next next, TimePoint expires) {
         Doubt* const known = find(number);
         Doubt& doubt = known != nullptr ? *known : doubts_.emplace_back();
-        doubt = {number, next, nanoseconds(0), expires};
+        doubt = {number, next, TimePoint(), expires};
     }
 
     Doubt* find(std::uint64_t number) {

@@ -10,6 +10,8 @@ install(FILES "${lib_dir}/${soname}" "${lib_dir}/libvenuepool.so" "${lib_dir}/li
 
 install(FILES include/venuepool.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES include/venuepool.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" OPTIONAL)
+install(DIRECTORY include/venuepool DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.hpp")
 install(FILES LICENSE-APACHE LICENSE-MIT DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # While the version begins with 0., each minor version may break what was before.

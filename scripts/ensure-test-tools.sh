@@ -21,3 +21,14 @@ need nginx nginx "the tests against nginx" nginx_runs
 need iproute2 ip "the tests across a network" runs ip -V
 need valgrind valgrind "the counts of instructions and cache lines" runs valgrind --tool=none true
 need pkg-config pkg-config "the test of venuepool.pc" runs pkg-config --version
+
+# need_library PACKAGE HEADER "what is left out without it"
+need_library() {
+    if echo "#include <$2>" | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1; then return; fi
+    [ -e "$tools/debian/usr/include/$2" ] || apt_unpack "$1" || :
+    [ -e "$tools/debian/usr/include/$2" ] ||
+        echo "SKIPPED: $3, because there is no $1 to be had here" >&2
+}
+
+need_library libfmt-dev fmt/format.h "the test of venuepool/format.hpp with fmt"
+need_library libsimdjson-dev simdjson.h "the test of venuepool/simdjson.hpp"

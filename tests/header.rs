@@ -74,7 +74,9 @@ fn each_setting_gives_its_range() {
 
 #[test]
 fn the_cpp_header_has_every_function() {
-    let (header, cpp) = (read("include/venuepool.h"), read("include/venuepool.hpp"));
+    let header = read("include/venuepool.h");
+    let parts = ["status", "response", "completion", "config", "request", "pool"];
+    let cpp: String = parts.map(|part| read(&format!("include/venuepool/{part}.hpp"))).concat();
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     let code: Vec<&str> = cpp.lines().filter(is_code).collect();
     let wrapped = calls(&code.join("\n"));
@@ -82,6 +84,37 @@ fn the_cpp_header_has_every_function() {
     assert!(there.len() > 80, "only {} functions were found", there.len());
     let missing: Vec<&String> = there.difference(&wrapped).collect();
     assert!(missing.is_empty(), "venuepool.hpp has nothing for {missing:?}");
+}
+
+/// The parts of `venuepool.hpp` are its manual: each function that is public has a comment.
+#[test]
+fn the_cpp_headers_document_each_function() {
+    let mut undocumented = Vec::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/venuepool");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let mut is_public = true;
+        for (number, line) in lines.iter().enumerate() {
+            match line.trim() {
+                "public:" => is_public = true,
+                "private:" => is_public = false,
+                _ => {}
+            }
+            let begins = line.starts_with("    ") && line.as_bytes().get(4) != Some(&b' ');
+            let is_declared = line.contains('(') && line.contains("noexcept");
+            if line.starts_with("};") {
+                is_public = true;
+            }
+            let before = lines[..number].iter().rev().find(|l| !l.contains("template <"));
+            let is_documented = before.is_some_and(|line| line.trim().starts_with("///"));
+            if is_public && begins && is_declared && !is_documented && !line.contains(" : ") {
+                undocumented.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(undocumented.is_empty(), "without a comment:\n{}", undocumented.join("\n"));
 }
 
 /// `vp_pool_open` answers the name that stands in the code, so it must be the right one.

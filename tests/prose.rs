@@ -92,6 +92,9 @@ fn long_sentences(path: &Path, read: fn(&str) -> Vec<(usize, String)>) -> Vec<St
 fn sentences_are_short() {
     let mut found = long_sentences(&root().join("include/venuepool.h"), header);
     found.extend(long_sentences(&root().join("include/venuepool.hpp"), header));
+    for entry in std::fs::read_dir(root().join("include/venuepool")).unwrap() {
+        found.extend(long_sentences(&entry.unwrap().path(), header));
+    }
     for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
         found.extend(long_sentences(&root().join(name), markdown));
     }

@@ -4,8 +4,10 @@
 
 #include "check.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -240,6 +242,7 @@ void completions_tell_all() {
     vp::Completions<4> room;
     CHECK(pool.poll(room).empty() && pool.poll(room).status().ok());
     CHECK(pool.wait(room, nanoseconds(1)).empty() && pool.wait(room, seconds(-1)).empty());
+    const vp::TimePoint before = vp::Clock::now();
     const std::uint64_t id = pool.submit(request.user_data(42).timeout(seconds(5))).value();
     const vp::Batch batch = pool.wait(room, patience);
     CHECK(batch.size() == 1);
@@ -247,10 +250,12 @@ void completions_tell_all() {
         CHECK(done.id() == id && done.user_data() == 42 && done.ok() && done.may_have_executed());
         CHECK(done.outcome() == VP_OUTCOME_OK && done.wire_state() == VP_WIRE_ANSWERED);
         CHECK(done.http_status() == 200 && done.slot() == 0 && done.bytes_sent() > 0);
-        CHECK(done.submit_time().count() > 0 && done.submit_time() <= done.write_time());
-        CHECK(done.write_time() <= done.done_time() && done.first_byte_time() <= done.done_time());
+        CHECK(before <= done.submit_time() && done.submit_time() <= done.start_time().value());
+        CHECK(done.start_time() <= done.write_time() && done.write_time() <= done.done_time());
+        CHECK(done.write_time() <= done.first_byte_time());
+        CHECK(done.first_byte_time().value() <= done.done_time());
         CHECK(done.elapsed() > nanoseconds(0) && done.elapsed() < patience);
-        CHECK(std::chrono::steady_clock::now().time_since_epoch() >= done.done_time());
+        CHECK(vp::Clock::now() >= done.done_time());
     }
     CHECK(pool.cancel(id) == VP_ERR_UNKNOWN_ID);
     CHECK(pool.fd().value() >= 0 && pool.health()->idle == 1);
@@ -313,6 +318,96 @@ void callables_run_in_poll_in_caller_drive() {
     CHECK(pool.submit(request.on_complete(nullptr)).ok());
     CHECK(pool.wait(room, patience).size() == 1 && calls == 1);
 }
+
+/// Moments of the pool lie between two looks at CLOCK_MONOTONIC: it is the clock of vp::Clock.
+void moments_are_of_the_monotonic_clock() {
+    const auto monotonic = [] {
+        timespec now{};
+        CHECK_EQ(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+        return vp::TimePoint(seconds(now.tv_sec) + nanoseconds(now.tv_nsec));
+    };
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "time");
+    const vp::TimePoint before = monotonic();
+    const vp::TimePoint now = vp::Clock::now();
+    const vp::Completion done = pool.execute(request).value();
+    const vp::TimePoint after = monotonic();
+    CHECK(before <= now && now <= done.submit_time() && done.done_time() <= after);
+
+    vp::SlotHealth slots[1];
+    CHECK(pool.slots(slots).value() == 1 && slots[0].state == VP_SLOT_STATE_IDLE);
+    CHECK(slots[0].up_time().value() < before && !slots[0].next_dial_time());
+    CHECK(slots[0].proven_time().value() <= after && slots[0].round_trip() > nanoseconds(0));
+    CHECK(!slots[0].close_reason() && !pool.health()->suspended_until());
+    CHECK(pool.suspend(seconds(100)).ok());
+    CHECK(pool.health()->suspended_until().value() > after + seconds(99));
+
+    // What was never sent has no moment of it.
+    CHECK(pool.submit(request).status() == VP_ERR_SUSPENDED && pool.suspend({}).ok());
+    vp::Lease lease = pool.try_acquire().value();
+    CHECK(pool.submit(request.timeout(std::chrono::milliseconds(1)), VP_QUEUE).ok());
+    vp::Completions<1> room;
+    const vp::Batch batch = pool.wait(room, patience);
+    CHECK(batch.size() == 1 && batch.begin()->wire_state() == VP_WIRE_NOT_SENT);
+    CHECK(!batch.begin()->start_time() && !batch.begin()->write_time());
+    CHECK(!batch.begin()->first_byte_time() && batch.begin()->queue_wait() > nanoseconds(0));
+}
+
+void events_are_views() {
+    std::atomic<int> up{0}, paused{0};
+    auto listener = [&](vp::EventView event) {
+        CHECK(event.time() <= vp::Clock::now() && !event.text().empty() && !event.late());
+        if (event.kind() == VP_EVENT_KIND_UP) {
+            CHECK(event.slot() < 2 && event.status().ok() && !event.close_reason());
+            CHECK(!event.until() && event.live() > 0);
+            ++up;
+        }
+        if (event.kind() == VP_EVENT_KIND_SUSPENDED) {
+            CHECK(event.slot() == VP_NO_SLOT && event.until().value() > event.time());
+            ++paused;
+        }
+    };
+    vp::Config settings = config(2);
+    vp::Pool pool = vp::Pool::open(settings.event(listener)).value();
+    CHECK(pool.suspend(seconds(5)).ok());
+    while (up.load() < 2 || paused.load() < 1) std::this_thread::yield();
+    CHECK(pool.close().ok());
+}
+
+#if defined(__cpp_lib_span)
+void spans_are_taken_and_given() {
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "");
+    const std::byte bytes[] = {std::byte{'a'}, std::byte{0}, std::byte{'b'}};
+    vp::Completion room[3];
+    CHECK(pool.poll(std::span<vp::Completion>()).status() == VP_ERR_ARGUMENT ||
+          pool.poll(std::span<vp::Completion>()).status() == VP_ERR_NULL);
+    CHECK(pool.submit(request.begin("POST", "/echo?raw=1").body(std::span(bytes))).ok());
+    const vp::Batch batch = pool.wait(std::span(room), patience);
+    CHECK(batch.size() == 1 && batch.begin() == room);
+    CHECK(std::ranges::equal(room[0].response().body_bytes(), bytes));
+    CHECK(pool.poll(std::span(room)).empty() && !room[0].response());
+
+    request.begin("POST", "/echo?raw=1");
+    const std::span<char> body = request.body_reserve_span(4).value();
+    CHECK(body.size() == 4);
+    std::ranges::copy(std::string_view("span"), body.begin());
+    CHECK(pool.execute(request.body_commit(4)).value().response().body() == "span");
+    vp::SlotHealth slots[2];
+    CHECK(pool.slots(std::span(slots)).value() == 1);
+}
+#endif
+
+#if defined(__cpp_lib_expected)
+void results_are_expected_values() {
+    const auto half = [](int number) -> std::expected<int, vp::Status> {
+        return vp::Result<int>(number % 2 == 0 ? VP_OK : VP_ERR_ARGUMENT, number / 2);
+    };
+    CHECK(half(4).value() == 2 && half(3).error() == VP_ERR_ARGUMENT);
+    std::expected<vp::Pool, vp::Error> pool = vp::Pool::open(config());
+    CHECK(pool.has_value() && pool->health()->live == 1);
+}
+#endif
 
 void leases_come_back_by_themselves() {
     vp::Lease survivor;
@@ -392,6 +487,14 @@ int main() {
     a_room_holds_until_the_next_poll();
     callbacks_reach_callables();
     callables_run_in_poll_in_caller_drive();
+    moments_are_of_the_monotonic_clock();
+    events_are_views();
+#if defined(__cpp_lib_span)
+    spans_are_taken_and_given();
+#endif
+#if defined(__cpp_lib_expected)
+    results_are_expected_values();
+#endif
     leases_come_back_by_themselves();
     responses_outlive_their_pool();
     pools_end_gently_or_at_once();

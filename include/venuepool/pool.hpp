@@ -1,0 +1,341 @@
+// venuepool in C++: a pool, a lease of one of its slots, and their state.
+//
+// Calls the C functions, and knows no loop and no other library. venuepool.hpp includes it.
+//
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#ifndef VENUEPOOL_POOL_HPP
+#define VENUEPOOL_POOL_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "completion.hpp"
+#include "config.hpp"
+#include "request.hpp"
+
+namespace venuepool {
+
+/// The state of a pool at one moment: the fields of vp_health, and its time as a moment of Clock.
+struct Health : vp_health {
+    /// Gives the moment at which the present pause ends; nullopt when there is none.
+    [[nodiscard]] std::optional<TimePoint> suspended_until() const noexcept {
+        return detail::time_if_any(suspended_until_ns);
+    }
+};
+
+/// The state of one slot: the fields of vp_slot_health, and its times as moments of Clock.
+struct SlotHealth : vp_slot_health {
+    /// Gives the moment at which its connection came up; nullopt when it has none.
+    [[nodiscard]] std::optional<TimePoint> up_time() const noexcept {
+        return detail::time_if_any(up_ns);
+    }
+    /// Gives the moment at which the venue last proved that it is there, if it ever did.
+    [[nodiscard]] std::optional<TimePoint> proven_time() const noexcept {
+        return detail::time_if_any(proven_ns);
+    }
+    /// Gives the earliest moment of the next dial; nullopt when the slot waits for none.
+    [[nodiscard]] std::optional<TimePoint> next_dial_time() const noexcept {
+        return detail::time_if_any(next_dial_ns);
+    }
+    /// Gives the time from the last byte sent to the first byte received in the last answered
+    /// exchange; 0 before the first.
+    [[nodiscard]] std::chrono::nanoseconds round_trip() const noexcept {
+        return detail::duration(rtt_ns);
+    }
+    /// Tells why the connection before was given up; nullopt when there was none.
+    [[nodiscard]] std::optional<vp_close_reason> close_reason() const noexcept {
+        if (last_close_reason < 0) return std::nullopt;
+        return static_cast<vp_close_reason>(last_close_reason);
+    }
+};
+
+static_assert(sizeof(Health) == sizeof(vp_health) && sizeof(SlotHealth) == sizeof(vp_slot_health),
+              "C fills them in place");
+
+/// A slot that is reserved for this object, and given back when it is destroyed.
+///
+/// Threads: one at a time; also in a callback.
+/// Lifetime: may be destroyed after its pool.
+class [[nodiscard]] Lease {
+  public:
+    /// Makes an empty one; Pool::try_acquire and acquire give real ones.
+    Lease() noexcept = default;
+    /// Gives the slot back.
+    ~Lease() { (void)release(); }
+
+    /// Moves the lease; `other` is then empty.
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), raw_(std::exchange(other.raw_, vp_lease{})) {}
+    /// Gives back the slot that it held, and moves the other lease.
+    Lease& operator=(Lease&& other) noexcept {
+        if (this != &other) {
+            (void)release();
+            pool_ = std::exchange(other.pool_, nullptr);
+            raw_ = std::exchange(other.raw_, vp_lease{});
+        }
+        return *this;
+    }
+
+    /// Tells whether it holds a slot.
+    [[nodiscard]] explicit operator bool() const noexcept { return pool_ != nullptr; }
+    /// Gives the value of C.
+    [[nodiscard]] vp_lease get() const noexcept { return raw_; }
+    /// Gives the number of the slot; VP_NO_SLOT when it holds none.
+    [[nodiscard]] std::uint32_t slot() const noexcept {
+        return pool_ != nullptr ? raw_.slot : VP_NO_SLOT;
+    }
+
+    /// Sends on the leased slot, on the calling thread; gives the id. One exchange at a time.
+    /// Errors: VP_ERR_SLOT_BUSY, VP_ERR_SLOT_DOWN, VP_ERR_STALE_LEASE, and those of Pool::submit.
+    Result<std::uint64_t> submit(Request& request) noexcept {
+        std::uint64_t id = 0;
+        Status status = request.status_;
+        if (status.ok()) status = vp_lease_submit(pool_, raw_, request.raw_, &id);
+        return {status, id};
+    }
+
+    /// Gives the slot back now; VP_ERR_STALE_LEASE when it holds none. What is in flight goes on.
+    Status release() noexcept {
+        if (pool_ == nullptr) return VP_ERR_STALE_LEASE;
+        return vp_lease_release(std::exchange(pool_, nullptr), raw_);
+    }
+
+  private:
+    friend class Pool;
+    Lease(vp_pool* pool, vp_lease raw) noexcept : pool_(pool), raw_(raw) {}
+
+    // The handle of a pool stays valid when the pool has ended.
+    vp_pool* pool_ = nullptr;
+    vp_lease raw_{};
+};
+
+/// A pool of connections to one venue.
+///
+/// Threads: any number at once, also in callbacks. One thread moves, closes or destroys it, not in
+/// a callback, while no other uses it.
+/// Lifetime: the destructor closes it: what is in flight fails, the pool thread is joined, and
+/// completions that were not polled are dropped. To keep them, call shutdown(grace) and poll until
+/// VP_ERR_CLOSED.
+class [[nodiscard]] Pool {
+  public:
+    /// Makes an empty one, on which each call is refused; open gives real ones.
+    Pool() noexcept = default;
+    /// Closes the pool and drops completions that were not polled. Blocks as close does.
+    ~Pool() { end(); }
+
+    /// Moves the pool; `other` is then empty.
+    Pool(Pool&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    /// Closes the pool that it held, and moves the other; `other` is then empty.
+    Pool& operator=(Pool&& other) noexcept {
+        if (this != &other) {
+            end();
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+
+    /// Tells whether it is not empty.
+    [[nodiscard]] explicit operator bool() const noexcept { return raw_ != nullptr; }
+    /// Gives the handle of C, for calls of venuepool.h.
+    [[nodiscard]] vp_pool* get() const noexcept { return raw_; }
+
+    /// Opens a pool: dials all connections in parallel, and returns when all are live, or with the
+    /// reason why one is not. Blocks for at most the resolve, connect and handshake timeouts
+    /// together.
+    /// Errors: VP_ERR_RESOLVE, VP_ERR_CONNECT, VP_ERR_TLS, VP_ERR_SYSTEM, and what a setter of
+    /// `config` was refused with.
+    static Result<Pool, Error> open(const Config& config) noexcept {
+        if (!config.status().ok()) return {config.error(), Pool()};
+        Error error;
+        vp_pool* raw = nullptr;
+        error.raw_.status = vp_pool_open(config.get(), &raw, &error.raw_);
+        return {error, Pool(raw)};
+    }
+
+    /// Begins the end of the pool: it accepts no more requests, and what is in flight may finish
+    /// within `grace`. Returns at once. Threads: any, also in a callback.
+    Status shutdown(std::chrono::nanoseconds grace = {}) noexcept {
+        return vp_pool_shutdown(raw_, detail::ns(grace));
+    }
+    /// Ends the pool and waits for its thread. No callback runs after it returns. Completions can
+    /// still be polled. Errors: VP_ERR_WOULD_DEADLOCK in a callback, VP_ERR_CLOSED the second time.
+    Status close() noexcept { return vp_pool_close(raw_); }
+
+    /// Counts the slots and the waiting requests by their state, now.
+    Result<Health> health() const noexcept {
+        Health out = detail::sized<Health>();
+        const Status status = vp_pool_health(raw_, &out);
+        return {status, out};
+    }
+    /// Reads the counters since the pool was opened.
+    Result<vp_stats> stats() const noexcept {
+        vp_stats out = detail::sized<vp_stats>();
+        const Status status = vp_pool_stats(raw_, &out);
+        return {status, out};
+    }
+    /// Writes the state of each slot into `out`, in the order of their numbers; gives how many.
+    template <std::size_t N>
+    Result<std::size_t> slots(SlotHealth (&out)[N]) const noexcept {
+        return slots_into(out, N);
+    }
+#if defined(__cpp_lib_span)
+    /// Writes the state of each slot into `out`, in the order of their numbers; gives how many.
+    /// Errors: VP_ERR_ARGUMENT when `out` is empty.
+    Result<std::size_t> slots(std::span<SlotHealth> out) const noexcept {
+        return slots_into(out.data(), out.size());
+    }
+#endif
+    /// Refuses all submits for `time` from now; 0 ends a pause at once. Threads: any.
+    Status suspend(std::chrono::nanoseconds time) noexcept {
+        return vp_pool_suspend(raw_, detail::ns(time));
+    }
+    /// Gives the reason of the last dial that failed; VP_ERR_NOT_FOUND when none ever failed.
+    Result<Error> last_dial_error() const noexcept {
+        Error out;
+        const Status status = vp_pool_last_dial_error(raw_, &out.raw_);
+        return {status, out};
+    }
+
+    /// Makes a request for this pool. Its memory is taken here, and none later.
+    Result<Request> new_request() const noexcept {
+        vp_request* raw = nullptr;
+        const Status status = vp_request_new(raw_, &raw);
+        return {status, Request(raw)};
+    }
+
+    /// Sends a request on the idle connection that was used last, on the calling thread; gives the
+    /// id. VP_OK promises exactly one completion; after any other status nothing was sent.
+    /// `flags`: 0 to be refused when no slot is idle, VP_QUEUE to wait in the queue for one.
+    /// Errors: VP_ERR_NO_SLOT, VP_ERR_WAITING_FULL, VP_ERR_COMPLETIONS_FULL, VP_ERR_SUSPENDED,
+    /// VP_ERR_CLOSED, and what a building call of `request` was refused with.
+    Result<std::uint64_t> submit(Request& request, std::uint32_t flags = 0) noexcept {
+        std::uint64_t id = 0;
+        Status status = request.status_;
+        if (status.ok()) status = vp_submit(raw_, request.raw_, flags, &id);
+        return {status, id};
+    }
+
+    /// Sends a request and waits for its completion, for scripts and background work. Blocks until
+    /// the deadline of the request at most. Errors: as submit; VP_ERR_WOULD_DEADLOCK in a callback.
+    Result<Completion> execute(Request& request, std::uint32_t flags = 0) noexcept {
+        Completion out;
+        Status status = request.status_;
+        if (status.ok()) status = vp_execute(raw_, request.raw_, flags, &out.raw_);
+        return {status, std::move(out)};
+    }
+
+    /// Reserves an idle slot, or is refused at once (VP_ERR_NO_SLOT).
+    Result<Lease> try_acquire() noexcept {
+        vp_lease raw{};
+        return lease(vp_pool_try_acquire(raw_, &raw), raw);
+    }
+    /// Reserves a slot; waits in the queue for one, at most for `timeout`.
+    /// Errors: VP_ERR_TIMEOUT, VP_ERR_WAITING_FULL; VP_ERR_WOULD_DEADLOCK in a callback.
+    Result<Lease> acquire(std::chrono::nanoseconds timeout) noexcept {
+        vp_lease raw{};
+        return lease(vp_pool_acquire(raw_, detail::ns(timeout), &raw), raw);
+    }
+
+    /// Asks for the end of a request. Its completion still comes, exactly once.
+    /// Errors: VP_ERR_UNKNOWN_ID when it has ended. Threads: any, also in a callback.
+    Status cancel(std::uint64_t id) noexcept { return vp_cancel(raw_, id); }
+
+    /// Takes the completions that are there: `for (Completion& done : pool.poll(room))`. What
+    /// `room` held before is released. Does not block. Errors: VP_ERR_CLOSED when the pool has
+    /// ended and the last completion was taken; VP_ERR_DRIVEN while another thread drives.
+    template <std::size_t N>
+    Batch poll(Completions<N>& room) noexcept {
+        vp_completion* out = empty(room);
+        return batch(room, vp_pool_poll(raw_, out, N));
+    }
+    /// Takes completions as poll does, but sleeps until there is one, at most for `timeout`;
+    /// nanoseconds::max() waits without end.
+    template <std::size_t N>
+    Batch wait(Completions<N>& room, std::chrono::nanoseconds timeout) noexcept {
+        vp_completion* out = empty(room);
+        return batch(room, vp_pool_wait(raw_, out, N, detail::ns(timeout)));
+    }
+#if defined(__cpp_lib_span)
+    /// Takes completions as poll does, into room whose size is known at run time only.
+    Batch poll(std::span<Completion> room) noexcept {
+        vp_completion* out = empty(room);
+        return batch(room, vp_pool_poll(raw_, out, room.size()));
+    }
+    /// Takes completions as wait does, into room whose size is known at run time only.
+    Batch wait(std::span<Completion> room, std::chrono::nanoseconds timeout) noexcept {
+        vp_completion* out = empty(room);
+        return batch(room, vp_pool_wait(raw_, out, room.size(), detail::ns(timeout)));
+    }
+#endif
+
+    /// Gives a descriptor that is readable while there are completions to poll, level-triggered. Do
+    /// not read, write or close it.
+    /// Lifetime: until close has returned and the last completion was polled.
+    Result<int> fd() noexcept {
+        std::int32_t out = -1;
+        const Status status = vp_pool_fd(raw_, &out);
+        return {status, out};
+    }
+
+  private:
+    explicit Pool(vp_pool* raw) noexcept : raw_(raw) {}
+
+    Result<Lease> lease(Status status, vp_lease raw) noexcept {
+        return {status, status.ok() ? Lease(raw_, raw) : Lease()};
+    }
+
+    template <std::size_t N>
+    static vp_completion* empty(Completions<N>& room) noexcept {
+        for (std::size_t i = 0; i < room.used_; ++i) room.items_[i].release();
+        room.used_ = 0;
+        room.items_[0].raw_.struct_size = sizeof(vp_completion);
+        return &room.items_[0].raw_;
+    }
+
+    template <std::size_t N>
+    static Batch batch(Completions<N>& room, std::int32_t answer) noexcept {
+        if (answer < 0) return {static_cast<vp_status>(answer), room.items_, 0};
+        room.used_ = static_cast<std::size_t>(answer);
+        return {VP_OK, room.items_, room.used_};
+    }
+
+#if defined(__cpp_lib_span)
+    static vp_completion* empty(std::span<Completion> room) noexcept {
+        for (Completion& item : room) item.release();
+        if (room.empty()) return nullptr;
+        room[0].raw_.struct_size = sizeof(vp_completion);
+        return &room[0].raw_;
+    }
+
+    static Batch batch(std::span<Completion> room, std::int32_t answer) noexcept {
+        if (answer < 0) return {static_cast<vp_status>(answer), room.data(), 0};
+        return {VP_OK, room.data(), static_cast<std::size_t>(answer)};
+    }
+#endif
+
+    Result<std::size_t> slots_into(SlotHealth* out, std::size_t capacity) const noexcept {
+        if (out != nullptr && capacity > 0) out->struct_size = sizeof(vp_slot_health);
+        const std::int32_t answer = vp_pool_slots(raw_, out, capacity);
+        if (answer < 0) return {static_cast<vp_status>(answer), 0};
+        return {VP_OK, static_cast<std::size_t>(answer)};
+    }
+
+    void end() noexcept {
+        if (raw_ == nullptr) return;
+        // In a callback, which is against the rules, close would wait for its own thread.
+        if (close() == VP_ERR_WOULD_DEADLOCK) (void)shutdown();
+        // The pool keeps its memory until the last completion was polled.
+        Completions<16> rest;
+        while (!poll(rest).empty()) {
+        }
+    }
+
+    vp_pool* raw_ = nullptr;
+};
+
+}  // namespace venuepool
+
+#endif  // VENUEPOOL_POOL_HPP
