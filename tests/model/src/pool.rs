@@ -16,6 +16,7 @@ use super::in_flight::{Outgoing, Pending, Recipient};
 use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
+use crate::lane::Lane;
 use crate::net::connection::Connection;
 use crate::pool::dispatch::Counts;
 use crate::sync::{begin_run, park_runtime, unpark_runtime, yield_now};
