@@ -2,17 +2,7 @@
 
 use super::{Config, DAY, MS, within};
 use crate::error::Status;
-
-/// What a status of a response does to the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SuspendRule {
-    /// The status.
-    pub http_status: u16,
-    /// How long the pause is when the response does not ask for a time, in nanoseconds; 0 for none.
-    pub for_ns: u64,
-    /// Whether the connections are closed for the time of it.
-    pub closes: bool,
-}
+pub use crate::pool::pause::SuspendRule;
 
 /// Pauses.
 impl Config {

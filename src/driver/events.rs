@@ -2,28 +2,30 @@
 //!
 //! Runs on the pool thread, with no lock held.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::PoisonError;
 
 use super::Pool;
 use super::clock::now_ns;
 use crate::completion::Completion;
 use crate::event::{Event, EventHook, EventKind};
 use crate::net::connect::DialError;
+use crate::pool::changes::Changes;
 use crate::pool::connection_state::Loss;
+use crate::sync::{Mutex, MutexGuard};
 
-/// Who listens, and what they know.
+/// Who listens, and what they were told.
 pub(super) struct Events {
     hook: Option<EventHook>,
-    /// All slots were live when this was last told.
-    all_live: AtomicBool,
-    /// The dial limit was too low when this was last told.
-    too_few_dials: AtomicBool,
+    changes: Mutex<Changes>,
 }
 
 impl Events {
     pub(super) fn new(hook: Option<&EventHook>) -> Self {
-        let (all_live, too_few_dials) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { hook: hook.cloned(), all_live, too_few_dials }
+        Self { hook: hook.cloned(), changes: Mutex::default() }
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,8 +90,8 @@ impl Pool {
     /// The limits of the connections ask for so many dials a second now.
     pub(super) fn tell_whether_dials_suffice(&self, needed: u32) {
         let (slots, (_, allowed)) = (self.slots(), self.dials_needed_and_allowed());
-        let too_few = needed > allowed;
-        if self.events.too_few_dials.swap(too_few, Ordering::Relaxed) || !too_few {
+        let is_told = self.events.changes().dials(needed, allowed);
+        if !is_told {
             return;
         }
         self.tell(EventKind::TooFewDials, |event| {
@@ -104,10 +106,9 @@ impl Pool {
         if self.events.hook.is_none() {
             return;
         }
-        let all_live = self.census().live == self.slots();
-        if self.events.all_live.swap(all_live, Ordering::Relaxed) == all_live {
-            return;
-        }
+        let live = self.census().live;
+        let change = self.events.changes().live(live, self.slots());
+        let Some(all_live) = change else { return };
         let kind = if all_live { EventKind::AllLive } else { EventKind::Degraded };
         self.tell(kind, |event| {
             event.text = format!("{} of {} slots are live", event.live, self.slots());

@@ -1,6 +1,7 @@
 //! What is known of each slot, for monitors.
 
 use super::Pool;
+use super::clock::now_ns;
 use crate::error::CloseReason;
 
 /// What a slot does.
@@ -70,7 +71,9 @@ impl Pool {
 
     fn slot_health(&self, index: u32) -> SlotHealth {
         let report = self.slots[index as usize].report();
-        let next_dial_ns = self.repair.dials.tell(|healing| healing.next_dial_ns(index));
+        let (pause, now) = (self.pause(), now_ns());
+        let next_dial_ns = (self.repair.dials)
+            .tell(|healing| healing.next_dial_after_pause_ns(index, &pause, now));
         let state = match (report.live, report.at_work) {
             (false, _) if next_dial_ns != 0 => SlotState::Waiting,
             (false, _) => SlotState::Dialling,
@@ -78,11 +81,6 @@ impl Pool {
             (true, Some(false)) => SlotState::InFlight,
             (true, None) if self.dispatcher().is_leased(index) => SlotState::Leased,
             (true, None) => SlotState::Idle,
-        };
-        let next_dial_ns = match next_dial_ns {
-            0 => 0,
-            // A pause may have begun while it waited.
-            ns => ns.max(self.no_dial_until_ns()),
         };
         SlotHealth {
             slot: index,

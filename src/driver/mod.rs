@@ -55,6 +55,7 @@ use crate::net::tls::{client_config, server_name};
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
+use crate::pool::pause::SuspendRules;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 use caller::Caller;
@@ -132,6 +133,7 @@ impl Pool {
         let lanes = config.lanes().map_err(refused("the lanes reserve every slot"))?;
         let dispatcher = Dispatcher::new(slots, lanes, config.estimate());
         let dials = Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..));
+        let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
         let policy = Policy::new(config);
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
@@ -141,7 +143,7 @@ impl Pool {
             delivery: Delivery::new(completions, caller),
             repair: Repair::new(dialer(config, url)?, dials),
             timer: Timer::default(),
-            suspension: Suspension::new(config.suspend_rules(), config.suspend_cap_ns()),
+            suspension: Suspension::new(suspend_rules),
             events: Events::new(config.event_hook()),
             lifetime: Lifetime::new(),
             origin,

@@ -316,9 +316,8 @@ impl Pool {
             self.dispatcher().went_down(slot.index, epoch);
         }
         if let Some(words) = words
-            && !loss.answered
+            && loss.is_failed_dial(true)
         {
-            // In TLS 1.3 the peer judges the client's certificate when the handshake is over here.
             let text = format!("TLS with {} after the handshake: {words}", self.repair.dialer.host);
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }

@@ -21,7 +21,7 @@ use crate::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, SlotIndex, Wait
 pub enum WhenBusy {
     /// Refuse at once.
     Refuse,
-    /// Wait in line, until the request's deadline.
+    /// Wait in the queue, until the request's deadline.
     Queue,
 }
 
@@ -207,13 +207,12 @@ impl Pool {
         let NotStarted { pending, lost } = not_started;
         let mut dispatcher = self.dispatcher();
         // Another thread may have given the lease back meanwhile, so this may free the slot.
-        dispatcher.gave_up(slot, lost);
-        let result = match lost {
-            None if !dispatcher.is_closed() => {
-                self.leave(&dispatcher, pending.unsent(Outcome::Timeout));
+        let result = match dispatcher.gave_up_leased(slot, lost) {
+            Ok(end) => {
+                self.leave(&dispatcher, pending.unsent(end.outcome()));
                 Ok(())
             }
-            _ => Err(Status::ERR_SLOT_DOWN),
+            Err(refusal) => Err(refusal.into()),
         };
         self.dispatch(dispatcher);
         result

@@ -1,7 +1,7 @@
 //! Pauses: the venue said "too many", so for a while nothing is sent.
 //!
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
-//! waiting line is emptied. A task on the pool thread tells of its beginning and its end.
+//! queue is emptied. A task on the pool thread tells of its beginning and its end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,24 +10,20 @@ use super::Pool;
 use super::clock::now_ns;
 use super::retry_after::retry_after;
 use crate::completion::Completion;
-use crate::config::SuspendRule;
 use crate::error::CloseReason;
 use crate::pool::healing::Healing;
-use crate::pool::pause::{Pause, Telling, Told, asked_for_ns};
+use crate::pool::pause::{Asked, Pause, SuspendRules, Telling, Told};
 use crate::sync::Notify;
 
 /// What begins a pause, and who is to tell of it.
-#[derive(Default)]
 pub(super) struct Suspension {
-    rules: Vec<SuspendRule>,
-    /// The longest pause that an answer can ask for.
-    cap_ns: u64,
+    rules: SuspendRules,
     changed: Notify,
 }
 
 impl Suspension {
-    pub(super) fn new(rules: &[SuspendRule], cap_ns: u64) -> Self {
-        Self { rules: rules.to_vec(), cap_ns, ..Self::default() }
+    pub(super) fn new(rules: SuspendRules) -> Self {
+        Self { rules, changed: Notify::new() }
     }
 }
 
@@ -56,14 +52,14 @@ impl Pool {
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
     /// again, so that no order in the queue is sent on it.
     pub(super) fn judge_pause(&self, completion: &Completion) {
-        let rules = &self.suspension.rules;
         let Some(recycled) = completion.response.as_ref() else { return };
-        let status = recycled.response.status();
-        let Some(rule) = rules.iter().find(|rule| rule.http_status == status) else { return };
-        let asked = retry_after(&recycled.response, SystemTime::now());
-        let asked_ns = asked.map_or(0, |wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
-        if let Some(for_ns) = asked_for_ns(asked_ns, rule.for_ns, self.suspension.cap_ns) {
-            self.begin_pause(for_ns, rule.closes);
+        let response = &recycled.response;
+        let asked = self.suspension.rules.asked(response.status(), || {
+            let wait = retry_after(response, SystemTime::now()).unwrap_or_default();
+            u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
+        });
+        if let Some(Asked { for_ns, closes }) = asked {
+            self.begin_pause(for_ns, closes);
         }
     }
 
@@ -75,13 +71,6 @@ impl Pool {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         }
         self.suspension.changed.notify_one();
-    }
-
-    /// Until when no dial may begin, in nanoseconds; 0 when there is no such pause.
-    pub(super) fn no_dial_until_ns(&self) -> u64 {
-        let dispatcher = self.dispatcher();
-        let suspension = dispatcher.suspension();
-        if suspension.no_dial_ns(now_ns()) == 0 { 0 } else { suspension.until_ns() }
     }
 
     /// The pause as it is now.

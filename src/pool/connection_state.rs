@@ -39,6 +39,13 @@ impl Loss {
         let was_heard = self.unheard_since_ns <= answered_ns;
         self.reason.is_ours() || self.reason == CloseReason::Timeout && was_heard
     }
+
+    /// Whether the end of the connection counts as a failed dial for the engine. In TLS 1.3 the
+    /// peer judges the client's certificate after the handshake has ended on this side. So a TLS
+    /// fault before the first answer is a refused handshake.
+    pub fn is_failed_dial(&self, has_tls_fault: bool) -> bool {
+        has_tls_fault && !self.answered
+    }
 }
 
 /// What a connection has proven so far.
@@ -227,6 +234,20 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
     const AGE: CloseReason = CloseReason::MaxAge;
+
+    #[test]
+    fn a_tls_fault_before_the_first_answer_is_a_failed_dial() {
+        let lost = |answered| Loss {
+            reason: CloseReason::Reset,
+            lifetime_ns: 1,
+            answered,
+            replaced: false,
+            unheard_since_ns: 0,
+        };
+        assert!(lost(false).is_failed_dial(true));
+        assert!(!lost(false).is_failed_dial(false), "it is no matter of TLS");
+        assert!(!lost(true).is_failed_dial(true), "the handshake was accepted");
+    }
 
     fn aged() -> (ConnectionState, Rules) {
         let rules = Rules { max_age_ns: 10 * S, idle_limit_ns: 20 * S, ..Rules::default() };

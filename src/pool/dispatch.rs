@@ -386,6 +386,16 @@ impl<R, L> Dispatcher<R, L> {
         self.finished(slot, None, 0);
     }
 
+    /// As [`Dispatcher::gave_up`], for a request on a leased slot, which has no other slot to go
+    /// to. Answers how the request ends: by a completion, or by a refusal.
+    pub fn gave_up_leased(&mut self, slot: SlotIndex, lost: Option<u32>) -> Result<End, Refusal> {
+        self.gave_up(slot, lost);
+        match lost {
+            None if !self.is_closed => Ok(End::TooLate),
+            _ => Err(Refusal::SlotDown),
+        }
+    }
+
     /// The exchange on a slot is over, and says how it has used its time.
     pub fn finished(&mut self, slot: SlotIndex, spent: Option<Spent>, now_ns: u64) {
         if let Some(spent) = spent {

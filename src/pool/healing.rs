@@ -224,6 +224,15 @@ impl Healing {
         self.slots[slot as usize].next_dial_ns
     }
 
+    /// As [`Healing::next_dial_ns`], and not before the end of a pause without connections. Such a
+    /// pause may have begun after the estimate was made.
+    pub fn next_dial_after_pause_ns(&self, slot: SlotIndex, pause: &Pause, now_ns: u64) -> u64 {
+        match (self.next_dial_ns(slot), pause.no_dial_ns(now_ns)) {
+            (dial_ns, 0) | (dial_ns @ 0, _) => dial_ns,
+            (dial_ns, pause_ns) => dial_ns.max(now_ns.saturating_add(pause_ns)),
+        }
+    }
+
     fn slot(&mut self, slot: SlotIndex) -> &mut Slot {
         &mut self.slots[slot as usize]
     }
@@ -269,6 +278,22 @@ mod tests {
 
     /// A moment at which the burst is full.
     const LATE: u64 = 1_000 * S;
+
+    #[test]
+    fn the_told_time_of_the_next_dial_is_not_within_a_pause_without_connections() {
+        let mut healing = down(1);
+        assert_eq!(healing.next(0, &open(), S), Next::Dial);
+        let next_ns = healing.dial_failed(0, S, MAX);
+        let (mut keeps, mut closes) = (open(), open());
+        keeps.begin(S, 60 * S, false);
+        closes.begin(S, 60 * S, true);
+        assert_eq!(healing.next_dial_after_pause_ns(0, &open(), S), next_ns);
+        assert_eq!(healing.next_dial_after_pause_ns(0, &open(), next_ns + S), next_ns, "overdue");
+        assert_eq!(healing.next_dial_after_pause_ns(0, &keeps, S), next_ns);
+        assert_eq!(healing.next_dial_after_pause_ns(0, &closes, S), 61 * S);
+        assert_eq!(healing.next_dial_after_pause_ns(0, &closes, 61 * S), next_ns, "it is over");
+        assert_eq!(down(1).next_dial_after_pause_ns(0, &closes, S), 0, "none waits");
+    }
 
     #[test]
     fn the_first_dial_is_at_once_and_after_a_failure_there_is_a_delay() {

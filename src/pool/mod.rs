@@ -5,6 +5,7 @@
 //! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
 
 pub mod backoff;
+pub mod changes;
 pub mod connection_state;
 pub mod dial_limit;
 pub mod dial_schedule;

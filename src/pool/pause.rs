@@ -43,9 +43,53 @@ impl Pause {
     }
 }
 
+/// What a status of a response does to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspendRule {
+    /// The status.
+    pub http_status: u16,
+    /// How long the pause is when the response does not ask for a time, in nanoseconds; 0 for none.
+    pub for_ns: u64,
+    /// Whether the connections are closed for the time of it.
+    pub closes: bool,
+}
+
+/// A pause that a response asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// How long, in nanoseconds.
+    pub for_ns: u64,
+    /// Whether the connections are closed for the time of it.
+    pub closes: bool,
+}
+
+/// Which responses begin a pause.
+#[derive(Clone, Debug, Default)]
+pub struct SuspendRules {
+    rules: Vec<SuspendRule>,
+    /// The longest pause that a response can ask for, in nanoseconds.
+    cap_ns: u64,
+}
+
+impl SuspendRules {
+    /// These rules, at most one for each status. `cap_ns`: the longest pause that a response can
+    /// ask for.
+    pub fn new(rules: &[SuspendRule], cap_ns: u64) -> Self {
+        Self { rules: rules.to_vec(), cap_ns }
+    }
+
+    /// The pause that a response of this status begins, if it begins one. `asked_ns`: how long the
+    /// response asks to wait, 0 if it does not say. It is called only if there is a rule.
+    pub fn asked(&self, http_status: u16, asked_ns: impl FnOnce() -> u64) -> Option<Asked> {
+        let rule = self.rules.iter().find(|rule| rule.http_status == http_status)?;
+        let for_ns = asked_for_ns(asked_ns(), rule.for_ns, self.cap_ns)?;
+        Some(Asked { for_ns, closes: rule.closes })
+    }
+}
+
 /// How long the pause is that an answer asks for, in nanoseconds; `None`: there is none.
 /// `asked_ns`: what the answer says, up to `most_ns`. `else_ns`: what counts if it says nothing.
-pub fn asked_for_ns(asked_ns: u64, else_ns: u64, most_ns: u64) -> Option<u64> {
+fn asked_for_ns(asked_ns: u64, else_ns: u64, most_ns: u64) -> Option<u64> {
     // To ask for none, or to name a moment that has passed, says nothing of how long it should be.
     let for_ns = if asked_ns == 0 { else_ns } else { asked_ns.min(most_ns) };
     (for_ns != 0).then_some(for_ns)
@@ -104,6 +148,17 @@ mod tests {
         assert_eq!(asked_for_ns(50, 7, 10), Some(10));
         assert_eq!(asked_for_ns(0, 7, 5), Some(7), "the cap is for what answers say");
         assert_eq!(asked_for_ns(0, 0, 10), None);
+    }
+
+    #[test]
+    fn a_response_begins_a_pause_by_the_rule_for_its_status() {
+        let slow = SuspendRule { http_status: 429, for_ns: 7, closes: false };
+        let banned = SuspendRule { http_status: 418, for_ns: 0, closes: true };
+        let rules = SuspendRules::new(&[slow, banned], 100);
+        assert_eq!(rules.asked(429, || 0), Some(Asked { for_ns: 7, closes: false }));
+        assert_eq!(rules.asked(418, || 500), Some(Asked { for_ns: 100, closes: true }));
+        assert_eq!(rules.asked(418, || 0), None, "neither says how long");
+        assert_eq!(rules.asked(200, || panic!("no rule, so nobody reads it")), None);
     }
 
     #[test]

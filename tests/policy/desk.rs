@@ -217,6 +217,13 @@ impl Desk {
         self.not_used(slot, lost);
     }
 
+    pub(crate) fn gave_up_leased(&mut self, slot: u32, lost: Option<u32>) -> Result<End, Refusal> {
+        let result = self.dispatcher.gave_up_leased(slot, lost);
+        assert_eq!(result.is_err(), lost.is_some(), "only a slot that is down refuses");
+        self.not_used(slot, lost);
+        result
+    }
+
     fn not_used(&mut self, slot: u32, lost: Option<u32>) {
         if let Some(epoch) = lost {
             self.is_down(slot, epoch);

@@ -128,9 +128,11 @@ impl Pool {
             Err(_) => return self.books.refused(id),
         };
         if let Err(lost) = self.start(slot, Some(id), due) {
-            self.desk.gave_up(slot, lost);
+            match self.desk.gave_up_leased(slot, lost) {
+                Ok(end) => self.end_waiting(id, end),
+                Err(_) => self.books.refused(id),
+            }
             self.dispatch();
-            self.books.refused(id);
         }
     }
 

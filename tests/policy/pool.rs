@@ -465,7 +465,7 @@ impl Pool {
         }
     }
 
-    fn end_waiting(&mut self, id: u64, end: End) {
+    pub(crate) fn end_waiting(&mut self, id: u64, end: End) {
         let outcome = match end {
             End::TooLate => Outcome::Timeout,
             End::Cancelled => Outcome::Cancelled,
