@@ -76,7 +76,7 @@
 #endif
 
 /**
- * A count of bytes that nobody knows.
+ * A count of bytes that is not known.
  */
 #define VP_BYTES_UNKNOWN UINT64_MAX
 
@@ -1879,7 +1879,7 @@ VP_NOEXCEPT;
 
 /**
  * Begins the shutdown of the pool, and returns at once. The pool accepts no request any more.
- * Requests that wait in the queue fail at once as NOT_SENT. Requests in flight may finish within
+ * Requests and callers in the queue fail at once as NOT_SENT. Requests in flight may finish within
  * `grace_ns`, and fail then. A second call can only shorten the grace.
  *
  * Threads: any, also in a callback.

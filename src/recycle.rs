@@ -38,7 +38,7 @@ impl FreeList {
         Arc::new(Self { free: Mutex::new(free), response_capacity })
     }
 
-    /// A response that nobody else holds. Allocates only when the free list is empty.
+    /// A response that no other holds. Allocates only when the free list is empty.
     pub fn take(self: &Arc<Self>) -> Shared<Recycled> {
         let found = self.lock().responses.pop();
         found.unwrap_or_else(|| {

@@ -20,8 +20,8 @@ use Proof::{Case, Pool};
 fn proof(outcome: Outcome) -> Proof {
     match outcome {
         Outcome::Ok => Pool("responses", "every_kind_of_good_response_keeps_the_connection"),
-        Outcome::Timeout => Pool("wire_state", "a_timeout_in_line_is_not_sent"),
-        Outcome::Cancelled => Pool("wire_state", "a_timeout_in_line_is_not_sent"),
+        Outcome::Timeout => Pool("wire_state", "a_timeout_in_the_queue_is_not_sent"),
+        Outcome::Cancelled => Pool("wire_state", "a_timeout_in_the_queue_is_not_sent"),
         Outcome::Shutdown => {
             Pool("lifecycle", "without_grace_what_is_in_flight_fails_with_its_wire_state")
         }

@@ -8,8 +8,8 @@
 //!
 //! It runs the very code of thread drive ([`Slot::drive`](super::slot::Slot::drive)), on the
 //! engine's thread. One thread drives at a time. A caller that sleeps in execute or acquire drives
-//! only while nobody polls or waits, and leaves it to whoever does. The pool thread only heals: it
-//! learns of losses through a set of its own, and of deadlines through its timer, and wakes the
+//! only while no thread polls or waits, and leaves it to the one that does. The pool thread only
+//! heals: it learns of losses by a set of its own, and of deadlines by its timer, and wakes the
 //! engine by the descriptor of the completion queue, which is in the engine's set too.
 
 use std::cell::Cell;
@@ -28,13 +28,13 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
 
 /// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
-/// which of them have something to read, because a look in vain costs as much as that question.
+/// which of them have something to read, because a look that finds nothing costs as much as that.
 const DIRECT_LOOKS: u32 = 2;
 
 /// The number of the completion queue's descriptor among those of the slots.
 const QUEUE: u64 = u64::MAX;
 
-/// A sleeper drives when nobody else has done so for this long.
+/// A sleeper drives when no other thread has done so for this long.
 const TAKE_OVER: Duration = Duration::from_millis(5);
 
 /// A sleeper that has others take what is in the queue looks for itself this often at the most.
@@ -57,7 +57,7 @@ pub struct Caller {
     live: LiveSet,
     /// The pool thread's set.
     pub(super) losses: Arc<LiveSet>,
-    /// The number of the one thread that drives, and whether it is a [`SLEEPER`]; 0 for nobody.
+    /// The number of the one thread that drives, and whether it is a [`SLEEPER`]; 0 for none.
     driver: AtomicUsize,
     /// The engine sleeps on the set by itself, so polling must clear it.
     fd_is_out: AtomicBool,
@@ -237,7 +237,7 @@ impl Pool {
         }
     }
 
-    /// Sleeps until `is_over`, at most until the deadline, and drives while nobody else does.
+    /// Sleeps until `is_over`, at most until the deadline, and drives while no other thread does.
     pub(super) fn sleep_or_drive(
         &self,
         caller: &Caller,
@@ -266,7 +266,7 @@ impl Pool {
             caller.pause(left.map_or(pause, |left| left.min(pause)), &is_over);
             may_drive = caller.polls.load(Ordering::SeqCst) == 0;
             if may_drive && self.is_others_turn(caller) {
-                // Nobody has come for what is in the queue. One look, and it is left to them again.
+                // No thread has come for what is in the queue. One look, and it is left to them.
                 self.look_for_sleeper(caller);
             }
         }
@@ -278,7 +278,7 @@ impl Pool {
         caller.claimed.load(Ordering::SeqCst) || self.is_told(caller)
     }
 
-    /// Whether the descriptor tells of a completion; it does only while nobody lowers it here.
+    /// Whether the descriptor tells of a completion; it does only while no thread lowers it here.
     fn is_told(&self, caller: &Caller) -> bool {
         caller.fd_is_out.load(Ordering::Relaxed) && self.delivery.completions.has_any()
     }

@@ -134,7 +134,7 @@ mod tests {
 
     const SLOTS: u64 = 1_000;
 
-    /// A pool whose thread was never started: nobody dials but the test.
+    /// A pool whose thread was never started: only the test dials.
     fn pool(per_second: u32) -> Arc<Pool> {
         let mut config = Config::default();
         config.set_url(b"http://127.0.0.1:1").unwrap();

@@ -106,7 +106,7 @@ impl Pool {
         if self.events.hook.is_none() {
             return;
         }
-        let live = self.census().live;
+        let live = self.counts().live;
         let change = self.events.changes().live(live, self.slots());
         let Some(all_live) = change else { return };
         let kind = if all_live { EventKind::AllLive } else { EventKind::Degraded };
@@ -121,7 +121,7 @@ impl Pool {
             kind,
             time_ns: now_ns(),
             slot: None,
-            live: self.census().live,
+            live: self.counts().live,
             close_reason: None,
             status: None,
             until_ns: 0,

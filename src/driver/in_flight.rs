@@ -25,7 +25,7 @@ use crate::sync::Shared;
 const TURN_BYTES: usize = 64 * 1024;
 
 /// How many bytes are still taken in after the deadline. A response may have been here in time and
-/// nobody may have looked; more than this a socket does not hold (tcp_rmem is at most 6 MiB by
+/// no thread may have looked; more than this a socket does not hold (tcp_rmem is at most 6 MiB by
 /// default).
 const LATE_BYTES: usize = 128 * TURN_BYTES;
 
@@ -79,7 +79,7 @@ pub struct Ended {
 /// An exchange that was given up at its deadline, whose answer may still come. Its connection is
 /// ended in good order when this is dropped, by whomever.
 pub struct Lingering {
-    /// Serves nobody else any more. `None` only while this is dropped.
+    /// Serves no other request any more. `None` only while this is dropped.
     connection: Option<Connection>,
     codec: Codec,
     /// As the connection.

@@ -1,9 +1,9 @@
 //! Which slots have an exchange of the engine's in flight: a bit for each, read without a lock.
 //!
 //! Who polls all the time asks this each time, and with hundreds of connections it must not have to
-//! visit each. A bit may say too much for a moment, which costs a look in vain, but never too
-//! little: it is set before the request is sent, and cleared when its exchange has ended, before
-//! the slot can be given out again.
+//! visit each. A bit may say too much for a moment, which costs a look that finds nothing, but
+//! never too little: it is set before the request is sent, and cleared when its exchange has ended,
+//! before the slot can be given out again.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 

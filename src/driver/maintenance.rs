@@ -140,8 +140,8 @@ impl Pool {
 }
 
 /// Sees to it that somebody looks for the answer of a heartbeat. In thread drive the slot's task
-/// does, and is only told of the deadline. In caller drive nobody may be driving, so it is done
-/// here; when the engine's thread comes first, that is as good.
+/// does, and is only told of the deadline. In caller drive the engine may not be driving, so
+/// it is done here; when the engine's thread comes first, that is as good.
 async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
     let slot = &pool.slots[index];
     let is_over = || slot.report().at_work != Some(true);

@@ -165,7 +165,7 @@ impl Pool {
         self.timer.rearm.notify_one();
     }
 
-    /// Waits for the end of the pool thread, after shutting down without grace if nobody did yet.
+    /// Waits for the end of the pool thread, after shutting down without grace if it is still open.
     /// When it returns, no callback runs and none will.
     pub fn close(&self) -> Result<(), Status> {
         if self.is_delivering() {
@@ -181,7 +181,7 @@ impl Pool {
             self.lifetime.join();
             return Ok(());
         };
-        // Perhaps nobody drives any more: then what is in flight is received here, and the last
+        // Perhaps no thread drives any more: then what is in flight is received here, and the last
         // callbacks run here, once no other thread is still about to run one.
         let _driving = self.last_turn(caller);
         let driven =
@@ -221,7 +221,7 @@ impl Pool {
     }
 
     /// How many slots are in which state.
-    pub fn census(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         self.dispatcher().counts()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A slot is locked by whoever works on it: the engine's thread to start a request, the pool thread
 //! to read the response. The lock is held across one non-blocking `send` or `recv`, because a TLS
-//! session is one state machine for both directions, and nobody else wants this slot meanwhile.
+//! session is one state machine for both directions, and no other thread wants this slot meanwhile.
 //!
 //! The slot knows its connection and the exchange on it. It does not know the dispatcher: what its
 //! state means for the pool is told in the return values, and each accepted request leaves it

@@ -120,7 +120,7 @@ impl SlotTask<'_> {
             }
         }
         if let Some(report) = live.report {
-            // Nobody listens any more when another slot's failure has ended the opening.
+            // The report is not read when another slot's failure has ended the opening.
             let _ = report.send(Ok(()));
         }
     }

@@ -78,7 +78,7 @@ impl vp_pool {
         self.with(|pool| if pool.is_closed() { Err(Status::ERR_CLOSED) } else { call(pool) })
     }
 
-    /// Closes the pool, and frees it if nobody can want anything of it any more.
+    /// Closes the pool, and frees it if no call can use it any more.
     pub(super) fn close(&self) -> Result<(), Status> {
         self.with(|pool| pool.close())?;
         self.has_closed.store(true, Ordering::Release);

@@ -72,7 +72,7 @@ unsafe fn borrow<'a, T>(pointer: *const T) -> Result<&'a T, Status> {
 /// A pointer that the header allows to be written, or `ERR_NULL`.
 ///
 /// # Safety
-/// Not NULL means: valid, and nobody else's, for as long as `'a`.
+/// Not NULL means: valid, and used by no other thread, for as long as `'a`.
 unsafe fn borrow_mut<'a, T>(pointer: *mut T) -> Result<&'a mut T, Status> {
     // SAFETY: the caller's promise.
     unsafe { pointer.as_mut() }.ok_or(Status::ERR_NULL)

@@ -66,7 +66,7 @@ fn refused(function: &str, step: Status) -> DialError {
 }
 
 /// Begins the shutdown of the pool, and returns at once. The pool accepts no request any more.
-/// Requests that wait in the queue fail at once as NOT_SENT. Requests in flight may finish within
+/// Requests and callers in the queue fail at once as NOT_SENT. Requests in flight may finish within
 /// `grace_ns`, and fail then. A second call can only shorten the grace.
 ///
 /// Threads: any, also in a callback.
@@ -220,16 +220,16 @@ impl vp_error {
 
 impl vp_health {
     fn new(pool: &Pool) -> Self {
-        let census = pool.census();
+        let counts = pool.counts();
         let (dials_needed, dials_allowed) = pool.dials_needed_and_allowed();
         Self {
             struct_size: size_of::<Self>(),
             slots: pool.slots(),
-            live: census.live,
-            idle: census.idle,
-            in_flight: census.in_use,
-            leased: census.leased,
-            waiting: census.waiting,
+            live: counts.live,
+            idle: counts.idle,
+            in_flight: counts.in_use,
+            leased: counts.leased,
+            waiting: counts.waiting,
             suspended_until_ns: pool.suspended_until_ns(),
             dials_needed,
             dials_allowed,

@@ -96,7 +96,7 @@ pub unsafe extern "C" fn vp_request_begin(
     let begin = |request: &mut Request| match (method, path) {
         (Ok(method), Ok(path)) => request.begin(method, path),
         (Err(status), _) | (_, Err(status)) => {
-            // Beginning in vain: what was built before is over all the same.
+            // A refused beginning: what was built before is over all the same.
             let _ = request.begin(b"", b"");
             Err(status)
         }

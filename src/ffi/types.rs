@@ -50,7 +50,7 @@ pub struct vp_lease {
     pub reserved: u32,
 }
 
-/// A count of bytes that nobody knows.
+/// A count of bytes that is not known.
 pub const VP_BYTES_UNKNOWN: u64 = u64::MAX;
 
 /// `slot` of a request that never got one.
@@ -326,7 +326,7 @@ impl vp_completion {
 /// # Safety
 /// `repr(C)`, begins with `struct_size: usize`, holds no padding that matters.
 pub(super) unsafe trait Versioned: Copy {
-    /// The size of the first published version: nobody has less.
+    /// The size of the first published version: no caller has less.
     const FIRST: usize;
 }
 

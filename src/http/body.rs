@@ -205,7 +205,7 @@ impl Chunked {
     }
 
     /// Framing takes no memory, but a peer must not keep us busy with it for ever. It is weighed
-    /// against the body, because an honest body in small chunks has much of it too.
+    /// against the body, because a good body in small chunks has much of it, too.
     fn count_framing(&mut self, l: &Limits) -> Result<(), Outcome> {
         self.framing += 1;
         let allowed = l.max_chunk_overhead.saturating_add(self.len);

@@ -13,7 +13,7 @@ pub struct Limits {
     /// One chunk size line: size, extensions and CRLF.
     pub max_chunk_line: usize,
     /// All chunk framing together (size lines and the CRLF behind the data), as far as it outweighs
-    /// the body: a long body in small but honest chunks is not refused for their number.
+    /// the body: a long body in small but good chunks is not refused for their number.
     pub max_chunk_overhead: usize,
     /// All trailer fields together with their line ends.
     pub max_trailer_size: usize,

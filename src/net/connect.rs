@@ -241,7 +241,7 @@ async fn connect_one(
     (address, stream)
 }
 
-/// Refuses a connection to itself. When nobody listens on a port of this host, the kernel may
+/// Refuses a connection to itself. When no program listens on a port of this host, the kernel may
 /// choose just that port for the dialling socket, and TCP connects it to itself by a simultaneous
 /// open (RFC 9293 section 3.5). Every order would then be its own answer, and the venue could not
 /// bind its port. Reset, so that the port is free at once.

@@ -315,7 +315,7 @@ impl Connection {
         if let Some(session) = &mut self.session {
             session.tls.send_close_notify();
         }
-        // The peer may be gone already: then there is nobody left to tell.
+        // The peer may be gone already: then there is no one to tell.
         let _ = self.flush();
         let _ = self.stream.shutdown(Shutdown::Write);
     }

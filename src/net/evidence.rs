@@ -2,7 +2,7 @@
 //!
 //! `TCP_INFO` (tcp(7)) counts the bytes that the peer's TCP has acknowledged, and those that were
 //! never put on the wire. That is evidence, not proof of execution: acknowledged bytes reached the
-//! peer's kernel, and what its program did with them nobody here can know. Linux only.
+//! peer's kernel, and what its program did with them cannot be known here. Linux only.
 
 use std::io;
 use std::net::TcpStream;
@@ -99,19 +99,19 @@ pub fn deafen(stream: &TcpStream) -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Asks nobody.
+/// Asks no kernel: there is nothing to know.
 #[cfg(not(target_os = "linux"))]
 pub fn deafen(_: &TcpStream) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Asks nobody.
+/// Asks no kernel: there is nothing to know.
 #[cfg(not(target_os = "linux"))]
 pub fn counts(_: &TcpStream) -> Option<Counts> {
     None
 }
 
-/// Asks nobody.
+/// Asks no kernel: there is nothing to know.
 #[cfg(not(target_os = "linux"))]
 pub fn unacknowledged(_: &TcpStream) -> Option<u64> {
     None

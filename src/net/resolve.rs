@@ -56,7 +56,7 @@ impl Resolver {
             let host = host.clone();
             let (tell, told) = oneshot::channel();
             let started = thread::spawn(&name, None, move || {
-                // Nobody may listen any more.
+                // The asker may have gone.
                 let _ = tell.send(ask_system(&host, port));
             });
             Box::pin(async move {
@@ -306,7 +306,7 @@ mod tests {
             resolver.resolve(PATIENCE).await.unwrap();
             let patience = Duration::from_millis(20);
             assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));
-            // Its time is over: from now on nobody waits for it.
+            // Its time is over: no dial waits for it from now on.
             let start = Instant::now();
             for _ in 0..100 {
                 assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));

@@ -17,7 +17,7 @@
 //! end. A dial that is beyond its delay goes on, and is the first of those after the loss.
 
 //!
-//! Many venues end connections that nobody uses after a few seconds. That is a habit and no
+//! Many venues end unused connections after a few seconds. That is a habit and no
 //! trouble, so an idle connection that lived for a while and was ended in good order (FIN or
 //! close_notify) is dialled again at once. "A while" is [`Bounds::settled_ns`]. It does not depend
 //! on the longest delay: an engine that asks for a longer one means failed dials. A venue that ends

@@ -2,7 +2,7 @@
 //! follows it.
 //!
 //! ```text
-//!   begin ──► serves ──► doomed: found dead, gone at the next turn
+//!   begin ──► serves ──► dead: gone at the next turn
 //!                    ──► retires: gone as soon as no exchange is in flight
 //!                    ──► is to be replaced ──► succeeded: retires, and may serve until then
 //! ```
@@ -66,7 +66,7 @@ pub struct ConnectionState {
     /// The connection has brought a response.
     answered: bool,
     /// The connection was found dead by a submitter; the slot's task has yet to clear it away.
-    doomed: Option<CloseReason>,
+    dead: Option<CloseReason>,
     /// Why the connection is given up as soon as no exchange is in flight.
     retire: Option<CloseReason>,
     /// Why a replacement is wanted, which the slot's task has yet to dial.
@@ -84,7 +84,7 @@ pub struct ConnectionState {
 impl ConnectionState {
     /// A new connection takes the slot. `random` is uniform over all of `u64`.
     pub fn begin(&mut self, now_ns: u64, random: u64) {
-        // All else is of the old connection, also the last look: nobody has looked at this one yet.
+        // All else is of the old connection, also the last look: this one was not looked at yet.
         let (epoch, upkeep) = (self.epoch + 1, self.upkeep.next(now_ns, random));
         *self = Self { epoch, upkeep, ..Self::default() };
     }
@@ -104,10 +104,10 @@ impl ConnectionState {
     pub fn may_serve(&self, has_next: bool) -> bool {
         // One that is about to be replaced may serve once more.
         let is_over = self.retire.is_some() && !has_next;
-        self.doomed.is_none() && !is_over
+        self.dead.is_none() && !is_over
     }
 
-    /// Why no request may be sent on it at that moment, although nobody has retired it yet.
+    /// Why no request may be sent on it at that moment, although it was not retired yet.
     pub fn outlived(&self, rules: &Rules, now_ns: u64) -> Option<CloseReason> {
         self.upkeep.is_idle_too_long(rules, now_ns).then_some(CloseReason::IdleLimit)
     }
@@ -133,8 +133,8 @@ impl ConnectionState {
     }
 
     /// A submitter found it dead.
-    pub fn doom(&mut self, reason: CloseReason) {
-        self.doomed = Some(reason);
+    pub fn mark_dead(&mut self, reason: CloseReason) {
+        self.dead = Some(reason);
     }
 
     /// It is to be given up as soon as no exchange is in flight.
@@ -217,7 +217,7 @@ impl ConnectionState {
     /// Why it goes now that no exchange is in flight, if so.
     pub fn end(&self, is_open: bool) -> Option<CloseReason> {
         let shutdown = (!is_open).then_some(CloseReason::Shutdown);
-        self.doomed.or(shutdown).or(self.retire)
+        self.dead.or(shutdown).or(self.retire)
     }
 
     /// It is given up.
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_beyond_its_limit_serves_nobody_and_goes_after_its_exchange() {
+    fn a_connection_beyond_its_limit_serves_no_request_and_goes_after_its_exchange() {
         let (mut connection, rules) = aged();
         assert_eq!(connection.judge(&rules, 20 * S, true), Err(NEVER), "it is at work");
         let retire = Action::Retire(CloseReason::IdleLimit);
@@ -299,9 +299,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_dead_serves_nobody_and_says_why() {
+    fn what_was_found_dead_serves_no_request_and_says_why() {
         let (mut connection, _) = aged();
-        connection.doom(CloseReason::Closed);
+        connection.mark_dead(CloseReason::Closed);
         connection.is_succeeded();
         assert!(!connection.may_serve(true));
         assert_eq!(connection.end(true), Some(CloseReason::Closed));

@@ -45,13 +45,13 @@ pub struct DialSchedule {
 }
 
 impl DialSchedule {
-    /// Nobody waits.
+    /// No slot waits.
     pub fn new(limit: DialLimit) -> Self {
         let (losses, replacements, wakes) = Default::default();
         Self { limit, losses, replacements, wakes }
     }
 
-    /// A slot asks for its dial. It stands in line from then on, until it may dial or leaves.
+    /// A slot asks for its dial. It waits in the queue from then on, until it may dial or leaves.
     pub fn ask(&mut self, slot: SlotIndex, purpose: Purpose, pause: &Pause, now_ns: u64) -> Permit {
         let line = match purpose {
             Purpose::Loss => &mut self.losses,

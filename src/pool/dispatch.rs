@@ -19,7 +19,7 @@
 //! - Check-out is LIFO: the connection that was used last is the most likely to be good. A lane of
 //!   the queue is FIFO by ticket, and tickets are numbered in the order of the calls.
 //! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
-//! - During a suspension, and after the end of the pool, nothing is sent and nobody waits. A lane
+//! - During a suspension, and after the end of the pool, nothing is sent and none waits. A lane
 //!   may be exempt from suspensions.
 //! - A report about a connection carries its epoch, so that a late report about an old connection
 //!   changes nothing.
@@ -207,7 +207,7 @@ pub struct Dispatcher<R, L> {
 
 /// Asking for a slot.
 impl<R, L> Dispatcher<R, L> {
-    /// All `slots` are down, nobody waits.
+    /// All `slots` are down, and the queue is empty.
     pub fn new(slots: u32, lanes: LaneRules, estimate: Estimate) -> Self {
         Self {
             slots: (0..slots).map(|_| Slot::default()).collect(),
@@ -245,7 +245,7 @@ impl<R, L> Dispatcher<R, L> {
         let index = self.idle.iter().position(|idle| *idle == slot);
         let here = self.slot(slot);
         if here.lease.is_none() || !here.up || here.in_use || here.has_behind {
-            // Not a resting lease, so only a slot that nobody who may have it waits for. It may be
+            // Not a resting lease, so only a slot that no waiting request may have. It may be
             // a reserved one: the venue would close a connection on which nothing is ever sent.
             let waits = self.queue.turns.next(&self.shares, self.idle.len()).is_some();
             let Some(index) = index.filter(|_| !waits) else { return false };

@@ -4,7 +4,7 @@
 //! ```text
 //!            begin, lost,                next: the delay          next: the
 //!            replacement_wanted          is over                  schedule allows it
-//!   no dial ───────────────────► delayed ───────────────► in line ──────────────► under way
+//!   no dial ───────────────────► delayed ───────────────► queued ───────────────► under way
 //!      ▲                            ▲                                              │    │
 //!      └──────── dialled ───────────┼──────────────────────────────────────────────┘    │
 //!                                   └──────────────────── dial_failed ──────────────────┘

@@ -135,7 +135,7 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Somebody waits in that lane, or nobody does any more.
+    /// A request waits in that lane, or none does any more.
     pub fn note(&mut self, lane: Lane, waits: bool) {
         if waits {
             self.waiting |= bit(lane);
@@ -146,7 +146,7 @@ impl Turns {
         }
     }
 
-    /// Whether nobody waits.
+    /// Whether no request waits.
     pub fn is_empty(&self) -> bool {
         self.waiting == 0
     }
@@ -167,7 +167,7 @@ impl Turns {
     pub fn may_pass(&self, lane: Lane, shares: &Shares, free: usize) -> bool {
         let is_first = self.waiting & bits_to(lane) == 0;
         is_first && shares.may_take(lane, free) && {
-            // An overdue lane that may not take the slot holds nobody up.
+            // An overdue lane that may not take the slot delays no other.
             let may_take = |below: &Lane| shares.may_take(*below, free);
             let mut overdue = Lane::ALL.into_iter().filter(|it| self.overdue & bit(*it) != 0);
             self.overdue == 0 || !overdue.any(|below| may_take(&below))

@@ -63,7 +63,7 @@ impl<W> Queue<W> {
         self.lanes.iter().map(BTreeMap::len).sum()
     }
 
-    /// Whether nobody waits.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }

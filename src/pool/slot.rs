@@ -228,7 +228,7 @@ impl SlotState {
         }
         // Whoever maintains it may be late, and it may be gone by now.
         if let Some(reason) = self.connection.outlived(rules, now_ns) {
-            self.connection.doom(reason);
+            self.connection.mark_dead(reason);
             return Ready::Gone { is_news: true };
         }
         if self.connection.needs_look(now_ns, look_after_ns) { Ready::Look } else { Ready::Yes }
@@ -238,7 +238,7 @@ impl SlotState {
     pub fn looked(&mut self, now_ns: u64, found: Option<CloseReason>) {
         self.connection.looked(now_ns);
         if let Some(reason) = found {
-            self.connection.doom(reason);
+            self.connection.mark_dead(reason);
         }
     }
 
@@ -406,7 +406,7 @@ impl Exchange {
                     if is_heartbeat { CloseReason::Heartbeat } else { CloseReason::Timeout };
                 Some(Stop::Failed(Outcome::Timeout, reason))
             }
-            // Nobody waits for a heartbeat in a pool that ends; grace is for what the engine sent.
+            // A heartbeat is not worth waiting for; grace is for what the engine sent.
             (Read::Nothing, None) if grace_ns <= now_ns || grace_ns != NEVER && is_heartbeat => {
                 Some(Stop::Failed(Outcome::Shutdown, CloseReason::Shutdown))
             }

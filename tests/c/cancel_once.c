@@ -32,9 +32,9 @@ int main(void) {
     request = request_to(pool, "GET", "/api/v3/ping");
     venue_do("POST /fault?spec=stall");
 
-    uint64_t in_flight = submit(), in_line = submit();
-    OK(vp_cancel(pool, in_line));
-    expect_cancelled(in_line, VP_WIRE_NOT_SENT);
+    uint64_t in_flight = submit(), queued = submit();
+    OK(vp_cancel(pool, queued));
+    expect_cancelled(queued, VP_WIRE_NOT_SENT);
     OK(vp_cancel(pool, in_flight));
     expect_cancelled(in_flight, VP_WIRE_SENT);
 

@@ -330,7 +330,7 @@ impl Case {
             }
             let all_lost =
                 self.closes.is_none_or(|(reason, n)| closed(reason) >= closed_before + n);
-            (all_lost && pool.census().idle as usize == connections).then_some(())
+            (all_lost && pool.counts().idle as usize == connections).then_some(())
         });
         let took = start.elapsed();
         self.check_healing(scene, took, step);
@@ -354,7 +354,7 @@ impl Case {
                 loop {
                     let found = Counted::by(pool);
                     let expected = Counted::at_once(connections, found.lost);
-                    if found == expected && pool.census().idle as usize == connections {
+                    if found == expected && pool.counts().idle as usize == connections {
                         return;
                     }
                     let is_over = found.failed_dials > 0 || Instant::now() > end;

@@ -34,7 +34,7 @@ fn a_venue_that_refuses_connections_is_dialled_until_it_is_back() {
 }
 
 #[test]
-fn a_venue_that_restarts_costs_no_order_in_line() {
+fn a_venue_that_restarts_costs_no_queued_order() {
     for (name, how) in [("restart, RST", How::Rst), ("restart, FIN", How::Fin)] {
         case(name)
             .fault(move |scene| {

@@ -115,7 +115,7 @@ fn a_close_notify_without_an_end_costs_no_order() {
 }
 
 #[test]
-fn bytes_that_nobody_asked_for_answer_no_order() {
+fn unrequested_bytes_answer_no_order() {
     case("408 while idle")
         .against(|transport| {
             Some(Far::script(transport, Stage::Answered, |peer, ledger| {

@@ -121,12 +121,12 @@ fn under_load(far: &Far, drive: Drive, name: &str, misbehave: impl FnOnce(&Pool)
         let start = Instant::now();
         let engines = engines.into_iter().map(std::thread::ScopedJoinHandle::join);
         let engines: Vec<_> = engines.collect();
-        let is_well = || books.owed() == 0 && pool.census().live == pool.slots();
+        let is_well = || books.owed() == 0 && pool.counts().live == pool.slots();
         while !is_well() && start.elapsed() < heals_within {
             std::thread::sleep(Duration::from_millis(1));
         }
         let well = is_well().then(|| start.elapsed());
-        let state = (pool.census(), books.owed());
+        let state = (pool.counts(), books.owed());
         taken.store(true, Ordering::SeqCst);
         done.unwrap();
         assert!(engines.iter().all(Result::is_ok), "an engine has failed");

@@ -82,7 +82,7 @@ fn every_way_to_drive_completes_orders() {
 }
 
 #[test]
-fn many_in_flight_and_more_in_line() {
+fn many_in_flight_and_more_in_the_queue() {
     let venue = Venue::start(Options::tls()).unwrap();
     for connections in [4, 20] {
         let pool = caller_pool(&venue, connections);
@@ -124,7 +124,7 @@ fn callbacks_run_on_the_polling_thread() {
 }
 
 #[test]
-fn the_pool_thread_heals_though_nobody_polls() {
+fn the_pool_thread_heals_without_a_poll() {
     for options in [Options::plain(), Options::tls()] {
         let venue = Venue::start(options).unwrap();
         let pool = caller_pool(&venue, 3);
@@ -170,9 +170,9 @@ fn deadlines_wake_a_sleeping_driver() {
         order(&mut request, "stalled");
         let stalled = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
         request.set_timeout_ns(10_000_000);
-        let in_line = pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+        let queued = pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
         let first = drive(&pool);
-        assert_eq!((first.id, first.outcome), (in_line, Outcome::Timeout));
+        assert_eq!((first.id, first.outcome), (queued, Outcome::Timeout));
         assert_eq!(first.wire_state, WireState::NotSent);
         let second = drive(&pool);
         assert_eq!((second.id, second.outcome), (stalled, Outcome::Timeout));
@@ -358,7 +358,7 @@ fn an_end_right_behind_bytes_is_not_missed() {
 }
 
 #[test]
-fn close_receives_what_is_in_flight_when_nobody_drives_any_more() {
+fn close_receives_what_is_in_flight_when_no_thread_drives_any_more() {
     let venue = Venue::start(Options::plain()).unwrap();
     let delay = FaultKind::Delay(Duration::from_millis(30));
     for (fault, outcome) in [(delay, Outcome::Ok), (FaultKind::Stall, Outcome::Timeout)] {
@@ -438,7 +438,7 @@ fn the_end_wakes_who_sleeps_in_acquire_before_the_grace_is_over() {
     let stalled = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| pool.acquire(PATIENCE));
-        until(|| (pool.census().waiting == 1).then_some(()));
+        until(|| (pool.counts().waiting == 1).then_some(()));
         pool.shutdown(PATIENCE);
         assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_CLOSED));
     });

@@ -140,7 +140,7 @@ fn silence_after_the_first_byte_ends_at_the_deadline() {
 }
 
 #[test]
-fn waiting_in_line_has_a_limit_of_its_own() {
+fn waiting_in_the_queue_has_a_limit_of_its_own() {
     for drive in DRIVES {
         let server = server(|_| {});
         let mut config = driven(&server, drive);
@@ -312,13 +312,13 @@ fn requests_with_short_timeouts_of_their_own_keep_them() {
             let took = done.times.done_ns - done.times.submit_ns;
             assert!((8 * MS..5_000 * MS).contains(&took), "{took}");
         }
-        until(|| (pool.census().live == 1).then_some(()));
+        until(|| (pool.counts().live == 1).then_some(()));
         pool.close().unwrap();
     }
 }
 
 #[test]
-fn a_request_in_line_is_never_sent_behind_its_deadline() {
+fn a_queued_request_is_never_sent_behind_its_deadline() {
     let server = Script::serve(|peer: &mut Peer, _| {
         while let Ok(Some(request)) = peer.read_request() {
             assert_ne!(request.target, "/late", "sent behind its deadline");

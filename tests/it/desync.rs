@@ -86,7 +86,7 @@ fn bytes_on_an_idle_connection_never_answer_the_next_request() {
 }
 
 #[test]
-fn stray_bytes_that_nobody_has_read_yet_do_not_answer_the_next_request() {
+fn unread_stray_bytes_do_not_answer_the_next_request() {
     // The pool thread is kept busy in a callback while the stray answer arrives, so that only the
     // look at check-out stands between it and the next order.
     let (throw, thrown) = switch();
@@ -198,7 +198,7 @@ fn a_response_that_says_close_ends_the_connection() {
 }
 
 #[test]
-fn stray_bytes_that_came_while_a_request_waited_in_line_do_not_answer_it() {
+fn stray_bytes_that_came_while_a_request_waited_in_the_queue_do_not_answer_it() {
     for drive in [Drive::Thread, Drive::Caller] {
         let (stray, wanted) = switch();
         let (written, is_written) = mpsc::channel();

@@ -31,7 +31,7 @@ fn losses_heal_at_once_while_replacements_wait_for_the_dial_limit() {
         let begun = Instant::now();
         assert_eq!(venue.kill_some(How::Rst, 2), 2);
         let lost = || pool.stats().closed[CloseReason::IdleReset as usize].get();
-        until(|| (lost() == 2 && pool.census().live == 4).then_some(()));
+        until(|| (lost() == 2 && pool.counts().live == 4).then_some(()));
         assert!(begun.elapsed() < Duration::from_millis(800), "they waited for the limit");
         pool.close().unwrap();
     }

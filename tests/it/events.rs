@@ -79,7 +79,7 @@ fn a_replacement_is_told_as_lost_and_up_without_an_alarm() {
     pool.close().unwrap();
 }
 
-/// Whoever drives gives a connection up, and the pool thread tells of it: the census must know by
+/// Whoever drives gives a connection up, and the pool thread tells of it: the counts must know by
 /// then, or the alarm would stay away.
 #[test]
 fn a_loss_is_never_told_before_it_is_counted() {
@@ -111,7 +111,7 @@ fn an_event_may_use_the_pool() {
     let answered = Arc::clone(&closing);
     config.set_event_hook(Some(EventHook(Arc::new(move |_: &Event| {
         if let Some(pool) = &*place.lock().unwrap() {
-            pool.census();
+            pool.counts();
             pool.slot_healths();
             pool.suspend(0);
             *answered.lock().unwrap() = Some(pool.close());

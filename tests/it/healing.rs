@@ -66,7 +66,7 @@ fn a_pool_outlives_a_venue_that_goes_away_and_comes_back() {
     let pool = Pool::open(&config).unwrap();
     venue.stop(How::Rst).unwrap();
     until(|| (pool.stats().dial_failures[1].get() >= 4).then_some(()));
-    assert_eq!(pool.census().live, 0);
+    assert_eq!(pool.counts().live, 0);
     let mut request = request(&pool);
     order(&mut request, "refused");
     assert_eq!(pool.submit(&mut request, None, WhenBusy::Refuse), Err(Status::ERR_NO_SLOT));
@@ -193,7 +193,7 @@ fn a_lost_connection_does_not_wait_as_its_replacement_did() {
         assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
         // It comes to its age, and the dial of its replacement waits.
         until(|| (pool.slot_healths()[0].next_dial_ns != 0).then_some(()));
-        assert_eq!(pool.census().live, 1, "it serves meanwhile");
+        assert_eq!(pool.counts().live, 1, "it serves meanwhile");
         venue.clear_faults().unwrap();
         lose_connections(&venue, How::Rst, 1);
         until(|| (pool.stats().connected.get() == 2).then_some(()));

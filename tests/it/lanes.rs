@@ -89,7 +89,7 @@ fn queries_never_have_the_reserved_slot() {
     assert_eq!(refused, Err(Status::ERR_NO_SLOT));
     assert_eq!(pool.try_acquire(), Err(Status::ERR_NO_SLOT), "a lease counts as an order");
     submit(&pool, Lane::Orders, "/order", WhenBusy::Queue).unwrap();
-    assert_eq!(pool.census().idle, 1);
+    assert_eq!(pool.counts().idle, 1);
     submit(&pool, Lane::Urgent, "/cancel", WhenBusy::Refuse).unwrap();
     until_arrived(&arrived, 2);
     drop(throw);
@@ -128,7 +128,7 @@ fn each_lane_has_its_own_bound_of_waiting_requests() {
         let refused = submit(&pool, lane, "/", WhenBusy::Queue);
         assert_eq!(refused, Err(Status::ERR_WAITING_FULL), "{lane:?}");
     }
-    assert_eq!(pool.census().waiting, 5);
+    assert_eq!(pool.counts().waiting, 5);
     drop(throw);
     (0..6).for_each(|_| assert_eq!(next_completion(&pool).outcome, Outcome::Ok));
     pool.close().unwrap();

@@ -269,7 +269,7 @@ fn a_large_response_that_came_in_time_is_taken_though_the_engine_looks_late() {
 
 /// The venue never stops, so the socket always has more.
 #[test]
-fn a_response_without_end_holds_up_nobody_ends_at_its_deadline_and_can_be_cancelled() {
+fn a_response_without_end_delays_no_other_ends_at_its_deadline_and_can_be_cancelled() {
     for (transport, drive) in WAYS {
         let handler = |peer: &mut Peer, _| {
             while let Ok(Some(request)) = peer.read_request() {

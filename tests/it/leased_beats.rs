@@ -76,7 +76,7 @@ fn a_leased_connection_that_died_silently_is_found() {
         let pool = Pool::open(&config).unwrap();
         let lease = pool.try_acquire().unwrap();
         until(|| (pool.stats().closed[CloseReason::Heartbeat as usize].get() == 1).then_some(()));
-        until(|| (pool.census().live == 1).then_some(()));
+        until(|| (pool.counts().live == 1).then_some(()));
         submit(&pool, lease, "on-the-next").unwrap();
         assert_eq!(next(&pool).outcome, Outcome::Ok);
         pool.release(lease).unwrap();

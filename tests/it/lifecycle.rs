@@ -15,7 +15,7 @@ use crate::rig::{
 };
 
 #[test]
-fn close_says_goodbye() {
+fn close_ends_connections_in_good_order() {
     for (options, tls) in [(Options::plain(), false), (Options::tls(), true)] {
         let venue = Venue::start(options).unwrap();
         let pool = venue_pool(&venue, 3);
@@ -33,7 +33,7 @@ fn close_says_goodbye() {
 }
 
 #[test]
-fn close_says_goodbye_also_to_connections_that_wait_for_late_answers() {
+fn close_ends_in_good_order_also_connections_that_wait_for_late_answers() {
     for (options, tls) in [(Options::plain(), false), (Options::tls(), true)] {
         let venue = Venue::start(options).unwrap();
         let mut config = venue_config(&venue, 2);
@@ -87,7 +87,7 @@ fn grace_lets_what_is_in_flight_finish_and_nothing_new_in() {
     order(&mut request, "in-flight");
     let in_flight = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
     order(&mut request, "in-line");
-    let in_line = pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+    let queued = pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
     pool.shutdown(PATIENCE);
     for when_busy in [WhenBusy::Refuse, WhenBusy::Queue] {
         assert_eq!(pool.submit(&mut request, None, when_busy), Err(Status::ERR_CLOSED));
@@ -95,7 +95,7 @@ fn grace_lets_what_is_in_flight_finish_and_nothing_new_in() {
     assert_eq!(pool.try_acquire(), Err(Status::ERR_CLOSED));
     assert_eq!(pool.acquire(PATIENCE), Err(Status::ERR_CLOSED));
     let done = next_completion(&pool);
-    assert_eq!((done.id, done.outcome), (in_line, Outcome::Shutdown));
+    assert_eq!((done.id, done.outcome), (queued, Outcome::Shutdown));
     assert_eq!(done.wire_state, WireState::NotSent);
     let done = next_completion(&pool);
     assert_eq!((done.id, done.outcome), (in_flight, Outcome::Ok));

@@ -169,7 +169,7 @@ fn a_completion_does_not_wait_for_the_end_of_a_turn_with_dials() {
     venue.set_fault(Fault::always(FaultKind::BlackHole)).unwrap();
     until(|| (venue.stats().open == 3).then_some(()));
     assert!(venue.kill_one(How::Rst));
-    until(|| (pool.census().live == 2 && pool.stats().dials.get() == 4).then_some(()));
+    until(|| (pool.counts().live == 2 && pool.stats().dials.get() == 4).then_some(()));
     pool.event_fd().unwrap();
     let (mut holds, mut order_of) = (request(&pool), request(&pool));
     let heard_in_time = (0..100).any(|number| {

@@ -62,13 +62,13 @@ fn a_heartbeat_finds_what_the_network_swallowed() {
         until(|| (pool.stats().closed[missed].get() == 2).then_some(()));
         // Now every SYN is swallowed.
         until(|| (pool.stats().dial_failures[1].get() >= 4).then_some(()));
-        assert_eq!(pool.census().live, 0);
+        assert_eq!(pool.counts().live, 0);
         let mut request = request(&pool);
         order(&mut request, "refused");
         let refused = pool.submit(&mut request, None, WhenBusy::Refuse);
         assert_eq!(refused, Err(Status::ERR_NO_SLOT));
         net.mend();
-        until(|| (pool.census().live == 2).then_some(()));
+        until(|| (pool.counts().live == 2).then_some(()));
         order(&mut request, "after");
         let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
         assert_eq!(done.outcome, Outcome::Ok);
@@ -111,7 +111,7 @@ fn keepalive_finds_what_the_network_swallowed_in_its_own_time() {
     }
     net.mend();
     for pool in &pools {
-        until(|| (pool.census().live == 2).then_some(()));
+        until(|| (pool.counts().live == 2).then_some(()));
         pool.close().unwrap();
     }
 }

@@ -18,7 +18,7 @@ fn all_slots_are_live_when_open_returns() {
     for connections in [1, 4, 16] {
         let venue = Venue::start(Options::tls()).unwrap();
         let pool = Pool::open(&venue_config(&venue, connections)).unwrap();
-        assert_eq!(pool.census().idle as usize, connections);
+        assert_eq!(pool.counts().idle as usize, connections);
         assert_eq!(venue.stats().open as usize, connections);
         pool.close().unwrap();
     }
@@ -92,7 +92,7 @@ fn a_degraded_open_heals_on() {
     config.set_allow_degraded_open(true);
     config.set_backoff_ns(1_000_000, 20_000_000).unwrap();
     let pool = Pool::open(&config).unwrap();
-    assert_eq!(pool.census().live, 0);
+    assert_eq!(pool.counts().live, 0);
     venue.restart().unwrap();
     until_idle(&pool, 2);
     assert_eq!(status(&get(&pool, "/api/v3/time")), 200);

@@ -188,7 +188,7 @@ fn a_request_that_cannot_be_answered_in_time_is_not_sent() {
         assert_eq!(wait(&pool).wire_state, WireState::NotSent);
         pool.release(lease).unwrap();
         assert_eq!(venue.executed.load(Ordering::SeqCst), 1, "nothing of that was sent");
-        assert_eq!(pool.census().idle, 1, "and the connection is as good as before");
+        assert_eq!(pool.counts().idle, 1, "and the connection is as good as before");
         pool.close().unwrap();
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 
 /// Waits until so many slots are live and idle.
 pub(crate) fn until_idle(pool: &Pool, slots: u32) {
-    until(|| (pool.census().idle == slots).then_some(()));
+    until(|| (pool.counts().idle == slots).then_some(()));
 }
 
 /// A switch that a test throws for a scripted server; dropping the sender throws it too.

@@ -342,7 +342,7 @@ fn a_set_of_sockets_that_fails_loses_no_completion_and_no_lease() {
     let lease = pool.try_acquire().unwrap();
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| pool.acquire(PATIENCE));
-        until(|| (pool.census().waiting == 1).then_some(()));
+        until(|| (pool.counts().waiting == 1).then_some(()));
         pool.release(lease).unwrap();
         let lease = sleeper.join().unwrap().unwrap();
         pool.release(lease).unwrap();

@@ -58,7 +58,7 @@ fn a_configured_status_suspends_for_as_long_as_it_says() {
             assert_eq!(pool.try_acquire(), Err(Status::ERR_SUSPENDED));
             assert_eq!(pool.acquire(PATIENCE), Err(Status::ERR_SUSPENDED));
             // The connections stay.
-            assert_eq!(pool.census().live, 2);
+            assert_eq!(pool.counts().live, 2);
             pool.suspend(0);
             assert_eq!(pool.suspended_until_ns(), 0);
             assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
@@ -172,7 +172,7 @@ fn sleepers_in_acquire_are_told() {
             // Without end, so that it is the pause that wakes it.
             std::thread::spawn(move || pool.acquire(Duration::MAX))
         };
-        until(|| (pool.census().waiting == 1).then_some(()));
+        until(|| (pool.counts().waiting == 1).then_some(()));
         pool.suspend(60 * S);
         until(|| sleeper.is_finished().then_some(()));
         assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_SUSPENDED));
@@ -198,7 +198,7 @@ fn a_pause_may_close_the_connections_and_dials_none() {
         until(|| (pool.stats().closed[CloseReason::Suspended as usize].get() == 3).then_some(()));
         until(|| (venue.stats().open == 0).then_some(()));
         let dials = pool.stats().dials.get();
-        assert_eq!((pool.census().live, dials), (0, 3));
+        assert_eq!((pool.counts().live, dials), (0, 3));
         pool.suspend(0);
         until_idle(&pool, 3);
         assert_eq!(pool.stats().dials.get(), dials + 3);
@@ -266,7 +266,7 @@ fn a_pause_without_connections_holds_back_dials_that_were_asked_for_before() {
         until(|| (pool.poll(1, drop) == Ok(Some(1))).then_some(()));
         let until_ns = pool.suspended_until_ns();
         let dials = pool.stats().dials.get();
-        until(|| (pool.census().live == 0).then_some(()));
+        until(|| (pool.counts().live == 0).then_some(()));
         // Each of them says what it waits for.
         let waits =
             |slot: &SlotHealth| (slot.state, slot.next_dial_ns) == (SlotState::Waiting, until_ns);
@@ -325,7 +325,7 @@ fn a_dial_that_a_pause_without_connections_overtakes_is_in_vain() {
         let suspended = &pool.stats().closed[CloseReason::Suspended as usize];
         until(|| (suspended.get() == 2).then_some(()));
         until(|| (venue.stats().open == 0).then_some(()));
-        assert_eq!((pool.census().live, pool.stats().dials.get()), (0, 3));
+        assert_eq!((pool.counts().live, pool.stats().dials.get()), (0, 3));
         pool.close().unwrap();
     }
 }

@@ -133,7 +133,7 @@ fn half_an_answer_before_a_tls_fault_in_its_segment_is_answering_and_told() {
 /// More ciphertext than the session takes at once, so that the stray record is still unread when
 /// the answer is whole.
 #[test]
-fn a_stray_record_behind_a_long_answer_ends_the_connection_and_answers_nobody() {
+fn a_stray_record_behind_a_long_answer_ends_the_connection_and_answers_no_request() {
     for (version, drive) in VERSIONS.into_iter().flat_map(|v| DRIVES.map(|d| (v, d))) {
         let tls = Tls::new(version, CertificateKind::Good);
         let server = tls.raw_server(|peer, settings| {

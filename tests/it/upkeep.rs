@@ -51,7 +51,7 @@ fn with_heartbeat(server: &ScriptServer, connections: usize, drive: Drive) -> Co
 }
 
 #[test]
-fn heartbeats_prove_idle_connections_while_nobody_drives() {
+fn heartbeats_prove_idle_connections_while_no_thread_drives() {
     for drive in DRIVES {
         let server = server(|_, _| Some(PONG.to_vec()));
         let pool = Pool::open(&with_heartbeat(&server, 3, drive)).unwrap();
@@ -107,7 +107,7 @@ fn a_heartbeat_leaves_slots_for_orders() {
 }
 
 #[test]
-fn an_order_in_line_behind_a_heartbeat_waits_for_one_exchange() {
+fn a_queued_order_behind_a_heartbeat_waits_for_one_exchange() {
     let server = server(|_, _| Some(PONG.to_vec()));
     let mut config = with_heartbeat(&server, 1, Drive::Thread);
     config.set_heartbeat(b"GET", b"/ping", MS, 2_000 * MS).unwrap();
@@ -135,7 +135,7 @@ fn an_old_connection_serves_until_its_replacement_is_live() {
             config.set_max_age_ns(10 * MS).unwrap();
             let pool = Pool::open(&config).unwrap();
             until(|| {
-                assert_eq!(pool.census().live, 2, "a slot was down for its replacement");
+                assert_eq!(pool.counts().live, 2, "a slot was down for its replacement");
                 (closed(&pool, CloseReason::MaxAge) >= 10).then_some(())
             });
             assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);
@@ -183,7 +183,7 @@ fn an_old_connection_is_better_than_none() {
     let pool = Pool::open(&config).unwrap();
     venue.set_fault(Fault::always(FaultKind::Refuse)).unwrap();
     until(|| {
-        assert_eq!(pool.census().live, 1);
+        assert_eq!(pool.counts().live, 1);
         (pool.stats().dial_failures[1].get() >= 5).then_some(())
     });
     assert_eq!(status(&get(&pool, "/api/v3/ping")), 200);

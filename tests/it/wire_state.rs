@@ -119,7 +119,7 @@ fn an_early_answer_is_delivered_and_the_connection_given_up() {
 }
 
 #[test]
-fn a_timeout_in_line_is_not_sent() {
+fn a_timeout_in_the_queue_is_not_sent() {
     let server = Script::serve(|peer, _| {
         let _ = peer.wait_eof();
     })

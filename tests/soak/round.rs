@@ -112,12 +112,12 @@ fn await_health(scene: &Scene<'_>) {
     loop {
         // A pause may have been asked for by the last answers.
         scene.pool.suspend(0);
-        let (census, owed) = (scene.pool.census(), scene.page.owed());
-        if census.live == scene.pool.slots() && owed == 0 {
+        let (counts, owed) = (scene.pool.counts(), scene.page.owed());
+        if counts.live == scene.pool.slots() && owed == 0 {
             return;
         }
         let slots = scene.pool.slot_healths();
-        assert!(Instant::now() < healed, "{census:?}, owed {owed}, {slots:#?}");
+        assert!(Instant::now() < healed, "{counts:?}, owed {owed}, {slots:#?}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

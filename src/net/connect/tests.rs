@@ -74,7 +74,7 @@ fn what_this_machine_lacks_counts_against_no_address() {
 
 #[test]
 fn a_refusal_counts_against_its_address() {
-    // Bound, so that nobody else listens there, and not listening itself.
+    // Bound, so that no other program listens there, and not listening itself.
     let bound = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
     bound.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 2], 0)))).unwrap();
     let refusing = bound.local_addr().unwrap().as_socket().unwrap();

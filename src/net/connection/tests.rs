@@ -175,7 +175,7 @@ fn a_dead_peer_fails_the_send_without_a_byte_counted() {
 }
 
 #[test]
-fn tls_carries_a_request_and_its_answer_and_says_goodbye() {
+fn tls_carries_a_request_and_its_answer_and_ends_in_good_order() {
     let (mut connection, server) = tls_pair(|peer, _| {
         while let Ok(Some(request)) = peer.read_request() {
             peer.write(&request.body).unwrap();

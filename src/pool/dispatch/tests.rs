@@ -47,7 +47,7 @@ fn checkout_is_lifo() {
 }
 
 #[test]
-fn the_queue_is_fifo_and_nobody_passes_it() {
+fn the_queue_is_fifo_and_no_request_passes_it() {
     let mut dispatcher = busy(1);
     dispatcher.enqueue(queued(1, 10, "first"), 0).unwrap();
     dispatcher.enqueue_caller(2, "second", 0).unwrap();

@@ -109,7 +109,7 @@ fn a_lane_that_was_passed_over_often_gets_the_next_slot() {
 }
 
 #[test]
-fn an_overdue_lane_that_may_not_take_the_slot_holds_nobody_up() {
+fn an_overdue_lane_that_may_not_take_the_slot_delays_no_other() {
     let mut shares = shares([1, 0, 0, 0]);
     let mut turns = waiting(&[Background]);
     for _ in 0..MOST_PASSED {
@@ -132,7 +132,7 @@ fn a_slot_that_a_lane_could_not_have_does_not_count_as_passed() {
 }
 
 #[test]
-fn a_lane_in_which_nobody_waits_forgets_that_it_was_passed_over() {
+fn a_lane_without_waiting_requests_forgets_that_it_was_passed_over() {
     let shares = shares([0; LANES]);
     let mut turns = waiting(&[Orders, Queries]);
     for _ in 0..MOST_PASSED {

@@ -159,8 +159,8 @@ impl Model {
     }
 
     /// How many slots are in which state.
-    pub fn census(&self) -> Counts {
-        self.pool.census()
+    pub fn counts(&self) -> Counts {
+        self.pool.counts()
     }
 
     /// The venue answers a request on that slot, if there is one.

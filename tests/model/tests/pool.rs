@@ -86,7 +86,7 @@ fn two_who_queue_for_one_slot_are_both_answered() {
         other.join().unwrap();
         server.join().unwrap();
         assert_eq!(taken(&model), [(1, Outcome::Ok), (2, Outcome::Ok)]);
-        assert_eq!((model.census().idle, model.census().waiting), (1, 0));
+        assert_eq!((model.counts().idle, model.counts().waiting), (1, 0));
         close(&model);
     });
 }
@@ -103,7 +103,7 @@ fn a_cancel_finds_a_request_on_its_way_from_the_line_to_the_slot() {
         assert_eq!(model.pool.cancel(waiting), Ok(()));
         server.join().unwrap();
         assert_eq!(taken(&model), [(1, Outcome::Ok), (2, Outcome::Cancelled)]);
-        assert_eq!((model.census().idle, model.census().waiting), (1, 0));
+        assert_eq!((model.counts().idle, model.counts().waiting), (1, 0));
         close(&model);
     });
 }
@@ -152,7 +152,7 @@ fn a_callback_that_is_handed_over_is_called_once_and_by_the_pools_own_thread() {
 }
 
 #[test]
-fn a_callback_cancelled_in_line_is_called_without_waiting_for_anything_else() {
+fn a_callback_cancelled_in_the_queue_is_called_without_waiting_for_anything_else() {
     check(3, || {
         let model = Model::new(1);
         submit(&model, WhenBusy::Queue).unwrap();
@@ -246,7 +246,7 @@ fn a_leased_order_that_meets_a_heartbeat_is_sent_behind_it() {
         server.join().unwrap();
         releaser.join().unwrap();
         assert_eq!(taken(&model), [(id, Outcome::Ok)]);
-        assert_eq!((model.census().idle, model.census().in_use), (1, 0));
+        assert_eq!((model.counts().idle, model.counts().in_use), (1, 0));
         close(&model);
     });
 }
@@ -284,8 +284,8 @@ fn a_late_loss_does_not_hide_a_healed_slot() {
         });
         let _ = submit(&model, WhenBusy::Refuse);
         server.join().unwrap();
-        let census = model.census();
-        assert_eq!((census.live, census.idle, census.in_use), (1, 1, 0));
+        let counts = model.counts();
+        assert_eq!((counts.live, counts.idle, counts.in_use), (1, 1, 0));
         close(&model);
     });
 }
@@ -310,7 +310,7 @@ fn the_alarm_never_sleeps_past_a_deadline_that_was_noted() {
 }
 
 #[test]
-fn nobody_slips_into_the_line_of_a_suspended_pool() {
+fn no_request_enters_the_queue_of_a_suspended_pool() {
     check(3, || {
         let model = Model::new(1);
         submit(&model, WhenBusy::Queue).unwrap();
@@ -318,7 +318,7 @@ fn nobody_slips_into_the_line_of_a_suspended_pool() {
         let other = spawn(move || submit(&other, WhenBusy::Queue));
         model.pool.suspend(1_000_000_000);
         let queued = other.join().unwrap();
-        assert_eq!(model.census().waiting, 0);
+        assert_eq!(model.counts().waiting, 0);
         match queued {
             Ok(id) => assert_eq!(taken(&model), [(id, Outcome::Suspended)]),
             Err(status) => assert_eq!(status, Status::ERR_SUSPENDED),

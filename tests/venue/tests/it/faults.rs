@@ -186,7 +186,7 @@ fn an_idle_fault_set_later_finds_idle_connections() {
 }
 
 #[test]
-fn an_idle_connection_gets_bytes_that_nobody_asked_for() {
+fn an_idle_connection_gets_unrequested_bytes() {
     let (venue, mut client) = with_fault("idle-bytes=10ms,first:1");
     assert_eq!(client.read_answer().unwrap().status, 408);
     assert_eq!(client.order("a").unwrap().status, 200);

@@ -1,4 +1,4 @@
-//! Leases and the waiting line: who gets a slot, and when.
+//! Leases and the queue: who gets a slot, and when.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn check_out_is_lifo() {
 }
 
 #[test]
-fn requests_in_line_are_sent_in_their_order() {
+fn queued_requests_are_sent_in_their_order() {
     let venue = Venue::start(Options::plain()).unwrap();
     let pool = venue_pool(&venue, 1);
     let mut request = request(&pool);
@@ -53,14 +53,14 @@ fn acquire_is_woken_by_a_release_in_fifo_order() {
     let (got, order_of_waking) = std::sync::mpsc::channel();
     for number in 0..5 {
         let (pool, got) = (Arc::clone(&pool), got.clone());
-        let before = pool.census().waiting;
+        let before = pool.counts().waiting;
         let waiting = Arc::clone(&pool);
         sleepers.push(std::thread::spawn(move || {
             let lease = pool.acquire(PATIENCE).unwrap();
             got.send(number).unwrap();
             pool.release(lease).unwrap();
         }));
-        until(|| (waiting.census().waiting == before + 1).then_some(()));
+        until(|| (waiting.counts().waiting == before + 1).then_some(()));
     }
     pool.release(lease).unwrap();
     assert_eq!(pool.release(lease), Err(Status::ERR_STALE_LEASE));
@@ -73,12 +73,12 @@ fn acquire_is_woken_by_a_release_in_fifo_order() {
 }
 
 #[test]
-fn acquire_keeps_its_deadline_and_leaves_no_ghost_in_line() {
+fn acquire_keeps_its_deadline_and_does_not_stay_in_the_queue() {
     let venue = Venue::start(Options::plain()).unwrap();
     let pool = venue_pool(&venue, 1);
     let lease = pool.try_acquire().unwrap();
     assert_eq!(pool.acquire(Duration::from_millis(5)), Err(Status::ERR_TIMEOUT));
-    assert_eq!(pool.census().waiting, 0);
+    assert_eq!(pool.counts().waiting, 0);
     pool.release(lease).unwrap();
     until_idle(&pool, 1);
     pool.close().unwrap();
@@ -93,7 +93,7 @@ fn sleepers_in_acquire_are_dismissed_by_a_shutdown() {
         let pool = Arc::clone(&pool);
         std::thread::spawn(move || pool.acquire(PATIENCE))
     };
-    until(|| (pool.census().waiting == 1).then_some(()));
+    until(|| (pool.counts().waiting == 1).then_some(()));
     pool.close().unwrap();
     assert_eq!(sleeper.join().unwrap(), Err(Status::ERR_CLOSED));
 }
@@ -109,7 +109,7 @@ fn a_lease_sends_many_times_on_one_slot() {
         pool.submit_on(lease, &mut request, None).unwrap();
         let done = next_completion(&pool);
         assert_eq!((done.outcome, done.slot), (Outcome::Ok, Some(lease.slot)));
-        assert_eq!(pool.census().idle, 1, "the other slot only");
+        assert_eq!(pool.counts().idle, 1, "the other slot only");
     }
     venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();
     order(&mut request, "stalled");
@@ -121,7 +121,7 @@ fn a_lease_sends_many_times_on_one_slot() {
 }
 
 #[test]
-fn full_lines_are_refused_and_cost_nothing() {
+fn full_queues_are_refused_and_cost_nothing() {
     let venue = Venue::start(Options::plain()).unwrap();
     venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();
     let mut config = venue_config(&venue, 1);
