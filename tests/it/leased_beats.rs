@@ -39,7 +39,7 @@ fn a_leased_slot_is_kept_good_and_no_order_on_it_is_refused_for_that() {
             config.set_drive(drive);
             config.set_heartbeat(b"GET", b"/api/v3/ping", MS, 10 * S).unwrap();
             let pool = Pool::open(&config).unwrap();
-            let lease = pool.try_acquire().unwrap();
+            let lease = pool.acquire(PATIENCE).unwrap();
             until(|| (pool.stats().heartbeats.get() >= 5).then_some(()));
             for number in 0..300 {
                 submit(&pool, lease, &format!("order-{number}")).unwrap();
@@ -112,7 +112,7 @@ fn held(drive: Drive, answer: &'static str, beat_timeout_ns: u64) -> Held {
     config.set_heartbeat(b"GET", b"/ping", 5 * MS, beat_timeout_ns).unwrap();
     config.suspend_on(429, 3600 * S, false).unwrap();
     let pool = Pool::open(&config).unwrap();
-    let lease = pool.try_acquire().unwrap();
+    let lease = pool.acquire(PATIENCE).unwrap();
     until(|| (pool.slot_healths()[0].state == SlotState::Heartbeat).then_some(()));
     Held { _server: server, pool, lease, answer: throw }
 }
