@@ -18,8 +18,10 @@
  *
  * The library in your process
  * - Signals. It installs no handler, raises no SIGPIPE, and blocks all signals in its threads.
- * - Threads. Each pool has one, which lives as long as the pool. While the name of the host is looked
- *   up there is a second one, named as the pool's with "-dns" at the end. Both run as SCHED_OTHER on
+ * - Threads. Each pool has one, the pool thread, which lives as long as the pool. All pools of the
+ *   process share a second one, "venuepool-dial", which dials: it starts with the first pool and has
+ *   ended when vp_pool_close of the last one returns. While the name of a host is looked up there is
+ *   one more, named as the pool's with "-dns" at the end. All run as SCHED_OTHER on
  *   the CPUs that the process had when the library was loaded, whoever opens the pool. A program that
  *   loads the library by dlopen does so before it pins the loading thread. When the system no longer
  *   allows these CPUs (a cpuset has moved), they run where the opener runs. A SCHED_DEADLINE
@@ -27,7 +29,8 @@
  * - Descriptors. All are CLOEXEC and 3 or more, also when 0, 1 or 2 is closed. A closed one of these
  *   is in use for a moment while the library opens a descriptor; a file that the host puts there
  *   meanwhile (dup2) stays. The exception is what the C library opens during a look-up.
- * - Global state. The CPUs of the process, a count of forks, and a lock around opening descriptors.
+ * - Global state. The CPUs of the process, a count of forks, the dial thread, and a lock around
+ *   opening descriptors.
  * - fork(). Calls in the child return VP_ERR_FORKED; the parent's pools go on.
  * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
  *   takes effect at the thread's next cancellation point after the call. Asynchronous cancellation

@@ -151,12 +151,8 @@ impl Pool {
         }
         self.delivery.completions.push(completion);
         if on_pool_thread {
-            // Rung when the turn is over; at once while there are dials, because their handshakes
-            // would come first.
+            // Rung when the turn is over.
             self.delivery.completions.announce();
-            if self.repair.dials.are_under_way() {
-                self.delivery.completions.ring();
-            }
         } else if !driving {
             self.delivery.completions.announce();
             self.delivery.completions.ring();

@@ -4,7 +4,6 @@
 //! `src/pool`.
 
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -24,8 +23,6 @@ pub(super) struct Dials {
     per_second: u32,
     /// By slot: its dial is to go on.
     wakes: Box<[Notify]>,
-    /// Dials that have their permit and are not over.
-    under_way: AtomicU64,
 }
 
 /// What a pool dials with, and what came of it.
@@ -52,15 +49,6 @@ impl Repair {
     }
 }
 
-/// A dial that is under way, until it is dropped.
-pub(super) struct UnderWay<'a>(&'a AtomicU64);
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Dials {
     /// The dials of a pool of so many slots. `random` is uniform.
     pub(super) fn new(slots: u32, bounds: Bounds, per_second: u32, random: u64) -> Self {
@@ -69,19 +57,7 @@ impl Dials {
             healing: Mutex::new(Healing::new(slots, bounds, limit)),
             per_second,
             wakes: (0..slots).map(|_| Notify::new()).collect(),
-            under_way: AtomicU64::new(0),
         }
-    }
-
-    /// A dial is under way until the answer is dropped.
-    pub(super) fn begins(&self) -> UnderWay<'_> {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        UnderWay(&self.under_way)
-    }
-
-    /// Whether any dial is under way.
-    pub(super) fn are_under_way(&self) -> bool {
-        self.under_way.load(Ordering::Relaxed) > 0
     }
 
     /// How many dials a second the pool may make in the long run.
@@ -128,6 +104,7 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::pin;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
     use crate::config::Config;

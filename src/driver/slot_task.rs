@@ -19,6 +19,7 @@ use super::slot::Slot;
 use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
+use crate::net::dial_thread::DialThread;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
@@ -58,28 +59,41 @@ pub(super) struct Wants {
 
 /// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
 /// in flight: the slot is cleared and tended anew.
-pub(super) async fn run(pool: Arc<Pool>, index: usize, report: Report) {
+pub(super) async fn run(
+    pool: Arc<Pool>,
+    dial_thread: Arc<DialThread>,
+    index: usize,
+    report: Report,
+) {
     let mut report = Some(report);
     loop {
-        let task = tokio::spawn(dial_and_serve(Arc::clone(&pool), index, report.take()));
-        if task.await.is_ok() {
+        let (its_pool, thread) = (Arc::clone(&pool), Arc::clone(&dial_thread));
+        let task = dial_and_serve(its_pool, thread, index, report.take());
+        if tokio::spawn(task).await.is_ok() {
             return;
         }
         pool.abandon(index);
     }
 }
 
-async fn dial_and_serve(pool: Arc<Pool>, index: usize, report: Option<Report>) {
+async fn dial_and_serve(
+    pool: Arc<Pool>,
+    dial_thread: Arc<DialThread>,
+    index: usize,
+    report: Option<Report>,
+) {
     let slot = &pool.slots[index];
     let mut ending = pool.lifetime.ending.subscribe();
     pool.repair.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
     let mut task = SlotTask {
         pool: &pool,
+        dial_thread: &dial_thread,
         slot,
-        dial: Some(heal(&pool, slot, report)),
+        dial: None,
         socket: None,
         next_socket: None,
     };
+    task.dial = Some(task.heal(report));
     loop {
         let live = tokio::select! {
             biased;
@@ -96,6 +110,7 @@ async fn dial_and_serve(pool: Arc<Pool>, index: usize, report: Option<Report>) {
 /// What a slot's task holds.
 struct SlotTask<'a> {
     pool: &'a Pool,
+    dial_thread: &'a DialThread,
     slot: &'a Slot,
     dial: Option<Dial<'a>>,
     /// Of the connection that serves.
@@ -104,7 +119,7 @@ struct SlotTask<'a> {
     next_socket: Option<Watch>,
 }
 
-impl SlotTask<'_> {
+impl<'a> SlotTask<'a> {
     /// Puts the connection of a dial where it belongs.
     fn place(&mut self, live: Live) {
         self.dial = None;
@@ -125,6 +140,24 @@ impl SlotTask<'_> {
         }
     }
 
+    /// Dials when it is time, and goes on until there is a live connection.
+    fn heal(&self, mut report: Option<Report>) -> Dial<'a> {
+        let (pool, dial_thread, slot) = (self.pool, self.dial_thread, self.slot);
+        Box::pin(async move {
+            loop {
+                pool.await_dial(slot).await;
+                let error = match dial(pool, dial_thread, slot).await {
+                    Ok((connection, socket)) => return Live { connection, socket, report },
+                    Err(error) => error,
+                };
+                pool.dial_failed(slot, &error);
+                if let Some(report) = report.take() {
+                    let _ = report.send(Err(error));
+                }
+            }
+        })
+    }
+
     /// Drives, or in caller drive looks after, live connections until there is none. Then there is
     /// a dial that is to bring the next. The end of the pool is news of the slot, too.
     async fn serve(&mut self) {
@@ -139,7 +172,7 @@ impl SlotTask<'_> {
                         pool.slot_is_up(slot);
                     }
                     AfterLoss::DialGoesOn => return,
-                    AfterLoss::DialAnew => return self.dial = Some(heal(pool, slot, None)),
+                    AfterLoss::DialAnew => return self.dial = Some(self.heal(None)),
                 }
             }
             tokio::select! {
@@ -150,7 +183,7 @@ impl SlotTask<'_> {
                 () = writable(self.socket.as_ref()), if wants.to_write => {}
                 () = slot.wake.notified() => {
                     if pool.wants_dial(slot) {
-                        self.dial = Some(heal(pool, slot, None));
+                        self.dial = Some(self.heal(None));
                     }
                 }
                 live = finished(&mut self.dial) => self.place(live),
@@ -160,28 +193,16 @@ impl SlotTask<'_> {
     }
 }
 
-/// Dials when it is time, and goes on until there is a live connection.
-fn heal<'a>(pool: &'a Pool, slot: &'a Slot, mut report: Option<Report>) -> Dial<'a> {
-    Box::pin(async move {
-        loop {
-            pool.await_dial(slot).await;
-            let error = match dial(pool, slot).await {
-                Ok((connection, socket)) => return Live { connection, socket, report },
-                Err(error) => error,
-            };
-            pool.dial_failed(slot, &error);
-            if let Some(report) = report.take() {
-                let _ = report.send(Err(error));
-            }
-        }
-    })
-}
-
-/// One dial.
-async fn dial(pool: &Pool, slot: &Slot) -> Result<(Connection, Option<Watch>), DialError> {
+/// One dial, on the dial thread; here only the live connection is registered.
+async fn dial(
+    pool: &Pool,
+    dial_thread: &DialThread,
+    slot: &Slot,
+) -> Result<(Connection, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
-    let _under_way = pool.repair.dials.begins();
-    let connection = pool.repair.dialer.dial().await?;
+    let dialer = pool.repair.dialer.clone();
+    let dialled = dial_thread.run(async move { dialer.dial().await }).await;
+    let connection = dialled.map_err(DialError::of_system("dial thread"))??;
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))
 }

@@ -14,6 +14,7 @@ use super::{Pool, busy, linger, maintenance, slot_task, suspend, timer};
 use crate::config::Config;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
+use crate::net::dial_thread::DialThread;
 use crate::net::standard::spared;
 use crate::net::thread;
 
@@ -28,12 +29,16 @@ pub(super) fn spawn(
 ) -> Result<JoinHandle<()>, DialError> {
     let runtime = spared(|| runtime(&pool)).map_err(DialError::of_system("runtime"))?;
     config.cpu().map(try_cpu).transpose()?;
+    let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
+    let dial_thread = Arc::new(dial_thread);
     let body = move || {
         pool.lifetime.set_thread_id();
         let end = EndOfPool(&pool);
-        runtime.block_on(run(&pool, report));
+        runtime.block_on(run(&pool, &dial_thread, report));
+        // Cancels the dials, whose tasks hold the dial thread, too.
         drop(runtime);
         drop(end);
+        drop(dial_thread);
     };
     thread::spawn(config.thread_name(), config.cpu(), body).map_err(DialError::of_system("thread"))
 }
@@ -70,13 +75,14 @@ fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
         .build()
 }
 
-async fn run(pool: &Arc<Pool>, report: Report) {
+async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     // A callback or an event function may cancel the thread that it runs on.
     PutOff::begin().for_ever();
     let mut ending = pool.lifetime.ending.subscribe();
     let mut slots = JoinSet::new();
     for index in 0..pool.slots.len() {
-        slots.spawn(slot_task::run(Arc::clone(pool), index, report.clone()));
+        let (pool, dial_thread) = (Arc::clone(pool), Arc::clone(dial_thread));
+        slots.spawn(slot_task::run(pool, dial_thread, index, report.clone()));
     }
     drop(report);
     let timekeeper = tokio::spawn(timer::keep_time(Arc::clone(pool)));

@@ -3,12 +3,13 @@
 //! A `vp_pool` is never freed. Closing takes the pool out of it and leaves a tombstone of a few
 //! words, so that a late call on another thread gets an answer instead of freed memory.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::driver::Pool;
 use crate::error::Status;
 use crate::net::cancellation::PutOff;
+use crate::net::fork;
 
 /// A pool, opaque to C.
 pub struct vp_pool {
@@ -19,37 +20,19 @@ pub struct vp_pool {
     forks: u64,
 }
 
-/// Forks in this process's line of descent, counted on the child's side.
-static FORKS: AtomicU64 = AtomicU64::new(0);
-
 /// Every handle ever given out, so that leak checkers see that tombstones are kept on purpose.
 static HANDLES: Mutex<Vec<&'static vp_pool>> = Mutex::new(Vec::new());
 
-extern "C" fn count_fork() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counts forks from now on.
-fn watch_forks() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: the handler only touches an atomic, which is allowed in a forked child.
-        let refused = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
-        // Without memory for it forks go unseen; nothing else depends on it.
-        debug_assert_eq!(refused, 0);
-    });
-}
-
 /// Whether this process is a forked child of one that had a pool.
 pub(super) fn is_forked() -> bool {
-    FORKS.load(Ordering::Relaxed) != 0
+    fork::count() != 0
 }
 
 impl vp_pool {
     /// A handle for an open pool.
     pub(super) fn new(pool: Arc<Pool>) -> &'static Self {
-        watch_forks();
-        let forks = FORKS.load(Ordering::Relaxed);
+        fork::watch();
+        let forks = fork::count();
         let (pool, has_closed) = (RwLock::new(Some(pool)), AtomicBool::new(false));
         let handle: &'static Self = Box::leak(Box::new(Self { pool, has_closed, forks }));
         HANDLES.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
@@ -62,7 +45,7 @@ impl vp_pool {
         call: impl FnOnce(&Arc<Pool>) -> Result<T, Status>,
     ) -> Result<T, Status> {
         // Before the lock: in a forked child a lost thread may hold it for ever.
-        if self.forks != FORKS.load(Ordering::Relaxed) {
+        if self.forks != fork::count() {
             return Err(Status::ERR_FORKED);
         }
         let _put_off = PutOff::begin();

@@ -1,12 +1,13 @@
 //! Dialling: resolve, connect, TLS handshake. Each step has a deadline and a named failure.
 //!
-//! Runs on the pool thread's runtime. Addresses are tried in the order of
+//! Runs on the dial thread's runtime. Addresses are tried in the order of
 //! [`Addresses`], the next one joining the race when one fails, or after 250 ms while none has won
 //! (RFC 8305 section 5), so that one dead address does not eat the whole budget. What fails on this
 //! machine, for want of descriptors, memory or local ports or by its own rules, counts against none
 //! of them.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 #[cfg(target_os = "linux")]
@@ -21,7 +22,6 @@ use rustls::pki_types::ServerName;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
@@ -141,30 +141,29 @@ impl Dialer {
         addresses: &[SocketAddr],
     ) -> Result<(TcpStream, SocketAddr), DialError> {
         let deadline = Instant::now() + self.connect_timeout;
-        let mut race = JoinSet::new();
+        let mut race = Race::default();
         let mut running = Vec::new();
         let mut rest = addresses.iter();
         let mut last_error = None;
         loop {
             if let Some(address) = rest.next() {
-                race.spawn(connect_one(*address, Arc::clone(&self.sockets)));
+                race.0.push(Box::pin(connect_one(*address, Arc::clone(&self.sockets))));
                 running.push((*address, Instant::now()));
             }
             let next_attempt = match rest.len() {
                 0 => deadline,
                 _ => deadline.min(Instant::now() + ATTEMPT_DELAY),
             };
-            match timeout_at(next_attempt, race.join_next()).await {
-                Ok(Some(Ok((address, Ok(stream))))) => {
+            match timeout_at(next_attempt, race.next()).await {
+                Ok(Some((address, Ok(stream)))) => {
                     self.outrun(&running, address);
                     return Ok((stream, address));
                 }
-                Ok(Some(Ok((address, Err(error))))) => {
+                Ok(Some((address, Err(error)))) => {
                     self.blame(address, &error);
                     running.retain(|(running, _)| *running != address);
                     last_error = Some(error);
                 }
-                Ok(Some(Err(_))) => {}
                 Ok(None) => break,
                 Err(_) if Instant::now() >= deadline => {
                     let now = Instant::now();
@@ -225,10 +224,30 @@ impl Dialer {
     }
 }
 
-async fn connect_one(
-    address: SocketAddr,
-    options: Arc<Sockets>,
-) -> (SocketAddr, Result<TcpStream, DialError>) {
+/// What an attempt to connect ends with.
+type Attempt = (SocketAddr, Result<TcpStream, DialError>);
+
+/// The attempts under way. They are no tasks, so that no socket outlives the dial.
+#[derive(Default)]
+struct Race(Vec<Pin<Box<dyn Future<Output = Attempt> + Send>>>);
+
+impl Race {
+    /// The first one that ends; `None` when none is under way.
+    async fn next(&mut self) -> Option<Attempt> {
+        poll_fn(|context| {
+            for index in 0..self.0.len() {
+                if let Poll::Ready(attempt) = self.0[index].as_mut().poll(context) {
+                    drop(self.0.swap_remove(index));
+                    return Poll::Ready(Some(attempt));
+                }
+            }
+            if self.0.is_empty() { Poll::Ready(None) } else { Poll::Pending }
+        })
+        .await
+    }
+}
+
+async fn connect_one(address: SocketAddr, options: Arc<Sockets>) -> Attempt {
     let failed =
         |step, what: &str, error| DialError::new(step, format!("{what} {address}"), &error);
     let stream = match open_socket(address, &options) {

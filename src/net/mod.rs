@@ -1,6 +1,6 @@
 //! Sockets and TLS: making a connection (async), using one (plain synchronous code).
 //!
-//! A connection is dialled on the pool thread's runtime, where waiting is cheap to write. Once it
+//! A connection is dialled on the dial thread's runtime, where waiting is cheap to write. Once it
 //! lives, it is taken out of the runtime and becomes a [`connection::Connection`]: non-blocking
 //! calls, no futures, usable from the caller's own thread. This folder knows no pool and no policy.
 
@@ -8,7 +8,9 @@ pub mod addresses;
 pub mod cancellation;
 pub mod connect;
 pub mod connection;
+pub mod dial_thread;
 pub mod evidence;
+pub mod fork;
 pub mod live_set;
 pub mod resolve;
 pub mod standard;

@@ -2,21 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mock_venue::{Fault, FaultKind, How, Options, Peer, Script, Venue};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use mock_venue::{How, Options, Peer, Script, Venue};
 use nix::time::{ClockId, clock_gettime};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
-use venuepool::http::Request;
 
-use crate::rig::{
-    PATIENCE, config, order, request, switch, until, until_idle, venue_config, venue_pool,
-};
+use crate::rig::{config, order, request, until, until_idle, venue_pool};
 
 const THREADS: u64 = 8;
 
@@ -156,58 +151,6 @@ fn cancel_races_completion_and_still_each_request_ends_once() {
     pool.close().unwrap();
     assert!(completed.iter().all(|ends| ends.load(Ordering::SeqCst) == 1));
     assert_eq!(venue.stats().duplicates, 0);
-}
-
-/// Handshakes and callbacks of the same turn come before the pool thread sleeps, and so before it
-/// rings by itself.
-#[test]
-fn a_completion_does_not_wait_for_the_end_of_a_turn_with_dials() {
-    let venue = Venue::start(Options::tls()).unwrap();
-    let mut config = venue_config(&venue, 3);
-    config.set_tls_handshake_timeout_ns(60_000_000_000).unwrap();
-    let pool = Pool::open(&config).unwrap();
-    venue.set_fault(Fault::always(FaultKind::BlackHole)).unwrap();
-    until(|| (venue.stats().open == 3).then_some(()));
-    assert!(venue.kill_one(How::Rst));
-    until(|| (pool.counts().live == 2 && pool.stats().dials.get() == 4).then_some(()));
-    pool.event_fd().unwrap();
-    let (mut holds, mut order_of) = (request(&pool), request(&pool));
-    let heard_in_time = (0..100).any(|number| {
-        // While the pool thread is held up by one callback, two answers come: it then finds both.
-        let (go_on, held_up) = hold(&pool, &mut holds, &format!("first-{number}"));
-        held_up.recv_timeout(PATIENCE).unwrap();
-        order(&mut order_of, &format!("told-{number}"));
-        pool.submit(&mut order_of, None, WhenBusy::Queue).unwrap();
-        let (go_on_again, held_up_again) = hold(&pool, &mut holds, &format!("second-{number}"));
-        let executed = |name: &str| venue.orders_with_id(&format!("{name}-{number}")) == 1;
-        until(|| (executed("told") && executed("second")).then_some(()));
-        drop(go_on);
-        held_up_again.recv_timeout(PATIENCE).unwrap();
-        // If the callback came first, there is nothing to tell yet.
-        let is_there = pool.completions().has_any();
-        let fd = pool.event_fd().unwrap();
-        let is_told = poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(1);
-        drop(go_on_again);
-        assert_eq!(pool.completions().wait(1, PATIENCE, drop), Some(1));
-        until_idle(&pool, 2);
-        assert!(is_told || !is_there, "a completion waits for the end of the turn");
-        is_there
-    });
-    assert!(heard_in_time, "the callback came first each time");
-    pool.close().unwrap();
-}
-
-/// Sends an order whose callback holds the pool thread up until the sender is dropped.
-fn hold(pool: &Pool, request: &mut Request, id: &str) -> (Sender<()>, Receiver<()>) {
-    let (begin, begun) = channel();
-    let (go_on, waits) = switch();
-    let callback = Arc::new(move |_| {
-        begin.send(()).unwrap();
-        let _ = waits.lock().unwrap().recv();
-    });
-    order(request, id);
-    pool.submit(request, Some(callback), WhenBusy::Queue).unwrap();
-    (go_on, begun)
 }
 
 /// As many orders as the pool thread can bear, each sent by the callback of the one before.

@@ -9,6 +9,7 @@ mod desync;
 mod dials;
 mod events;
 mod healing;
+mod healing_beside_trading;
 mod incomplete;
 mod lanes;
 mod large;

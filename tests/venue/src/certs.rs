@@ -3,7 +3,7 @@
 use crate::grammar::SpecError;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P521_SHA512, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
@@ -74,6 +74,23 @@ impl Certificates {
     pub fn new() -> io::Result<Self> {
         let root = root("Mock Venue CA").map_err(io::Error::other)?;
         let ca_pem = root.pem();
+        let client_pem = client(&root).map_err(io::Error::other)?;
+        Ok(Self { root, ca_pem, client_pem })
+    }
+
+    /// A CA whose signatures take long to verify. `decoys` authorities of its name and with keys of
+    /// their own come before it in the PEM: a verifier tries each of them first.
+    pub fn slow_to_verify(decoys: usize) -> io::Result<Self> {
+        let make = || {
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512)?;
+            CertifiedIssuer::self_signed(authority("Mock Venue CA")?, key)
+        };
+        let root = make().map_err(io::Error::other)?;
+        let mut ca_pem = String::new();
+        for _ in 0..decoys {
+            ca_pem.push_str(&make().map_err(io::Error::other)?.pem());
+        }
+        ca_pem.push_str(&root.pem());
         let client_pem = client(&root).map_err(io::Error::other)?;
         Ok(Self { root, ca_pem, client_pem })
     }

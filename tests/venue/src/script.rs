@@ -50,6 +50,24 @@ impl Script {
         Self::serve_at(LOOPBACK, transport, certificates, handler)
     }
 
+    /// Like [`Script::serve_tls`], over TLS 1.3 and without session tickets: each handshake is a
+    /// full one.
+    pub fn serve_tls_without_tickets<H>(
+        certificates: &Certificates,
+        handler: H,
+    ) -> io::Result<ScriptServer>
+    where
+        H: Fn(&mut Peer, usize) + Send + Sync + 'static,
+    {
+        let credential = certificates.issue(CertificateKind::Good)?;
+        let transport = Transport::Tls13;
+        let mut config = tls::server_config(transport, certificates, credential, false)?;
+        if let Some(config) = config.as_mut().and_then(Arc::get_mut) {
+            config.send_tls13_tickets = 0;
+        }
+        ScriptServer::start(LOOPBACK, transport, config, handler)
+    }
+
     /// Like [`Script::serve_tls`], at another address, and in the clear if `transport` says so.
     pub fn serve_at<H>(
         listen: SocketAddr,
