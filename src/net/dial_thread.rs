@@ -4,6 +4,9 @@
 //! other connections would wait for it. So a dial runs here, and the pool thread is given what it
 //! ended with. The thread starts with the first pool and ends with the last.
 //!
+//! A thread's sockets belong to its network namespace, which it takes over from the thread that
+//! starts it. So a process whose pools are opened in several namespaces has a dial thread in each.
+//!
 //! It knows threads and futures. It knows no pool, no address and no TLS.
 //!
 //! The count of its holders, its start and its end are under one lock. So a pool that opens while
@@ -36,12 +39,21 @@ static FIRST: Process = Process::after(0);
 /// of the parent may have held the lock.
 struct Process {
     forks: u64,
-    running: Mutex<Option<Running>>,
+    running: Mutex<Vec<Running>>,
     child: OnceLock<Box<Self>>,
 }
 
-/// The thread, while anybody holds it.
+/// A network namespace, by what its file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Network {
+    device: u64,
+    inode: u64,
+}
+
+/// The thread of a network namespace, while anything holds it.
 struct Running {
+    /// `None`: the system does not tell.
+    network: Option<Network>,
     holders: usize,
     handle: Handle,
     /// Dropped to end it.
@@ -53,6 +65,7 @@ struct Running {
 /// and the last one ends the thread.
 pub struct DialThread {
     process: &'static Process,
+    network: Option<Network>,
     handle: Handle,
     /// A copy goes with each task; `None` only while this is dropped.
     present: Option<Sender<Infallible>>,
@@ -73,16 +86,19 @@ impl DialThread {
     /// What the system says when there can be no thread.
     pub fn hold() -> io::Result<Self> {
         fork::watch();
-        let process = Process::current();
-        let mut running = process.lock();
-        let running = match &mut *running {
-            Some(running) => running,
-            none => none.insert(Running::start()?),
+        let (process, network) = (Process::current(), Network::of_this_thread());
+        let mut all = process.lock();
+        let index = match all.iter().position(|running| running.network == network) {
+            Some(index) => index,
+            None => {
+                all.push(Running::start(network)?);
+                all.len() - 1
+            }
         };
-        running.holders += 1;
+        all[index].holders += 1;
         let (present, gone) = bounded(0);
-        let handle = running.handle.clone();
-        Ok(Self { process, handle, present: Some(present), gone })
+        let handle = all[index].handle.clone();
+        Ok(Self { process, network, handle, present: Some(present), gone })
     }
 
     /// Runs `dial` there.
@@ -103,11 +119,13 @@ impl Drop for DialThread {
         // Whoever waited for a dial is gone, and has cancelled it. It ends behind the step that it
         // is in, which never blocks.
         let _ = self.gone.recv();
-        let mut running = self.process.lock();
-        if let Some(holders) = running.as_mut().map(|running| &mut running.holders) {
-            *holders -= 1;
-        }
-        if let Some(last) = running.take_if(|running| running.holders == 0) {
+        let mut all = self.process.lock();
+        let Some(index) = all.iter().position(|running| running.network == self.network) else {
+            return;
+        };
+        all[index].holders -= 1;
+        if all[index].holders == 0 {
+            let last = all.swap_remove(index);
             drop(last.end);
             // It catches the panics of its tasks; there is nothing to learn here.
             let _ = last.thread.join();
@@ -136,7 +154,7 @@ impl<T> Drop for Dialling<T> {
 
 impl Process {
     const fn after(forks: u64) -> Self {
-        Self { forks, running: Mutex::new(None), child: OnceLock::new() }
+        Self { forks, running: Mutex::new(Vec::new()), child: OnceLock::new() }
     }
 
     fn current() -> &'static Self {
@@ -148,13 +166,27 @@ impl Process {
         process
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Network {
+    #[cfg(target_os = "linux")]
+    fn of_this_thread() -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let file = std::fs::metadata("/proc/thread-self/ns/net").ok()?;
+        Some(Self { device: file.dev(), inode: file.ino() })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of_this_thread() -> Option<Self> {
+        None
+    }
+}
+
 impl Running {
-    fn start() -> io::Result<Self> {
+    fn start(network: Option<Network>) -> io::Result<Self> {
         let runtime = spared(|| Builder::new_current_thread().enable_io().enable_time().build())?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
@@ -163,7 +195,7 @@ impl Running {
             let _ = runtime.block_on(ended);
         };
         let thread = thread::spawn(NAME, None, body)?;
-        Ok(Self { holders: 0, handle, end, thread })
+        Ok(Self { network, holders: 0, handle, end, thread })
     }
 }
 
