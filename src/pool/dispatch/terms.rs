@@ -1,0 +1,115 @@
+//! What the dispatcher is asked and what it answers: leases, requests that wait, actions, refusals.
+//!
+//! Names only; the rules are in [`super`].
+
+use crate::pool::exchange_time::Due;
+
+/// The number of a slot in the pool, from 0.
+pub type SlotIndex = u32;
+
+/// A slot reserved for one caller. A value, not an object: a stale one is recognised by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The reserved slot.
+    pub slot: SlotIndex,
+    /// Never used twice in one pool, never 0.
+    pub generation: u64,
+}
+
+/// Who waits, and for what.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Waiter<R, L> {
+    /// A request, for a slot to be sent on.
+    Request(R, Due),
+    /// A caller, for a slot of its own.
+    Caller(L),
+}
+
+/// A request in the queue, or on its way from there to a slot.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Queued<R> {
+    /// Its number, never used twice in one pool. A smaller one is served first.
+    pub ticket: u64,
+    /// When the waiting ends without success.
+    pub deadline_ns: u64,
+    /// When it was submitted, and when its answer must be there.
+    pub due: Due,
+    /// The request.
+    pub request: R,
+}
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action<R, L> {
+    /// Send this request on that slot. Then say [`sent`](super::Dispatcher::sent) or
+    /// [`not_sent`](super::Dispatcher::not_sent).
+    Send(SlotIndex, Queued<R>),
+    /// Give the lease to the caller that waits for one.
+    Lease(Lease, L),
+    /// Tell whoever waits that it ends without a slot.
+    End(Waiter<R, L>, End),
+}
+
+/// Why the waiting ends without a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its deadline has passed, or no answer can be there by then.
+    TooLate,
+    /// Its engine does not want it any more.
+    Cancelled,
+    /// The pool is suspended.
+    Suspended,
+    /// The pool has been shut down.
+    Closed,
+    /// It waited for its leased slot, and the slot has lost its connection.
+    SlotDown,
+}
+
+/// Why a slot cannot be had at once, or not be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No slot is free.
+    NoSlot,
+    /// A slot is free, but the request cannot be answered in time.
+    TooLate,
+    /// The queue is full.
+    QueueFull,
+    /// The pool is suspended.
+    Suspended,
+    /// The pool has been shut down.
+    Closed,
+    /// The lease was given back, or never given.
+    StaleLease,
+    /// An exchange is in flight on the leased slot.
+    SlotBusy,
+    /// A heartbeat is in flight on the leased slot: the request can wait for its end.
+    Heartbeat,
+    /// The leased slot has no live connection.
+    SlotDown,
+}
+
+/// What came of a cancel.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cancel<R, L> {
+    /// It waited, and does no more: it is to be told.
+    Left(Waiter<R, L>),
+    /// It is on its way to a slot. Whoever sends it will be told.
+    Marked,
+    /// There is no such request here.
+    Unknown,
+}
+
+/// How many slots are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// With a live connection.
+    pub live: u32,
+    /// Live, and free to be checked out.
+    pub idle: u32,
+    /// With an exchange.
+    pub in_use: u32,
+    /// Reserved by a lease.
+    pub leased: u32,
+    /// Requests and callers in the queue.
+    pub waiting: u32,
+}
