@@ -33,19 +33,20 @@ const IN_A_PROCESS_OF_ITS_OWN: &str = "IT_HEALING_BESIDE_TRADING";
 
 const DIAL_THREAD: &str = "venuepool-dial";
 
-/// The CPU time that the thread of that name has used; the newest, if there are more of them.
+/// The CPU time that the thread of that name has used. A look-up's thread has the name of the dial
+/// thread, which starts it, for a moment: it has used the least.
 fn cpu_time(name: &str) -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let id = tasks.filter_map(|task| {
+    let times = tasks.filter_map(|task| {
         let path = task.unwrap().path();
-        let is_it =
-            std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim() == name);
-        is_it.then(|| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
+        // A thread may end between the listing and the look.
+        let comm = std::fs::read_to_string(path.join("comm")).ok()?;
+        let id: i32 = path.file_name()?.to_str()?.parse().ok()?;
+        // CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED of Linux's posix-timers.h.
+        let clock = ClockId::from_raw((!id << 3) | 6);
+        (comm.trim() == name).then(|| clock_gettime(clock).ok()).flatten()
     });
-    let id = id.max().expect("there is such a thread");
-    // CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED of Linux's posix-timers.h.
-    let clock = ClockId::from_raw((!id << 3) | 6);
-    Duration::from(clock_gettime(clock).unwrap())
+    times.map(Duration::from).max().expect("there is such a thread")
 }
 
 /// Serves orders on its first connection, and hangs up on all later ones.
