@@ -20,7 +20,8 @@
  * - Signals. It installs no handler, raises no SIGPIPE, and blocks all signals in its threads.
  * - Threads. Each pool has one, the pool thread, which lives as long as the pool. All pools of the
  *   process share a second one, "venuepool-dial", which dials: it starts with the first pool and has
- *   ended when vp_pool_close of the last one returns. While the name of a host is looked up there is
+ *   ended when vp_pool_close of the last one returns. Pools that are opened in different network
+ *   namespaces have one in each. While the name of a host is looked up there is
  *   one more, named as the pool's with "-dns" at the end. All run as SCHED_OTHER on
  *   the CPUs that the process had when the library was loaded, whoever opens the pool. A program that
  *   loads the library by dlopen does so before it pins the loading thread. When the system no longer
@@ -158,8 +159,9 @@
 #define VP_LANE_THROUGH_PAUSE 1
 
 /**
- * Submit flag: when no slot is idle, the request waits in the queue (FIFO) until its deadline
- * instead of being refused. The request is copied. The completion tells when it was sent.
+ * Submit flag: when no slot is idle, the request waits in the queue until its deadline
+ * instead of being refused. The queue is FIFO within a lane (`vp_config_set_lane`). The request is
+ * copied. The completion tells when it was sent.
  */
 #define VP_QUEUE 1
 
@@ -1265,7 +1267,7 @@ VP_NOEXCEPT;
 /**
  * Pins the pool thread to a CPU, 0 to 1023. -1, the default, lets it run on all CPUs that the
  * process had when the library was loaded. The CPU to which the opening thread is pinned has no
- * effect. The thread of a name look-up is never pinned.
+ * effect. The dial thread and the thread of a name look-up are never pinned.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1452,8 +1454,8 @@ vp_status vp_config_set_completion_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how many requests and callers may wait in the queue for a slot, 1 to 1,048,576; 1024 by
- * default.
+ * Sets how many requests may wait in each lane of the queue for a slot, 1 to 1,048,576; 1024 by
+ * default. Callers of `vp_pool_acquire` count as orders.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1793,9 +1795,9 @@ VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t ling
  * since 1970 in seconds, or from 1,000,000,000,000 on in milliseconds.
  *
  * Until the pause is over, submits and leases are refused with ERR_SUSPENDED. Requests that wait
- * in the queue end as SUSPENDED, NOT_SENT. The response itself is delivered as any other. A late
- * response, within the linger time, counts as well. A second call with the same status replaces
- * the first; at most 32 statuses.
+ * in the queue end as SUSPENDED, NOT_SENT. Lanes with VP_LANE_THROUGH_PAUSE are exempt. The
+ * response itself is delivered as any other. A late response, within the linger time, counts as
+ * well. A second call with the same status replaces the first; at most 32 statuses.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -1933,7 +1935,7 @@ VP_NOEXCEPT;
 /**
  * Suspends the pool for `for_ns` from now, unless it is suspended for longer already; 0 ends any
  * pause at once. Use it when the status code of a response alone does not show that the venue asks
- * for a pause. See `vp_config_suspend_on`.
+ * for a pause. See `vp_config_suspend_on`, also for what is exempt.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.
@@ -2232,8 +2234,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out) VP_NOEXCEPT;
 
 /**
- * Leases a slot, and waits in the queue (FIFO) for one. The call wakes as soon as a slot is free
- * or healed. In caller drive it drives as `vp_execute` does.
+ * Leases a slot, and waits for one in the queue, as an order does. The call wakes as soon as a
+ * slot is free or healed. In caller drive it drives as `vp_execute` does.
  *
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.

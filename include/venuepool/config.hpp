@@ -260,7 +260,7 @@ class [[nodiscard]] Config {
     Config& completion_capacity(std::uint32_t count) noexcept {
         return remember("completion_capacity", vp_config_set_completion_capacity(raw_, count));
     }
-    /// Sets how many requests and callers may wait for a slot, 1 to 1,048,576; 1024 by default.
+    /// Sets how many requests may wait in each lane, 1 to 1,048,576; 1024 by default.
     Config& waiting_capacity(std::uint32_t count) noexcept {
         return remember("waiting_capacity", vp_config_set_waiting_capacity(raw_, count));
     }

@@ -12,7 +12,7 @@ pub struct Sizes {
     pub response_capacity: usize,
     /// The most completions that may be outstanding at a time in a completion queue.
     pub completion_capacity: usize,
-    /// The most callers and requests that may wait in the queue for a slot.
+    /// The most callers and requests that may wait in each lane of the queue.
     pub waiting_capacity: usize,
 }
 
@@ -56,7 +56,7 @@ impl Config {
         Ok(())
     }
 
-    /// Sets how many may wait in the queue for a slot, 1 to 1048576.
+    /// Sets how many may wait in each lane of the queue for a slot, 1 to 1048576.
     ///
     /// # Errors
     /// `ERR_ARGUMENT`.

@@ -234,7 +234,7 @@ pub unsafe extern "C" fn vp_config_set_thread_name(config: *mut vp_config, name:
 
 /// Pins the pool thread to a CPU, 0 to 1023. -1, the default, lets it run on all CPUs that the
 /// process had when the library was loaded. The CPU to which the opening thread is pinned has no
-/// effect. The thread of a name look-up is never pinned.
+/// effect. The dial thread and the thread of a name look-up are never pinned.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -179,8 +179,8 @@ pub unsafe extern "C" fn vp_config_set_completion_capacity(
     }
 }
 
-/// Sets how many requests and callers may wait in the queue for a slot, 1 to 1,048,576; 1024 by
-/// default.
+/// Sets how many requests may wait in each lane of the queue for a slot, 1 to 1,048,576; 1024 by
+/// default. Callers of `vp_pool_acquire` count as orders.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

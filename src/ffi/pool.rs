@@ -151,7 +151,7 @@ pub unsafe extern "C" fn vp_pool_slots(
 
 /// Suspends the pool for `for_ns` from now, unless it is suspended for longer already; 0 ends any
 /// pause at once. Use it when the status code of a response alone does not show that the venue asks
-/// for a pause. See `vp_config_suspend_on`.
+/// for a pause. See `vp_config_suspend_on`, also for what is exempt.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.

@@ -9,8 +9,9 @@ use super::{borrow, borrow_mut, complete, status};
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
 
-/// Submit flag: when no slot is idle, the request waits in the queue (FIFO) until its deadline
-/// instead of being refused. The request is copied. The completion tells when it was sent.
+/// Submit flag: when no slot is idle, the request waits in the queue until its deadline
+/// instead of being refused. The queue is FIFO within a lane (`vp_config_set_lane`). The request is
+/// copied. The completion tells when it was sent.
 pub const VP_QUEUE: u32 = 1;
 
 fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
@@ -100,8 +101,8 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
     })
 }
 
-/// Leases a slot, and waits in the queue (FIFO) for one. The call wakes as soon as a slot is free
-/// or healed. In caller drive it drives as `vp_execute` does.
+/// Leases a slot, and waits for one in the queue, as an order does. The call wakes as soon as a
+/// slot is free or healed. In caller drive it drives as `vp_execute` does.
 ///
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.

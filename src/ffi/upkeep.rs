@@ -224,9 +224,9 @@ pub const VP_SUSPEND_CLOSE: u32 = 1;
 /// since 1970 in seconds, or from 1,000,000,000,000 on in milliseconds.
 ///
 /// Until the pause is over, submits and leases are refused with ERR_SUSPENDED. Requests that wait
-/// in the queue end as SUSPENDED, NOT_SENT. The response itself is delivered as any other. A late
-/// response, within the linger time, counts as well. A second call with the same status replaces
-/// the first; at most 32 statuses.
+/// in the queue end as SUSPENDED, NOT_SENT. Lanes with VP_LANE_THROUGH_PAUSE are exempt. The
+/// response itself is delivered as any other. A late response, within the linger time, counts as
+/// well. A second call with the same status replaces the first; at most 32 statuses.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

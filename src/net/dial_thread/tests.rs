@@ -62,7 +62,7 @@ fn nothing_of_a_holder_is_left_when_it_lets_go() {
 }
 
 #[test]
-fn a_result_that_nobody_took_is_dropped_first() {
+fn a_result_that_was_not_taken_is_dropped_first() {
     let _alone = alone();
     let _keeps = DialThread::hold().unwrap();
     for _ in 0..1_000 {
