@@ -33,8 +33,8 @@ const IN_A_PROCESS_OF_ITS_OWN: &str = "IT_HEALING_BESIDE_TRADING";
 
 const DIAL_THREAD: &str = "venuepool-dial";
 
-/// The CPU time that the thread of that name has used; `None` without such a thread. A look-up's thread has the name of the dial
-/// thread, which starts it, for a moment: it has used the least.
+/// The CPU time that the thread of that name has used; `None` without one. A look-up's thread has
+/// the name of the dial thread, which starts it, for a moment: it has used the least.
 fn cpu_time(name: &str) -> Option<Duration> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let times = tasks.filter_map(|task| {
