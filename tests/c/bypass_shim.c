@@ -2,7 +2,8 @@
  * Loaded in front of the C library (LD_PRELOAD), as a kernel bypass stack is. It counts what passes
  * through the calls that such a stack carries out itself; bypass.c reads the counts.
  */
-#include <dlfcn.h>
+#include "interpose.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -13,12 +14,6 @@
 
 /* Bytes sent and received, sleeps in epoll_wait, and calls that pass the stack by. */
 atomic_long shim_sent, shim_received, shim_waits, shim_passed_by;
-
-/* C knows no cast from an object's address to a function's; POSIX asks for this way. */
-#define FIND(real, name)                                                                           \
-    do {                                                                                           \
-        if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, name);                                \
-    } while (0)
 
 ssize_t send(int fd, const void *data, size_t size, int flags) {
     static __typeof__(&send) real;

@@ -7,10 +7,10 @@
  * written out. The caches are large, so each miss is a line that the order touches for the first
  * time. Before the first order nothing is recorded, so a TLS handshake costs no time here.
  */
+#include "interpose.h"
 #include "orders.h"
 
 #if __has_include(<valgrind/callgrind.h>)
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,7 +28,7 @@ static pthread_t engines;
 
 int epoll_wait(int fd, struct epoll_event *events, int most, int timeout) {
     static __typeof__(&epoll_wait) real;
-    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "epoll_wait");
+    FIND(real, "epoll_wait");
     bool is_pool = !pthread_equal(pthread_self(), engines);
     if (is_pool) atomic_store(&pool_sleeps, true);
     int found = real(fd, events, most, timeout);

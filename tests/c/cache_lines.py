@@ -115,8 +115,7 @@ def report(misses, program):
 
 
 def tolerance(figure):
-    """Where TLS puts its memory is not the same each time, and processors have other memcpy's."""
-    # A figure belongs to one compiler and one C library; the tenth is room for others.
+    """Where TLS puts its memory is not the same each time, and compilers and memcpy's differ."""
     return max(8, figure // 10)
 
 

@@ -9,9 +9,9 @@
  * more than MOST calls; for poll the looks at the socket do not count. The pool thread may stir now
  * and then by itself, for its deadlines: one call in a hundred requests is not the requests' doing.
  */
+#include "interpose.h"
 #include "orders.h"
 
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -22,12 +22,6 @@
 enum call { SEND, RECV, EPOLL, READ, WRITE, FUTEX, CALLS };
 static const char *const names[CALLS] = {"send", "recv", "epoll_wait", "read", "write", "futex"};
 static atomic_long calls[CALLS];
-
-/* C knows no cast from an object's address to a function's; POSIX asks for this way. */
-#define FIND(real, name)                                                                           \
-    do {                                                                                           \
-        if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, name);                                \
-    } while (0)
 
 ssize_t send(int fd, const void *data, size_t size, int flags) {
     static __typeof__(&send) real;
