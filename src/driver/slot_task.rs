@@ -193,6 +193,25 @@ impl<'a> SlotTask<'a> {
     }
 }
 
+/// A connection on its way from the dial thread. The pool may end before it is there: then it is
+/// ended in good order, and not by the mere close of its socket.
+struct Dialled(Option<Connection>);
+
+impl Dialled {
+    /// It has arrived.
+    fn take(mut self) -> Connection {
+        self.0.take().expect("it is there until it is taken")
+    }
+}
+
+impl Drop for Dialled {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            connection.end();
+        }
+    }
+}
+
 /// One dial, on the dial thread; here only the live connection is registered.
 async fn dial(
     pool: &Pool,
@@ -201,8 +220,9 @@ async fn dial(
 ) -> Result<(Connection, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
     let dialer = pool.repair.dialer.clone();
-    let dialled = dial_thread.run(async move { dialer.dial().await }).await;
-    let connection = dialled.map_err(DialError::of_system("dial thread"))??;
+    let dial = async move { dialer.dial().await.map(|connection| Dialled(Some(connection))) };
+    let dialled = dial_thread.run(dial).await;
+    let connection = dialled.map_err(DialError::of_system("dial thread"))??.take();
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))
 }
@@ -372,5 +392,27 @@ impl Pool {
             self.deliver(ended);
             self.dispatch(self.dispatcher());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// The peer has sent something already, as with session tickets. The mere close of a socket
+    /// with unread bytes is a reset.
+    #[test]
+    fn a_connection_that_never_arrives_is_ended_in_good_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut peer = listener.accept().unwrap().0;
+        peer.write_all(b"ticket").unwrap();
+        assert_eq!(stream.peek(&mut [0; 6]).unwrap(), 6);
+        stream.set_nonblocking(true).unwrap();
+        drop(Dialled(Some(Connection::plain(stream))));
+        assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "FIN, and no reset");
     }
 }
