@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 use super::caller::Caller;
 use super::clock::now_ns;
-use super::in_flight::{Ended, Recipient};
+use super::in_flight::{Ended, Over, Recipient};
 use super::linger::Late;
 use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
@@ -75,42 +75,42 @@ impl Delivery {
 impl Pool {
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
     pub(super) fn settle(&self, slot: &Slot, turn: Turn) {
-        match turn.fate {
-            Fate::Kept => {}
-            Fate::Lost => self.dispatcher().went_down(slot.index, turn.epoch),
-            Fate::Replaced => {
-                let mut dispatcher = self.dispatcher();
-                dispatcher.came_up(slot.index, turn.epoch);
-                self.dispatch(dispatcher);
+        let report = turn.end.report();
+        self.maintenance.timer.note(turn.end.upkeep_ns);
+        let ended = match turn.end.ended {
+            Some(over) => Some(self.ended(slot, over)),
+            None => {
+                self.timer.note(slot.deadline_ns());
+                None
             }
-        }
-        if turn.fate != Fate::Kept {
+        };
+        let Some(report) = report else { return };
+        // First the slot, so that a callback finds it free; then the answer; then who waits,
+        // because sending for them takes longer than either.
+        let has_waiting = self.dispatcher().turn_is_over(slot.index, &report);
+        if report.fate != Fate::Kept {
             // The slot's task may not be the one that drove, so it may not know yet.
             slot.wake.notify_one();
         }
-        self.maintenance.timer.note(turn.upkeep_ns);
-        if let Some(lingering) = turn.lingering {
+        if let Some(ended) = ended {
+            self.deliver(ended);
+        }
+        if has_waiting {
+            self.dispatch(self.dispatcher());
+        }
+    }
+
+    /// An exchange is over. What it says of others is heeded before its slot is free again.
+    fn ended(&self, slot: &Slot, over: Over) -> Ended {
+        let Over { ended, lingering } = over;
+        if let Some(lingering) = lingering {
             self.linger(*lingering);
         }
-        let Some(ended) = turn.ended else {
-            self.timer.note(slot.deadline_ns());
-            return;
-        };
         if !ended.recipient.is_heartbeat() {
             self.slots.in_flight.remove(slot.index);
         }
         self.judge_pause(&ended.completion);
-        // First the slot, so that a callback finds it free; then the answer; then who waits,
-        // because sending for them takes longer than either.
-        let has_waiting = {
-            let mut dispatcher = self.dispatcher();
-            dispatcher.finished(slot.index, turn.spent, turn.now_ns);
-            dispatcher.has_waiting()
-        };
-        self.deliver(ended);
-        if has_waiting {
-            self.dispatch(self.dispatcher());
-        }
+        ended
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.

@@ -5,17 +5,16 @@
 
 use std::sync::Arc;
 
-use super::Policy;
 use super::clock::now_ns;
 use super::sleeper::Answer;
 use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
-use crate::http::exchange::{Exchange as Codec, Progress, Reuse};
+use crate::http::exchange::{Exchange as Codec, Progress};
 use crate::http::limits::Limits;
 use crate::lane::Lane;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::pool::exchange_time::Due;
-use crate::pool::slot::{Exchange, Read, Stop};
+use crate::pool::slot::{Exchange, Failure, Read, Request, Stop};
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::Shared;
 
@@ -23,11 +22,6 @@ use crate::sync::Shared;
 /// the rest is taken in further turns, after theirs. As large as a response buffer is by default,
 /// so that usual responses take one turn.
 const TURN_BYTES: usize = 64 * 1024;
-
-/// How many bytes are still taken in after the deadline. A response may have been here in time and
-/// no thread may have looked; more than this a socket does not hold (tcp_rmem is at most 6 MiB by
-/// default).
-const LATE_BYTES: usize = 128 * TURN_BYTES;
 
 /// Who receives the completion of a request.
 pub enum Recipient {
@@ -76,6 +70,14 @@ pub struct Ended {
     pub completion: Completion,
 }
 
+/// What an exchange leaves when it is over.
+pub struct Over {
+    /// Its completion.
+    pub ended: Ended,
+    /// The exchange itself, if its answer is still waited for. Boxed, as it is large and rare.
+    pub lingering: Option<Box<Lingering>>,
+}
+
 /// An exchange that was given up at its deadline, whose answer may still come. Its connection is
 /// ended in good order when this is dropped, by whomever.
 pub struct Lingering {
@@ -107,8 +109,6 @@ pub(super) struct InFlight {
     fault: Option<Fault>,
     /// The last turn has ended before all that had come in was read.
     unread: bool,
-    /// How many bytes may still be taken in after the deadline.
-    late_bytes: usize,
 }
 
 impl InFlight {
@@ -120,19 +120,7 @@ impl InFlight {
         fault: Option<Fault>,
     ) -> Self {
         let codec = Codec::new(request.is_head, request.closes);
-        let (unread, late_bytes) = (false, LATE_BYTES);
-        Self { pending, codec, response, fault, unread, late_bytes }
-    }
-
-    /// What the slot's state knows of it. The kernel has taken all of it or not.
-    pub(super) fn exchange(&self, connection: &Connection, start_ns: u64) -> Exchange {
-        let Pending { id, ref recipient, deadline_ns, .. } = self.pending;
-        let id = (!recipient.is_heartbeat()).then_some(id);
-        let mut exchange = Exchange::new(id, start_ns, deadline_ns);
-        if self.fault.is_none() && !connection.has_unsent() {
-            exchange.write_ns = now_ns();
-        }
-        exchange
+        Self { pending, codec, response, fault, unread: false }
     }
 
     /// Whether the last turn has left something unread: there must be another one, of which no
@@ -141,15 +129,15 @@ impl InFlight {
         self.unread
     }
 
-    /// Goes on with the exchange; answers how it stops, if it does.
+    /// Sends what is left of the request, and reads what has come in. Answers what reading has come
+    /// to, and how sending has failed if it has.
     pub(super) fn advance(
         &mut self,
         connection: &mut Connection,
         exchange: &mut Exchange,
-        policy: &Policy,
-        grace_ns: u64,
+        limits: &Limits,
         now: u64,
-    ) -> Option<Stop> {
+    ) -> (Read, Option<Failure>) {
         // Nothing more of a request that was cancelled is sent.
         if !exchange.is_cancelled() && self.fault.is_none() && connection.has_unsent() {
             self.fault = connection.flush().err();
@@ -159,9 +147,9 @@ impl InFlight {
         }
         // First what has come, whatever else ends the exchange. The peer may have answered early,
         // for example with a 413, before sending failed; or before the request was cancelled.
-        let read = self.receive(connection, exchange, policy, grace_ns, now);
-        let sending = self.fault.as_ref().map(|fault| (fault.outcome(), fault.close_reason(false)));
-        exchange.stop(read, sending, &policy.steps, grace_ns, now)
+        let read = self.receive(connection, exchange, limits, now);
+        self.unread = read == Read::More;
+        (read, self.fault.as_ref().map(|fault| (fault.outcome(), fault.close_reason(false))))
     }
 
     /// Receives what has come in, as much as one turn may.
@@ -169,15 +157,12 @@ impl InFlight {
         &mut self,
         connection: &mut Connection,
         exchange: &mut Exchange,
-        policy: &Policy,
-        grace_ns: u64,
+        limits: &Limits,
         now: u64,
     ) -> Read {
-        let limits = &policy.limits;
         let shared = Shared::get_mut(&mut self.response);
         let response = &mut shared.expect("an exchange in flight is its only holder").response;
         let mut left = TURN_BYTES;
-        self.unread = false;
         while left > 0 {
             let space = match response.space(limits, left) {
                 Ok(space) => space,
@@ -208,16 +193,13 @@ impl InFlight {
             match progress {
                 Ok(Progress::NeedMore) => {}
                 Ok(Progress::Done(reuse)) => {
-                    return Read::Answered(why_not_again(reuse, connection));
+                    let is_sent = connection.wire_state() == WireState::Sent;
+                    return Read::answered(reuse, is_sent, || connection.look_behind().err());
                 }
                 Err((outcome, reason)) => return Read::Failed(outcome, reason),
             }
         }
-        if grace_ns.min(exchange.ends_ns(&policy.steps)) <= now {
-            self.late_bytes -= TURN_BYTES;
-        }
-        self.unread = self.late_bytes > 0;
-        if self.unread { Read::More } else { Read::Nothing }
+        Read::More
     }
 
     /// Turns the exchange into its completion. If it failed, the connection is to be ended next.
@@ -259,7 +241,7 @@ impl InFlight {
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
-    ) -> (Ended, Lingering) {
+    ) -> Over {
         let completion = self.told(slot, &mut connection, exchange, stop, now);
         let told = self.told(slot, &mut connection, exchange, stop, now);
         let Self { pending, codec, response, .. } = self;
@@ -272,15 +254,8 @@ impl InFlight {
         let completion = Completion { response: so_far, ..completion };
         let (connection, response) = (Some(connection), Some(response));
         let lingering = Lingering { connection, codec, response, told };
-        (Ended { recipient: pending.recipient, completion }, lingering)
-    }
-
-    /// Whether an answer that comes too late is worth waiting for: if the whole request is on the
-    /// wire. Otherwise the connection must be reset now, so that what was told as unsent stays so.
-    pub(super) fn may_linger(&self, connection: &Connection, stop: &Stop) -> bool {
-        matches!(stop, Stop::Failed(Outcome::Timeout, CloseReason::Timeout))
-            && connection.wire_state() == WireState::Sent
-            && connection.evidence().is_none_or(|evidence| evidence.bytes_unsent == 0)
+        let ended = Ended { recipient: pending.recipient, completion };
+        Over { ended, lingering: Some(Box::new(lingering)) }
     }
 
     /// The completion without the response.
@@ -292,14 +267,7 @@ impl InFlight {
         stop: &Stop,
         now: u64,
     ) -> Completion {
-        let (outcome, wire_state) = match stop {
-            Stop::Answered(_) => (Outcome::Ok, WireState::Answered),
-            // Less than a whole request cannot be executed, whatever was answered to it.
-            Stop::Failed(outcome, _) => match connection.wire_state() {
-                WireState::Sent if self.codec.has_begun() => (*outcome, WireState::Answering),
-                sent => (*outcome, sent),
-            },
-        };
+        let (outcome, wire_state) = stop.told(connection.wire_state(), self.codec.has_begun());
         let times = Times {
             submit_ns: self.pending.submit_ns,
             start_ns: exchange.start_ns,
@@ -382,6 +350,12 @@ impl Drop for Lingering {
 }
 
 impl Pending {
+    /// What its slot is to know of it.
+    pub(super) fn request(&self) -> Request {
+        let id = (!self.recipient.is_heartbeat()).then_some(self.id);
+        Request { id, deadline_ns: self.deadline_ns }
+    }
+
     /// When it was submitted, and when its answer must be there.
     pub fn due(&self) -> Due {
         Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns, lane: self.lane }
@@ -425,15 +399,5 @@ impl Recipient {
     /// Whether it is the pool itself.
     pub(super) fn is_heartbeat(&self) -> bool {
         matches!(self, Self::Heartbeat)
-    }
-}
-
-/// Why the connection cannot be used again behind a whole response; `None` when it can.
-fn why_not_again(reuse: Reuse, connection: &mut Connection) -> Option<CloseReason> {
-    match reuse {
-        // The rest of the request would still go out, or never would: both spoil the next one.
-        _ if connection.wire_state() != WireState::Sent => Some(CloseReason::EarlyResponse),
-        Reuse::Close(reason) => Some(reason),
-        Reuse::KeepAlive => connection.look_behind().err(),
     }
 }

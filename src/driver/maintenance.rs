@@ -21,7 +21,6 @@ use crate::config::Heartbeat;
 use crate::lane::Lane;
 use crate::net::watch::watch_socket;
 use crate::pool::maintenance::{Heartbeats, Rest, Round};
-use crate::pool::upkeep::Action;
 use crate::recycle::Recycled;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -80,15 +79,10 @@ impl Pool {
 
     /// Does what the connection of the slot needs, and answers when to look again.
     fn keep_up(self: &Arc<Self>, slot: &Slot) -> Rest {
-        loop {
-            match slot.upkeep(&self.policy, now_ns()) {
-                Err(rest) => return rest,
-                Ok(Action::Heartbeat) => {
-                    let dials = slot.dials_at_rest(&self.policy);
-                    return Rest { look_ns: self.beat(slot), dials };
-                }
-                Ok(_) => {}
-            }
+        let needs = slot.maintain(&self.policy, now_ns());
+        match needs.heartbeat {
+            true => Rest { look_ns: self.beat(slot), ..needs.rest },
+            false => needs.rest,
         }
     }
 

@@ -13,17 +13,18 @@ use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Ended, InFlight, Lingering, Outgoing, Pending};
+use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending};
 use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::response::Response;
-use crate::net::connection::Connection;
+use crate::net::connection::{Connection, Fault};
 use crate::pool::connection_state::{Loss, Proof};
-use crate::pool::exchange_time::Spent;
-use crate::pool::maintenance::Rest;
-use crate::pool::slot::{Exchange, Fate, Ready, SlotState, Stop, Then};
-use crate::pool::upkeep::{Action, Announced, Upkeep};
+use crate::pool::slot::{
+    self, Exchange, Failure, Look, Needs, Read, Sent, SlotState, StepTimeouts, Stop, Terms,
+    TurnEnd, Wire,
+};
+use crate::pool::upkeep::{Announced, Upkeep};
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify, Shared};
@@ -44,42 +45,12 @@ pub struct NotStarted {
 
 /// What one turn of [`Slot::drive`] came to.
 pub struct Turn {
-    /// The exchange that ended in it.
-    pub ended: Option<Ended>,
-    /// The same exchange, if its answer is still waited for. Boxed, as it is large and rare, and a
-    /// turn is neither.
-    pub lingering: Option<Box<Lingering>>,
-    /// What became of the connection; [`Slot::take_loss`] tells why.
-    pub fate: Fate,
-    /// The connection that is here now, or was here last.
-    pub epoch: u32,
+    /// What the pool is to be told; [`Slot::take_loss`] tells why a connection was given up.
+    pub end: TurnEnd<Over>,
     /// Bytes wait for the socket to become writable.
     pub wants_write: bool,
     /// Bytes were left in the socket for another turn, of which the socket does not tell.
     pub unread: bool,
-    /// When the connection needs upkeep, if the exchange has changed that; [`NEVER`] if not.
-    pub upkeep_ns: u64,
-    /// How the exchange that ended has used its time, if that says something about the next one.
-    pub spent: Option<Spent>,
-    /// When the turn was made.
-    pub now_ns: u64,
-}
-
-impl Turn {
-    /// Nothing was done.
-    fn idle(epoch: u32) -> Self {
-        Self {
-            ended: None,
-            lingering: None,
-            fate: Fate::Kept,
-            epoch,
-            wants_write: false,
-            unread: false,
-            upkeep_ns: NEVER,
-            spent: None,
-            now_ns: 0,
-        }
-    }
 }
 
 /// What the pool gives to each turn.
@@ -126,6 +97,12 @@ pub struct Slot {
 #[derive(Default)]
 struct Inner {
     state: SlotState,
+    held: Held,
+}
+
+/// What a slot holds.
+#[derive(Default)]
+struct Held {
     connection: Option<Connection>,
     /// A live connection that takes over as soon as no exchange is in flight.
     next: Option<Connection>,
@@ -135,6 +112,13 @@ struct Inner {
     words: VecDeque<Option<String>>,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
+}
+
+/// What a slot holds, in one turn.
+struct Hands<'a> {
+    held: &'a mut Held,
+    setting: Setting<'a>,
+    index: u32,
 }
 
 impl Slot {
@@ -152,8 +136,8 @@ impl Slot {
     pub fn install(&self, connection: Connection, random: u64, free_list: &Arc<FreeList>) {
         let mut inner = self.lock();
         inner.state.came_up(now_ns(), random);
-        inner.connection = Some(connection);
-        inner.fresh.get_or_insert_with(|| free_list.take());
+        inner.held.connection = Some(connection);
+        inner.held.fresh.get_or_insert_with(|| free_list.take());
     }
 
     /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
@@ -161,8 +145,8 @@ impl Slot {
     pub fn replace(&self, connection: Connection, random: u64) {
         let mut inner = self.lock();
         match inner.state.replacement_came_up(now_ns(), random) {
-            true => inner.connection = Some(connection),
-            false => inner.next = Some(connection),
+            true => inner.held.connection = Some(connection),
+            false => inner.held.next = Some(connection),
         }
     }
 
@@ -170,69 +154,46 @@ impl Slot {
     pub fn start(
         &self,
         pending: Pending,
-        request: Outgoing<'_>,
+        outgoing: Outgoing<'_>,
         policy: &Policy,
     ) -> Result<Started, NotStarted> {
         let mut inner = self.lock();
         // Read here and not at submit: the request may have waited, or its thread may have.
         let now = now_ns();
-        let lost = Some(inner.state.epoch());
-        match inner.ready(now, pending.deadline_ns, policy) {
-            Ready::Yes | Ready::Look => {}
-            Ready::TooLate => return Err(NotStarted { pending, lost: None }),
-            Ready::Gone { is_news } => {
+        let Inner { state, held } = &mut *inner;
+        let (request, look_after_ns) = (pending.request(), policy.look_after_ns);
+        let mut fault = None;
+        let send = |held: &mut Held| held.send(outgoing.bytes, &mut fault);
+        match state.start(request, &policy.rules, look_after_ns, now, held, send) {
+            Ok(exchange) => {
+                self.watch_end(exchange, &policy.steps, 0);
+                held.began(pending, outgoing, fault);
+                Ok(Started { needs_turn: exchange.write_ns == 0 })
+            }
+            Err(slot::NotStarted { lost, is_news }) => {
                 if is_news {
                     self.wake.notify_one();
                 }
-                return Err(NotStarted { pending, lost });
+                Err(NotStarted { pending, lost })
             }
         }
-        let inner = &mut *inner;
-        let Some(connection) = &mut inner.connection else {
-            return Err(NotStarted { pending, lost });
-        };
-        let fault = connection.start(request.bytes).err();
-        if let Some(fault) = &fault
-            && connection.wire_state() == WireState::NotSent
-        {
-            // What the peer said before it went away tells more than that it is gone.
-            let reason = connection.look_idle().err();
-            inner.state.looked(now, reason.or(Some(fault.close_reason(true))));
-            self.wake.notify_one();
-            return Err(NotStarted { pending, lost });
-        }
-        let response = inner.fresh.take().expect("install and every turn leave a fresh response");
-        let in_flight = InFlight::new(pending, request, response, fault);
-        let exchange = in_flight.exchange(connection, now);
-        self.note_deadline(&exchange, policy, 0);
-        inner.state.began(exchange);
-        inner.in_flight = Some(in_flight);
-        Ok(Started { needs_turn: exchange.write_ns == 0 })
     }
 
-    /// The task that sends heartbeats watches over them itself.
-    fn note_deadline(&self, exchange: &Exchange, policy: &Policy, now: u64) {
-        if exchange.id.is_some() {
-            let deadline_ns = match exchange.ends_ns(&policy.steps) {
-                // It was announced already, and the next turn comes anyway.
-                past if past <= now => NEVER,
-                deadline_ns => deadline_ns,
-            };
-            self.deadline_ns.store(deadline_ns, Ordering::SeqCst);
+    fn watch_end(&self, exchange: &Exchange, steps: &StepTimeouts, now: u64) {
+        if let Some(end_ns) = exchange.end_to_watch(steps, now) {
+            self.deadline_ns.store(end_ns, Ordering::SeqCst);
         }
     }
 
     /// What the pool thread does in caller drive: nothing while the engine has an exchange here,
     /// unless the time for it is over.
     pub fn drive_unless_in_flight(&self, setting: Setting<'_>) -> Turn {
-        {
-            let mut inner = self.lock();
-            let has_engines = inner.state.exchange().is_some_and(|exchange| exchange.id.is_some());
-            if has_engines && now_ns() < setting.grace_ns {
-                inner.state.look_later();
-                return Turn::idle(inner.state.epoch());
-            }
+        let mut inner = self.lock();
+        if inner.state.leaves_turn_to_engine(setting.grace_ns, now_ns()) {
+            let end = TurnEnd::nothing(inner.state.epoch());
+            return Turn { end, wants_write: false, unread: false };
         }
+        drop(inner);
         self.drive(setting)
     }
 
@@ -241,53 +202,33 @@ impl Slot {
         let mut inner = self.lock();
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
-        let inner = &mut *inner;
-        let mut turn = Turn { now_ns: now, ..Turn::idle(inner.state.epoch()) };
-        let Some(connection) = &mut inner.connection else { return turn };
-        let is_open = setting.grace_ns == NEVER;
-        let (policy, grace_ns) = (setting.policy, setting.grace_ns);
-        let in_flight = inner.in_flight.as_mut().zip(inner.state.exchange_mut());
-        let then = if let Some((in_flight, exchange)) = in_flight {
-            let stop = in_flight.advance(connection, exchange, policy, grace_ns, now);
-            let Some(stop) = stop else {
-                turn.wants_write = connection.has_unsent();
-                turn.unread = in_flight.has_unread();
-                // The step may have changed since the deadline was stored, or announced.
-                self.note_deadline(exchange, policy, now);
-                return turn;
-            };
+        let Inner { state, held } = &mut *inner;
+        let policy = setting.policy;
+        let terms = Terms {
+            rules: &policy.rules,
+            steps: &policy.steps,
+            grace_ns: setting.grace_ns,
+            waits_for_late: policy.linger_ns != 0,
+        };
+        let mut hands = Hands { held, setting, index: self.index };
+        let end = state.turn(&mut hands, &terms, now);
+        if end.ended.is_some() {
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
-            inner.finish(self.index, stop, setting, now, &mut turn)
-        } else {
-            inner.state.idle(is_open)
-        };
-        let reason = match then {
-            Then::Keep => None,
-            Then::Close(reason) => Some(reason),
-            Then::Look => inner.look(now),
-        };
-        if let Some(reason) = reason {
-            inner.give_up(reason, is_open, now, &mut turn);
+        } else if let Some(exchange) = state.exchange() {
+            // The step may have changed since the deadline was stored, or announced.
+            self.watch_end(exchange, &policy.steps, now);
         }
-        turn
+        Turn { end, wants_write: held.has_unsent(), unread: held.has_unread() }
     }
 
-    /// What the connection needs now, or when to look again at the latest. What the slot's task can
-    /// do about it, it is told here; a heartbeat is the caller's to send.
-    pub fn upkeep(&self, policy: &Policy, now: u64) -> Result<Action, Rest> {
-        let mut inner = self.lock();
-        let dials = inner.state.upkeep().dials_at_rest(&policy.rules);
-        let rest = |look_ns| Rest { look_ns, dials };
-        let action = inner.state.maintain(&policy.rules, now).map_err(rest)?;
-        if action != Action::Heartbeat {
+    /// What the connection needs now. What the slot's task can do about it, it is told here; a
+    /// heartbeat is the caller's to send.
+    pub fn maintain(&self, policy: &Policy, now: u64) -> Needs {
+        let needs = self.lock().state.maintain(&policy.rules, now);
+        if needs.news.is_some() {
             self.wake.notify_one();
         }
-        Ok(action)
-    }
-
-    /// The dials that its limits ask for in a thousand seconds, if the engine sends nothing.
-    pub fn dials_at_rest(&self, policy: &Policy) -> u64 {
-        self.lock().state.upkeep().dials_at_rest(&policy.rules)
+        needs
     }
 
     /// Gives the connection up as soon as no exchange is in flight.
@@ -304,11 +245,12 @@ impl Slot {
     /// Ends whatever is here after a defect: the state cannot be trusted any more.
     pub fn abandon(&self) -> Option<Ended> {
         let mut inner = self.lock();
-        let (connection, in_flight) = (inner.connection.take(), inner.in_flight.take());
+        let inner = &mut *inner;
+        let (connection, in_flight) = (inner.held.connection.take(), inner.held.in_flight.take());
         let exchange = inner.state.exchange().copied();
-        inner.next = None;
+        inner.held.next = None;
         inner.state.abandon();
-        inner.words.clear();
+        inner.held.words.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
         let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
@@ -322,7 +264,7 @@ impl Slot {
     pub fn take_loss(&self) -> Option<(Loss, Option<String>)> {
         let mut inner = self.lock();
         let loss = inner.state.take_loss()?;
-        Some((loss, inner.words.pop_front().flatten()))
+        Some((loss, inner.held.words.pop_front().flatten()))
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
@@ -347,7 +289,7 @@ impl Slot {
 
     /// The socket of the live connection.
     pub fn socket(&self) -> Option<Arc<TcpStream>> {
-        self.lock().connection.as_ref().map(|connection| Arc::clone(connection.stream()))
+        self.lock().held.connection.as_ref().map(|connection| Arc::clone(connection.stream()))
     }
 
     /// The epoch of the newest connection.
@@ -372,10 +314,8 @@ impl Slot {
 
     /// Frees what a closed pool has no use for.
     pub fn clear(&self) {
-        let mut inner = self.lock();
-        inner.connection = None;
-        inner.next = None;
-        inner.fresh = None;
+        let held = &mut self.lock().held;
+        (held.connection, held.next, held.fresh) = (None, None, None);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -384,78 +324,101 @@ impl Slot {
     }
 }
 
-impl Inner {
-    /// Whether the connection can take a request: a last look finds what came in while it was idle,
-    /// so that neither a FIN eats the request nor stray bytes answer it.
-    fn ready(&mut self, now: u64, deadline_ns: u64, policy: &Policy) -> Ready {
-        let ready = self.state.ready(now, deadline_ns, &policy.rules, policy.look_after_ns);
-        if ready != Ready::Look || self.look(now).is_none() {
-            return ready;
-        }
-        Ready::Gone { is_news: true }
-    }
-
-    /// Looks whether the idle connection is as silent as it should be.
-    fn look(&mut self, now: u64) -> Option<CloseReason> {
-        let found = self.connection.as_mut().and_then(|connection| connection.look_idle().err());
-        self.state.looked(now, found);
-        found
-    }
-
-    /// Ends the exchange, and answers what to do with the connection.
-    fn finish(
-        &mut self,
-        index: u32,
-        stop: Stop,
-        setting: Setting<'_>,
-        now: u64,
-        turn: &mut Turn,
-    ) -> Then {
-        let is_open = setting.grace_ns == NEVER;
-        let (exchange, in_flight) = (self.state.exchange().copied(), self.in_flight.take());
-        let (Some(mut connection), Some(exchange), Some(in_flight)) =
-            (self.connection.take(), exchange, in_flight)
-        else {
-            return self.state.idle(is_open);
+impl Held {
+    /// Hands the request to the connection. `fault`: how sending failed after a part was taken.
+    fn send(&mut self, bytes: &[u8], fault: &mut Option<Fault>) -> Sent {
+        let Some(connection) = &mut self.connection else {
+            return Sent::Nothing(CloseReason::Internal);
         };
-        self.fresh = Some(setting.free_list.take());
-        let rules = &setting.policy.rules;
-        if setting.policy.linger_ns != 0 && in_flight.may_linger(&connection, &stop) {
-            let (ended, lingering) =
-                in_flight.linger(index, connection, setting.free_list, &exchange, &stop, now);
-            turn.ended = Some(ended);
-            turn.lingering = Some(Box::new(lingering));
-        } else {
-            turn.ended = Some(in_flight.end(index, &mut connection, &exchange, &stop, now));
-            self.connection = Some(connection);
+        *fault = connection.start(bytes).err();
+        match fault {
+            Some(fault) if connection.wire_state() == WireState::NotSent => {
+                // What the peer said before it went away tells more than that it is gone.
+                let reason = connection.look_idle().err();
+                Sent::Nothing(reason.unwrap_or_else(|| fault.close_reason(true)))
+            }
+            None if !connection.has_unsent() => Sent::Begun(now_ns()),
+            _ => Sent::Begun(0),
         }
-        let response = turn.ended.as_ref().and_then(|ended| ended.completion.response.as_ref());
-        let announced = || response.map_or_else(Announced::default, |it| announced(&it.response));
-        let finished = self.state.finished(stop, announced, rules, is_open, now);
-        turn.upkeep_ns = finished.upkeep_ns;
-        turn.spent = finished.spent;
-        finished.then
     }
 
-    fn give_up(&mut self, reason: CloseReason, is_open: bool, now: u64, turn: &mut Turn) {
+    /// A part of the request at least is with the kernel.
+    fn began(&mut self, pending: Pending, outgoing: Outgoing<'_>, fault: Option<Fault>) {
+        let response = self.fresh.take().expect("install and every turn leave a fresh response");
+        self.in_flight = Some(InFlight::new(pending, outgoing, response, fault));
+    }
+
+    /// Bytes of the exchange in flight wait for the socket to become writable.
+    fn has_unsent(&self) -> bool {
+        self.in_flight.is_some() && self.connection.as_ref().is_some_and(Connection::has_unsent)
+    }
+
+    /// The last turn has left something unread.
+    fn has_unread(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(InFlight::has_unread)
+    }
+}
+
+impl Look for Held {
+    fn look(&mut self) -> Option<CloseReason> {
+        self.connection.as_mut().and_then(|connection| connection.look_idle().err())
+    }
+}
+
+impl Look for Hands<'_> {
+    fn look(&mut self) -> Option<CloseReason> {
+        self.held.look()
+    }
+}
+
+impl Wire for Hands<'_> {
+    type Ended = Over;
+
+    fn advance(&mut self, exchange: &mut Exchange, now_ns: u64) -> (Read, Option<Failure>) {
+        let (Some(in_flight), Some(connection)) =
+            (&mut self.held.in_flight, &mut self.held.connection)
+        else {
+            return (Read::Failed(Outcome::Internal, CloseReason::Internal), None);
+        };
+        in_flight.advance(connection, exchange, &self.setting.policy.limits, now_ns)
+    }
+
+    fn is_on_wire(&self) -> bool {
+        self.held.connection.as_ref().is_some_and(|connection| {
+            connection.wire_state() == WireState::Sent
+                && connection.evidence().is_none_or(|evidence| evidence.bytes_unsent == 0)
+        })
+    }
+
+    fn end(&mut self, exchange: &Exchange, stop: &Stop, lingers: bool, now_ns: u64) -> Over {
+        let (held, free_list) = (&mut *self.held, self.setting.free_list);
+        held.fresh = Some(free_list.take());
+        let in_flight = held.in_flight.take().expect("what ends is in flight");
+        let connection = &mut held.connection;
+        if lingers && let Some(connection) = connection.take() {
+            return in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
+        }
+        let connection = connection.as_mut().expect("an exchange has a connection");
+        let ended = in_flight.end(self.index, connection, exchange, stop, now_ns);
+        Over { ended, lingering: None }
+    }
+
+    fn announced(&self, over: &Over) -> Announced {
+        let response = over.ended.completion.response.as_ref();
+        response.map_or_else(Announced::default, |it| announced(&it.response))
+    }
+
+    fn give_up(&mut self, is_replaced: bool) {
         let mut words = None;
-        if let Some(connection) = self.connection.take() {
+        if let Some(connection) = self.held.connection.take() {
             words = connection.tls_fault();
             connection.end();
         }
-        turn.fate = self.state.give_up(reason, is_open, now);
-        let next = self.next.take();
-        self.words.push_back(words);
-        match turn.fate {
-            Fate::Replaced => {
-                self.connection = next;
-                turn.epoch = self.state.epoch();
-            }
-            _ => {
-                if let Some(next) = next {
-                    next.end();
-                }
-            }
+        self.held.words.push_back(words);
+        match self.held.next.take() {
+            Some(next) if is_replaced => self.held.connection = Some(next),
+            Some(next) => next.end(),
+            None => {}
         }
     }
 }

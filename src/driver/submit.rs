@@ -1,8 +1,8 @@
 //! The engine's side: submit, wait in the queue, lease, cancel.
 //!
-//! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send_now`] takes the
-//! hottest idle slot and [`Slot::start`](super::slot::Slot::start) sends on the caller's own
-//! thread. Only when no slot is idle does anything else here matter.
+//! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send`] asks where the
+//! order goes, and [`Slot::start`](super::slot::Slot::start) sends it on the caller's own thread.
+//! Only when no slot is idle does anything else here matter.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use super::sleeper::Parking;
 use super::slot::NotStarted;
 use super::{Dispatching, NEVER, Pool};
 use crate::completion::Callback;
-use crate::error::{Outcome, Status};
+use crate::error::Status;
 use crate::http::request::Request;
-use crate::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, SlotIndex, Waiter};
+use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 
 /// What to do when no slot is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +55,11 @@ impl Pool {
         let (pending, outgoing) = self.pending(request, recipient)?;
         let id = pending.id;
         let uses_queue = matches!(pending.recipient, Recipient::Queue);
-        let result = match self.send_now(pending, outgoing) {
-            Err((Refusal::NoSlot, pending)) if when_busy == WhenBusy::Queue => {
-                self.enqueue(pending, outgoing)
-            }
-            result => result.map_err(|(refusal, _)| refusal.into()),
+        let want = match when_busy {
+            WhenBusy::Refuse => Want::Idle,
+            WhenBusy::Queue => Want::IdleOrQueue,
         };
+        let result = self.send(want, pending, outgoing);
         self.accepted(result.map(|()| id), uses_queue)
     }
 
@@ -74,7 +73,7 @@ impl Pool {
         let (pending, outgoing) = self.pending(request, Recipient::of(callback))?;
         let id = pending.id;
         let uses_queue = matches!(pending.recipient, Recipient::Queue);
-        let result = self.send_leased(lease, pending, outgoing);
+        let result = self.send(Want::Leased(lease), pending, outgoing);
         self.accepted(result.map(|()| id), uses_queue)
     }
 
@@ -147,83 +146,48 @@ impl Pool {
         result
     }
 
-    /// Starts the request on the slot that was used last, or on the next one if that turns out
-    /// dead before a byte was sent. A request that cannot be answered in time is not sent: its
-    /// completion says so.
-    fn send_now(
-        &self,
-        mut pending: Pending,
-        outgoing: Outgoing<'_>,
-    ) -> Result<(), (Refusal, Pending)> {
-        let mut now = pending.submit_ns;
+    /// Starts the request where the dispatcher says, or on the next slot if that one turns out dead
+    /// before a byte was sent. Or lets it wait.
+    fn send(&self, want: Want, mut pending: Pending, outgoing: Outgoing<'_>) -> Result<(), Status> {
+        let mut dispatcher = self.dispatcher();
+        let mut route = dispatcher.route(want, &pending.due(), pending.submit_ns);
         loop {
-            let slot = {
-                let mut dispatcher = self.dispatcher();
-                match dispatcher.checkout(&pending.due(), now) {
-                    Ok(slot) => slot,
-                    Err(Refusal::TooLate) => {
-                        self.leave(&dispatcher, pending.unsent(Outcome::Timeout));
-                        return Ok(());
-                    }
-                    Err(refusal) => return Err((refusal, pending)),
+            let slot = match route {
+                Route::Send(slot) => slot,
+                Route::Wait => {
+                    drop(dispatcher);
+                    return self.wait_for_slot(want, pending, outgoing);
+                }
+                Route::End(end) => {
+                    self.leave(&dispatcher, pending.unsent(end.outcome()));
+                    self.dispatch(dispatcher);
+                    return Ok(());
+                }
+                Route::Refuse(refusal) => {
+                    // Its slot may have become free for who waits.
+                    self.dispatch(dispatcher);
+                    return Err(refusal.into());
                 }
             };
+            drop(dispatcher);
             let Err(not_started) = self.start(slot, pending, outgoing) else { return Ok(()) };
             pending = not_started.pending;
-            let mut dispatcher = self.dispatcher();
-            dispatcher.gave_up(slot, not_started.lost);
-            self.dispatch(dispatcher);
-            now = now_ns();
+            dispatcher = self.dispatcher();
+            route = dispatcher.reroute(want, &pending.due(), slot, not_started.lost, now_ns());
         }
     }
 
-    fn send_leased(
+    /// Copies the request to those who wait.
+    fn wait_for_slot(
         &self,
-        lease: Lease,
+        want: Want,
         pending: Pending,
         outgoing: Outgoing<'_>,
     ) -> Result<(), Status> {
-        let slot = {
-            let mut dispatcher = self.dispatcher();
-            match dispatcher.begin(lease, &pending.due(), pending.submit_ns) {
-                Err(Refusal::TooLate) => {
-                    self.leave(&dispatcher, pending.unsent(Outcome::Timeout));
-                    return Ok(());
-                }
-                Err(Refusal::Heartbeat) => {
-                    drop(dispatcher);
-                    let queued = self.queued(pending, outgoing);
-                    let deadline_ns = queued.deadline_ns;
-                    let mut dispatcher = self.dispatcher();
-                    dispatcher.enqueue_behind(lease, queued, now_ns())?;
-                    self.dispatch(dispatcher);
-                    self.timer.note(deadline_ns);
-                    return Ok(());
-                }
-                begun => begun?,
-            }
-        };
-        let Err(not_started) = self.start(slot, pending, outgoing) else { return Ok(()) };
-        let NotStarted { pending, lost } = not_started;
-        let mut dispatcher = self.dispatcher();
-        // Another thread may have given the lease back meanwhile, so this may free the slot.
-        let result = match dispatcher.gave_up_leased(slot, lost) {
-            Ok(end) => {
-                self.leave(&dispatcher, pending.unsent(end.outcome()));
-                Ok(())
-            }
-            Err(refusal) => Err(refusal.into()),
-        };
-        self.dispatch(dispatcher);
-        result
-    }
-
-    /// Copies the request into the queue.
-    fn enqueue(&self, pending: Pending, outgoing: Outgoing<'_>) -> Result<(), Status> {
         let queued = self.queued(pending, outgoing);
         let deadline_ns = queued.deadline_ns;
         let mut dispatcher = self.dispatcher();
-        dispatcher.enqueue(queued, now_ns())?;
+        dispatcher.wait(want, queued, now_ns())?;
         self.dispatch(dispatcher);
         self.timer.note(deadline_ns);
         Ok(())
@@ -303,43 +267,5 @@ impl Pool {
         // Its own deadline, if it has ended already.
         self.timer.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
-    }
-}
-
-impl End {
-    /// How a request ends by it.
-    fn outcome(self) -> Outcome {
-        match self {
-            Self::TooLate => Outcome::Timeout,
-            Self::Cancelled => Outcome::Cancelled,
-            Self::Suspended => Outcome::Suspended,
-            Self::Closed => Outcome::Shutdown,
-            Self::SlotDown => Outcome::ConnectionClosed,
-        }
-    }
-
-    /// What a caller in acquire is told.
-    fn status(self) -> Status {
-        match self {
-            Self::TooLate => Status::ERR_TIMEOUT,
-            Self::Suspended => Status::ERR_SUSPENDED,
-            Self::SlotDown => Status::ERR_SLOT_DOWN,
-            Self::Cancelled | Self::Closed => Status::ERR_CLOSED,
-        }
-    }
-}
-
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NoSlot => Self::ERR_NO_SLOT,
-            Refusal::TooLate => Self::ERR_TIMEOUT,
-            Refusal::QueueFull => Self::ERR_WAITING_FULL,
-            Refusal::Suspended => Self::ERR_SUSPENDED,
-            Refusal::Closed => Self::ERR_CLOSED,
-            Refusal::StaleLease => Self::ERR_STALE_LEASE,
-            Refusal::SlotBusy | Refusal::Heartbeat => Self::ERR_SLOT_BUSY,
-            Refusal::SlotDown => Self::ERR_SLOT_DOWN,
-        }
     }
 }

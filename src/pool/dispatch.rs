@@ -28,6 +28,7 @@
 //! for a lease any value `L`. All times are in
 //! nanoseconds on any clock that never goes back.
 
+mod route;
 mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +38,9 @@ use super::lanes::{LaneRules, Shares};
 use super::pause::Pause;
 use super::queue::Queue;
 use crate::lane::Lane;
-pub use terms::{Action, Cancel, Counts, End, Lease, Queued, Refusal, SlotIndex, Waiter};
+pub use terms::{
+    Action, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter, Want,
+};
 
 /// No such time.
 const NEVER: u64 = u64::MAX;
@@ -278,16 +281,6 @@ impl<R, L> Dispatcher<R, L> {
             self.went_down(slot, epoch);
         }
         self.finished(slot, None, 0);
-    }
-
-    /// As [`Dispatcher::gave_up`], for a request on a leased slot, which has no other slot to go
-    /// to. Answers how the request ends: by a completion, or by a refusal.
-    pub fn gave_up_leased(&mut self, slot: SlotIndex, lost: Option<u32>) -> Result<End, Refusal> {
-        self.gave_up(slot, lost);
-        match lost {
-            None if !self.is_closed => Ok(End::TooLate),
-            _ => Err(Refusal::SlotDown),
-        }
     }
 
     /// The exchange on a slot is over, and says how it has used its time.

@@ -3,10 +3,13 @@
 
 use std::collections::VecDeque;
 
-use venuepool::pool::dispatch::{Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Waiter};
-use venuepool::pool::exchange_time::{Due, Estimate, Spent};
+use venuepool::pool::dispatch::{
+    Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Route, Waiter, Want,
+};
+use venuepool::pool::exchange_time::{Due, Estimate};
 use venuepool::pool::lanes::LaneRules;
 use venuepool::pool::pause::Pause;
+use venuepool::pool::slot::{Fate, TurnReport};
 
 /// What is written down of one slot.
 #[derive(Clone, Default)]
@@ -117,22 +120,6 @@ impl Desk {
         }
     }
 
-    pub(crate) fn checkout(&mut self, due: &Due, now: u64) -> Result<u32, Refusal> {
-        let refusal = self.refusal(now);
-        let checkout = self.dispatcher.checkout(due, now);
-        match checkout {
-            Err(Refusal::TooLate) => assert_eq!(refusal, None, "there was a slot"),
-            Err(refused) => assert_eq!(Some(refused), refusal, "why there is no slot"),
-            Ok(slot) => {
-                assert!(now < due.deadline_ns, "a slot behind the deadline");
-                assert_eq!(refusal, None, "there was no slot");
-                assert_eq!(Some(slot), self.idle.pop(), "the slot that was used last");
-                self.is_used(slot);
-            }
-        }
-        checkout
-    }
-
     fn is_used(&mut self, slot: u32) {
         let line = &mut self.lines[slot as usize];
         assert!(line.up && !line.in_use && line.lease.is_none(), "a slot is in one place");
@@ -168,8 +155,9 @@ impl Desk {
         lease
     }
 
-    pub(crate) fn begin(&mut self, lease: Lease, due: &Due, now: u64) -> Result<u32, Refusal> {
-        let expected = match &self.lines[lease.slot as usize] {
+    /// What a lease can be used for.
+    fn expected_of_lease(&self, lease: Lease, now: u64) -> Result<u32, Refusal> {
+        match &self.lines[lease.slot as usize] {
             _ if self.is_suspended(now) => Err(Refusal::Suspended),
             line if line.lease != Some(lease.generation) => Err(Refusal::StaleLease),
             Line { behind: Some(_), .. } => Err(Refusal::SlotBusy),
@@ -177,15 +165,7 @@ impl Desk {
             Line { in_use: true, .. } => Err(Refusal::SlotBusy),
             Line { up: false, .. } => Err(Refusal::SlotDown),
             _ => Ok(lease.slot),
-        };
-        let begun = self.dispatcher.begin(lease, due, now);
-        if begun == Err(Refusal::TooLate) {
-            assert!(expected.is_ok(), "it could have begun");
-        } else {
-            assert_eq!(begun, expected, "what a lease can be used for");
         }
-        self.lines[lease.slot as usize].in_use |= begun.is_ok();
-        begun
     }
 
     pub(crate) fn release(&mut self, lease: Lease) -> Result<(), Refusal> {
@@ -200,9 +180,94 @@ impl Desk {
         released
     }
 
-    pub(crate) fn finished(&mut self, slot: u32, spent: Option<Spent>, now: u64) {
-        self.dispatcher.finished(slot, spent, now);
-        self.is_over(slot);
+    /// Where a request goes, and why it has no slot if it goes elsewhere.
+    pub(crate) fn route(&mut self, want: Want, due: &Due, now: u64) -> Route {
+        let expected = match want {
+            Want::Leased(lease) => self.expected_of_lease(lease, now),
+            _ => self.refusal(now).map_or_else(|| Ok(*self.idle.last().unwrap()), Err),
+        };
+        let route = self.dispatcher.route(want, due, now);
+        match (route, expected) {
+            (Route::Send(slot), expected) => {
+                assert!(now < due.deadline_ns, "a slot behind the deadline");
+                assert_eq!(Ok(slot), expected, "the slot that was used last, or the leased one");
+                match want {
+                    Want::Leased(_) => self.lines[slot as usize].in_use = true,
+                    _ => {
+                        self.idle.pop();
+                        self.is_used(slot);
+                    }
+                }
+            }
+            (Route::End(end), expected) => {
+                assert!(end == End::TooLate && expected.is_ok(), "there was a slot");
+            }
+            (Route::Wait, expected) => {
+                let may_wait = match want {
+                    Want::Idle => None,
+                    Want::IdleOrQueue => Some(Refusal::NoSlot),
+                    Want::Leased(_) => Some(Refusal::Heartbeat),
+                };
+                assert_eq!(expected.err(), may_wait, "who may wait");
+            }
+            (Route::Refuse(refusal), expected) => assert_eq!(Err(refusal), expected, "why not"),
+        }
+        route
+    }
+
+    /// The request could not be started on its slot: where it goes then.
+    pub(crate) fn reroute(
+        &mut self,
+        want: Want,
+        due: &Due,
+        slot: u32,
+        lost: Option<u32>,
+        now: u64,
+    ) -> Route {
+        let Want::Leased(_) = want else {
+            self.gave_up(slot, lost);
+            return self.route(want, due, now);
+        };
+        let route = self.dispatcher.reroute(want, due, slot, lost, now);
+        self.not_used(slot, lost);
+        let expected = match lost {
+            None => Route::End(End::TooLate),
+            Some(_) => Route::Refuse(Refusal::SlotDown),
+        };
+        assert_eq!(route, expected, "only a slot that is down refuses");
+        route
+    }
+
+    /// Lets a request wait.
+    pub(crate) fn wait(
+        &mut self,
+        want: Want,
+        queued: Queued<u64>,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        match want {
+            Want::Leased(lease) => self.wait_behind(want, lease, queued, now),
+            _ => {
+                let Queued { ticket, deadline_ns, .. } = queued;
+                let joined = self.dispatcher.wait(want, queued, now);
+                self.joined(joined, InQueue { ticket, is_caller: false, deadline_ns }, now)
+            }
+        }
+    }
+
+    /// A turn on a slot is over.
+    pub(crate) fn turn_is_over(&mut self, slot: u32, turn: &TurnReport) -> bool {
+        let has_waiting = self.dispatcher.turn_is_over(slot, turn);
+        match turn.fate {
+            Fate::Kept => {}
+            Fate::Lost => self.is_down(slot, turn.epoch),
+            Fate::Replaced => self.is_up(slot, turn.epoch),
+        }
+        if turn.has_ended {
+            self.is_over(slot);
+        }
+        assert_eq!(has_waiting, !self.is_empty(), "whether somebody waits");
+        has_waiting
     }
 
     fn is_over(&mut self, slot: u32) {
@@ -217,13 +282,6 @@ impl Desk {
         self.not_used(slot, lost);
     }
 
-    pub(crate) fn gave_up_leased(&mut self, slot: u32, lost: Option<u32>) -> Result<End, Refusal> {
-        let result = self.dispatcher.gave_up_leased(slot, lost);
-        assert_eq!(result.is_err(), lost.is_some(), "only a slot that is down refuses");
-        self.not_used(slot, lost);
-        result
-    }
-
     fn not_used(&mut self, slot: u32, lost: Option<u32>) {
         if let Some(epoch) = lost {
             self.is_down(slot, epoch);
@@ -233,6 +291,10 @@ impl Desk {
 
     pub(crate) fn came_up(&mut self, slot: u32, epoch: u32) {
         self.dispatcher.came_up(slot, epoch);
+        self.is_up(slot, epoch);
+    }
+
+    fn is_up(&mut self, slot: u32, epoch: u32) {
         let line = &mut self.lines[slot as usize];
         let (is_newer, was_up) = (epoch > line.epoch, line.up);
         if is_newer {
@@ -243,11 +305,6 @@ impl Desk {
         }
     }
 
-    pub(crate) fn went_down(&mut self, slot: u32, epoch: u32) {
-        self.dispatcher.went_down(slot, epoch);
-        self.is_down(slot, epoch);
-    }
-
     fn is_down(&mut self, slot: u32, epoch: u32) {
         let line = &mut self.lines[slot as usize];
         if epoch >= line.epoch {
@@ -256,22 +313,16 @@ impl Desk {
         }
     }
 
-    /// Puts a request into the queue.
-    pub(crate) fn enqueue(&mut self, queued: Queued<u64>, now: u64) -> Result<(), Refusal> {
-        let Queued { ticket, deadline_ns, .. } = queued;
-        let joined = self.dispatcher.enqueue(queued, now);
-        self.joined(joined, InQueue { ticket, is_caller: false, deadline_ns }, now)
-    }
-
     /// Lets a request wait for the end of a heartbeat.
-    pub(crate) fn enqueue_behind(
+    fn wait_behind(
         &mut self,
+        want: Want,
         lease: Lease,
         queued: Queued<u64>,
         now: u64,
     ) -> Result<(), Refusal> {
         let Queued { ticket, deadline_ns, .. } = queued;
-        let joined = self.dispatcher.enqueue_behind(lease, queued, now);
+        let joined = self.dispatcher.wait(want, queued, now);
         if joined.is_ok() {
             let line = &mut self.lines[lease.slot as usize];
             assert_eq!(line.behind.replace(ticket), None, "one waits behind a heartbeat");

@@ -1,8 +1,7 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
-use venuepool::error::Outcome;
 use venuepool::lane::Lane;
-use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal};
+use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal, Route, Want};
 use venuepool::pool::exchange_time::Due;
 
 use crate::pool::{Event, NEVER, Pool};
@@ -16,16 +15,16 @@ impl Pool {
         }
         if let Some(load) = &self.setting.load {
             let (every_ns, burst) = (load.every_ns, load.burst);
-            self.submit(true);
+            self.send(Want::IdleOrQueue);
             if self.now >= 2 * S && burst > 0 {
-                (0..burst).for_each(|_| self.submit(true));
+                (0..burst).for_each(|_| self.send(Want::IdleOrQueue));
                 self.setting.load.as_mut().expect("it is there").burst = 0;
             }
             return self.after(every_ns, Event::Engine);
         }
         match self.random.within(0, 99) {
-            0..30 => self.submit(false),
-            30..65 => self.submit(true),
+            0..30 => self.send(Want::Idle),
+            30..65 => self.send(Want::IdleOrQueue),
             65..75 => self.acquire(false),
             75..85 => self.acquire(true),
             85..97 => self.cancel(),
@@ -53,38 +52,37 @@ impl Pool {
         (self.books.promise(deadline_ns), due)
     }
 
-    /// Sends on the slot that was used last and is alive.
-    fn send_now(&mut self, id: u64, due: Due) -> Result<(), Refusal> {
+    /// A request goes where the dispatcher says.
+    fn send(&mut self, want: Want) {
+        let (id, due) = self.promise();
+        let mut route = self.desk.route(want, &due, self.now);
         loop {
-            let slot = match self.desk.checkout(&due, self.now) {
-                Err(Refusal::TooLate) => {
-                    self.books.completed(id, Outcome::Timeout, self.now);
-                    return Ok(());
+            let slot = match route {
+                Route::Send(slot) => slot,
+                Route::Wait => return self.wait_for_slot(want, id, due),
+                Route::End(end) => {
+                    self.end_waiting(id, end);
+                    return self.dispatch();
                 }
-                checkout => checkout?,
+                Route::Refuse(_) => {
+                    self.books.refused(id);
+                    return self.dispatch();
+                }
             };
-            let Err(lost) = self.start(slot, Some(id), due) else { return Ok(()) };
-            self.desk.gave_up(slot, lost);
-            self.dispatch();
+            let Err(lost) = self.start(slot, Some(id), due) else { return };
+            route = self.desk.reroute(want, &due, slot, lost, self.now);
         }
     }
 
-    fn submit(&mut self, waits: bool) {
-        let (id, due) = self.promise();
+    fn wait_for_slot(&mut self, want: Want, id: u64, due: Due) {
+        self.books.counts.behind += u64::from(matches!(want, Want::Leased(_)));
         let deadline_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
-        let result = match self.send_now(id, due) {
-            Err(Refusal::NoSlot) if waits => {
-                let queued = Queued { ticket: id, deadline_ns, due, request: id };
-                self.desk.enqueue(queued, self.now).map(|()| {
-                    self.dispatch();
-                    self.note(deadline_ns);
-                })
-            }
-            result => result,
-        };
-        if result.is_err() {
-            self.books.refused(id);
+        let queued = Queued { ticket: id, deadline_ns, due, request: id };
+        if self.desk.wait(want, queued, self.now).is_err() {
+            return self.books.refused(id);
         }
+        self.dispatch();
+        self.note(deadline_ns);
     }
 
     fn acquire(&mut self, waits: bool) {
@@ -106,8 +104,7 @@ impl Pool {
     /// Whoever has a lease sends on it, or gives it back, or both.
     pub(crate) fn use_lease(&mut self, lease: Lease) {
         if !self.venue.healed && self.random.percent(60) {
-            let (id, due) = self.promise();
-            self.send_leased(lease, id, due);
+            self.send(Want::Leased(lease));
             if self.random.percent(70) {
                 // Now and then long enough for a heartbeat.
                 let most_ns = if self.random.percent(10) { 300 * MS } else { 10 * MS };
@@ -118,32 +115,6 @@ impl Pool {
         self.desk.release(lease).expect("it was never given back");
         self.dispatch();
         assert!(self.desk.release(lease).is_err(), "a lease is given back once");
-    }
-
-    fn send_leased(&mut self, lease: Lease, id: u64, due: Due) {
-        let slot = match self.desk.begin(lease, &due, self.now) {
-            Ok(slot) => slot,
-            Err(Refusal::TooLate) => return self.books.completed(id, Outcome::Timeout, self.now),
-            Err(Refusal::Heartbeat) => return self.send_behind(lease, id, due),
-            Err(_) => return self.books.refused(id),
-        };
-        if let Err(lost) = self.start(slot, Some(id), due) {
-            match self.desk.gave_up_leased(slot, lost) {
-                Ok(end) => self.end_waiting(id, end),
-                Err(_) => self.books.refused(id),
-            }
-            self.dispatch();
-        }
-    }
-
-    /// A heartbeat is in flight on the leased slot.
-    fn send_behind(&mut self, lease: Lease, id: u64, due: Due) {
-        self.books.counts.behind += 1;
-        let deadline_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
-        let queued = Queued { ticket: id, deadline_ns, due, request: id };
-        self.desk.enqueue_behind(lease, queued, self.now).expect("nothing came in between");
-        self.dispatch();
-        self.note(deadline_ns);
     }
 
     /// Cancels one of the newest requests, wherever it is.

@@ -294,20 +294,15 @@ impl Pool {
     }
 
     fn keep_slot_up(&mut self, index: u32) -> Rest {
-        loop {
-            let slot = &mut self.slots[index as usize];
-            let dials = slot.state.upkeep().dials_at_rest(&self.setting.rules);
-            let rest = |look_ns| Rest { look_ns, dials };
-            let Some(id) = slot.connection else { return rest(NEVER) };
-            match slot.state.maintain(&self.setting.rules, self.now) {
-                Err(later) => return rest(later),
-                Ok(Action::Heartbeat) => return rest(self.beat(index)),
-                Ok(action) => {
-                    let retires = matches!(action, Action::Retire(_));
-                    self.venue.connections[id].retired |= retires;
-                    self.wake(index);
-                }
-            }
+        let slot = &mut self.slots[index as usize];
+        let needs = slot.state.maintain(&self.setting.rules, self.now);
+        if let (Some(action), Some(id)) = (needs.news, slot.connection) {
+            self.venue.connections[id].retired |= matches!(action, Action::Retire(_));
+            self.wake(index);
+        }
+        match needs.heartbeat {
+            true => Rest { look_ns: self.beat(index), ..needs.rest },
+            false => needs.rest,
         }
     }
 

@@ -30,6 +30,7 @@ mod overload;
 mod plot;
 mod pool;
 mod rest;
+mod wire;
 mod world;
 
 use std::cell::RefCell;

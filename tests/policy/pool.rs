@@ -1,5 +1,5 @@
-//! A pool made of the policy alone, put together as src/driver puts it together: the engine's side
-//! (submit.rs), the turn of a slot (slot.rs), what follows it (deliver.rs).
+//! A pool made of the policy alone. It does what the policy says, as src/driver does, with a venue
+//! of the simulation in place of sockets; it decides nothing.
 //!
 //! Time is what the events say. In a loose pool each of the driver's steps that takes a lock of its
 //! own is an event of its own, so that others come in between.
@@ -12,16 +12,19 @@ use venuepool::error::{CloseReason, Outcome};
 use venuepool::net::addresses::Addresses;
 use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
-use venuepool::pool::exchange_time::{Due, Spent};
+use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::Healing;
 use venuepool::pool::maintenance::Heartbeats;
 use venuepool::pool::pause::Told;
-use venuepool::pool::slot::{Exchange, Fate, Ready, SlotState, StepTimeouts, Stop, Then};
+use venuepool::pool::slot::{
+    Exchange, Fate, NotStarted, Request, Sent, SlotState, StepTimeouts, Terms, TurnEnd,
+};
 
 use crate::Trace;
 use crate::books::Books;
 use crate::desk::Desk;
 use crate::heal::Hands;
+use crate::wire::FakeWire;
 use crate::world::{Answer, Arrival, Random, S, Setting, US, Venue};
 
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -62,22 +65,12 @@ pub(crate) enum Event {
 }
 
 /// The exchange that ended in a turn.
-struct Ended {
+#[derive(Clone, Copy)]
+pub(crate) struct Ended {
     /// `None`: a heartbeat.
-    id: Option<u64>,
-    outcome: Outcome,
-    pause: Option<(u64, bool)>,
-}
-
-/// What a turn came to.
-#[derive(Default)]
-pub(crate) struct Turn {
-    ended: Option<Ended>,
-    fate: Fate,
-    epoch: u32,
-    upkeep_ns: u64,
-    spent: Option<Spent>,
-    now: u64,
+    pub(crate) id: Option<u64>,
+    pub(crate) outcome: Outcome,
+    pub(crate) answer: Option<Answer>,
 }
 
 pub(crate) struct Slot {
@@ -110,7 +103,7 @@ pub(crate) struct Pool {
     events: BinaryHeap<Reverse<(u64, u64)>>,
     what: BTreeMap<u64, Event>,
     serial: u64,
-    turns: BTreeMap<u64, (u32, Turn)>,
+    turns: BTreeMap<u64, (u32, TurnEnd<Ended>)>,
     sends: BTreeMap<u64, (u32, Queued<u64>)>,
     /// Somebody is about to ask what to do next, so often.
     asking: u32,
@@ -271,97 +264,50 @@ impl Pool {
             && self.books.told_pause_ns == 0
     }
 
-    // The turn of a slot, as in src/driver/slot.rs.
+    // The turn of a slot.
 
-    fn turn(&mut self, index: u32) -> Turn {
-        let slot = &mut self.slots[index as usize];
+    fn turn(&mut self, index: u32) -> TurnEnd<Ended> {
         let now = self.now;
-        let mut turn = Turn { epoch: slot.state.epoch(), upkeep_ns: NEVER, ..Turn::default() };
-        turn.now = now;
-        let Some(id) = slot.connection else { return turn };
-        let connection = &mut self.venue.connections[id];
-        let then = match slot.state.exchange().copied() {
-            None => slot.state.idle(true),
-            Some(exchange) => {
-                let read = connection.read();
-                let Some(stop) = exchange.stop(read, None, &STEPS, NEVER, now) else {
-                    return turn;
-                };
-                self.finish(index, id, exchange, stop, &mut turn)
-            }
+        let Slot { state, connection, next, hands, .. } = &mut self.slots[index as usize];
+        let (before, born_ns) = (*connection, state.upkeep().born_ns());
+        let is_late = hands.dial.is_some() || state.wants_replacement(now).is_some();
+        let terms = Terms {
+            rules: &self.setting.rules,
+            steps: &STEPS,
+            grace_ns: NEVER,
+            waits_for_late: false,
         };
-        let connection = &self.venue.connections[id];
-        let found = match then {
-            Then::Keep => None,
-            Then::Close(reason) => Some(reason),
-            Then::Look => {
-                let found = connection.look();
-                self.slots[index as usize].state.looked(now, found);
-                found
-            }
-        };
-        if let Some(reason) = found {
-            self.give_up(index, id, reason, &mut turn);
+        let mut wire = FakeWire { connection, next, venue: &mut self.venue };
+        let turn = state.turn(&mut wire, &terms, now);
+        let ends_now = turn
+            .ended
+            .and_then(|ended| ended.answer)
+            .is_some_and(|answer| answer.announced.timeout_ns == Some(0));
+        assert!(!ends_now || turn.fate != Fate::Kept, "the venue ends it now");
+        if turn.fate != Fate::Kept {
+            let id = before.expect("only what was there can be given up");
+            self.gave_up(index, id, now - born_ns, is_late, turn.fate);
         }
         turn
     }
 
-    fn finish(
-        &mut self,
-        index: u32,
-        id: usize,
-        exchange: Exchange,
-        stop: Stop,
-        turn: &mut Turn,
-    ) -> Then {
-        let slot = &mut self.slots[index as usize];
-        let connection = &mut self.venue.connections[id];
-        connection.used_ns = self.now;
-        let (outcome, answer) = match stop {
-            Stop::Answered(_) => (Outcome::Ok, connection.answer.take()),
-            Stop::Failed(outcome, _) => (outcome, None),
-        };
-        if let Some(Answer { announced, .. }) = answer {
-            exchange_answered(slot, self.now);
-            connection.answers += 1;
-            connection.heard = announced.timeout_ns.is_some();
-        } else {
-            connection.unheard_since_ns = exchange.start_ns;
-        }
-        turn.ended =
-            Some(Ended { id: exchange.id, outcome, pause: answer.and_then(|it| it.pause) });
-        let announced = || answer.expect("it was answered").announced;
-        let finished = slot.state.finished(stop, announced, &self.setting.rules, true, self.now);
-        let ends_now = answer.is_some_and(|answer| answer.announced.timeout_ns == Some(0));
-        assert!(!ends_now || matches!(finished.then, Then::Close(_)), "the venue ends it now");
-        turn.upkeep_ns = finished.upkeep_ns;
-        turn.spent = finished.spent;
-        finished.then
-    }
-
-    fn give_up(&mut self, index: u32, id: usize, reason: CloseReason, turn: &mut Turn) {
-        let slot = &mut self.slots[index as usize];
-        let connection = &mut self.venue.connections[id];
-        connection.given_up = true;
-        let (answers, life_ns) = (connection.answers, self.now - slot.state.upkeep().born_ns());
-        let is_late = slot.hands.dial.is_some() || slot.state.wants_replacement(self.now).is_some();
-        turn.fate = slot.state.give_up(reason, true, self.now);
-        trace!(self.trace, "               slot {index}: {reason:?}, {:?}", turn.fate);
-        let is_replaced = turn.fate == Fate::Replaced;
+    /// What must hold of a connection that was given up just now.
+    fn gave_up(&mut self, index: u32, id: usize, life_ns: u64, is_late: bool, fate: Fate) {
+        let slot = &self.slots[index as usize];
+        let reason = slot.state.last_loss().expect("there is a reason");
+        let connection = &self.venue.connections[id];
+        let answers = connection.answers;
+        trace!(self.trace, "               slot {index}: {reason:?}, {fate:?}");
+        let is_replaced = fate == Fate::Replaced;
         let is_used_up = reason == CloseReason::MaxRequests;
         assert!(!is_used_up || connection.requests > 0, "used up, and never used");
         let is_age = reason == CloseReason::MaxAge;
         assert!(is_replaced || !is_age, "an old connection goes when replaced");
         let is_limit = [CloseReason::IdleLimit, CloseReason::MaxRequests].contains(&reason);
         assert!(is_replaced || !is_limit || is_late || answers < 2, "no replacement was begun");
-        let sent_ns = connection.unheard_since_ns;
-        self.books.lost(index as usize, reason, answers, life_ns, sent_ns);
-        slot.connection = slot.next.take();
         assert_eq!(slot.connection.is_some(), is_replaced, "who follows");
-        if is_replaced {
-            self.books.counts.replaced += 1;
-            turn.epoch = slot.state.epoch();
-        }
+        self.books.lost(index as usize, reason, answers, life_ns, connection.unheard_since_ns);
+        self.books.counts.replaced += u64::from(is_replaced);
     }
 
     /// Whoever drives looks at a slot: the slot's task, or in a loose pool somebody else, who may
@@ -382,9 +328,8 @@ impl Pool {
     /// The turn of the slot's own task.
     pub(crate) fn task_turn(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
-        let has_engines = slot.state.exchange().is_some_and(|exchange| exchange.id.is_some());
-        if self.setting.is_loose && has_engines {
-            return slot.state.look_later();
+        if self.setting.is_loose && slot.state.leaves_turn_to_engine(NEVER, self.now) {
+            return;
         }
         let turn = self.turn(index);
         self.settle(index, turn);
@@ -392,39 +337,38 @@ impl Pool {
 
     // After a turn, as in src/driver/deliver.rs.
 
-    fn settle(&mut self, index: u32, turn: Turn) {
+    fn settle(&mut self, index: u32, turn: TurnEnd<Ended>) {
         if turn.epoch < self.slots[index as usize].state.epoch() {
             self.books.counts.late_news += 1;
         }
-        match turn.fate {
-            Fate::Kept => {}
-            Fate::Lost => self.desk.went_down(index, turn.epoch),
-            Fate::Replaced => {
-                self.desk.came_up(index, turn.epoch);
-                self.dispatch();
-            }
-        }
-        if turn.fate != Fate::Kept {
-            self.wake(index);
-        }
         self.look_at_upkeep(turn.upkeep_ns.saturating_sub(self.now));
-        let Some(Ended { id, outcome, pause }) = turn.ended else { return };
-        if let Some((for_ns, closes)) = pause {
+        let report = turn.report();
+        if let Some((for_ns, closes)) = turn.ended.and_then(|ended| ended.answer?.pause) {
             self.begin_pause(for_ns, closes);
         }
-        if outcome == Outcome::Ok && !self.setting.is_before() {
-            self.books.heard(turn.now);
+        let Some(report) = report else { return };
+        let is_ok = turn.ended.is_some_and(|ended| ended.outcome == Outcome::Ok);
+        if is_ok && !self.setting.is_before() {
+            self.books.heard(turn.now_ns);
         }
-        self.desk.finished(index, turn.spent, turn.now);
-        match id {
-            Some(id) => self.books.completed(id, outcome, self.now),
-            None => {
+        let has_waiting = self.desk.turn_is_over(index, &report);
+        if report.fate != Fate::Kept {
+            self.wake(index);
+        }
+        match turn.ended {
+            Some(Ended { id: Some(id), outcome, .. }) => {
+                self.books.completed(id, outcome, self.now);
+            }
+            Some(_) => {
                 self.books.beat_ends();
                 self.heartbeats.ended();
                 self.look_at_upkeep(0);
             }
+            None => {}
         }
-        self.dispatch_later();
+        if has_waiting {
+            self.dispatch_later();
+        }
     }
 
     /// Between the end of an exchange and the next one its completion is delivered, and others may
@@ -466,14 +410,7 @@ impl Pool {
     }
 
     pub(crate) fn end_waiting(&mut self, id: u64, end: End) {
-        let outcome = match end {
-            End::TooLate => Outcome::Timeout,
-            End::Cancelled => Outcome::Cancelled,
-            End::Suspended => Outcome::Suspended,
-            End::Closed => Outcome::Shutdown,
-            End::SlotDown => Outcome::ConnectionClosed,
-        };
-        self.books.completed(id, outcome, self.now);
+        self.books.completed(id, end.outcome(), self.now);
     }
 
     /// As in src/driver/submit.rs.
@@ -506,53 +443,31 @@ impl Pool {
         due: Due,
     ) -> Result<(), Option<u32>> {
         let (now, setting, deadline_ns) = (self.now, &self.setting, due.deadline_ns);
-        let slot = &mut self.slots[index as usize];
-        let epoch = Some(slot.state.epoch());
-        match slot.state.ready(now, deadline_ns, &setting.rules, setting.look_after_ns) {
-            Ready::TooLate => return Err(None),
-            Ready::Gone { is_news } => {
-                if is_news {
-                    self.wake(index);
-                }
-                return Err(epoch);
+        let Slot { state, connection, next, is_announced, .. } = &mut self.slots[index as usize];
+        assert!(state.exchange().is_none(), "slot {index} is given out twice");
+        let mut wire = FakeWire { connection, next, venue: &mut self.venue };
+        let send = |wire: &mut FakeWire<'_>| {
+            wire.check_before_sending(setting, now);
+            Sent::Begun(now)
+        };
+        let request = Request { id, deadline_ns };
+        let (rules, look_after_ns) = (&setting.rules, setting.look_after_ns);
+        let started = state.start(request, rules, look_after_ns, now, &mut wire, send);
+        if let Err(NotStarted { lost, is_news }) = started {
+            if is_news {
+                self.wake(index);
             }
-            Ready::Yes => {}
-            Ready::Look => {
-                let id = slot.connection.expect("a connection that is ready is there");
-                let found = self.venue.connections[id].look();
-                slot.state.looked(now, found);
-                if found.is_some() {
-                    self.wake(index);
-                    return Err(epoch);
-                }
-            }
+            return Err(lost);
         }
-        let connection = slot.connection.expect("a connection that is ready is there");
-        let here = &self.venue.connections[connection];
-        assert!(slot.state.exchange().is_none(), "slot {index} is given out twice");
-        assert!(!here.retired || slot.next.is_some(), "a request on a retired connection");
-        let (rules, idle_ns) = (&setting.rules, now - here.used_ns);
-        let limit_ns = if rules.idle_limit_ns == 0 { NEVER } else { rules.idle_limit_ns };
-        assert!(idle_ns <= limit_ns, "a request on a connection idle for {idle_ns} ns");
-        let most = if rules.max_requests == 0 { NEVER } else { rules.max_requests };
-        assert!(here.requests < most, "request {} on one connection", here.requests + 1);
-        let mut exchange = Exchange::new(id, now, deadline_ns);
-        exchange.write_ns = now;
-        slot.state.began(exchange);
-        slot.is_announced = false;
+        *is_announced = false;
+        let id = connection.expect("a request was sent on it");
+        let here = &self.venue.connections[id];
         let has_ended = here.ended.is_some() || here.stray;
-        // Only what came after a look that was made just now is missed, or right behind an answer.
-        let unseen_ns = now.saturating_sub(here.spoilt_ns.max(here.used_ns));
-        assert!(
-            !has_ended || unseen_ns < setting.look_after_ns,
-            "sent on what was seen to be dead"
-        );
         let requests = here.requests + 1;
-        if let Some((ns, arrival)) = self.venue.request(connection, now, setting, &mut self.random)
-        {
+        if let Some((ns, arrival)) = self.venue.request(id, now, setting, &mut self.random) {
             let idle_ns = self.setting.idle_close_ns.saturating_add(ns);
-            self.after(ns, Event::Arrives(connection, arrival));
-            self.after(idle_ns, Event::IdleClose(connection, requests));
+            self.after(ns, Event::Arrives(id, arrival));
+            self.after(idle_ns, Event::IdleClose(id, requests));
         }
         if has_ended {
             self.after(0, Event::Drive(index));
@@ -598,12 +513,5 @@ impl Pool {
         if next != NEVER {
             self.note(next);
         }
-    }
-}
-
-/// The whole response is there, so its first byte is.
-fn exchange_answered(slot: &mut Slot, now: u64) {
-    if let Some(exchange) = slot.state.exchange_mut() {
-        exchange.first_byte_ns = now;
     }
 }

@@ -47,9 +47,9 @@ fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
     let ended = loop {
         let setting = Setting { policy: &policy, free_list: &free_list, grace_ns: NEVER };
         let turn = slot.drive(setting);
-        if let Some(ended) = turn.ended {
-            assert_eq!(turn.fate, Fate::Lost);
-            break ended;
+        if let Some(over) = turn.end.ended {
+            assert_eq!(turn.end.fate, slot::Fate::Lost);
+            break over.ended;
         }
         assert!(start.elapsed() < Duration::from_secs(10), "nothing happened");
         std::thread::yield_now();
@@ -69,9 +69,8 @@ fn a_partial_request_is_not_worth_waiting_for() {
     let bytes = vec![b'x'; 32 << 20];
     let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
     assert!(slot.start(pending(), request, &policy).is_ok());
-    let inner = slot.lock();
-    let (connection, in_flight) =
-        (inner.connection.as_ref().unwrap(), inner.in_flight.as_ref().unwrap());
+    let mut inner = slot.lock();
+    let connection = inner.held.connection.as_ref().unwrap();
     assert_eq!(connection.wire_state(), WireState::Partial);
     peer.read_exact(&mut vec![0; connection.bytes_sent() as usize]).unwrap();
     let start = Instant::now();
@@ -79,6 +78,7 @@ fn a_partial_request_is_not_worth_waiting_for() {
         assert!(start.elapsed() < Duration::from_secs(10), "nothing happened");
         std::thread::yield_now();
     }
-    let stop = Stop::Failed(Outcome::Timeout, CloseReason::Timeout);
-    assert!(!in_flight.may_linger(connection, &stop));
+    let setting = Setting { policy: &policy, free_list: &free_list, grace_ns: NEVER };
+    let hands = Hands { held: &mut inner.held, setting, index: 0 };
+    assert!(!hands.is_on_wire());
 }

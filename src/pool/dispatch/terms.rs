@@ -2,6 +2,7 @@
 //!
 //! Names only; the rules are in [`super`].
 
+use crate::error::{Outcome, Status};
 use crate::pool::exchange_time::Due;
 
 /// The number of a slot in the pool, from 0.
@@ -36,6 +37,30 @@ pub struct Queued<R> {
     pub due: Due,
     /// The request.
     pub request: R,
+}
+
+/// On which slot a request may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// On any idle slot, and only at once.
+    Idle,
+    /// On any idle slot; it waits in the queue until there is one.
+    IdleOrQueue,
+    /// On the slot of that lease; it waits for the end of a heartbeat there.
+    Leased(Lease),
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To that slot.
+    Send(SlotIndex),
+    /// To those who wait: [`wait`](super::Dispatcher::wait).
+    Wait,
+    /// To its end, without a slot.
+    End(End),
+    /// Nowhere: it is not accepted.
+    Refuse(Refusal),
 }
 
 /// What to do now.
@@ -112,4 +137,42 @@ pub struct Counts {
     pub leased: u32,
     /// Requests and callers in the queue.
     pub waiting: u32,
+}
+
+impl End {
+    /// How a request ends by it.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::TooLate => Outcome::Timeout,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::Suspended => Outcome::Suspended,
+            Self::Closed => Outcome::Shutdown,
+            Self::SlotDown => Outcome::ConnectionClosed,
+        }
+    }
+
+    /// What a caller that waits for a lease is told.
+    pub fn status(self) -> Status {
+        match self {
+            Self::TooLate => Status::ERR_TIMEOUT,
+            Self::Suspended => Status::ERR_SUSPENDED,
+            Self::SlotDown => Status::ERR_SLOT_DOWN,
+            Self::Cancelled | Self::Closed => Status::ERR_CLOSED,
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSlot => Self::ERR_NO_SLOT,
+            Refusal::TooLate => Self::ERR_TIMEOUT,
+            Refusal::QueueFull => Self::ERR_WAITING_FULL,
+            Refusal::Suspended => Self::ERR_SUSPENDED,
+            Refusal::Closed => Self::ERR_CLOSED,
+            Refusal::StaleLease => Self::ERR_STALE_LEASE,
+            Refusal::SlotBusy | Refusal::Heartbeat => Self::ERR_SLOT_BUSY,
+            Refusal::SlotDown => Self::ERR_SLOT_DOWN,
+        }
+    }
 }

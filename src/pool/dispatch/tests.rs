@@ -3,6 +3,7 @@
 use super::*;
 
 mod lanes;
+mod route;
 
 /// A request that is never too late.
 const DUE: Due = Due { submit_ns: 0, deadline_ns: u64::MAX, lane: Lane::Orders };

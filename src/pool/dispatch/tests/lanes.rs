@@ -175,21 +175,6 @@ fn a_request_that_is_too_late_uses_up_no_turn_of_its_lane() {
     assert_eq!(dispatcher.next(100), Some(Action::Send(0, in_lane(Lane::Background, 1))));
 }
 
-#[test]
-fn a_request_that_gives_its_leased_slot_up_ends_too_late_or_is_refused() {
-    let mut dispatcher = live(1);
-    let lease = dispatcher.lease(0).unwrap();
-    dispatcher.begin(lease, &DUE, 0).unwrap();
-    assert_eq!(dispatcher.gave_up_leased(0, None), Ok(End::TooLate));
-    assert_eq!(dispatcher.begin(lease, &DUE, 0), Ok(0), "the slot is as good as before");
-    assert_eq!(dispatcher.gave_up_leased(0, Some(1)), Err(Refusal::SlotDown));
-    assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::SlotDown));
-    dispatcher.came_up(0, 2);
-    dispatcher.begin(lease, &DUE, 0).unwrap();
-    dispatcher.close();
-    assert_eq!(dispatcher.gave_up_leased(0, None), Err(Refusal::SlotDown));
-}
-
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
 enum Event {

@@ -1,0 +1,67 @@
+//! Where a request goes, and what a turn of a slot means for those who wait.
+//!
+//! It puts the single answers of the dispatcher together: what an engine's call does when it is
+//! refused, when its slot turns out dead, and when it may wait.
+
+use super::{Dispatcher, End, Queued, Refusal, Route, SlotIndex, Want};
+use crate::pool::exchange_time::Due;
+use crate::pool::slot::{Fate, TurnReport};
+
+impl<R, L> Dispatcher<R, L> {
+    /// Where a request goes that was submitted now.
+    pub fn route(&mut self, want: Want, due: &Due, now_ns: u64) -> Route {
+        let answer = match want {
+            Want::Idle | Want::IdleOrQueue => self.checkout(due, now_ns),
+            Want::Leased(lease) => self.begin(lease, due, now_ns),
+        };
+        match (answer, want) {
+            (Ok(slot), _) => Route::Send(slot),
+            (Err(Refusal::TooLate), _) => Route::End(End::TooLate),
+            (Err(Refusal::NoSlot), Want::IdleOrQueue) => Route::Wait,
+            (Err(Refusal::Heartbeat), _) => Route::Wait,
+            (Err(refusal), _) => Route::Refuse(refusal),
+        }
+    }
+
+    /// Where a request goes that could not be started on the slot of its [`Route::Send`]: the slot
+    /// has lost its connection of that epoch, or the deadline has passed. Then the slot may be free
+    /// for somebody who waits.
+    pub fn reroute(
+        &mut self,
+        want: Want,
+        due: &Due,
+        slot: SlotIndex,
+        lost: Option<u32>,
+        now_ns: u64,
+    ) -> Route {
+        self.gave_up(slot, lost);
+        match (want, lost) {
+            (Want::Idle | Want::IdleOrQueue, _) => self.route(want, due, now_ns),
+            (Want::Leased(_), None) if !self.is_closed => Route::End(End::TooLate),
+            // It has no other slot to go to.
+            (Want::Leased(_), _) => Route::Refuse(Refusal::SlotDown),
+        }
+    }
+
+    /// Lets a request of [`Route::Wait`] wait.
+    pub fn wait(&mut self, want: Want, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
+        match want {
+            Want::Idle | Want::IdleOrQueue => self.enqueue(queued, now_ns),
+            Want::Leased(lease) => self.enqueue_behind(lease, queued, now_ns),
+        }
+    }
+
+    /// A turn on a slot is over. Answers whether somebody waits, so that there may be something to
+    /// do.
+    pub fn turn_is_over(&mut self, slot: SlotIndex, turn: &TurnReport) -> bool {
+        match turn.fate {
+            Fate::Kept => {}
+            Fate::Lost => self.went_down(slot, turn.epoch),
+            Fate::Replaced => self.came_up(slot, turn.epoch),
+        }
+        if turn.has_ended {
+            self.finished(slot, turn.spent, turn.now_ns);
+        }
+        self.has_waiting()
+    }
+}
