@@ -7,6 +7,8 @@
 
 use std::ffi::CStr;
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// What a call answers. Zero is success; negative values are refusals, and a refused call has sent
 /// nothing and changed nothing.
 ///
@@ -14,7 +16,8 @@ use std::ffi::CStr;
 /// cbindgen:rename-all=prefix:VP_
 #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
 #[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(prefix = "VP_", suffix = "\0")]
 pub enum Status {
     /// The call did what it says.
     OK = 0,
@@ -88,82 +91,12 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order of their declaration.
-    pub const ALL: &[Self] = &[
-        Self::OK,
-        Self::ERR_NULL,
-        Self::ERR_ARGUMENT,
-        Self::ERR_STRUCT_SIZE,
-        Self::ERR_PHASE,
-        Self::ERR_URL,
-        Self::ERR_METHOD,
-        Self::ERR_PATH,
-        Self::ERR_HEADER_NAME,
-        Self::ERR_HEADER_VALUE,
-        Self::ERR_HEADER_RESERVED,
-        Self::ERR_TOO_LARGE,
-        Self::ERR_TLS_CONFIG,
-        Self::ERR_ADDRESS,
-        Self::ERR_NO_SLOT,
-        Self::ERR_SLOT_DOWN,
-        Self::ERR_SLOT_BUSY,
-        Self::ERR_STALE_LEASE,
-        Self::ERR_WAITING_FULL,
-        Self::ERR_COMPLETIONS_FULL,
-        Self::ERR_TIMEOUT,
-        Self::ERR_WRONG_POOL,
-        Self::ERR_UNKNOWN_ID,
-        Self::ERR_NOT_FOUND,
-        Self::ERR_CLOSED,
-        Self::ERR_FORKED,
-        Self::ERR_WOULD_DEADLOCK,
-        Self::ERR_DRIVEN,
-        Self::ERR_SUSPENDED,
-        Self::ERR_RESOLVE,
-        Self::ERR_CONNECT,
-        Self::ERR_TLS,
-        Self::ERR_SYSTEM,
-        Self::ERR_INTERNAL,
-    ];
+    /// Each of them, in the order of their declaration.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name as C spells it.
-    pub const fn name(self) -> &'static CStr {
-        match self {
-            Self::OK => c"VP_OK",
-            Self::ERR_NULL => c"VP_ERR_NULL",
-            Self::ERR_ARGUMENT => c"VP_ERR_ARGUMENT",
-            Self::ERR_STRUCT_SIZE => c"VP_ERR_STRUCT_SIZE",
-            Self::ERR_PHASE => c"VP_ERR_PHASE",
-            Self::ERR_URL => c"VP_ERR_URL",
-            Self::ERR_METHOD => c"VP_ERR_METHOD",
-            Self::ERR_PATH => c"VP_ERR_PATH",
-            Self::ERR_HEADER_NAME => c"VP_ERR_HEADER_NAME",
-            Self::ERR_HEADER_VALUE => c"VP_ERR_HEADER_VALUE",
-            Self::ERR_HEADER_RESERVED => c"VP_ERR_HEADER_RESERVED",
-            Self::ERR_TOO_LARGE => c"VP_ERR_TOO_LARGE",
-            Self::ERR_TLS_CONFIG => c"VP_ERR_TLS_CONFIG",
-            Self::ERR_ADDRESS => c"VP_ERR_ADDRESS",
-            Self::ERR_NO_SLOT => c"VP_ERR_NO_SLOT",
-            Self::ERR_SLOT_DOWN => c"VP_ERR_SLOT_DOWN",
-            Self::ERR_SLOT_BUSY => c"VP_ERR_SLOT_BUSY",
-            Self::ERR_STALE_LEASE => c"VP_ERR_STALE_LEASE",
-            Self::ERR_WAITING_FULL => c"VP_ERR_WAITING_FULL",
-            Self::ERR_COMPLETIONS_FULL => c"VP_ERR_COMPLETIONS_FULL",
-            Self::ERR_TIMEOUT => c"VP_ERR_TIMEOUT",
-            Self::ERR_WRONG_POOL => c"VP_ERR_WRONG_POOL",
-            Self::ERR_UNKNOWN_ID => c"VP_ERR_UNKNOWN_ID",
-            Self::ERR_NOT_FOUND => c"VP_ERR_NOT_FOUND",
-            Self::ERR_CLOSED => c"VP_ERR_CLOSED",
-            Self::ERR_FORKED => c"VP_ERR_FORKED",
-            Self::ERR_WOULD_DEADLOCK => c"VP_ERR_WOULD_DEADLOCK",
-            Self::ERR_DRIVEN => c"VP_ERR_DRIVEN",
-            Self::ERR_SUSPENDED => c"VP_ERR_SUSPENDED",
-            Self::ERR_RESOLVE => c"VP_ERR_RESOLVE",
-            Self::ERR_CONNECT => c"VP_ERR_CONNECT",
-            Self::ERR_TLS => c"VP_ERR_TLS",
-            Self::ERR_SYSTEM => c"VP_ERR_SYSTEM",
-            Self::ERR_INTERNAL => c"VP_ERR_INTERNAL",
-        }
+    pub fn name(self) -> &'static CStr {
+        c_name(self.into())
     }
 }
 
@@ -171,7 +104,8 @@ impl Status {
 ///
 /// A status such as 404 or 503 is a full response, so its outcome is `OK`.
 #[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(prefix = "VP_OUTCOME_", suffix = "\0", serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {
     /// A full, correctly framed response arrived.
     Ok = 0,
@@ -236,76 +170,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Every outcome, in the order of their declaration.
-    pub const ALL: &[Self] = &[
-        Self::Ok,
-        Self::Timeout,
-        Self::Cancelled,
-        Self::Shutdown,
-        Self::ConnectionReset,
-        Self::ConnectionClosed,
-        Self::IoError,
-        Self::TlsError,
-        Self::Suspended,
-        Self::BadStatusLine,
-        Self::BadVersion,
-        Self::BadHeader,
-        Self::HeadTooLarge,
-        Self::TooManyHeaders,
-        Self::TooManyInterim,
-        Self::UnexpectedUpgrade,
-        Self::BadContentLength,
-        Self::BadTransferEncoding,
-        Self::AmbiguousLength,
-        Self::BadChunk,
-        Self::ChunkOverhead,
-        Self::BadTrailer,
-        Self::TrailersTooLarge,
-        Self::BodyTooLarge,
-        Self::BodyTruncated,
-        Self::UnsolicitedResponse,
-        Self::OutOfMemory,
-        Self::Internal,
-    ];
+    /// Each of them, in the order of their declaration.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name as C spells it.
-    pub const fn name(self) -> &'static CStr {
-        match self {
-            Self::Ok => c"VP_OUTCOME_OK",
-            Self::Timeout => c"VP_OUTCOME_TIMEOUT",
-            Self::Cancelled => c"VP_OUTCOME_CANCELLED",
-            Self::Shutdown => c"VP_OUTCOME_SHUTDOWN",
-            Self::ConnectionReset => c"VP_OUTCOME_CONNECTION_RESET",
-            Self::ConnectionClosed => c"VP_OUTCOME_CONNECTION_CLOSED",
-            Self::IoError => c"VP_OUTCOME_IO_ERROR",
-            Self::TlsError => c"VP_OUTCOME_TLS_ERROR",
-            Self::Suspended => c"VP_OUTCOME_SUSPENDED",
-            Self::BadStatusLine => c"VP_OUTCOME_BAD_STATUS_LINE",
-            Self::BadVersion => c"VP_OUTCOME_BAD_VERSION",
-            Self::BadHeader => c"VP_OUTCOME_BAD_HEADER",
-            Self::HeadTooLarge => c"VP_OUTCOME_HEAD_TOO_LARGE",
-            Self::TooManyHeaders => c"VP_OUTCOME_TOO_MANY_HEADERS",
-            Self::TooManyInterim => c"VP_OUTCOME_TOO_MANY_INTERIM",
-            Self::UnexpectedUpgrade => c"VP_OUTCOME_UNEXPECTED_UPGRADE",
-            Self::BadContentLength => c"VP_OUTCOME_BAD_CONTENT_LENGTH",
-            Self::BadTransferEncoding => c"VP_OUTCOME_BAD_TRANSFER_ENCODING",
-            Self::AmbiguousLength => c"VP_OUTCOME_AMBIGUOUS_LENGTH",
-            Self::BadChunk => c"VP_OUTCOME_BAD_CHUNK",
-            Self::ChunkOverhead => c"VP_OUTCOME_CHUNK_OVERHEAD",
-            Self::BadTrailer => c"VP_OUTCOME_BAD_TRAILER",
-            Self::TrailersTooLarge => c"VP_OUTCOME_TRAILERS_TOO_LARGE",
-            Self::BodyTooLarge => c"VP_OUTCOME_BODY_TOO_LARGE",
-            Self::BodyTruncated => c"VP_OUTCOME_BODY_TRUNCATED",
-            Self::UnsolicitedResponse => c"VP_OUTCOME_UNSOLICITED_RESPONSE",
-            Self::OutOfMemory => c"VP_OUTCOME_OUT_OF_MEMORY",
-            Self::Internal => c"VP_OUTCOME_INTERNAL",
-        }
+    pub fn name(self) -> &'static CStr {
+        c_name(self.into())
     }
 }
 
 /// How far a request got on its way, and so whether the peer may have acted on it.
 #[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(prefix = "VP_WIRE_", suffix = "\0", serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum WireState {
     /// No byte of it reached the kernel: it cannot have been executed.
     NotSent = 0,
@@ -321,25 +198,19 @@ pub enum WireState {
 }
 
 impl WireState {
-    /// Every wire state, from the least to the most.
-    pub const ALL: &[Self] =
-        &[Self::NotSent, Self::Partial, Self::Sent, Self::Answering, Self::Answered];
+    /// Each of them, in the order of their declaration.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name as C spells it.
-    pub const fn name(self) -> &'static CStr {
-        match self {
-            Self::NotSent => c"VP_WIRE_NOT_SENT",
-            Self::Partial => c"VP_WIRE_PARTIAL",
-            Self::Sent => c"VP_WIRE_SENT",
-            Self::Answering => c"VP_WIRE_ANSWERING",
-            Self::Answered => c"VP_WIRE_ANSWERED",
-        }
+    pub fn name(self) -> &'static CStr {
+        c_name(self.into())
     }
 }
 
 /// Why a connection was given up.
 #[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(prefix = "VP_CLOSE_REASON_", suffix = "\0", serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum CloseReason {
     /// The peer ended the idle connection (FIN or TLS close_notify).
     IdleClosed = 0,
@@ -407,61 +278,18 @@ impl CloseReason {
         )
     }
 
-    /// Every close reason; each stands at the index of its number.
-    pub const ALL: &[Self] = &[
-        Self::IdleClosed,
-        Self::IdleReset,
-        Self::IdleBytes,
-        Self::Closed,
-        Self::Reset,
-        Self::Tls,
-        Self::ResponseClose,
-        Self::RequestClose,
-        Self::CloseDelimited,
-        Self::SurplusBytes,
-        Self::Protocol,
-        Self::EarlyResponse,
-        Self::Timeout,
-        Self::Cancelled,
-        Self::Shutdown,
-        Self::IoError,
-        Self::Internal,
-        Self::IdleLimit,
-        Self::MaxAge,
-        Self::MaxRequests,
-        Self::Heartbeat,
-        Self::Suspended,
-        Self::OutOfMemory,
-    ];
+    /// Each of them, in the order of their declaration.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name as C spells it.
-    pub const fn name(self) -> &'static CStr {
-        match self {
-            Self::IdleClosed => c"VP_CLOSE_REASON_IDLE_CLOSED",
-            Self::IdleReset => c"VP_CLOSE_REASON_IDLE_RESET",
-            Self::IdleBytes => c"VP_CLOSE_REASON_IDLE_BYTES",
-            Self::Closed => c"VP_CLOSE_REASON_CLOSED",
-            Self::Reset => c"VP_CLOSE_REASON_RESET",
-            Self::Tls => c"VP_CLOSE_REASON_TLS",
-            Self::ResponseClose => c"VP_CLOSE_REASON_RESPONSE_CLOSE",
-            Self::RequestClose => c"VP_CLOSE_REASON_REQUEST_CLOSE",
-            Self::CloseDelimited => c"VP_CLOSE_REASON_CLOSE_DELIMITED",
-            Self::SurplusBytes => c"VP_CLOSE_REASON_SURPLUS_BYTES",
-            Self::Protocol => c"VP_CLOSE_REASON_PROTOCOL",
-            Self::EarlyResponse => c"VP_CLOSE_REASON_EARLY_RESPONSE",
-            Self::Timeout => c"VP_CLOSE_REASON_TIMEOUT",
-            Self::Cancelled => c"VP_CLOSE_REASON_CANCELLED",
-            Self::Shutdown => c"VP_CLOSE_REASON_SHUTDOWN",
-            Self::IoError => c"VP_CLOSE_REASON_IO_ERROR",
-            Self::Internal => c"VP_CLOSE_REASON_INTERNAL",
-            Self::IdleLimit => c"VP_CLOSE_REASON_IDLE_LIMIT",
-            Self::MaxAge => c"VP_CLOSE_REASON_MAX_AGE",
-            Self::MaxRequests => c"VP_CLOSE_REASON_MAX_REQUESTS",
-            Self::Heartbeat => c"VP_CLOSE_REASON_HEARTBEAT",
-            Self::Suspended => c"VP_CLOSE_REASON_SUSPENDED",
-            Self::OutOfMemory => c"VP_CLOSE_REASON_OUT_OF_MEMORY",
-        }
+    pub fn name(self) -> &'static CStr {
+        c_name(self.into())
     }
+}
+
+/// The name as C spells it, from one that ends with NUL.
+pub(crate) fn c_name(name: &'static str) -> &'static CStr {
+    CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c"VP_UNKNOWN")
 }
 
 #[cfg(test)]

@@ -7,11 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::completion::Completion;
-use crate::error::{CloseReason, Status};
+use strum::{IntoStaticStr, VariantArray};
+
+use crate::error::{CloseReason, Status, c_name};
 
 /// What happened.
 #[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(prefix = "VP_EVENT_KIND_", suffix = "\0", serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventKind {
     /// A slot has a live connection.
     Up = 1,
@@ -38,32 +41,12 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Every kind, in the order of their declaration.
-    pub const ALL: &[Self] = &[
-        Self::Up,
-        Self::Lost,
-        Self::DialFailed,
-        Self::Degraded,
-        Self::AllLive,
-        Self::Suspended,
-        Self::Resumed,
-        Self::LateResponse,
-        Self::TooFewDials,
-    ];
+    /// Each of them, in the order of their declaration.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name as C spells it.
-    pub const fn name(self) -> &'static std::ffi::CStr {
-        match self {
-            Self::Up => c"VP_EVENT_KIND_UP",
-            Self::Lost => c"VP_EVENT_KIND_LOST",
-            Self::DialFailed => c"VP_EVENT_KIND_DIAL_FAILED",
-            Self::Degraded => c"VP_EVENT_KIND_DEGRADED",
-            Self::AllLive => c"VP_EVENT_KIND_ALL_LIVE",
-            Self::Suspended => c"VP_EVENT_KIND_SUSPENDED",
-            Self::Resumed => c"VP_EVENT_KIND_RESUMED",
-            Self::LateResponse => c"VP_EVENT_KIND_LATE_RESPONSE",
-            Self::TooFewDials => c"VP_EVENT_KIND_TOO_FEW_DIALS",
-        }
+    pub fn name(self) -> &'static std::ffi::CStr {
+        c_name(self.into())
     }
 }
 

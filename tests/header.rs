@@ -2,8 +2,13 @@
 //! range of each setting, and the C++ header has all that it has.
 
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::fs;
 use std::path::Path;
+
+use venuepool::error::{CloseReason, Outcome, Status, WireState};
+use venuepool::event::EventKind;
+use venuepool::pool::health::Activity;
 
 #[test]
 fn the_committed_header_is_up_to_date() {
@@ -69,6 +74,44 @@ fn each_setting_gives_its_range() {
             !is_number || is_switch || has_range || is_choice,
             "the comment of {name} does not give its range"
         );
+    }
+}
+
+/// The names that the library tells are the ones that a C program writes, with the same numbers.
+#[test]
+fn each_number_has_the_name_that_the_header_gives_it() {
+    let header = read("include/venuepool.h");
+    let in_header = |prefix: &str| -> BTreeSet<(String, i32)> {
+        let lines = header.lines().filter_map(|line| line.trim().strip_suffix(','));
+        let pairs = lines.filter_map(|line| line.split_once(" = "));
+        pairs
+            .filter(|(name, _)| name.starts_with(prefix) || prefix == "VP_" && is_status(name))
+            .filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?)))
+            .collect()
+    };
+    fn told<T: Copy>(
+        all: &[T],
+        number: impl Fn(T) -> i32,
+        name: impl Fn(T) -> &'static CStr,
+    ) -> BTreeSet<(String, i32)> {
+        let told = |one: &T| (name(*one).to_str().unwrap().to_owned(), number(*one));
+        all.iter().map(told).collect()
+    }
+    fn is_status(name: &str) -> bool {
+        name == "VP_OK" || name.starts_with("VP_ERR_")
+    }
+    let statuses: BTreeSet<_> =
+        in_header("VP_").into_iter().filter(|(name, _)| is_status(name)).collect();
+    assert_eq!(told(Status::ALL, |s| s as i32, Status::name), statuses);
+    for (prefix, told) in [
+        ("VP_OUTCOME_", told(Outcome::ALL, |o| o as i32, Outcome::name)),
+        ("VP_WIRE_", told(WireState::ALL, |w| w as i32, WireState::name)),
+        ("VP_CLOSE_REASON_", told(CloseReason::ALL, |c| c as i32, CloseReason::name)),
+        ("VP_EVENT_KIND_", told(EventKind::ALL, |e| e as i32, EventKind::name)),
+        ("VP_SLOT_STATE_", told(Activity::ALL, |s| s as i32, Activity::name)),
+    ] {
+        assert!(told.len() > 4, "{prefix}");
+        assert_eq!(told, in_header(prefix));
     }
 }
 

@@ -138,7 +138,7 @@ impl Pool {
 /// it is done here; when the engine's thread comes first, that is as good.
 async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
     let slot = &pool.slots[index];
-    let is_over = || slot.report().at_work != Some(true);
+    let is_over = || !slot.has_heartbeat();
     let socket = match &pool.delivery.caller {
         Some(_) => slot.socket().and_then(|stream| watch_socket(stream).ok()),
         None => None,

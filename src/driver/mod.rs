@@ -21,7 +21,7 @@ pub mod clock;
 mod deliver;
 mod dials;
 mod events;
-pub mod health;
+mod health;
 pub mod in_flight;
 mod in_flight_set;
 mod lifetime;
@@ -31,7 +31,6 @@ mod maintenance;
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
 pub mod policy;
-mod retry_after;
 pub mod sleeper;
 pub mod slot;
 mod slot_task;

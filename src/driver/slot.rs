@@ -20,11 +20,12 @@ use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::response::Response;
 use crate::net::connection::{Connection, Fault};
 use crate::pool::connection_state::{Loss, Proof};
+use crate::pool::health::SlotHealth;
 use crate::pool::slot::{
     self, Exchange, Failure, Look, Needs, Read, Sent, SlotState, StepTimeouts, Stop, Terms,
     TurnEnd, Wire,
 };
-use crate::pool::upkeep::{Announced, Upkeep};
+use crate::pool::upkeep::Announced;
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify, Shared};
@@ -62,25 +63,6 @@ pub struct Setting<'a> {
     pub free_list: &'a Arc<FreeList>,
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     pub grace_ns: u64,
-}
-
-/// What is known of a slot, for whoever asks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Report {
-    /// It has a live connection.
-    pub live: bool,
-    /// An exchange is in flight, and it is a heartbeat.
-    pub at_work: Option<bool>,
-    /// Connections that it had.
-    pub connections: u32,
-    /// When the present one came up, how many exchanges it carried, when the last one ended.
-    pub upkeep: Upkeep,
-    /// From sent to the first byte of the response, in the last exchange of any connection.
-    pub rtt_ns: u64,
-    /// When the peer was last known to be there: it answered, or it shook hands.
-    pub proven_ns: u64,
-    /// Why the last connection was given up.
-    pub last_loss: Option<CloseReason>,
 }
 
 /// A place for one connection.
@@ -297,19 +279,15 @@ impl Slot {
         self.lock().state.epoch()
     }
 
-    /// What is known of it.
-    pub fn report(&self) -> Report {
-        let inner = self.lock();
-        let state = &inner.state;
-        Report {
-            live: state.is_live(),
-            at_work: state.exchange().map(|exchange| exchange.id.is_none()),
-            connections: state.epoch(),
-            upkeep: *state.upkeep(),
-            rtt_ns: state.rtt_ns(),
-            proven_ns: state.proven_ns(),
-            last_loss: state.last_loss(),
-        }
+    /// What is known of it, with what others know: when its next dial begins, and whether a lease
+    /// has reserved it.
+    pub fn health(&self, next_dial_ns: u64, is_leased: bool) -> SlotHealth {
+        SlotHealth::new(self.index, &self.lock().state, next_dial_ns, is_leased)
+    }
+
+    /// Whether a heartbeat is in flight.
+    pub fn has_heartbeat(&self) -> bool {
+        self.lock().state.exchange().is_some_and(|exchange| exchange.id.is_none())
     }
 
     /// Frees what a closed pool has no use for.

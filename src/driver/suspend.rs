@@ -4,13 +4,13 @@
 //! queue is emptied. A task on the pool thread tells of its beginning and its end.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Pool;
 use super::clock::now_ns;
-use super::retry_after::retry_after;
 use crate::completion::Completion;
 use crate::error::CloseReason;
+use crate::http::retry_after::retry_after;
 use crate::pool::healing::Healing;
 use crate::pool::pause::{Asked, Pause, SuspendRules, Telling, Told};
 use crate::sync::Notify;
@@ -55,7 +55,8 @@ impl Pool {
         let Some(recycled) = completion.response.as_ref() else { return };
         let response = &recycled.response;
         let asked = self.suspension.rules.asked(response.status(), || {
-            let wait = retry_after(response, SystemTime::now()).unwrap_or_default();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let wait = retry_after(response, now).unwrap_or_default();
             u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
         });
         if let Some(Asked { for_ns, closes }) = asked {

@@ -8,10 +8,10 @@ use super::handle::vp_pool;
 use super::types::{struct_size, vp_error, vp_health, vp_slot_health, vp_stats, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
-use crate::driver::health::SlotHealth;
 use crate::error::Status;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
+use crate::pool::health::SlotHealth;
 use crate::stats::Counter;
 
 /// Opens a pool: starts its thread, dials all connections in parallel, and returns when all are

@@ -5,10 +5,10 @@ use std::mem::size_of;
 use std::slice;
 
 use crate::completion::Completion;
-use crate::driver::health::SlotState;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
 use crate::pool::dispatch::Lease;
+use crate::pool::health::Activity;
 
 /// Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
 #[repr(C)]
@@ -155,7 +155,7 @@ pub struct vp_slot_health {
     /// Its number, as in `vp_completion`.
     pub slot: u32,
     /// What it does.
-    pub state: SlotState,
+    pub state: Activity,
     /// When its connection came up; 0 when it has none.
     pub up_ns: u64,
     /// Exchanges on this connection, heartbeats included.

@@ -3,9 +3,9 @@
 use std::ffi::{CStr, c_char};
 
 use super::guard;
-use crate::driver::health::SlotState;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
+use crate::pool::health::Activity;
 
 /// The version of this header: `major * 1000000 + minor * 1000 + patch`.
 pub const VP_VERSION_NUMBER: u32 = 1_000;
@@ -78,7 +78,7 @@ pub extern "C" fn vp_event_name(kind: i32) -> *const c_char {
 /// Threads: any. Lifetime: static text. Errors: none.
 #[unsafe(no_mangle)]
 pub extern "C" fn vp_slot_state_name(state: i32) -> *const c_char {
-    name(SlotState::ALL, state, |s| s as i32, SlotState::name)
+    name(Activity::ALL, state, |s| s as i32, Activity::name)
 }
 
 fn name<T: Copy>(

@@ -35,6 +35,7 @@ pub mod limits;
 pub mod origin;
 pub mod request;
 pub mod response;
+pub mod retry_after;
 
 pub use origin::{MAX_DEFAULT_HEADERS, Origin};
 pub use request::Request;

@@ -7,10 +7,10 @@ use mock_venue::{Options, Peer, Script, ScriptServer, Venue};
 use venuepool::completion::Completion;
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
-use venuepool::driver::health::SlotState;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 use venuepool::pool::dispatch::Lease;
+use venuepool::pool::health::Activity;
 
 use crate::rig::{PATIENCE, config, get, order, request, status, switch, until, venue_config};
 
@@ -113,7 +113,7 @@ fn held(drive: Drive, answer: &'static str, beat_timeout_ns: u64) -> Held {
     config.suspend_on(429, 3600 * S, false).unwrap();
     let pool = Pool::open(&config).unwrap();
     let lease = pool.acquire(PATIENCE).unwrap();
-    until(|| (pool.slot_healths()[0].state == SlotState::Heartbeat).then_some(()));
+    until(|| (pool.slot_healths()[0].state == Activity::Heartbeat).then_some(()));
     Held { _server: server, pool, lease, answer: throw }
 }
 
@@ -186,7 +186,7 @@ fn an_order_behind_a_heartbeat_has_its_own_end() {
         assert_eq!((done.id, done.outcome), (id, Outcome::Timeout));
         assert_eq!(done.wire_state, WireState::NotSent);
         // The heartbeat is still waited for, and the connection is good.
-        assert_eq!(pool.slot_healths()[0].state, SlotState::Heartbeat);
+        assert_eq!(pool.slot_healths()[0].state, Activity::Heartbeat);
         let id = submit(pool, held.lease, "at-the-end").unwrap();
         pool.shutdown(std::time::Duration::from_secs(60));
         let done = next(pool);

@@ -9,9 +9,9 @@ use mock_venue::{Fault, FaultKind, How, Options, Script, Venue};
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::clock::now_ns;
-use venuepool::driver::health::{SlotHealth, SlotState};
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
+use venuepool::pool::health::{Activity, SlotHealth};
 
 use crate::rig::{
     PATIENCE, config, get, next_completion, order, request, status, submit_soon, until, until_idle,
@@ -269,7 +269,7 @@ fn a_pause_without_connections_holds_back_dials_that_were_asked_for_before() {
         until(|| (pool.counts().live == 0).then_some(()));
         // Each of them says what it waits for.
         let waits =
-            |slot: &SlotHealth| (slot.state, slot.next_dial_ns) == (SlotState::Waiting, until_ns);
+            |slot: &SlotHealth| (slot.state, slot.next_dial_ns) == (Activity::Waiting, until_ns);
         until(|| pool.slot_healths().iter().all(waits).then_some(()));
         assert_eq!(pool.stats().dials.get(), dials);
         pool.close().unwrap();

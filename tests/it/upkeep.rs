@@ -9,9 +9,9 @@ use mock_venue::{Fault, FaultKind, Options, Peer, Script, ScriptServer, Venue};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::clock::now_ns;
-use venuepool::driver::health::{SlotHealth, SlotState};
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
+use venuepool::pool::health::{Activity, SlotHealth};
 
 use crate::rig::{
     PATIENCE, config, get, order, request, status, switch, until, until_idle, venue_config,
@@ -98,7 +98,7 @@ fn a_heartbeat_leaves_slots_for_orders() {
     let pool = Pool::open(&with_heartbeat(&server, 7, Drive::Thread)).unwrap();
     until(|| {
         let beating =
-            pool.slot_healths().iter().filter(|slot| slot.state == SlotState::Heartbeat).count();
+            pool.slot_healths().iter().filter(|slot| slot.state == Activity::Heartbeat).count();
         assert!(beating <= 1, "{beating} of 7 slots beat at once");
         (pool.stats().heartbeats.get() >= 40).then_some(())
     });

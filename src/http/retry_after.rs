@@ -6,9 +6,9 @@
 //! number that is too large for a wait is a moment, in seconds or milliseconds since 1970, as some
 //! venues send it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use crate::http::response::Response;
+use super::response::Response;
 
 /// From so many seconds on a number is a moment: 2001 as a moment, 31 years as a wait.
 const MOMENT_S: u64 = 1_000_000_000;
@@ -18,17 +18,17 @@ const MOMENT_MS: u64 = 1_000 * MOMENT_S;
 
 /// How long the response asks to wait, the longest of all that it says; `None` when it says nothing
 /// legible. A moment that has passed asks for no wait. Moments are measured against the response's
-/// own `Date`, so that the clocks need not agree, or else against `now`.
-pub(super) fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
+/// own `Date`, so that the clocks need not agree, or else against `now`, since 1970.
+pub fn retry_after(response: &Response, now: Duration) -> Option<Duration> {
     let fields = response.find_all(b"retry-after");
     fields.filter_map(|value| wait(text(value)?, || since_1970(response, now))).max()
 }
 
 /// The time of the response.
-fn since_1970(response: &Response, now: SystemTime) -> Duration {
+fn since_1970(response: &Response, now: Duration) -> Duration {
     let date = response.find(b"date").and_then(text);
-    let date = date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
-    date.duration_since(UNIX_EPOCH).unwrap_or_default()
+    let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    date.map_or(now, |date| date.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// The wait that one field asks for: a date, or a number, or several numbers, as whoever puts two
@@ -76,7 +76,7 @@ mod tests {
 
     fn read(fields: &str) -> Option<u64> {
         let head = format!("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n{fields}\r\n");
-        retry_after(&read_whole(&head), UNIX_EPOCH + NOON).map(|wait| wait.as_secs())
+        retry_after(&read_whole(&head), NOON).map(|wait| wait.as_secs())
     }
 
     #[test]
