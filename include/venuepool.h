@@ -153,7 +153,7 @@
 
 /**
  * Flag of `vp_config_set_lane`: requests of the lane are sent while the pool is suspended, too.
- * For cancels, if the venue takes them after a 429. If a suspension closes the connections, they
+ * For cancels, if the venue takes them after a 429. If a pause closes the connections, they
  * wait for the first new one.
  */
 #define VP_LANE_THROUGH_PAUSE 1

@@ -7,22 +7,22 @@
 
 mod lanes;
 mod limits;
+mod maintenance;
 mod overload;
 mod sizes;
 mod sockets;
 mod suspend;
 mod tls;
-mod upkeep;
 mod url;
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
+pub use maintenance::{Heartbeat, Maintenance};
 pub use sizes::Sizes;
 pub use sockets::{Sockets, TcpKeepalive};
 pub use suspend::SuspendRule;
 pub use tls::{ClientCert, Pem, Tls};
-pub use upkeep::{Heartbeat, Upkeep};
 pub use url::{Scheme, Url};
 
 use crate::error::Status;
@@ -49,7 +49,7 @@ pub struct Config {
     backoff: Backoff,
     dials_per_second: u32,
     estimate: Estimate,
-    upkeep: Upkeep,
+    maintenance: Maintenance,
     suspend_rules: Vec<SuspendRule>,
     suspend_cap_ns: u64,
     event: Option<EventHook>,
@@ -148,7 +148,7 @@ impl Default for Config {
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,
             estimate: Estimate::Measured,
-            upkeep: Upkeep::default(),
+            maintenance: Maintenance::default(),
             suspend_rules: Vec::new(),
             // As long as the longest bans of venues: a shorter one would send into a ban.
             suspend_cap_ns: 3 * DAY,

@@ -23,6 +23,7 @@ use venuepool::ffi::config::*;
 use venuepool::ffi::handle::vp_pool;
 use venuepool::ffi::lanes::*;
 use venuepool::ffi::limits::*;
+use venuepool::ffi::maintenance::*;
 use venuepool::ffi::pool::*;
 use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
@@ -30,7 +31,6 @@ use venuepool::ffi::sockets::*;
 use venuepool::ffi::submit::*;
 use venuepool::ffi::tls::*;
 use venuepool::ffi::types::*;
-use venuepool::ffi::upkeep::*;
 use venuepool::ffi::version::*;
 
 use super::input::Input;

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::pool::upkeep::Rules;
+use crate::pool::connection_maintenance::Rules;
 
 fn with_url(url: &str) -> Config {
     let mut config = Config::default();
@@ -70,8 +70,8 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(*config.timeouts(), timeouts);
     assert_eq!(config.backoff(), Backoff { first_ns: 100_000_000, max_ns: 5_000_000_000 });
     assert_eq!(config.dials_per_second(), 5);
-    assert_eq!(config.upkeep().rules, Rules::default());
-    assert_eq!(config.upkeep().look_after_ns, 10_000);
+    assert_eq!(config.maintenance().rules, Rules::default());
+    assert_eq!(config.maintenance().look_after_ns, 10_000);
     assert!(config.suspend_rules().is_empty() && config.event_hook().is_none());
     assert_eq!(config.suspend_cap_ns(), 3 * 86_400 * S);
     assert!(!config.busy_poll());
@@ -276,16 +276,16 @@ fn durations_have_bounds() {
 }
 
 #[test]
-fn upkeep_has_bounds() {
+fn maintenance_has_bounds() {
     let (good, bad) = ([0, 1_000_000, 86_400 * S], [1, 999_999, 86_400 * S + 1, u64::MAX]);
-    let (set, get) = (Config::set_idle_limit_ns, |c: &Config| c.upkeep().rules.idle_limit_ns);
+    let (set, get) = (Config::set_idle_limit_ns, |c: &Config| c.maintenance().rules.idle_limit_ns);
     assert_bounds(&good, &bad, set, get);
     let (good, bad) = ([0, 1_000_000, 30 * 86_400 * S], [1, 999_999, u64::MAX]);
-    let (set, get) = (Config::set_max_age_ns, |c: &Config| c.upkeep().rules.max_age_ns);
+    let (set, get) = (Config::set_max_age_ns, |c: &Config| c.maintenance().rules.max_age_ns);
     assert_bounds(&good, &bad, set, get);
     let (good, bad) = ([1_000_000, 30 * 86_400 * S], [0, 999_999, 30 * 86_400 * S + 1, u64::MAX]);
     assert_bounds(&good, &bad, Config::set_suspend_cap_ns, Config::suspend_cap_ns);
-    let (set, get) = (Config::set_look_after_ns, |c: &Config| c.upkeep().look_after_ns);
+    let (set, get) = (Config::set_look_after_ns, |c: &Config| c.maintenance().look_after_ns);
     assert_bounds(&[0, 1, S], &[S + 1, u64::MAX], set, get);
     let (good, bad) = ([0, 1_000, 86_400 * S], [1, 999, 86_400 * S + 1, u64::MAX]);
     assert_bounds(&good, &bad, Config::set_write_timeout_ns, |c| c.timeouts().write_ns);
@@ -332,7 +332,7 @@ fn a_heartbeat_is_a_request_of_its_own() {
     assert_refuses(&mut config, Status::ERR_HEADER_RESERVED, reserved);
     config.set_heartbeat(b"", b"", 0, 0).unwrap();
     assert_eq!(config.heartbeat(&config.origin().unwrap().into()), Ok(None));
-    assert_eq!(config.upkeep().rules.heartbeat_ns, 0);
+    assert_eq!(config.maintenance().rules.heartbeat_ns, 0);
 }
 
 #[test]

@@ -470,6 +470,6 @@ impl Pool {
         {
             self.delivery.completions.raise();
         }
-        self.settle(slot, turn);
+        self.after_turn(slot, turn);
     }
 }

@@ -74,9 +74,9 @@ impl Delivery {
 
 impl Pool {
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
-    pub(super) fn settle(&self, slot: &Slot, turn: Turn) {
+    pub(super) fn after_turn(&self, slot: &Slot, turn: Turn) {
         let report = turn.end.report();
-        self.maintenance.timer.note(turn.end.upkeep_ns);
+        self.maintenance.timer.note(turn.end.maintenance_ns);
         let ended = match turn.end.ended {
             Some(over) => Some(self.ended(slot, over)),
             None => {

@@ -1,10 +1,10 @@
-//! Carries out the maintenance of live connections, so that the next order finds a good one.
+//! Does the maintenance of live connections, so that the next order finds a good one.
 //!
 //! One task for all slots. It sleeps until the next [`Round`] is due, and looks at all slots then.
-//! [`Upkeep`](crate::pool::upkeep::Upkeep) says what a connection needs, [`Heartbeats`] when one of
-//! them may be sent. The slots' tasks replace or retire; the heartbeats are sent here. Exchanges
-//! cost this task no wake-up: what they change only makes things later, but for limits that a
-//! response announces (the timer's `note`).
+//! The slot's state says what its connection needs, [`Heartbeats`] when a heartbeat may be sent.
+//! The slots' tasks replace or retire; the heartbeats are sent here. Exchanges cost this task no
+//! wake-up: what they change makes things later, but for limits that a response announces (the
+//! timer's `note`).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -24,11 +24,11 @@ use crate::pool::maintenance::{Heartbeats, Rest, Round};
 use crate::recycle::Recycled;
 use crate::sync::{Mutex, MutexGuard};
 
-/// The heartbeat of a pool, ready to be sent, and when upkeep looks next.
+/// The heartbeat of a pool, ready to be sent, and when maintenance looks next.
 pub(super) struct Maintenance {
     /// `None`: no heartbeat is configured.
     request: Option<Heartbeat>,
-    /// When upkeep looks next.
+    /// When maintenance looks next.
     pub(super) timer: Timer,
     limit: Mutex<Heartbeats>,
     /// The dials per second that the limits of the connections ask for at rest, rounded up.
@@ -48,7 +48,7 @@ impl Maintenance {
 }
 
 /// The task that looks after live connections, until it is dropped.
-pub(super) async fn keep_up(pool: Arc<Pool>) {
+pub(super) async fn maintain(pool: Arc<Pool>) {
     let timer = &pool.maintenance.timer;
     loop {
         let mut round = Round::new(&pool.policy.rules, now_ns());
@@ -69,7 +69,7 @@ impl Pool {
     /// Looks after all slots.
     fn look_at_all(self: &Arc<Self>, round: &mut Round) {
         for slot in self.slots.iter() {
-            round.add(self.keep_up(slot));
+            round.add(self.maintain(slot));
         }
         let needed = round.dials_needed();
         if self.maintenance.dials_needed.swap(needed, Ordering::Relaxed) != needed {
@@ -78,7 +78,7 @@ impl Pool {
     }
 
     /// Does what the connection of the slot needs, and answers when to look again.
-    fn keep_up(self: &Arc<Self>, slot: &Slot) -> Rest {
+    fn maintain(self: &Arc<Self>, slot: &Slot) -> Rest {
         let needs = slot.maintain(&self.policy, now_ns());
         match needs.heartbeat {
             true => Rest { look_ns: self.beat(slot), ..needs.rest },
@@ -166,6 +166,6 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
         }
         let turn = slot.drive(pool.setting());
         unread = turn.unread;
-        pool.settle(slot, turn);
+        pool.after_turn(slot, turn);
     }
 }

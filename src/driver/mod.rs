@@ -69,7 +69,7 @@ use sleeper::Parking;
 use slot::Setting;
 use slots::Slots;
 use submit::Copied;
-use suspend::Suspension;
+use suspend::Pauses;
 use timer::Timer;
 
 /// The dispatcher, locked.
@@ -88,7 +88,7 @@ pub struct Pool {
     repair: Repair,
     timer: Timer,
     maintenance: Maintenance,
-    suspension: Suspension,
+    pauses: Pauses,
     events: Events,
     lifetime: Lifetime,
 }
@@ -142,7 +142,7 @@ impl Pool {
             delivery: Delivery::new(completions, caller),
             repair: Repair::new(dialer(config, url)?, dials),
             timer: Timer::default(),
-            suspension: Suspension::new(suspend_rules),
+            pauses: Pauses::new(suspend_rules),
             events: Events::new(config.event_hook()),
             lifetime: Lifetime::new(),
             origin,

@@ -3,8 +3,8 @@
 use super::NEVER;
 use crate::config::Config;
 use crate::http::limits::Limits;
+use crate::pool::connection_maintenance::Rules;
 use crate::pool::slot::StepTimeouts;
-use crate::pool::upkeep::Rules;
 
 /// Limits and times that never change. Nanoseconds; [`NEVER`] for no limit, unless said otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +30,11 @@ pub struct Policy {
 impl Policy {
     /// The policy of a pool opened with `config`.
     pub fn new(config: &Config) -> Self {
-        let (timeouts, upkeep) = (config.timeouts(), config.upkeep());
+        let (timeouts, maintenance) = (config.timeouts(), config.maintenance());
         let optional = |ns| if ns == 0 { NEVER } else { ns };
         Self {
             limits: *config.limits(),
-            rules: upkeep.rules,
+            rules: maintenance.rules,
             request_timeout_ns: timeouts.request_ns,
             steps: StepTimeouts {
                 write_ns: optional(timeouts.write_ns),
@@ -43,7 +43,7 @@ impl Policy {
             queue_timeout_ns: optional(timeouts.queue_ns),
             linger_ns: timeouts.linger_ns,
             busy_poll: config.busy_poll(),
-            look_after_ns: upkeep.look_after_ns,
+            look_after_ns: maintenance.look_after_ns,
         }
     }
 

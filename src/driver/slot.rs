@@ -19,13 +19,13 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::response::Response;
 use crate::net::connection::{Connection, Fault};
+use crate::pool::connection_maintenance::Announced;
 use crate::pool::connection_state::{Loss, Proof};
 use crate::pool::health::SlotHealth;
 use crate::pool::slot::{
     self, Exchange, Failure, Look, Needs, Read, Sent, SlotState, StepTimeouts, Stop, Terms,
     TurnEnd, Wire,
 };
-use crate::pool::upkeep::Announced;
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify, Shared};

@@ -4,7 +4,7 @@
 //! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]). In caller
 //! drive the engine does that, and the task only looks after the idle connection.
 //!
-//! It carries out what [`Healing`](crate::pool::healing::Healing) says of the dials: when one
+//! It does what [`Healing`](crate::pool::healing::Healing) says of the dials: when one
 //! begins, where its connection goes, and whether it goes on after a loss.
 
 use std::cell::Cell;
@@ -289,7 +289,7 @@ impl Pool {
             Some(_) => slot.drive_unless_in_flight(self.setting()),
         };
         let wants = Wants { to_write: turn.wants_write, another_turn: turn.unread };
-        self.settle(slot, turn);
+        self.after_turn(slot, turn);
         wants
     }
 

@@ -16,12 +16,12 @@ use crate::pool::pause::{Asked, Pause, SuspendRules, Telling, Told};
 use crate::sync::Notify;
 
 /// What begins a pause, and who is to tell of it.
-pub(super) struct Suspension {
+pub(super) struct Pauses {
     rules: SuspendRules,
     changed: Notify,
 }
 
-impl Suspension {
+impl Pauses {
     pub(super) fn new(rules: SuspendRules) -> Self {
         Self { rules, changed: Notify::new() }
     }
@@ -33,10 +33,10 @@ impl Pool {
         match for_ns {
             0 => {
                 let mut dispatcher = self.dispatcher();
-                let until_ns = dispatcher.suspension().until_ns();
+                let until_ns = dispatcher.pause().until_ns();
                 dispatcher.resume(until_ns);
                 drop(dispatcher);
-                self.suspension.changed.notify_one();
+                self.pauses.changed.notify_one();
                 self.repair.dials.tell(Healing::resumed);
             }
             _ => self.begin_pause(for_ns, false),
@@ -45,7 +45,7 @@ impl Pool {
 
     /// When the present pause ends, in nanoseconds; 0 when there is none.
     pub fn suspended_until_ns(&self) -> u64 {
-        let until = self.dispatcher().suspension().until_ns();
+        let until = self.dispatcher().pause().until_ns();
         if until > now_ns() { until } else { 0 }
     }
 
@@ -54,7 +54,7 @@ impl Pool {
     pub(super) fn judge_pause(&self, completion: &Completion) {
         let Some(recycled) = completion.response.as_ref() else { return };
         let response = &recycled.response;
-        let asked = self.suspension.rules.asked(response.status(), || {
+        let asked = self.pauses.rules.asked(response.status(), || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let wait = retry_after(response, now).unwrap_or_default();
             u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
@@ -71,12 +71,12 @@ impl Pool {
         if closes {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         }
-        self.suspension.changed.notify_one();
+        self.pauses.changed.notify_one();
     }
 
     /// The pause as it is now.
     pub(super) fn pause(&self) -> Pause {
-        *self.dispatcher().suspension()
+        *self.dispatcher().pause()
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn watch_pauses(pool: Arc<Pool>) {
         let sleep = Duration::from_nanos(again_ns.unwrap_or(now).saturating_sub(now));
         tokio::select! {
             () = tokio::time::sleep(sleep), if again_ns.is_some() => {}
-            () = pool.suspension.changed.notified() => {}
+            () = pool.pauses.changed.notified() => {}
         }
     }
 }

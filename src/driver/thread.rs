@@ -18,7 +18,7 @@ use crate::net::dial_thread::DialThread;
 use crate::net::standard::spared;
 use crate::net::thread;
 
-/// How often the end looks, a millisecond apart, whether all grants were carried out.
+/// How often the end looks, a millisecond apart, whether all grants were used.
 const MAX_LOOKS: u32 = 2_000;
 
 /// Starts the thread. Each slot's first dial is reported once.
@@ -88,7 +88,7 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     let timekeeper = tokio::spawn(timer::keep_time(Arc::clone(pool)));
     let watcher = tokio::spawn(slot_task::watch_losses(Arc::clone(pool)));
     let looker = tokio::spawn(busy::look_all_the_time(Arc::clone(pool)));
-    let upkeeper = tokio::spawn(maintenance::keep_up(Arc::clone(pool)));
+    let maintainer = tokio::spawn(maintenance::maintain(Arc::clone(pool)));
     let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
@@ -103,7 +103,7 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    for task in [timekeeper, watcher, upkeeper, pauses, late, looker] {
+    for task in [timekeeper, watcher, maintainer, pauses, late, looker] {
         task.abort();
     }
     debug_assert_ne!(pool.lifetime.grace_ns(), super::NEVER);

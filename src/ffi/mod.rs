@@ -24,7 +24,7 @@ pub mod sockets;
 
 pub mod tls;
 
-pub mod upkeep;
+pub mod maintenance;
 
 pub mod overload;
 

@@ -105,7 +105,7 @@ fn is_connection(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"connection")
 }
 
-/// Most names are settled by their length alone.
+/// Most names are decided by their length alone.
 fn is_reserved(name: &[u8]) -> bool {
     match name.len() {
         4 => name.eq_ignore_ascii_case(b"host"),

@@ -68,7 +68,7 @@ impl<'a> Framing<'a> {
         let mut found = Self::default();
         let bytes = r.buf.filled();
         for field in r.head.fields() {
-            // The length settles it for most, without a look at the bytes.
+            // The length decides for most, without a look at the bytes.
             if !matches!(field.name.len(), 10 | 14 | 17) {
                 continue;
             }

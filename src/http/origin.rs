@@ -93,7 +93,7 @@ impl Origin {
     /// The default header that a header of this name takes the place of, if there is one.
     pub(super) fn overridden_by(&self, name: &[u8]) -> HeaderSet {
         let same = |header: &DefaultHeader| {
-            // The length settles it for most.
+            // The length decides for most.
             header.name_len == name.len()
                 && header.line[..header.name_len].eq_ignore_ascii_case(name)
         };

@@ -101,7 +101,7 @@ impl Response {
     /// whose value is a list they are one list (RFC 9110 section 5.3).
     pub fn find_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let bytes = self.buf.filled();
-        // The length settles it for most, without a look at the bytes.
+        // The length decides for most, without a look at the bytes.
         let fields = self.head.fields().iter().filter(move |field| field.name.len() == name.len());
         let found = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
         found.map(move |field| field.value.of(bytes))

@@ -17,22 +17,22 @@
 //! end. A dial that is beyond its delay goes on, and is the first of those after the loss.
 
 //!
-//! Many venues end unused connections after a few seconds. That is a habit and no
-//! trouble, so an idle connection that lived for a while and was ended in good order (FIN or
-//! close_notify) is dialled again at once. "A while" is [`Bounds::settled_ns`]. It does not depend
-//! on the longest delay: an engine that asks for a longer one means failed dials. A venue that ends
-//! connections sooner is taken for one in trouble, and one that ends them later cannot be dialled
-//! more often by a slot than its connections live. docs/healing.md shows what both come to.
+//! Many venues end unused connections after a few seconds. That is a habit and no trouble, so an
+//! idle connection that lived for a while and was ended in good order (FIN or close_notify) is
+//! dialled again at once. "A while" is [`Bounds::long_life_ns`]. It does not depend on the longest
+//! delay: an engine that asks for a longer one means failed dials. A venue that ends connections
+//! sooner is taken for one in trouble, and one that ends them later cannot be dialled more often
+//! by a slot than its connections live. docs/healing.md shows what both come to.
 
 use super::connection_state::{Loss, Proof};
 use crate::error::CloseReason;
 
 /// A connection that lived for this long, in nanoseconds, was of use to a venue that then ended it
 /// in order. Shorter than the two seconds after which the most impatient venues end idle ones.
-const SETTLED_NS: u64 = 1_500_000_000;
+const LONG_LIFE_NS: u64 = 1_500_000_000;
 
 /// The same as a multiple of the first delay, for an engine that chose a short one.
-const SETTLED_DELAYS: u64 = 15;
+const LONG_LIFE_DELAYS: u64 = 15;
 
 /// The two bounds of the ceiling, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub struct Bounds {
 impl Bounds {
     /// How long an idle connection must have lived for its orderly end to be no failed dial, in
     /// nanoseconds.
-    pub fn settled_ns(&self) -> u64 {
-        self.first_ns.saturating_mul(SETTLED_DELAYS).min(SETTLED_NS).min(self.max_ns)
+    pub fn long_life_ns(&self) -> u64 {
+        self.first_ns.saturating_mul(LONG_LIFE_DELAYS).min(LONG_LIFE_NS).min(self.max_ns)
     }
 }
 
@@ -131,7 +131,7 @@ impl Backoff {
 
     /// The venue ended an idle connection in good order, after it had served for a while.
     fn is_habit(&self, loss: &Loss) -> bool {
-        loss.reason == CloseReason::IdleClosed && loss.lifetime_ns >= self.bounds.settled_ns()
+        loss.reason == CloseReason::IdleClosed && loss.lifetime_ns >= self.bounds.long_life_ns()
     }
 
     fn ceiling(&self, tries: u32) -> u64 {
@@ -244,7 +244,7 @@ mod tests {
             backoff.lost(&Loss { reason, lifetime_ns, ..loss(false, false) }, 0);
             backoff.next_delay(u64::MAX) / MS
         };
-        assert_eq!(BOUNDS.settled_ns(), 1_500 * MS);
+        assert_eq!(BOUNDS.long_life_ns(), 1_500 * MS);
         assert_eq!(after(CloseReason::IdleClosed, 1_500 * MS), 0);
         assert_eq!(after(CloseReason::IdleClosed, 1_500 * MS - 1), 100, "that soon is trouble");
         assert_eq!(after(CloseReason::IdleReset, 4_999 * MS), 100, "a reset is not in order");
@@ -252,12 +252,12 @@ mod tests {
 
     #[test]
     fn how_long_a_while_is_does_not_grow_with_the_delays() {
-        let settled = |first_ns, max_ns| Bounds { first_ns, max_ns }.settled_ns() / MS;
-        assert_eq!(settled(100 * MS, 30_000 * MS), 1_500);
-        assert_eq!(settled(1_000 * MS, 30_000 * MS), 1_500);
-        assert_eq!(settled(10 * MS, 30_000 * MS), 150, "who is in a hurry dials sooner");
-        assert_eq!(settled(100 * MS, 300 * MS), 300, "a life as long proves in any case");
-        assert_eq!(settled(u64::MAX, u64::MAX), 1_500);
+        let long_life = |first_ns, max_ns| Bounds { first_ns, max_ns }.long_life_ns() / MS;
+        assert_eq!(long_life(100 * MS, 30_000 * MS), 1_500);
+        assert_eq!(long_life(1_000 * MS, 30_000 * MS), 1_500);
+        assert_eq!(long_life(10 * MS, 30_000 * MS), 150, "who is in a hurry dials sooner");
+        assert_eq!(long_life(100 * MS, 300 * MS), 300, "a life as long proves in any case");
+        assert_eq!(long_life(u64::MAX, u64::MAX), 1_500);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! It knows neither the connection nor the exchange on it: whoever holds them says what happened.
 //! Times are nanoseconds on any clock that never goes back.
 
-use super::upkeep::{Action, Announced, Rules, Upkeep};
+use super::connection_maintenance::{Action, Announced, ConnectionMaintenance, Rules};
 use crate::error::CloseReason;
 
 /// No such moment.
@@ -62,7 +62,7 @@ pub struct Proof {
 pub struct ConnectionState {
     /// Counts the connections that this slot had.
     epoch: u32,
-    upkeep: Upkeep,
+    maintenance: ConnectionMaintenance,
     /// The connection has brought a response.
     answered: bool,
     /// The connection was found dead by a submitter; the slot's task has yet to clear it away.
@@ -85,8 +85,8 @@ impl ConnectionState {
     /// A new connection takes the slot. `random` is uniform over all of `u64`.
     pub fn begin(&mut self, now_ns: u64, random: u64) {
         // All else is of the old connection, also the last look: this one was not looked at yet.
-        let (epoch, upkeep) = (self.epoch + 1, self.upkeep.next(now_ns, random));
-        *self = Self { epoch, upkeep, ..Self::default() };
+        let (epoch, maintenance) = (self.epoch + 1, self.maintenance.next(now_ns, random));
+        *self = Self { epoch, maintenance, ..Self::default() };
     }
 
     /// The number of the connection in its slot, from 1; 0 before the first.
@@ -95,8 +95,8 @@ impl ConnectionState {
     }
 
     /// When it came up, how many exchanges it carried, when the last one ended.
-    pub fn upkeep(&self) -> &Upkeep {
-        &self.upkeep
+    pub fn maintenance(&self) -> &ConnectionMaintenance {
+        &self.maintenance
     }
 
     /// Whether a request may be sent on it, for all that is known. `has_next`: its replacement is
@@ -109,7 +109,7 @@ impl ConnectionState {
 
     /// Why no request may be sent on it at that moment, although it was not retired yet.
     pub fn outlived(&self, rules: &Rules, now_ns: u64) -> Option<CloseReason> {
-        self.upkeep.is_idle_too_long(rules, now_ns).then_some(CloseReason::IdleLimit)
+        self.maintenance.is_idle_too_long(rules, now_ns).then_some(CloseReason::IdleLimit)
     }
 
     /// Whether the last look at it is too old to send without another.
@@ -144,7 +144,7 @@ impl ConnectionState {
 
     /// What it has proven so far.
     pub fn proof(&self, now_ns: u64) -> Proof {
-        let lifetime_ns = now_ns.saturating_sub(self.upkeep.born_ns());
+        let lifetime_ns = now_ns.saturating_sub(self.maintenance.born_ns());
         Proof { answered: self.answered, lifetime_ns }
     }
 
@@ -164,7 +164,7 @@ impl ConnectionState {
         if self.retire.is_some() {
             return Err(NEVER);
         }
-        let action = self.upkeep.action(rules, now_ns, self.replacing)?;
+        let action = self.maintenance.action(rules, now_ns, self.replacing)?;
         match action {
             Action::Replace(reason) => {
                 self.replace = Some(reason);
@@ -181,7 +181,7 @@ impl ConnectionState {
     /// An exchange on it has ended, and all that had come in was read.
     pub fn used(&mut self, now_ns: u64) {
         self.looked_ns = now_ns;
-        self.upkeep.used(now_ns);
+        self.maintenance.used(now_ns);
     }
 
     /// Its exchange has ended, and since it was sent at that moment not one byte has come.
@@ -192,26 +192,26 @@ impl ConnectionState {
     /// It brought a response, which may announce limits.
     pub fn answered(&mut self, announced: impl FnOnce() -> Announced) {
         // A server that announces limits does so from its first answer on.
-        if !self.answered || self.upkeep.has_heard() {
-            self.upkeep.heard(announced());
+        if !self.answered || self.maintenance.has_heard() {
+            self.maintenance.heard(announced());
         }
         self.answered = true;
     }
 
-    /// When upkeep must look at it, if the last exchange can have made that sooner.
+    /// When maintenance must look at it, if the last exchange can have made that sooner.
     pub fn next_look_ns(&self, rules: &Rules, now_ns: u64) -> u64 {
-        if rules.max_requests == 0 && !self.upkeep.has_heard() {
+        if rules.max_requests == 0 && !self.maintenance.has_heard() {
             return NEVER;
         }
-        self.upkeep.action(rules, now_ns, self.replacing).err().unwrap_or(now_ns)
+        self.maintenance.action(rules, now_ns, self.replacing).err().unwrap_or(now_ns)
     }
 
     /// Why it goes when it has carried its last request.
     pub fn used_up(&self, rules: &Rules) -> Option<CloseReason> {
-        if self.upkeep.ends_now() {
+        if self.maintenance.ends_now() {
             return Some(CloseReason::ResponseClose);
         }
-        (self.upkeep.requests_left(rules) == 0).then_some(CloseReason::MaxRequests)
+        (self.maintenance.requests_left(rules) == 0).then_some(CloseReason::MaxRequests)
     }
 
     /// Why it goes now that no exchange is in flight, if so.
@@ -282,7 +282,7 @@ mod tests {
         let retire = Action::Retire(CloseReason::IdleLimit);
         assert_eq!(connection.judge(&rules, 20 * S, false), Ok(retire));
         assert!(!connection.may_serve(false));
-        assert_eq!(connection.judge(&rules, 30 * S, false), Err(NEVER), "that is settled");
+        assert_eq!(connection.judge(&rules, 30 * S, false), Err(NEVER), "that is decided");
         assert_eq!(connection.end(true), Some(CloseReason::IdleLimit));
         assert_eq!(connection.end(false), Some(CloseReason::Shutdown));
     }

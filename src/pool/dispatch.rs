@@ -19,8 +19,8 @@
 //! - Check-out is LIFO: the connection that was used last is the most likely to be good. A lane of
 //!   the queue is FIFO by ticket, and tickets are numbered in the order of the calls.
 //! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
-//! - During a suspension, and after the end of the pool, nothing is sent and none waits. A lane
-//!   may be exempt from suspensions.
+//! - During a pause, and after the end of the pool, nothing is sent and none waits. A lane
+//!   may be exempt from pauses.
 //! - A report about a connection carries its epoch, so that a late report about an old connection
 //!   changes nothing.
 //!
@@ -97,7 +97,7 @@ pub struct Dispatcher<R, L> {
     shares: Shares,
     on_their_way: Vec<OnItsWay>,
     exchange_time: ExchangeTime,
-    suspension: Pause,
+    pause: Pause,
     leases: u64,
     is_closed: bool,
 }
@@ -116,7 +116,7 @@ impl<R, L> Dispatcher<R, L> {
             lanes,
             on_their_way: Vec::with_capacity(slots as usize),
             exchange_time: ExchangeTime::new(estimate),
-            suspension: Pause::default(),
+            pause: Pause::default(),
             leases: 0,
             is_closed: false,
         }
@@ -317,15 +317,15 @@ impl<R, L> Dispatcher<R, L> {
         self.idle.retain(|idle| *idle != slot);
     }
 
-    /// The venue, or the engine, asks for a suspension of so long. Answers whether connections are
+    /// The venue, or the engine, asks for a pause of so long. Answers whether connections are
     /// to be closed for it.
     pub fn suspend(&mut self, now_ns: u64, for_ns: u64, closes: bool) -> bool {
-        self.suspension.begin(now_ns, for_ns, closes)
+        self.pause.begin(now_ns, for_ns, closes)
     }
 
-    /// Ends the suspension that ends at that moment. `false`: another one has begun meanwhile.
+    /// Ends the pause that ends at that moment. `false`: another one has begun meanwhile.
     pub fn resume(&mut self, until_ns: u64) -> bool {
-        self.suspension.end(until_ns)
+        self.pause.end(until_ns)
     }
 
     /// The pool has been shut down: no slot is given out from now on.
@@ -443,9 +443,9 @@ impl<R, L> Dispatcher<R, L> {
         self.exchange_time.answered_ns()
     }
 
-    /// The suspension of the pool.
-    pub fn suspension(&self) -> &Pause {
-        &self.suspension
+    /// The pause of the pool.
+    pub fn pause(&self) -> &Pause {
+        &self.pause
     }
 
     /// Whether [`Dispatcher::close`] was called.
@@ -484,7 +484,7 @@ impl<R, L> Dispatcher<R, L> {
     fn is_open_for_all(&self, now_ns: u64) -> Result<(), Refusal> {
         if self.is_closed {
             Err(Refusal::Closed)
-        } else if now_ns < self.suspension.until_ns() {
+        } else if now_ns < self.pause.until_ns() {
             Err(Refusal::Suspended)
         } else {
             Ok(())

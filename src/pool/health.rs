@@ -69,7 +69,7 @@ impl SlotHealth {
             (true, None) if is_leased => Activity::Leased,
             (true, None) => Activity::Idle,
         };
-        let here = known.is_live().then(|| known.upkeep());
+        let here = known.is_live().then(|| known.maintenance());
         Self {
             slot,
             state,
@@ -87,8 +87,8 @@ impl SlotHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::connection_maintenance::Rules;
     use crate::pool::slot::{Look, Request, Sent};
-    use crate::pool::upkeep::Rules;
 
     struct Silent;
 

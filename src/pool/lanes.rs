@@ -43,7 +43,7 @@ pub struct LaneRule {
     pub reserved_slots: u32,
     /// The most requests of this lane that may wait.
     pub queue_capacity: usize,
-    /// Its requests are sent during a suspension, too.
+    /// Its requests are sent during a pause, too.
     pub through_pause: bool,
 }
 

@@ -1,7 +1,7 @@
 //! When the live connections of a pool are looked at, and how many heartbeats are in flight.
 //!
-//! What one connection needs is [`Upkeep`](super::upkeep::Upkeep)'s to say. Here is what concerns
-//! all of them:
+//! [`connection_maintenance`](super::connection_maintenance) says what one of them needs. Here is
+//! what concerns all of them:
 //! - A round looks at all slots. The next one is due when the first connection needs something, and
 //!   after the shortest time of any rule at the latest, for those that are at work now.
 //! - A heartbeat that is due waits for its turn while too many are in flight, so that orders find
@@ -10,8 +10,8 @@
 //!
 //! Times are nanoseconds on any clock that never goes back.
 
+use super::connection_maintenance::Rules;
 use super::pause::Pause;
-use super::upkeep::Rules;
 
 /// One in so many slots may have a heartbeat in flight at a time.
 const SHARE: u32 = 4;

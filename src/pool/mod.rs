@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod changes;
+pub mod connection_maintenance;
 pub mod connection_state;
 pub mod dial_limit;
 pub mod dial_schedule;
@@ -18,4 +19,3 @@ pub mod maintenance;
 pub mod pause;
 pub mod queue;
 pub mod slot;
-pub mod upkeep;

@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
+use super::connection_maintenance::{Action, ConnectionMaintenance, Rules};
 use super::connection_state::{ConnectionState, Loss, Proof};
 use super::maintenance::Rest;
-use super::upkeep::{Action, Rules, Upkeep};
 use crate::error::CloseReason;
 pub use exchange::{Exchange, Failure, Read, StepTimeouts, Stop};
 pub use terms::{Fate, Look, Needs, NotStarted, Request, Sent, Terms, TurnEnd, TurnReport, Wire};
@@ -111,7 +111,7 @@ impl SlotState {
 
     /// What the connection needs now. All but a heartbeat is noted here, for the slot's task.
     pub fn maintain(&mut self, rules: &Rules, now_ns: u64) -> Needs {
-        let dials = self.connection.upkeep().dials_at_rest(rules);
+        let dials = self.connection.maintenance().dials_at_rest(rules);
         let mut needs =
             Needs { news: None, heartbeat: false, rest: Rest { look_ns: NEVER, dials } };
         while self.is_live {
@@ -174,8 +174,8 @@ impl SlotState {
     }
 
     /// When the connection came up, how many exchanges it carried, when the last one ended.
-    pub fn upkeep(&self) -> &Upkeep {
-        self.connection.upkeep()
+    pub fn maintenance(&self) -> &ConnectionMaintenance {
+        self.connection.maintenance()
     }
 
     /// Why the last connection was given up.

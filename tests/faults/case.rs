@@ -4,7 +4,7 @@
 //! [`Case::run`] opens a pool for each transport and drive, and repeats: an order on each
 //! connection that must be answered, the fault, the orders that meet it, its end, healing, another
 //! order that must be answered. After each round nothing may be held that was not held before; at
-//! the end the books must agree with the far side's.
+//! the end the ledger must agree with the far side's.
 //!
 //! Of the three kinds of healing ([`Heals`]) only one is a matter of time. The other two are judged
 //! by what the pool has counted, and hold on any machine.
@@ -22,8 +22,8 @@ use venuepool::pool::dispatch::Lease;
 use venuepool::recycle::Recycled;
 use venuepool::stats::Counter;
 
-use crate::books::{Books, End};
 use crate::far::Far;
+use crate::ledger::{End, Ledger};
 use crate::process::{POOL_THREADS, Usage, live_bytes};
 use crate::rig::{PATIENCE, until};
 
@@ -50,7 +50,7 @@ const BUSY: Duration = Duration::from_millis(500);
 /// A deadline may be told so late, on a machine that is busy with other things.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What the far side remembers of an order, with the books of this side, in bytes, and what the
+/// What the far side remembers of an order, with the ledger of this side, in bytes, and what the
 /// tables of both may grow in one go.
 const REMEMBERED: i64 = 128;
 const TABLES: i64 = 24 * 1024;
@@ -272,7 +272,7 @@ impl Case {
         let step = one_step(&config);
         let open = OpenPool(far.open(&config));
         let pool = &*open.0;
-        let books = Books::new(&format!("{:08x}", fastrand::u32(..)));
+        let ledger = Ledger::new(&format!("{:08x}", fastrand::u32(..)));
         let mut request = Request::new(Arc::clone(pool.origin()));
         let mut record = Record::default();
         far.await_connections(config.connections());
@@ -285,15 +285,15 @@ impl Case {
             if round >= *rounds.start() && start.elapsed() > REPEATED_FOR {
                 break;
             }
-            record.healed.push(self.round(&scene, &books, &mut request, step));
+            record.healed.push(self.round(&scene, &ledger, &mut request, step));
             at_rest.await_again(self.name);
             record.live.push(live_bytes());
         }
         record.print(self.name, transport, drive, start.elapsed());
-        record.check_growth(self.name, books.accepted());
+        record.check_growth(self.name, ledger.accepted());
         pool.close().unwrap();
-        books.settle(&far);
-        books.check_counters(pool);
+        ledger.reconcile(&far);
+        ledger.check_counters(pool);
         drop((request, open, far));
         before.await_again(self.name);
     }
@@ -302,13 +302,13 @@ impl Case {
     fn round(
         &self,
         scene: &Scene<'_>,
-        books: &Books,
+        ledger: &Ledger,
         request: &mut Request,
         step: Duration,
     ) -> Duration {
         let Scene { far, pool, connections } = *scene;
         // Only what has proven itself is dialled at once again.
-        let ends = send_on_each(scene, books, request);
+        let ends = send_on_each(scene, ledger, request);
         ends.into_iter().for_each(|end| self.expect_end("before the fault", end, &[ANSWERED]));
         let stats = pool.stats();
         let closed = |reason: CloseReason| stats.closed[reason as usize].get();
@@ -316,7 +316,7 @@ impl Case {
         let failed_before = self.failed_dials.map(|step| stats.dial_failures[step].get());
         (self.fault)(scene);
         for _ in 0..self.orders {
-            let end = send(pool, books, request, self.body, self.deadline_ns);
+            let end = send(pool, ledger, request, self.body, self.deadline_ns);
             self.expect_end("in the fault", end, &self.ends);
         }
         if let Some(step) = self.failed_dials {
@@ -335,7 +335,7 @@ impl Case {
         let took = start.elapsed();
         self.check_healing(scene, took, step);
         far.await_connections(connections);
-        self.expect_end("after the fault", send(pool, books, request, 0, 0), &[ANSWERED]);
+        self.expect_end("after the fault", send(pool, ledger, request, 0, 0), &[ANSWERED]);
         took
     }
 
@@ -402,11 +402,11 @@ pub(crate) fn config(far: &Far, heals: Heals) -> Config {
 }
 
 /// Builds the next order.
-pub(crate) fn build(books: &Books, request: &mut Request, body: usize, deadline_ns: u64) -> u64 {
-    let number = books.next();
+pub(crate) fn build(ledger: &Ledger, request: &mut Request, body: usize, deadline_ns: u64) -> u64 {
+    let number = ledger.next();
     let padding = "x".repeat(body);
     request.begin(b"POST", b"/api/v3/order").unwrap();
-    let id = books.name(number);
+    let id = ledger.name(number);
     request.body(format!("padding={padding}&newClientOrderId={id}").as_bytes()).unwrap();
     request.set_user_data(number);
     request.set_timeout_ns(if deadline_ns == 0 { PATIENCE.as_nanos() as u64 } else { deadline_ns });
@@ -415,34 +415,34 @@ pub(crate) fn build(books: &Books, request: &mut Request, body: usize, deadline_
 
 /// Sends an order on each connection, and waits for their ends. No more responses are ever in use
 /// at a time than here, also with heartbeats between: the first round makes all their buffers.
-fn send_on_each(scene: &Scene<'_>, books: &Books, request: &mut Request) -> Vec<End> {
+fn send_on_each(scene: &Scene<'_>, ledger: &Ledger, request: &mut Request) -> Vec<End> {
     let pool = scene.pool;
     let lease = |_| until(|| pool.try_acquire().ok());
     let leases: Vec<_> = (0..scene.connections).map(lease).collect();
     let send = |lease: &Lease| {
-        let number = build(books, request, 0, 0);
+        let number = build(ledger, request, 0, 0);
         pool.submit_on(*lease, request, None).unwrap();
         number
     };
     let numbers: Vec<_> = leases.iter().map(send).collect();
-    let ends = ends_of(pool, books, &numbers, 0);
+    let ends = ends_of(pool, ledger, &numbers, 0);
     leases.into_iter().for_each(|lease| pool.release(lease).unwrap());
     ends
 }
 
 /// Sends an order, in the queue if need be, and waits for its end.
-fn send(pool: &Pool, books: &Books, request: &mut Request, body: usize, deadline_ns: u64) -> End {
-    let number = build(books, request, body, deadline_ns);
+fn send(pool: &Pool, ledger: &Ledger, request: &mut Request, body: usize, deadline_ns: u64) -> End {
+    let number = build(ledger, request, body, deadline_ns);
     pool.submit(request, None, WhenBusy::Queue).unwrap();
-    ends_of(pool, books, &[number], deadline_ns)[0]
+    ends_of(pool, ledger, &[number], deadline_ns)[0]
 }
 
 /// Waits for the ends of the orders that are out, and only then lets go of their responses.
-fn ends_of(pool: &Pool, books: &Books, numbers: &[u64], deadline_ns: u64) -> Vec<End> {
+fn ends_of(pool: &Pool, ledger: &Ledger, numbers: &[u64], deadline_ns: u64) -> Vec<End> {
     let (mut ends, mut responses) = (Vec::new(), Vec::new());
     until(|| {
         let taken = pool.wait(4, Duration::from_millis(100), |done| {
-            let (ended, how) = books.completed(&done);
+            let (ended, how) = ledger.completed(&done);
             if how.0 == Outcome::Timeout {
                 let took = done.times.done_ns - done.times.submit_ns;
                 let late = took.checked_sub(deadline_ns).expect("not before its deadline");

@@ -16,9 +16,9 @@
 //! - `dialling.rs`: refusals, names and addresses, descriptors, restarts
 //! - `clocks.rs`: clocks that jump
 //! - `storms.rs`: many at once
-//! - `case.rs`: the check; `books.rs`: the orders; `far.rs`: the other side; `process.rs`: this one
+//! - `case.rs`: the check; `ledger.rs`: the orders
+//! - `far.rs`: the other side; `process.rs`: this one
 
-mod books;
 #[path = "../it/cable.rs"]
 mod cable;
 mod case;
@@ -26,6 +26,7 @@ mod clocks;
 mod dialling;
 mod ends;
 mod far;
+mod ledger;
 mod process;
 mod resets;
 #[allow(dead_code)] // What only tests/it needs.

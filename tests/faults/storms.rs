@@ -13,13 +13,13 @@ use venuepool::error::{CloseReason, Outcome, Status, WireState};
 use venuepool::http::Request;
 use venuepool::recycle::Recycled;
 
-use crate::books::Books;
 use crate::cable::{ENGINE, ip, on};
 use crate::case::{
     ANSWERED, BOTH, BOTH_DRIVES, Heals, MS, OpenPool, PLAIN, TLS, build, case, config,
     one_at_a_time, one_step,
 };
 use crate::far::{Far, Stage};
+use crate::ledger::Ledger;
 use crate::process::{NoDescriptors, Usage, set_wall_clock};
 use crate::resets::lose_idle;
 use crate::rig::until;
@@ -109,48 +109,48 @@ fn under_load(far: &Far, drive: Drive, name: &str, misbehave: impl FnOnce(&Pool)
     let heals_within = one_step(&config) + Duration::from_nanos(beats_ns + LONGEST_ORDER_NS);
     let open = OpenPool(far.open(&config));
     let pool = &*open.0;
-    let books = Books::new(&format!("{:08x}", fastrand::u32(..)));
+    let ledger = Ledger::new(&format!("{:08x}", fastrand::u32(..)));
     let (over, taken) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let engines: Vec<_> =
-            (0..ENGINES).map(|_| scope.spawn(|| engine(pool, &books, &over))).collect();
-        scope.spawn(|| collect(pool, &books, &taken));
+            (0..ENGINES).map(|_| scope.spawn(|| engine(pool, &ledger, &over))).collect();
+        scope.spawn(|| collect(pool, &ledger, &taken));
         // What fails here must not leave the others running.
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| misbehave(pool)));
         over.store(true, Ordering::SeqCst);
         let start = Instant::now();
         let engines = engines.into_iter().map(std::thread::ScopedJoinHandle::join);
         let engines: Vec<_> = engines.collect();
-        let is_well = || books.owed() == 0 && pool.counts().live == pool.slots();
+        let is_well = || ledger.owed() == 0 && pool.counts().live == pool.slots();
         while !is_well() && start.elapsed() < heals_within {
             std::thread::sleep(Duration::from_millis(1));
         }
         let well = is_well().then(|| start.elapsed());
-        let state = (pool.counts(), books.owed());
+        let state = (pool.counts(), ledger.owed());
         taken.store(true, Ordering::SeqCst);
         done.unwrap();
         assert!(engines.iter().all(Result::is_ok), "an engine has failed");
-        println!("{name}, {drive:?}: {} orders, well in {well:?}", books.accepted());
+        println!("{name}, {drive:?}: {} orders, well in {well:?}", ledger.accepted());
         assert!(well.is_some(), "{name}: not well within {heals_within:?}: {state:?}");
     });
     pool.close().unwrap();
-    books.settle(far);
-    books.check_counters(pool);
+    ledger.reconcile(far);
+    ledger.check_counters(pool);
 }
 
 /// Submits as fast as the pool takes it, in line and not, with long deadlines and short ones.
-fn engine(pool: &Pool, books: &Books, over: &AtomicBool) {
+fn engine(pool: &Pool, ledger: &Ledger, over: &AtomicBool) {
     let mut request = Request::new(Arc::clone(pool.origin()));
     let mut random = Rng::new();
     while !over.load(Ordering::SeqCst) {
         let deadline_ns = random.u64(5 * MS..LONGEST_ORDER_NS);
-        let number = build(books, &mut request, 0, deadline_ns);
+        let number = build(ledger, &mut request, 0, deadline_ns);
         let when_busy = if random.bool() { WhenBusy::Queue } else { WhenBusy::Refuse };
         match pool.submit(&mut request, None, when_busy) {
             Ok(id) if random.u8(..32) == 0 => drop(pool.cancel(id)),
             Ok(_) => {}
             Err(Status::ERR_NO_SLOT | Status::ERR_WAITING_FULL | Status::ERR_COMPLETIONS_FULL) => {
-                books.refused(number);
+                ledger.refused(number);
             }
             Err(status) => panic!("{status:?}"),
         }
@@ -159,10 +159,10 @@ fn engine(pool: &Pool, books: &Books, over: &AtomicBool) {
 }
 
 /// Takes completions, and in caller drive drives.
-fn collect(pool: &Pool, books: &Books, over: &AtomicBool) {
+fn collect(pool: &Pool, ledger: &Ledger, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         let taken = pool.wait(16, Duration::from_millis(2), |done| {
-            books.completed(&done);
+            ledger.completed(&done);
             if let Some(response) = done.response {
                 Recycled::release(response);
             }

@@ -202,7 +202,7 @@ fn a_lost_connection_does_not_wait_as_its_replacement_did() {
 }
 
 #[test]
-fn a_connection_that_upkeep_ends_before_its_replacement_is_dialled_at_once() {
+fn a_connection_that_maintenance_ends_before_its_replacement_is_dialled_at_once() {
     for drive in [Drive::Thread, Drive::Caller] {
         let venue = Venue::start(Options::plain()).unwrap();
         let mut config = venue_config(&venue, 1);

@@ -64,7 +64,7 @@ impl Desk {
     }
 
     /// After each event: the counts agree. If nobody is about to ask what to do next, then nobody
-    /// waits beside an idle slot, or until after `late_ns`, or in a suspension.
+    /// waits beside an idle slot, or until after `late_ns`, or in a pause.
     pub(crate) fn check(&self, now: u64, late_ns: u64, asks: bool) {
         let counts = self.dispatcher.counts();
         let count = |fits: fn(&Line) -> bool| self.lines.iter().filter(|l| fits(l)).count() as u32;
@@ -86,7 +86,7 @@ impl Desk {
         let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
         assert_eq!(late, None, "somebody waits beyond the deadline");
         let nobody_waits = self.queue.is_empty() && self.behind.is_empty();
-        assert!(!self.is_suspended(now) || nobody_waits, "somebody waits in a suspension");
+        assert!(!self.is_suspended(now) || nobody_waits, "somebody waits in a pause");
         let ready = self.behind.iter().find(|one| !self.lines[one.1 as usize].in_use);
         assert_eq!(ready, None, "a request waits behind nothing");
     }
@@ -96,19 +96,19 @@ impl Desk {
     }
 
     fn is_suspended(&self, now: u64) -> bool {
-        now < self.dispatcher.suspension().until_ns()
+        now < self.dispatcher.pause().until_ns()
     }
 
     pub(crate) fn suspended_until_ns(&self) -> u64 {
-        self.dispatcher.suspension().until_ns()
+        self.dispatcher.pause().until_ns()
     }
 
     pub(crate) fn pause(&self) -> Pause {
-        *self.dispatcher.suspension()
+        *self.dispatcher.pause()
     }
 
     pub(crate) fn no_dial_ns(&self, now: u64) -> u64 {
-        self.dispatcher.suspension().no_dial_ns(now)
+        self.dispatcher.pause().no_dial_ns(now)
     }
 
     /// What whoever asks for a slot now must be answered, if not a slot.
@@ -451,7 +451,7 @@ impl Desk {
         match &action {
             None => {}
             Some(Action::Send(slot, queued)) => {
-                assert!(may_have_slot, "a slot in a suspension, or behind the deadline");
+                assert!(may_have_slot, "a slot in a pause, or behind the deadline");
                 if is_bound {
                     assert_eq!(ready.map(|one| one.1), Some(*slot), "its own slot");
                     let line = &mut self.lines[*slot as usize];
@@ -463,7 +463,7 @@ impl Desk {
                 self.on_their_way.push((queued.ticket, false, is_bound));
             }
             Some(Action::Lease(lease, _)) => {
-                assert!(may_have_slot, "a lease in a suspension");
+                assert!(may_have_slot, "a lease in a pause");
                 assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
                 self.lines[lease.slot as usize].lease = Some(lease.generation);
             }

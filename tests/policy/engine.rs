@@ -49,7 +49,7 @@ impl Pool {
         let timeout_ns = self.random.within(least_ns, most_ns);
         let deadline_ns = self.now + timeout_ns;
         let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Orders };
-        (self.books.promise(deadline_ns), due)
+        (self.ledger.promise(deadline_ns), due)
     }
 
     /// A request goes where the dispatcher says.
@@ -65,7 +65,7 @@ impl Pool {
                     return self.dispatch();
                 }
                 Route::Refuse(_) => {
-                    self.books.refused(id);
+                    self.ledger.refused(id);
                     return self.dispatch();
                 }
             };
@@ -75,11 +75,11 @@ impl Pool {
     }
 
     fn wait_for_slot(&mut self, want: Want, id: u64, due: Due) {
-        self.books.counts.behind += u64::from(matches!(want, Want::Leased(_)));
+        self.ledger.counts.behind += u64::from(matches!(want, Want::Leased(_)));
         let deadline_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
         let queued = Queued { ticket: id, deadline_ns, due, request: id };
         if self.desk.wait(want, queued, self.now).is_err() {
-            return self.books.refused(id);
+            return self.ledger.refused(id);
         }
         self.dispatch();
         self.note(deadline_ns);
@@ -92,8 +92,8 @@ impl Pool {
             Err(_) => return,
         }
         // A number of its own, from the same row as those of requests.
-        let ticket = self.books.promise(NEVER - S);
-        self.books.refused(ticket);
+        let ticket = self.ledger.promise(NEVER - S);
+        self.ledger.refused(ticket);
         if self.desk.enqueue_caller(ticket, self.now).is_ok() {
             self.dispatch();
             let patience_ns = self.random.within(0, 200 * MS);
@@ -119,9 +119,9 @@ impl Pool {
 
     /// Cancels one of the newest requests, wherever it is.
     fn cancel(&mut self) {
-        let Some(id) = self.books.newest_open(&mut self.random) else { return };
+        let Some(id) = self.ledger.newest_open(&mut self.random) else { return };
         match self.desk.cancel(id) {
-            Cancel::Left(_) => return self.books.cancelled(id, self.now),
+            Cancel::Left(_) => return self.ledger.cancelled(id, self.now),
             Cancel::Marked => return,
             Cancel::Unknown => {}
         }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use venuepool::error::CloseReason;
 use venuepool::lane::Lane;
+use venuepool::pool::connection_maintenance::Action;
 use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::{AfterLoss, Next, Place};
 use venuepool::pool::maintenance::{Rest, Round};
 use venuepool::pool::pause::Telling;
-use venuepool::pool::upkeep::Action;
 
-use crate::books::Books;
+use crate::ledger::Ledger;
 use crate::pool::{Event, NEVER, Pool};
 use crate::world::{Arrival, MS, S, US};
 
@@ -46,7 +46,7 @@ impl Pool {
 
     fn delayed(&mut self, index: u32, random: u64) {
         let delay_ns = self.healing.next_dial_ns(index).saturating_sub(self.now);
-        self.books.delay(index as usize, delay_ns, random, self.now);
+        self.ledger.delay(index as usize, delay_ns, random, self.now);
         self.wait(index, 0);
         self.wake_dials();
     }
@@ -66,11 +66,11 @@ impl Pool {
     }
 
     pub(crate) fn begin_pause(&mut self, for_ns: u64, closes: bool) {
-        self.books.counts.pauses += 1;
+        self.ledger.counts.pauses += 1;
         let before_ns = self.desk.suspended_until_ns();
         let closes = self.desk.suspend(self.now, for_ns, closes);
         if self.desk.suspended_until_ns() != before_ns {
-            self.books.owe_pause(self.now);
+            self.ledger.owe_pause(self.now);
         }
         self.dispatch();
         if closes {
@@ -85,10 +85,10 @@ impl Pool {
     pub(crate) fn tell_of_pauses(&mut self) {
         loop {
             match self.told.next(&self.desk.pause(), self.now) {
-                Telling::Begun(until_ns) => self.books.pause_begins(until_ns),
+                Telling::Begun(until_ns) => self.ledger.pause_begins(until_ns),
                 Telling::Over(until_ns) => {
                     if self.desk.resume(until_ns) {
-                        self.books.pause_ends(self.now);
+                        self.ledger.pause_ends(self.now);
                         self.told.over();
                     }
                 }
@@ -112,7 +112,7 @@ impl Pool {
     pub(crate) fn resume(&mut self) {
         let until_ns = self.desk.suspended_until_ns();
         self.desk.resume(until_ns);
-        self.books.engine_ends_pause();
+        self.ledger.engine_ends_pause();
         self.after(0, Event::TellOfPause);
         self.healing.resumed();
         self.wake_dials();
@@ -126,19 +126,19 @@ impl Pool {
         }
         let (slot, now, pause) = (index as usize, self.now, self.desk.pause());
         let replaces = hands.serves;
-        self.books.asks(slot, replaces, now);
+        self.ledger.asks(slot, replaces, now);
         let next = self.healing.next(index, &pause, now);
         match next {
             Next::Dial => {
-                self.books.dial(slot, replaces, now);
+                self.ledger.dial(slot, replaces, now);
                 assert_eq!(self.desk.no_dial_ns(now), 0, "a dial in a pause without connections");
                 self.connect(index);
             }
             Next::At(ns) => {
-                self.books.waits(slot, replaces, ns, self.desk.no_dial_ns(now), now);
+                self.ledger.waits(slot, replaces, ns, self.desk.no_dial_ns(now), now);
                 self.wait(index, ns.saturating_sub(now));
             }
-            Next::WhenWoken => self.books.is_behind(slot),
+            Next::WhenWoken => self.ledger.is_behind(slot),
         }
         self.wake_dials();
     }
@@ -146,16 +146,16 @@ impl Pool {
     fn connect(&mut self, index: u32) {
         let (now, clock) = (self.now, self.epoch + Duration::from_nanos(self.now));
         let order = self.addresses.ordered(&self.venue.addresses, clock);
-        self.books.order(&order, now);
+        self.ledger.order(&order, now);
         let dialled = self.venue.dial(&order, &self.setting, &mut self.random);
         trace!(self.trace, "               slot {index} dials: {:?}", dialled.by);
         for bad in &dialled.failed {
             self.addresses.failed(bad.ip(), clock);
-            self.books.address(bad.ip(), Some(now + 60 * S));
+            self.ledger.address(bad.ip(), Some(now + 60 * S));
         }
         if let Some(good) = dialled.by {
             self.addresses.worked(good.ip());
-            self.books.address(good.ip(), None);
+            self.ledger.address(good.ip(), None);
         }
         let dial = self.slots[index as usize].hands.dial.expect("who dials holds a dial");
         self.after(dialled.after_ns, Event::Dialled(index, dial, dialled.by.is_some()));
@@ -166,7 +166,7 @@ impl Pool {
         if self.slots[index as usize].hands.dial != Some(dial) {
             return;
         }
-        self.books.dialled(index as usize);
+        self.ledger.dialled(index as usize);
         if is_live {
             return self.is_live(index);
         }
@@ -202,11 +202,11 @@ impl Pool {
     }
 
     fn is_up(&mut self, index: u32) {
-        self.books.came_up(index as usize);
+        self.ledger.came_up(index as usize);
         let epoch = self.slots[index as usize].state.epoch();
         self.desk.came_up(index, epoch);
         self.dispatch();
-        self.look_at_upkeep(0);
+        self.look_at_maintenance(0);
         let retires = self.healing.came_up(index, &self.desk.pause(), self.now);
         if let Some(reason) = retires {
             self.retire(index, reason);
@@ -272,28 +272,28 @@ impl Pool {
 
     // As in src/driver/maintenance.rs.
 
-    pub(crate) fn look_at_upkeep(&mut self, in_ns: u64) {
+    pub(crate) fn look_at_maintenance(&mut self, in_ns: u64) {
         let at_ns = self.now.saturating_add(in_ns);
-        if at_ns < self.keep_up_ns {
-            self.keep_up_ns = at_ns;
-            self.after(in_ns, Event::KeepUp);
+        if at_ns < self.maintain_ns {
+            self.maintain_ns = at_ns;
+            self.after(in_ns, Event::Maintain);
         }
     }
 
-    pub(crate) fn keep_up(&mut self) {
-        if self.keep_up_ns > self.now {
+    pub(crate) fn maintain(&mut self) {
+        if self.maintain_ns > self.now {
             return;
         }
-        self.keep_up_ns = NEVER;
+        self.maintain_ns = NEVER;
         let mut round = Round::new(&self.setting.rules, self.now);
-        (0..self.setting.slots).for_each(|slot| round.add(self.keep_slot_up(slot)));
+        (0..self.setting.slots).for_each(|slot| round.add(self.maintain_slot(slot)));
         let due_ns = round.due_ns();
         if due_ns != NEVER {
-            self.look_at_upkeep(due_ns.saturating_sub(self.now).max(1));
+            self.look_at_maintenance(due_ns.saturating_sub(self.now).max(1));
         }
     }
 
-    fn keep_slot_up(&mut self, index: u32) -> Rest {
+    fn maintain_slot(&mut self, index: u32) -> Rest {
         let slot = &mut self.slots[index as usize];
         let needs = slot.state.maintain(&self.setting.rules, self.now);
         if let (Some(action), Some(id)) = (needs.news, slot.connection) {
@@ -309,20 +309,20 @@ impl Pool {
     fn beat(&mut self, index: u32) -> u64 {
         let pause = self.desk.pause();
         if let Err(again_ns) = self.heartbeats.begin(&pause, self.now) {
-            self.books.puts_beat_off(again_ns, self.desk.suspended_until_ns(), self.now);
+            self.ledger.puts_beat_off(again_ns, self.desk.suspended_until_ns(), self.now);
             return again_ns;
         }
         if !self.desk.heartbeat(index, self.now) {
             let again_ns = self.heartbeats.put_off(self.now);
-            Books::asks_soon(again_ns, self.now);
+            Ledger::asks_soon(again_ns, self.now);
             return again_ns;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
         let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Orders };
         match self.start(index, None, due) {
             Ok(()) => {
-                self.books.counts.leased_beats += u64::from(self.desk.is_leased(index));
-                self.books.beat_begins();
+                self.ledger.counts.leased_beats += u64::from(self.desk.is_leased(index));
+                self.ledger.beat_begins();
             }
             Err(lost) => {
                 self.heartbeats.ended();
@@ -340,7 +340,7 @@ fn slot_task(pool: &mut Pool, index: u32) {
     while let Some(loss) = pool.slots[index as usize].state.take_loss() {
         let answered_ns = if pool.setting.is_before() { 0 } else { pool.desk.answered_ns() };
         let random = pool.random.next();
-        pool.books.learns(index as usize, loss.replaced);
+        pool.ledger.learns(index as usize, loss.replaced);
         let after = pool.healing.lost(index, &loss, answered_ns, pool.now, random);
         let hands = &mut pool.slots[index as usize].hands;
         hands.serves = after == AfterLoss::Replaced;
@@ -356,7 +356,7 @@ fn slot_task(pool: &mut Pool, index: u32) {
     if pool.healing.replacement_wanted(index, proof, pool.now, random) {
         let connection = slot.connection.expect("it is to be replaced");
         let answers = pool.venue.connections[connection].answers;
-        pool.books.replaces(index as usize, answers, proof.lifetime_ns);
+        pool.ledger.replaces(index as usize, answers, proof.lifetime_ns);
         pool.hold_dial(index, random);
     }
 }

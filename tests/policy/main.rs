@@ -1,15 +1,15 @@
 //! The policy of the pool, all of it together, against a random world and a false clock.
 //!
 //! Each seed is a pool with settings of its own, thousands of events long; after each event the
-//! books ([`books`]) must agree. In the end the world heals, and the pool must heal within the time
-//! that backoff and dial limit allow. `VENUEPOOL_SIM_SEEDS=N` runs N seeds;
+//! ledger ([`ledger`]) must agree. In the end the world heals, and the pool must heal within the
+//! time that backoff and dial limit allow. `VENUEPOOL_SIM_SEEDS=N` runs N seeds;
 //! `VENUEPOOL_SIM_SEED=seed` runs that one and tells all that happens.
 //!
 //! - `world.rs`: the venue, chance, the settings
 //! - `pool.rs`, `heal.rs`: hands for src/pool, put together as src/driver does it
 //! - `engine.rs`: what is asked of the pool
 //! - `desk.rs`: what the dispatcher must answer
-//! - `books.rs`: what must come of it
+//! - `ledger.rs`: what must come of it
 //! - `overload.rs`, `plot.rs`: the same pool under a steady load, and docs/overload.md
 //! - `rest.rs`: many connections without a request, and their losses
 
@@ -22,10 +22,10 @@ macro_rules! trace {
     };
 }
 
-mod books;
 mod desk;
 mod engine;
 mod heal;
+mod ledger;
 mod overload;
 mod plot;
 mod pool;
@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use venuepool::error::{CloseReason, Outcome};
 
-use books::{Books, Counts};
+use ledger::{Counts, Ledger};
 use pool::Pool;
 use world::{MS, Random, S, Setting};
 
@@ -75,7 +75,7 @@ impl Lines {
 /// One pool from its opening until the world and it have healed.
 fn run(seed: u64, trace: Trace) -> Counts {
     let mut pool = Pool::new(seed, trace);
-    while pool.books.counts.events < EVENTS {
+    while pool.ledger.counts.events < EVENTS {
         assert!(pool.step(u64::MAX), "engines never rest");
     }
     pool.all_is_well();
@@ -83,9 +83,9 @@ fn run(seed: u64, trace: Trace) -> Counts {
     trace!(pool.trace, "the world is well, and the pool must be at {} us", end_ns / 1000);
     while !pool.is_well() {
         assert!(pool.step(end_ns), "the world is well, and the pool is not");
-        assert!(pool.books.counts.events < 100 * EVENTS, "busy with nothing");
+        assert!(pool.ledger.counts.events < 100 * EVENTS, "busy with nothing");
     }
-    pool.books.counts
+    pool.ledger.counts
 }
 
 /// How long a pool may take to heal: what is under way ends in failure, the longest delay passes,
@@ -182,56 +182,56 @@ fn all_slots_dial_when_a_pause_without_connections_ends_before_its_time() {
     }
 }
 
-/// The books of a pool of one slot, which may dial twice at once, and beat once.
-fn books() -> Books {
+/// The ledger of a pool of one slot, which may dial twice at once, and beat once.
+fn ledger() -> Ledger {
     let setting = Setting { slots: 1, dials_per_second: 1, ..Setting::new(&mut Random(1)) };
-    Books::new(&setting)
+    Ledger::new(&setting)
 }
 
 /// The slot dials, without a delay.
-fn dial(books: &mut Books) {
-    books.delay(0, 0, 0, S);
-    books.asks(0, false, S);
-    books.dial(0, false, S);
-    books.dialled(0);
+fn dial(ledger: &mut Ledger) {
+    ledger.delay(0, 0, 0, S);
+    ledger.asks(0, false, S);
+    ledger.dial(0, false, S);
+    ledger.dialled(0);
 }
 
 #[test]
 #[should_panic(expected = "3 dials within 0 ns, 2 allowed")]
-fn the_books_find_a_dial_too_many() {
-    let mut books = books();
-    (0..3).for_each(|_| dial(&mut books));
+fn the_ledger_finds_a_dial_too_many() {
+    let mut ledger = ledger();
+    (0..3).for_each(|_| dial(&mut ledger));
 }
 
 #[test]
 #[should_panic(expected = "request 0 ends once")]
-fn the_books_find_a_second_completion() {
-    let mut books = books();
-    books.promise(S);
-    (0..2).for_each(|_| books.completed(0, Outcome::Ok, 1));
+fn the_ledger_finds_a_second_completion() {
+    let mut ledger = ledger();
+    ledger.promise(S);
+    (0..2).for_each(|_| ledger.completed(0, Outcome::Ok, 1));
 }
 
 #[test]
 #[should_panic(expected = "2 slots beat, 1 may")]
-fn the_books_find_a_heartbeat_too_many() {
-    let mut books = books();
-    (0..2).for_each(|_| books.beat_begins());
+fn the_ledger_finds_a_heartbeat_too_many() {
+    let mut ledger = ledger();
+    (0..2).for_each(|_| ledger.beat_begins());
 }
 
 #[test]
 #[should_panic(expected = "the first dial is at once")]
-fn the_books_find_a_first_dial_that_waits() {
-    books().delay(0, 1, 1, S);
+fn the_ledger_finds_a_first_dial_that_waits() {
+    ledger().delay(0, 1, 1, S);
 }
 
 #[test]
 #[should_panic(expected = "waits for the delay of its replacement")]
-fn the_books_find_a_loss_that_waits_for_a_replacement() {
-    let mut books = books();
-    dial(&mut books);
-    books.came_up(0);
-    books.delay(0, 0, 0, S);
-    books.lost(0, CloseReason::IdleReset, 1, S, 0);
-    books.learns(0, false);
-    books.check(S);
+fn the_ledger_finds_a_loss_that_waits_for_a_replacement() {
+    let mut ledger = ledger();
+    dial(&mut ledger);
+    ledger.came_up(0);
+    ledger.delay(0, 0, 0, S);
+    ledger.lost(0, CloseReason::IdleReset, 1, S, 0);
+    ledger.learns(0, false);
+    ledger.check(S);
 }

@@ -48,7 +48,7 @@ fn answered(case: Case, seed: u64) -> Vec<u64> {
     let setting = Setting::under(load, TIMEOUT_NS, case.is_loose);
     let mut pool = Pool::with(setting, Random(seed), None);
     while pool.step(END_NS) {}
-    pool.books.answered
+    pool.ledger.answered
 }
 
 /// Orders answered each second, in percent of what can be had, which is the lesser of load and
@@ -92,7 +92,7 @@ fn a_freeze_that_is_longer_than_the_default_timeout_is_over_when_it_is_over() {
         while pool.step(25 * S) {}
         let from_ns = 19 * S + RECOVERY_NS;
         let second = from_ns..from_ns + S;
-        let answered = pool.books.answered.iter().filter(|at| second.contains(at)).count();
+        let answered = pool.ledger.answered.iter().filter(|at| second.contains(at)).count();
         assert!(answered >= 72, "seed {seed}: {answered} of 80 in the first second");
     }
 }
@@ -107,7 +107,7 @@ fn a_burst_is_worked_off() {
         let mut pool =
             Pool::with(Setting::under(load, TIMEOUT_NS, seed % 2 == 0), Random(seed), None);
         while pool.step(4 * S) {}
-        let counts = pool.books.counts;
+        let counts = pool.ledger.counts;
         let failed = counts.failed as f64 / (counts.failed + counts.answered) as f64;
         assert!(counts.answered > 200 && failed < 0.1, "seed {seed}: {counts:?}");
     }

@@ -21,9 +21,9 @@ use venuepool::pool::slot::{
 };
 
 use crate::Trace;
-use crate::books::Books;
 use crate::desk::Desk;
 use crate::heal::Hands;
+use crate::ledger::Ledger;
 use crate::wire::FakeWire;
 use crate::world::{Answer, Arrival, Random, S, Setting, US, Venue};
 
@@ -45,7 +45,7 @@ pub(crate) enum Event {
     /// Whoever drives looks at the slot.
     Drive(u32),
     /// The rest of a turn.
-    Settle(u64),
+    AfterTurn(u64),
     /// A request from the queue is sent.
     Send(u64),
     /// Whoever freed a slot asks what to do next.
@@ -55,7 +55,7 @@ pub(crate) enum Event {
     /// That dial of the slot has ended, and with which result.
     Dialled(u32, u32, bool),
     Alarm,
-    KeepUp,
+    Maintain,
     /// A pause has begun or ended, or one is over by now.
     TellOfPause,
     /// Somebody uses his lease, or gives it back.
@@ -82,7 +82,7 @@ pub(crate) struct Slot {
     pub(crate) hands: Hands,
     /// Wakes of the task, turns and grants that are under way.
     pub(crate) wakes: u32,
-    unsettled: u32,
+    turns_not_told: u32,
     sending: u32,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Pool {
     pub(crate) random: Random,
     pub(crate) venue: Venue,
     pub(crate) desk: Desk,
-    pub(crate) books: Books,
+    pub(crate) ledger: Ledger,
     pub(crate) slots: Vec<Slot>,
     pub(crate) healing: Healing,
     pub(crate) heartbeats: Heartbeats,
@@ -108,7 +108,7 @@ pub(crate) struct Pool {
     /// Somebody is about to ask what to do next, so often.
     asking: u32,
     alarm_ns: u64,
-    pub(crate) keep_up_ns: u64,
+    pub(crate) maintain_ns: u64,
 }
 
 impl Pool {
@@ -127,7 +127,7 @@ impl Pool {
             is_announced: false,
             hands: Hands::default(),
             wakes: 0,
-            unsettled: 0,
+            turns_not_told: 0,
             sending: 0,
         };
         let limit = DialLimit::new(setting.slots, setting.dials_per_second, random.next());
@@ -135,7 +135,7 @@ impl Pool {
             now: S,
             venue: Venue::new(&setting),
             desk: Desk::new(setting.slots, setting.waiting, setting.estimate),
-            books: Books::new(&setting),
+            ledger: Ledger::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
             heartbeats: Heartbeats::new(setting.slots, &setting.rules),
             healing: Healing::new(setting.slots, setting.bounds, limit),
@@ -150,14 +150,14 @@ impl Pool {
             sends: BTreeMap::new(),
             asking: 0,
             alarm_ns: NEVER,
-            keep_up_ns: NEVER,
+            maintain_ns: NEVER,
             setting,
             random,
         };
         (0..pool.setting.slots).for_each(|slot| pool.begin(slot));
         pool.after(0, Event::Engine);
         pool.after(S, Event::Mood);
-        pool.look_at_upkeep(0);
+        pool.look_at_maintenance(0);
         pool
     }
 
@@ -178,7 +178,7 @@ impl Pool {
         self.now = at;
         let event = self.what.remove(&serial).unwrap();
         trace!(self.trace, "{:>12} us  {event:?}", at / US);
-        self.books.counts.events += 1;
+        self.ledger.counts.events += 1;
         self.happens(event);
         self.check();
         true
@@ -192,10 +192,10 @@ impl Pool {
             Event::IdleClose(connection, requests) => self.idle_close(connection, requests),
             Event::Task(slot) => self.task(slot),
             Event::Drive(slot) => self.drives(slot),
-            Event::Settle(serial) => {
+            Event::AfterTurn(serial) => {
                 let (slot, turn) = self.turns.remove(&serial).unwrap();
-                self.slots[slot as usize].unsettled -= 1;
-                self.settle(slot, turn);
+                self.slots[slot as usize].turns_not_told -= 1;
+                self.after_turn(slot, turn);
             }
             Event::Send(serial) => {
                 let (slot, queued) = self.sends.remove(&serial).unwrap();
@@ -209,7 +209,7 @@ impl Pool {
             Event::Dial(slot, waits) => self.dial(slot, waits),
             Event::Dialled(slot, dial, is_live) => self.dialled(slot, dial, is_live),
             Event::Alarm => self.expire(),
-            Event::KeepUp => self.keep_up(),
+            Event::Maintain => self.maintain(),
             Event::TellOfPause => self.tell_of_pauses(),
             Event::Lease(lease) => self.use_lease(lease),
             Event::Impatient(ticket) => {
@@ -224,14 +224,14 @@ impl Pool {
         // One that is put back may be too late already, and leaves at once.
         let late_ns = if self.alarm_ns <= self.now { 0 } else { self.now };
         self.desk.check(self.now, late_ns, self.asking > 0);
-        self.books.check(self.now);
+        self.ledger.check(self.now);
         for (index, slot) in self.slots.iter().enumerate() {
             let line = &self.desk.lines[index];
             assert!(
                 slot.state.exchange().is_none() || line.in_use,
                 "slot {index}: in flight, unknown"
             );
-            let is_under_way = slot.unsettled + slot.sending > 0;
+            let is_under_way = slot.turns_not_told + slot.sending > 0;
             assert!(
                 !line.in_use || slot.state.exchange().is_some() || is_under_way,
                 "slot {index} is said to be in use, and is not"
@@ -260,8 +260,8 @@ impl Pool {
         (is_live || !self.setting.is_sustainable())
             && self.desk.lines.iter().all(|line| line.lease.is_none())
             && self.desk.is_empty()
-            && self.books.open == 0
-            && self.books.told_pause_ns == 0
+            && self.ledger.open == 0
+            && self.ledger.told_pause_ns == 0
     }
 
     // The turn of a slot.
@@ -269,7 +269,7 @@ impl Pool {
     fn turn(&mut self, index: u32) -> TurnEnd<Ended> {
         let now = self.now;
         let Slot { state, connection, next, hands, .. } = &mut self.slots[index as usize];
-        let (before, born_ns) = (*connection, state.upkeep().born_ns());
+        let (before, born_ns) = (*connection, state.maintenance().born_ns());
         let is_late = hands.dial.is_some() || state.wants_replacement(now).is_some();
         let terms = Terms {
             rules: &self.setting.rules,
@@ -306,8 +306,8 @@ impl Pool {
         let is_limit = [CloseReason::IdleLimit, CloseReason::MaxRequests].contains(&reason);
         assert!(is_replaced || !is_limit || is_late || answers < 2, "no replacement was begun");
         assert_eq!(slot.connection.is_some(), is_replaced, "who follows");
-        self.books.lost(index as usize, reason, answers, life_ns, connection.unheard_since_ns);
-        self.books.counts.replaced += u64::from(is_replaced);
+        self.ledger.lost(index as usize, reason, answers, life_ns, connection.unheard_since_ns);
+        self.ledger.counts.replaced += u64::from(is_replaced);
     }
 
     /// Whoever drives looks at a slot: the slot's task, or in a loose pool somebody else, who may
@@ -319,9 +319,9 @@ impl Pool {
         let turn = self.turn(index);
         if turn.fate != Fate::Kept || turn.ended.is_some() {
             self.turns.insert(self.serial + 1, (index, turn));
-            self.slots[index as usize].unsettled += 1;
+            self.slots[index as usize].turns_not_told += 1;
             let late_ns = self.random.within(0, self.setting.late_ns);
-            self.after(late_ns, Event::Settle(self.serial + 1));
+            self.after(late_ns, Event::AfterTurn(self.serial + 1));
         }
     }
 
@@ -332,16 +332,16 @@ impl Pool {
             return;
         }
         let turn = self.turn(index);
-        self.settle(index, turn);
+        self.after_turn(index, turn);
     }
 
     // After a turn, as in src/driver/deliver.rs.
 
-    fn settle(&mut self, index: u32, turn: TurnEnd<Ended>) {
+    fn after_turn(&mut self, index: u32, turn: TurnEnd<Ended>) {
         if turn.epoch < self.slots[index as usize].state.epoch() {
-            self.books.counts.late_news += 1;
+            self.ledger.counts.late_news += 1;
         }
-        self.look_at_upkeep(turn.upkeep_ns.saturating_sub(self.now));
+        self.look_at_maintenance(turn.maintenance_ns.saturating_sub(self.now));
         let report = turn.report();
         if let Some((for_ns, closes)) = turn.ended.and_then(|ended| ended.answer?.pause) {
             self.begin_pause(for_ns, closes);
@@ -349,7 +349,7 @@ impl Pool {
         let Some(report) = report else { return };
         let is_ok = turn.ended.is_some_and(|ended| ended.outcome == Outcome::Ok);
         if is_ok && !self.setting.is_before() {
-            self.books.heard(turn.now_ns);
+            self.ledger.heard(turn.now_ns);
         }
         let has_waiting = self.desk.turn_is_over(index, &report);
         if report.fate != Fate::Kept {
@@ -357,12 +357,12 @@ impl Pool {
         }
         match turn.ended {
             Some(Ended { id: Some(id), outcome, .. }) => {
-                self.books.completed(id, outcome, self.now);
+                self.ledger.completed(id, outcome, self.now);
             }
             Some(_) => {
-                self.books.beat_ends();
+                self.ledger.beat_ends();
                 self.heartbeats.ended();
-                self.look_at_upkeep(0);
+                self.look_at_maintenance(0);
             }
             None => {}
         }
@@ -410,7 +410,7 @@ impl Pool {
     }
 
     pub(crate) fn end_waiting(&mut self, id: u64, end: End) {
-        self.books.completed(id, end.outcome(), self.now);
+        self.ledger.completed(id, end.outcome(), self.now);
     }
 
     /// As in src/driver/submit.rs.
@@ -418,15 +418,15 @@ impl Pool {
         let (id, due, deadline_ns) = (queued.request, queued.due, queued.deadline_ns);
         let Err(lost) = self.start(slot, Some(id), due) else {
             if self.desk.sent(id) {
-                self.books.counts.recalled += 1;
+                self.ledger.counts.recalled += 1;
                 self.cancel_on(slot as usize, id);
             }
             return self.dispatch();
         };
-        self.books.counts.again += 1;
+        self.ledger.counts.again += 1;
         match self.desk.not_sent(slot, lost, queued) {
             Some((id, end)) => {
-                self.books.counts.recalled += u64::from(end == End::Cancelled);
+                self.ledger.counts.recalled += u64::from(end == End::Cancelled);
                 self.end_waiting(id, end);
             }
             None => self.note(deadline_ns),

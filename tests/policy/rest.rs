@@ -4,11 +4,11 @@
 
 use venuepool::error::CloseReason;
 use venuepool::pool::backoff::Bounds;
+use venuepool::pool::connection_maintenance::{Action, Announced, ConnectionMaintenance, Rules};
 use venuepool::pool::connection_state::{Loss, Proof};
 use venuepool::pool::dial_limit::DialLimit;
 use venuepool::pool::healing::{AfterLoss, Healing, Next, Place};
 use venuepool::pool::pause::Pause;
-use venuepool::pool::upkeep::{Action, Announced, Rules, Upkeep};
 
 use crate::pool::NEVER;
 use crate::world::{MS, Random, S};
@@ -18,9 +18,9 @@ const STEP_NS: u64 = 10 * MS;
 
 /// A slot, and what it holds.
 struct Slot {
-    upkeep: Upkeep,
+    maintenance: ConnectionMaintenance,
     live: bool,
-    /// Upkeep has asked for a replacement.
+    /// Its maintenance has asked for a replacement.
     replaces: bool,
     /// When its dial goes on; never, if it has none or is to be woken.
     asks_ns: u64,
@@ -80,7 +80,7 @@ impl Rest {
         let bounds = Bounds { first_ns: 100 * MS, max_ns: 5 * S };
         let healing = Healing::new(SLOTS as u32, bounds, limit);
         let slot = |_| Slot {
-            upkeep: Upkeep::default(),
+            maintenance: ConnectionMaintenance::default(),
             live: false,
             replaces: false,
             asks_ns: S,
@@ -100,7 +100,7 @@ impl Rest {
             self.come_up(slot, announced);
         }
         let here = &mut self.slots[slot];
-        match here.upkeep.action(rules, self.now, here.replaces) {
+        match here.maintenance.action(rules, self.now, here.replaces) {
             Ok(Action::Retire(reason)) if here.live => self.lose(slot, reason),
             Ok(Action::Replace(_)) if here.live => {
                 here.replaces = true;
@@ -135,10 +135,10 @@ impl Rest {
             assert_eq!(after, AfterLoss::Replaced);
         }
         self.healing.came_up(slot as u32, &Pause::default(), self.now);
-        let mut upkeep = Upkeep::new(self.now, self.random.next());
-        upkeep.heard(announced);
+        let mut maintenance = ConnectionMaintenance::new(self.now, self.random.next());
+        maintenance.heard(announced);
         self.slots[slot] =
-            Slot { upkeep, live: true, replaces: false, asks_ns: NEVER, connects: false };
+            Slot { maintenance, live: true, replaces: false, asks_ns: NEVER, connects: false };
     }
 
     fn lose(&mut self, slot: usize, reason: CloseReason) {
@@ -169,7 +169,7 @@ fn limits_that_can_be_kept_leave_every_slot_live_and_losses_heal_at_once() {
         assert_eq!(seen.fewest, SLOTS, "seed {seed}: {seen:?}");
         assert_eq!(seen.longest_down_ns, STEP_NS, "seed {seed}: {seen:?}");
     }
-    let dials = Upkeep::new(0, 0).dials_at_rest(&rules) * SLOTS as u64;
+    let dials = ConnectionMaintenance::new(0, 0).dials_at_rest(&rules) * SLOTS as u64;
     assert!(dials < 5_000, "and it is said that they can be kept: {dials} in a thousand seconds");
 }
 
@@ -189,9 +189,9 @@ fn it_is_told_when_limits_cannot_be_kept() {
     let announced = Announced { timeout_ns: Some(5 * S), requests_left: None };
     let none = Rules::default();
     let needed = |rules| {
-        let mut upkeep = Upkeep::new(0, 0);
-        upkeep.heard(announced);
-        (upkeep.dials_at_rest(rules) * SLOTS as u64).div_ceil(1_000)
+        let mut maintenance = ConnectionMaintenance::new(0, 0);
+        maintenance.heard(announced);
+        (maintenance.dials_at_rest(rules) * SLOTS as u64).div_ceil(1_000)
     };
     assert!(watch(1, &none, announced, 5).average < 40.0, "5 dials a second are too few");
     assert_eq!(needed(&none), 17);

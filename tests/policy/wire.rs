@@ -1,8 +1,8 @@
 //! The connection of a slot of the simulated pool, in place of the driver's socket.
 
 use venuepool::error::{CloseReason, Outcome};
+use venuepool::pool::connection_maintenance::Announced;
 use venuepool::pool::slot::{Exchange, Failure, Look, Read, Stop, Wire};
-use venuepool::pool::upkeep::Announced;
 
 use crate::pool::{Ended, NEVER};
 use crate::world::{Connection, Setting, Venue};

@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::pool::backoff::Bounds;
+use venuepool::pool::connection_maintenance::{Announced, Rules};
 use venuepool::pool::exchange_time::Estimate;
 use venuepool::pool::slot::Read;
-use venuepool::pool::upkeep::{Announced, Rules};
 
 pub(crate) const US: u64 = 1_000;
 pub(crate) const MS: u64 = 1_000 * US;
@@ -168,7 +168,7 @@ impl Setting {
 }
 
 impl Setting {
-    /// Whether the dial limit allows as much as the rules of upkeep ask for, twice over, while
+    /// Whether the dial limit allows as much as the rules of maintenance ask for, twice over, while
     /// nothing is sent but heartbeats. If not, some slot is always being replaced too late.
     pub(crate) fn is_sustainable(&self) -> bool {
         let per_second = |ns: u64| if ns == 0 { 0.0 } else { S as f64 / ns as f64 };
@@ -229,7 +229,7 @@ pub(crate) struct Connection {
     pub(crate) stray: bool,
     /// When the end came, or bytes that nobody asked for.
     pub(crate) spoilt_ns: u64,
-    /// Upkeep has told the pool that it is to go.
+    /// Maintenance has told the pool that it is to go.
     pub(crate) retired: bool,
     /// The pool has given it up.
     pub(crate) given_up: bool,

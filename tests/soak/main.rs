@@ -1,5 +1,5 @@
 //! Random faults under load, by seed: engines send orders in every way there is while the venue
-//! misbehaves in every way that it knows, and after each round the books must balance.
+//! misbehaves in every way that it knows, and after each round the ledger must balance.
 //!
 //! `cargo test --test soak` runs for 15 s from a fixed seed; `make soak` for 30 minutes from a
 //! random one. `SOAK_SECONDS` and `SOAK_SEED` say otherwise. `SOAK_ROUND` begins with a later
@@ -10,16 +10,16 @@
 //! - `venue.rs`: the venue, a process of its own (this program once more)
 //! - `round.rs`: one pool from open to close, its engines and its faults
 //! - `overload.rs`: one pool under more load than its venue can take, and a venue that stops
-//! - `books.rs`: what was promised for each order, and what was kept
+//! - `ledger.rs`: what was promised for each order, and what was kept
 
-mod books;
+mod ledger;
 mod overload;
 mod round;
 mod venue;
 
 use std::time::{Duration, Instant};
 
-use books::Books;
+use ledger::Ledger;
 use venue::VenueProcess;
 
 /// Rounds between two rows of the progress.
@@ -67,36 +67,36 @@ fn soak(time: Duration, seed: u64) {
     let end = Instant::now() + time;
     let mut random = fastrand::Rng::with_seed(seed);
     let mut venues = [VenueProcess::start(false), VenueProcess::start(true)];
-    let mut books = Books::new(seed);
+    let mut ledger = Ledger::new(seed);
     let first_round = number("SOAK_ROUND").unwrap_or(0);
     for _ in 0..first_round {
         let _ = (random.usize(..2), random.fork());
     }
-    books.begin_with(first_round as u32);
+    ledger.begin_with(first_round as u32);
     let warm = first_round as u32 + WARM_UP;
     let mut first_kib = 0;
     let (mut fds, mut threads) = (0, 0);
-    while Instant::now() < end || books.rounds <= warm {
+    while Instant::now() < end || ledger.rounds <= warm {
         let venue = &mut venues[random.usize(..2)];
         let round = random.fork();
-        match books.rounds % OVERLOAD_EVERY {
-            OVERLOAD_AT => overload::run(venue, &mut books, round),
-            _ => round::run(venue, &mut books, round),
+        match ledger.rounds % OVERLOAD_EVERY {
+            OVERLOAD_AT => overload::run(venue, &mut ledger, round),
+            _ => round::run(venue, &mut ledger, round),
         }
-        books.settle(venue);
+        ledger.reconcile(venue);
         let now = Process::look();
-        if books.rounds <= warm {
+        if ledger.rounds <= warm {
             (first_kib, fds, threads) = (now.rss_kib, now.fds, now.threads);
         }
         await_no_more_than(fds, threads);
         let growth = now.rss_kib.saturating_sub(first_kib);
         assert!(growth < MOST_GROWTH_KIB, "{growth} KiB more than after the first rounds");
-        if books.rounds.is_multiple_of(ROUNDS_A_ROW) {
-            println!("{} rounds, {} orders, {} KiB", books.rounds, books.accepted(), now.rss_kib);
+        if ledger.rounds.is_multiple_of(ROUNDS_A_ROW) {
+            println!("{} rounds, {} orders, {} KiB", ledger.rounds, ledger.accepted(), now.rss_kib);
         }
     }
     let now = Process::look();
-    books.print();
+    ledger.print();
     println!("descriptors         {:>10}\nthreads             {:>10}", now.fds, now.threads);
     println!("memory, first KiB   {first_kib:>10}\nmemory, last KiB    {:>10}", now.rss_kib);
 }

@@ -11,8 +11,8 @@ use venuepool::driver::submit::WhenBusy;
 use venuepool::error::Status;
 use venuepool::http::Request;
 
-use crate::books::{Books, Page};
-use crate::round::settle;
+use crate::ledger::{Ledger, Page};
+use crate::round::record;
 use crate::venue::VenueProcess;
 
 const MS: u64 = 1_000_000;
@@ -20,8 +20,8 @@ const MS: u64 = 1_000_000;
 /// How long the venue takes for each order.
 const EXCHANGE: Duration = Duration::from_millis(5);
 
-/// Runs a round, and counts what became of it. The books are settled by the caller.
-pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) {
+/// Runs a round, and counts what became of it. The ledger is reconciled by the caller.
+pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng) {
     let connections = random.usize(1..=4);
     let mut config = Config::default();
     config.set_url(venue.url.as_bytes()).unwrap();
@@ -37,15 +37,15 @@ pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) 
     let percent = [50, 90, 150, 400][random.usize(..4)];
     let every = EXCHANGE * 100 / percent / connections as u32;
     venue.tell(&format!("fault delay={}ms", EXCHANGE.as_millis()));
-    let mut load = Load::new(&pool, &books.page, every);
+    let mut load = Load::new(&pool, &ledger.page, every);
     load.run(Duration::from_millis(300));
     venue.stop();
     load.run(Duration::from_millis(random.u64(100..500)));
     venue.go_on();
     load.run(Duration::from_millis(200));
-    let before = books.page.answered();
+    let before = ledger.page.answered();
     load.run(Duration::from_millis(300));
-    let answered = books.page.answered() - before;
+    let answered = ledger.page.answered() - before;
     // A quarter of what fits, because the machine may be busy; a pool that is stuck answers none.
     let fits = load_of(Duration::from_millis(300), every.max(EXCHANGE / connections as u32));
     assert!(answered >= fits / 4, "{answered} answered in time, and {fits} fit ({percent} %)");
@@ -53,7 +53,7 @@ pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) 
     while load.take(Duration::from_millis(10)) {}
     venue.tell("clear");
     pool.close().unwrap();
-    books.count(pool.stats());
+    ledger.count(pool.stats());
 }
 
 fn load_of(time: Duration, every: Duration) -> usize {
@@ -107,6 +107,6 @@ impl<'a> Load<'a> {
     /// Takes completions. `false`: there are no more.
     fn take(&mut self, patience: Duration) -> bool {
         let page = self.page;
-        self.pool.wait(64, patience, |done| settle(page, done)).unwrap().is_some()
+        self.pool.wait(64, patience, |done| record(page, done)).unwrap().is_some()
     }
 }

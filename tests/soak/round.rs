@@ -16,7 +16,7 @@ use venuepool::event::{Event, EventHook, EventKind};
 use venuepool::http::Request;
 use venuepool::recycle::Recycled;
 
-use crate::books::{Books, MOST_ORDERS, Page};
+use crate::ledger::{Ledger, MOST_ORDERS, Page};
 use crate::venue::VenueProcess;
 
 const MS: u64 = 1_000_000;
@@ -62,18 +62,18 @@ struct Scene<'a> {
     over: AtomicBool,
 }
 
-/// Runs a round, and counts what became of it. The books are settled by the caller.
-pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) {
+/// Runs a round, and counts what became of it. The ledger is reconciled by the caller.
+pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng) {
     let heals = Arc::new(Mutex::new(Heals::default()));
     let config = config(venue, &mut random, &heals);
     if std::env::var_os("SOAK_VERBOSE").is_some() {
-        println!("{:?} {:?} {:?}", config.drive(), config.upkeep(), config.timeouts());
+        println!("{:?} {:?} {:?}", config.drive(), config.maintenance(), config.timeouts());
     }
     let drive = config.drive();
     let pool = Pool::open(&config).unwrap();
     let scene = Scene {
         pool: &pool,
-        page: &books.page,
+        page: &ledger.page,
         next: AtomicUsize::new(0),
         over: AtomicBool::new(false),
     };
@@ -102,8 +102,8 @@ pub(crate) fn run(venue: &mut VenueProcess, books: &mut Books, mut random: Rng) 
         Err(status) => panic!("{status:?} from close, {drive:?}"),
     }
     assert!(start.elapsed() < HEALED_IN, "close took {:?}", start.elapsed());
-    books.count(pool.stats());
-    books.heals.append(&mut heals.lock().unwrap().took_ns);
+    ledger.count(pool.stats());
+    ledger.heals.append(&mut heals.lock().unwrap().took_ns);
 }
 
 /// Waits until every slot is live and every order completed.
@@ -256,7 +256,7 @@ fn send(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u6
         _ => {
             let done = pool.execute(request, WhenBusy::Queue)?;
             let id = done.id;
-            settle(scene.page, done);
+            record(scene.page, done);
             Ok(id)
         }
     }
@@ -275,7 +275,7 @@ fn with_callback(scene: &Scene<'_>, request: &mut Request) -> Result<u64, Status
     let end = Instant::now() + HEALED_IN;
     loop {
         if let Some(done) = told.lock().unwrap().take() {
-            settle(scene.page, done);
+            record(scene.page, done);
             return Ok(id);
         }
         assert!(Instant::now() < end, "a callback is missing");
@@ -286,7 +286,7 @@ fn with_callback(scene: &Scene<'_>, request: &mut Request) -> Result<u64, Status
 /// Drives, if the engine is to, and takes completions, until the pool has ended.
 fn collect(scene: &Scene<'_>) {
     loop {
-        let taken = scene.pool.wait(16, Duration::from_millis(1), |done| settle(scene.page, done));
+        let taken = scene.pool.wait(16, Duration::from_millis(1), |done| record(scene.page, done));
         match taken {
             Ok(None) => return,
             Ok(_) => {}
@@ -296,7 +296,7 @@ fn collect(scene: &Scene<'_>) {
 }
 
 /// Notes a completion, and gives its response back.
-pub(crate) fn settle(page: &Page, done: Completion) {
+pub(crate) fn record(page: &Page, done: Completion) {
     page.completed(&done);
     if let Some(response) = done.response {
         Recycled::release(response);

@@ -201,7 +201,7 @@ fn a_request_that_cannot_be_answered_in_time_gets_no_slot() {
 }
 
 #[test]
-fn a_suspension_empties_the_queue_and_refuses_everything_until_it_is_over() {
+fn a_pause_empties_the_queue_and_refuses_everything_until_it_is_over() {
     let mut dispatcher = busy(2);
     dispatcher.enqueue(queued(1, 1_000, "waits"), 0).unwrap();
     dispatcher.enqueue_caller(2, "sleeps", 0).unwrap();
@@ -224,7 +224,7 @@ fn a_suspension_empties_the_queue_and_refuses_everything_until_it_is_over() {
 }
 
 #[test]
-fn a_request_that_comes_back_during_a_suspension_ends_by_it() {
+fn a_request_that_comes_back_during_a_pause_ends_by_it() {
     let mut dispatcher = busy(1);
     dispatcher.enqueue(queued(1, 1_000, "a"), 0).unwrap();
     finish(&mut dispatcher, 0);

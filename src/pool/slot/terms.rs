@@ -5,9 +5,9 @@
 
 use super::exchange::{Exchange, Failure, Read, StepTimeouts, Stop};
 use crate::error::CloseReason;
+use crate::pool::connection_maintenance::{Action, Announced, Rules};
 use crate::pool::exchange_time::Spent;
 use crate::pool::maintenance::Rest;
-use crate::pool::upkeep::{Action, Announced, Rules};
 
 /// No such time.
 const NEVER: u64 = u64::MAX;
@@ -98,7 +98,7 @@ pub struct TurnEnd<E> {
     /// The connection that is here now, or was here last.
     pub epoch: u32,
     /// When the connection needs maintenance, if the exchange has made that sooner.
-    pub upkeep_ns: u64,
+    pub maintenance_ns: u64,
     /// How the exchange that ended has used its time, if that says something about the next one.
     pub spent: Option<Spent>,
     /// When the turn was made.
@@ -123,8 +123,8 @@ pub struct TurnReport {
 impl<E> TurnEnd<E> {
     /// Nothing was done.
     pub fn nothing(epoch: u32) -> Self {
-        let (ended, fate, upkeep_ns, spent, now_ns) = (None, Fate::Kept, NEVER, None, 0);
-        Self { ended, fate, epoch, upkeep_ns, spent, now_ns }
+        let (ended, fate, maintenance_ns, spent, now_ns) = (None, Fate::Kept, NEVER, None, 0);
+        Self { ended, fate, epoch, maintenance_ns, spent, now_ns }
     }
 
     /// What the dispatcher is to be told, if it is.
@@ -179,5 +179,5 @@ pub(super) enum Then {
 pub(super) struct Finished {
     pub(super) then: Then,
     pub(super) spent: Option<Spent>,
-    pub(super) upkeep_ns: u64,
+    pub(super) maintenance_ns: u64,
 }

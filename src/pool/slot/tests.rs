@@ -4,8 +4,8 @@ use super::exchange::Failure;
 use super::*;
 use crate::error::{Outcome, WireState};
 use crate::http::exchange::Reuse;
+use crate::pool::connection_maintenance::Announced;
 use crate::pool::exchange_time::Spent;
-use crate::pool::upkeep::Announced;
 
 const S: u64 = 1_000_000_000;
 const NO_RULES: Rules = Rules { heartbeat_ns: 0, idle_limit_ns: 0, max_age_ns: 0, max_requests: 0 };

@@ -14,7 +14,7 @@ use super::SlotState;
 use super::exchange::{Exchange, Stop};
 use super::terms::{Fate, Finished, Look, NotStarted, Request, Sent, Terms, Then, TurnEnd, Wire};
 use crate::error::CloseReason;
-use crate::pool::upkeep::{Announced, Rules};
+use crate::pool::connection_maintenance::{Announced, Rules};
 
 impl SlotState {
     /// Starts a request, if the connection is good for it. `look_after_ns`: how old the last look
@@ -107,7 +107,7 @@ impl SlotState {
         let announced = || wire.announced(&ended);
         let finished = self.finished(&exchange, stop, announced, terms, turn.now_ns);
         turn.ended = Some(ended);
-        turn.upkeep_ns = finished.upkeep_ns;
+        turn.maintenance_ns = finished.maintenance_ns;
         turn.spent = finished.spent;
         finished.then
     }
@@ -142,8 +142,8 @@ impl SlotState {
             None if self.connection.take_news() => Then::Look,
             None => Then::Keep,
         };
-        let upkeep_ns = self.connection.next_look_ns(terms.rules, now_ns);
-        Finished { then, spent: exchange.spent(stop, now_ns), upkeep_ns }
+        let maintenance_ns = self.connection.next_look_ns(terms.rules, now_ns);
+        Finished { then, spent: exchange.spent(stop, now_ns), maintenance_ns }
     }
 
     /// What to do with the connection while no exchange is in flight.

@@ -16,11 +16,11 @@ pub enum Place {
 /// One kind of misbehaviour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The order or other request is carried out, its answer comes so much later.
+    /// The order or other request is executed, its answer comes so much later.
     Delay(Duration),
-    /// The request is carried out and never answered.
+    /// The request is executed and never answered.
     Stall,
-    /// The request is carried out and its answer cut.
+    /// The request is executed and its answer cut.
     Cut(Place, How),
     /// The answer comes in pieces of `bytes`, one `every` so often.
     Slow {
@@ -30,7 +30,7 @@ pub enum FaultKind {
         every: Duration,
     },
     /// The request is answered with this status, with JSON for 429 and 418 and HTML otherwise.
-    /// A status below 500 is a refusal: the request is not carried out. From 500 it is.
+    /// A status below 500 is a refusal: the request is not executed. From 500 it is.
     Status {
         /// The status.
         code: u16,

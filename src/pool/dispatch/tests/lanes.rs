@@ -8,7 +8,7 @@ use super::*;
 use crate::pool::lanes::{LaneRule, MOST_PASSED};
 
 /// Two reserved slots of four live ones: the first for the lane of the cancels, which is exempt
-/// from suspensions, the second for that of the orders.
+/// from pauses, the second for that of the orders.
 fn with_lanes() -> Named {
     let mut rules = LaneRules::with_capacity(2);
     let rule = LaneRule { reserved_slots: 1, queue_capacity: 2, through_pause: false };
@@ -114,7 +114,7 @@ fn each_lane_of_the_queue_has_its_own_bound() {
 }
 
 #[test]
-fn an_exempt_lane_is_served_during_a_suspension() {
+fn an_exempt_lane_is_served_during_a_pause() {
     let mut dispatcher = with_lanes();
     for _ in 0..4 {
         dispatcher.checkout(&of(Lane::Urgent), 0).unwrap();

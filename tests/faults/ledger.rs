@@ -12,14 +12,14 @@ use crate::far::Far;
 /// How an order ended.
 pub(crate) type End = (Outcome, WireState);
 
-/// An order in the books.
+/// An order in the ledger.
 struct Line {
     number: u64,
     ends: Vec<(Outcome, WireState, u16)>,
 }
 
-/// The books of one case. Orders are named by numbers, which are their user data.
-pub(crate) struct Books {
+/// The ledger of one case. Orders are named by numbers, which are their user data.
+pub(crate) struct Ledger {
     prefix: String,
     lines: Mutex<Lines>,
 }
@@ -30,7 +30,7 @@ struct Lines {
     accepted: HashMap<u64, Line>,
 }
 
-impl Books {
+impl Ledger {
     pub(crate) fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned(), lines: Mutex::default() }
     }
@@ -90,7 +90,7 @@ impl Books {
 
     /// Compares with the far side: what was answered is there once, what was not sent is not, and
     /// nothing is there twice. For when nothing is on its way any more.
-    pub(crate) fn settle(&self, far: &Far) {
+    pub(crate) fn reconcile(&self, far: &Far) {
         assert_eq!(self.owed(), 0, "completions are missing");
         assert_eq!(far.duplicates(), 0, "an order was sent twice");
         for line in self.lines.lock().unwrap().accepted.values() {
@@ -109,7 +109,7 @@ impl Books {
         }
     }
 
-    /// Checks that the counters of a pool that has ended fit each other and these books.
+    /// Checks that the counters of a pool that has ended fit each other and these ledger.
     pub(crate) fn check_counters(&self, pool: &Pool) {
         let stats = pool.stats();
         let lines = self.lines.lock().unwrap();

@@ -1,4 +1,4 @@
-//! Upkeep of a live connection: when it wants a heartbeat, a replacement, or its end.
+//! Maintenance of a live connection: when it wants a heartbeat, a replacement, or its end.
 //!
 //! ```text
 //!   limit          its replacement is dialled    the connection itself goes
@@ -64,9 +64,9 @@ pub enum Action {
     Retire(CloseReason),
 }
 
-/// The upkeep of one connection.
+/// The maintenance of one connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Upkeep {
+pub struct ConnectionMaintenance {
     born_ns: u64,
     used_ns: u64,
     requests: u64,
@@ -75,7 +75,7 @@ pub struct Upkeep {
     random: u64,
 }
 
-impl Upkeep {
+impl ConnectionMaintenance {
     /// A connection that came up now. `random` is uniform over all of `u64`.
     pub fn new(now_ns: u64, random: u64) -> Self {
         Self { born_ns: now_ns, used_ns: now_ns, random, ..Self::default() }
@@ -268,33 +268,33 @@ mod tests {
 
     #[test]
     fn without_rules_nothing_is_ever_due() {
-        let upkeep = Upkeep::new(S, HALF);
-        assert_eq!(upkeep.action(&Rules::default(), NEVER - 1, false), Err(NEVER));
+        let maintenance = ConnectionMaintenance::new(S, HALF);
+        assert_eq!(maintenance.action(&Rules::default(), NEVER - 1, false), Err(NEVER));
         assert_eq!(Rules::default().shortest_ns(), NEVER);
-        assert!(!upkeep.is_idle_too_long(&Rules::default(), NEVER - 1));
+        assert!(!maintenance.is_idle_too_long(&Rules::default(), NEVER - 1));
     }
 
     #[test]
     fn an_idle_connection_is_replaced_before_the_limit_and_gone_at_it() {
-        let mut upkeep = Upkeep::new(0, HALF);
-        upkeep.used(10 * S);
+        let mut maintenance = ConnectionMaintenance::new(0, HALF);
+        maintenance.used(10 * S);
         let rules = idle_rules();
-        let Err(early) = upkeep.action(&rules, 49 * S, false) else { panic!("due at once") };
+        let Err(early) = maintenance.action(&rules, 49 * S, false) else { panic!("due at once") };
         assert!((50 * S..=55 * S).contains(&early), "{early}");
         let replace = Action::Replace(CloseReason::IdleLimit);
-        assert_eq!(upkeep.action(&rules, early, false), Ok(replace));
-        assert_eq!(upkeep.action(&rules, early, true), Err(60 * S));
-        assert!(!upkeep.is_idle_too_long(&rules, 60 * S - 1));
-        assert!(upkeep.is_idle_too_long(&rules, 60 * S));
+        assert_eq!(maintenance.action(&rules, early, false), Ok(replace));
+        assert_eq!(maintenance.action(&rules, early, true), Err(60 * S));
+        assert!(!maintenance.is_idle_too_long(&rules, 60 * S - 1));
+        assert!(maintenance.is_idle_too_long(&rules, 60 * S));
         let retire = Action::Retire(CloseReason::IdleLimit);
-        assert_eq!(upkeep.action(&rules, 60 * S, true), Ok(retire));
+        assert_eq!(maintenance.action(&rules, 60 * S, true), Ok(retire));
     }
 
     #[test]
     fn use_begins_the_idle_time_anew() {
-        let mut upkeep = Upkeep::new(0, HALF);
-        upkeep.used(49 * S);
-        let Err(early) = upkeep.action(&idle_rules(), 60 * S, false) else { panic!("due") };
+        let mut maintenance = ConnectionMaintenance::new(0, HALF);
+        maintenance.used(49 * S);
+        let Err(early) = maintenance.action(&idle_rules(), 60 * S, false) else { panic!("due") };
         assert!((89 * S..=94 * S).contains(&early), "{early}");
     }
 
@@ -302,75 +302,77 @@ mod tests {
     fn age_asks_for_a_replacement_within_a_fifth_and_never_for_the_end() {
         let rules = Rules { max_age_ns: 1000 * S, ..Rules::default() };
         for (random, due) in [(0, 1000 * S), (HALF, 900 * S), (u64::MAX, 800 * S)] {
-            let upkeep = Upkeep::new(7, random);
-            let Err(found) = upkeep.action(&rules, 7, false) else { panic!("due at once") };
+            let maintenance = ConnectionMaintenance::new(7, random);
+            let Err(found) = maintenance.action(&rules, 7, false) else { panic!("due at once") };
             assert!(found.abs_diff(7 + due) <= 1, "{found}");
             let replace = Action::Replace(CloseReason::MaxAge);
-            assert_eq!(upkeep.action(&rules, found, false), Ok(replace));
-            assert_eq!(upkeep.action(&rules, NEVER - 1, true), Err(NEVER));
+            assert_eq!(maintenance.action(&rules, found, false), Ok(replace));
+            assert_eq!(maintenance.action(&rules, NEVER - 1, true), Err(NEVER));
         }
     }
 
     #[test]
     fn the_last_requests_are_counted() {
         let rules = Rules { max_requests: 20, ..Rules::default() };
-        let mut upkeep = Upkeep::new(0, HALF);
+        let mut maintenance = ConnectionMaintenance::new(0, HALF);
         for request in 1..=20 {
-            let expected = if upkeep.runs_out(&rules) {
+            let expected = if maintenance.runs_out(&rules) {
                 Ok(Action::Replace(CloseReason::MaxRequests))
             } else {
                 Err(NEVER)
             };
-            assert_eq!(upkeep.action(&rules, request, false), expected);
-            assert_eq!(upkeep.runs_out(&rules), request > 18);
-            upkeep.used(request);
+            assert_eq!(maintenance.action(&rules, request, false), expected);
+            assert_eq!(maintenance.runs_out(&rules), request > 18);
+            maintenance.used(request);
         }
         let retire = Ok(Action::Retire(CloseReason::MaxRequests));
-        assert_eq!(upkeep.action(&rules, 21, true), retire);
+        assert_eq!(maintenance.action(&rules, 21, true), retire);
     }
 
     #[test]
     fn a_connection_for_one_request_is_not_replaced_before_it() {
         let rules = Rules { max_requests: 1, ..Rules::default() };
-        let mut upkeep = Upkeep::new(0, HALF);
-        assert_eq!(upkeep.action(&rules, 1, false), Err(NEVER));
-        upkeep.used(1);
+        let mut maintenance = ConnectionMaintenance::new(0, HALF);
+        assert_eq!(maintenance.action(&rules, 1, false), Err(NEVER));
+        maintenance.used(1);
         let retire = Ok(Action::Retire(CloseReason::MaxRequests));
-        assert_eq!(upkeep.action(&rules, 1, false), retire);
+        assert_eq!(maintenance.action(&rules, 1, false), retire);
     }
 
     #[test]
     fn the_stricter_limit_counts() {
-        let mut upkeep = Upkeep::new(0, HALF);
-        upkeep.used(0);
-        assert!(!upkeep.has_heard());
-        upkeep.heard(Announced { timeout_ns: Some(5 * S), requests_left: Some(7) });
-        assert!(upkeep.has_heard());
+        let mut maintenance = ConnectionMaintenance::new(0, HALF);
+        maintenance.used(0);
+        assert!(!maintenance.has_heard());
+        maintenance.heard(Announced { timeout_ns: Some(5 * S), requests_left: Some(7) });
+        assert!(maintenance.has_heard());
         // A tenth less than announced, and 8/10 to 9/10 of that.
-        let early = |upkeep: &Upkeep| upkeep.action(&idle_rules(), 0, false).unwrap_err();
-        assert!((3_600_000_000..=4_050_000_000).contains(&early(&upkeep)));
-        assert!(!upkeep.runs_out(&idle_rules()));
-        upkeep.used(0);
-        upkeep.used(0);
-        assert!(upkeep.runs_out(&idle_rules()));
-        assert_eq!(upkeep.requests_left(&idle_rules()), 5);
-        let next = upkeep.next(0, HALF);
+        let early = |maintenance: &ConnectionMaintenance| {
+            maintenance.action(&idle_rules(), 0, false).unwrap_err()
+        };
+        assert!((3_600_000_000..=4_050_000_000).contains(&early(&maintenance)));
+        assert!(!maintenance.runs_out(&idle_rules()));
+        maintenance.used(0);
+        maintenance.used(0);
+        assert!(maintenance.runs_out(&idle_rules()));
+        assert_eq!(maintenance.requests_left(&idle_rules()), 5);
+        let next = maintenance.next(0, HALF);
         assert!((3_600_000_000..=4_050_000_000).contains(&early(&next)));
         assert_eq!((next.requests_left(&idle_rules()), next.requests()), (NEVER, 0));
-        upkeep.heard(Announced { timeout_ns: Some(5000 * S), requests_left: None });
-        assert!((40 * S..=45 * S).contains(&early(&upkeep)));
-        upkeep.heard(Announced { timeout_ns: Some(0), requests_left: Some(0) });
+        maintenance.heard(Announced { timeout_ns: Some(5000 * S), requests_left: None });
+        assert!((40 * S..=45 * S).contains(&early(&maintenance)));
+        maintenance.heard(Announced { timeout_ns: Some(0), requests_left: Some(0) });
         let retire = Ok(Action::Retire(CloseReason::MaxRequests));
-        assert_eq!(upkeep.action(&idle_rules(), 0, false), retire);
+        assert_eq!(maintenance.action(&idle_rules(), 0, false), retire);
     }
 
     #[test]
     fn an_announced_end_and_very_short_idle_times_are_not_taken_over() {
         let after = |timeout_ns| {
-            let mut upkeep = Upkeep::new(0, HALF);
-            upkeep.heard(Announced { timeout_ns: Some(timeout_ns), requests_left: None });
-            assert_eq!(upkeep.ends_now(), timeout_ns == 0);
-            upkeep.next(0, HALF)
+            let mut maintenance = ConnectionMaintenance::new(0, HALF);
+            maintenance.heard(Announced { timeout_ns: Some(timeout_ns), requests_left: None });
+            assert_eq!(maintenance.ends_now(), timeout_ns == 0);
+            maintenance.next(0, HALF)
         };
         let rules = Rules::default();
         assert!(!after(0).ends_now());
@@ -383,7 +385,9 @@ mod tests {
 
     #[test]
     fn idle_connections_of_one_birth_are_replaced_one_after_the_other() {
-        let due = |random| Upkeep::new(0, random).action(&idle_rules(), 0, false).unwrap_err();
+        let due = |random| {
+            ConnectionMaintenance::new(0, random).action(&idle_rules(), 0, false).unwrap_err()
+        };
         let mut dues: Vec<_> = (0..1000).map(|number| due(mixed(number))).collect();
         dues.sort_unstable();
         assert!((40 * S..41 * S).contains(&dues[0]) && (44 * S..=45 * S).contains(&dues[999]));
@@ -393,11 +397,11 @@ mod tests {
 
     #[test]
     fn what_connections_at_rest_need_in_dials() {
-        let fresh = Upkeep::new(0, HALF);
+        let fresh = ConnectionMaintenance::new(0, HALF);
         let heard = |timeout_s, requests_left| {
-            let mut upkeep = fresh;
-            upkeep.heard(Announced { timeout_ns: Some(timeout_s * S), requests_left });
-            upkeep
+            let mut maintenance = fresh;
+            maintenance.heard(Announced { timeout_ns: Some(timeout_s * S), requests_left });
+            maintenance
         };
         let none = Rules::default();
         assert_eq!(fresh.dials_at_rest(&none), 0);
@@ -418,13 +422,15 @@ mod tests {
     #[test]
     fn heartbeats_spread_over_two_fifths_of_the_interval() {
         let rules = Rules { heartbeat_ns: 10 * S, ..Rules::default() };
-        let mut upkeep = Upkeep::new(0, 42);
+        let mut maintenance = ConnectionMaintenance::new(0, 42);
         let mut waits = Vec::new();
         for _ in 0..1000 {
-            let Err(due) = upkeep.action(&rules, upkeep.used_ns(), false) else { panic!("due") };
-            waits.push(due - upkeep.used_ns());
-            assert_eq!(upkeep.action(&rules, due, false), Ok(Action::Heartbeat));
-            upkeep.used(due);
+            let Err(due) = maintenance.action(&rules, maintenance.used_ns(), false) else {
+                panic!("due")
+            };
+            waits.push(due - maintenance.used_ns());
+            assert_eq!(maintenance.action(&rules, due, false), Ok(Action::Heartbeat));
+            maintenance.used(due);
         }
         let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
         assert!((8 * S..8 * S + S / 10).contains(least), "{least}");
@@ -436,12 +442,12 @@ mod tests {
     fn what_is_graver_comes_first() {
         let rules =
             Rules { heartbeat_ns: S, idle_limit_ns: 50 * S, max_age_ns: 60 * S, max_requests: 0 };
-        let upkeep = Upkeep::new(0, HALF);
+        let maintenance = ConnectionMaintenance::new(0, HALF);
         let now = 70 * S;
         let retire = Ok(Action::Retire(CloseReason::IdleLimit));
-        assert_eq!(upkeep.action(&rules, now, false), retire);
+        assert_eq!(maintenance.action(&rules, now, false), retire);
         let replace = Ok(Action::Replace(CloseReason::IdleLimit));
-        assert_eq!(upkeep.action(&rules, 49 * S, false), replace);
-        assert_eq!(upkeep.action(&rules, 49 * S, true), Ok(Action::Heartbeat));
+        assert_eq!(maintenance.action(&rules, 49 * S, false), replace);
+        assert_eq!(maintenance.action(&rules, 49 * S, true), Ok(Action::Heartbeat));
     }
 }

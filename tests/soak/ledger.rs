@@ -36,7 +36,7 @@ const UNKNOWN: u8 = 0;
 const SUBMITTING: u8 = 1;
 const COMPLETED: u8 = 2;
 
-/// The books of one round: each order is named by its number in it.
+/// The ledger of one round: each order is named by its number in it.
 pub(crate) struct Page {
     prefix: String,
     state: Vec<AtomicU8>,
@@ -112,8 +112,8 @@ impl Page {
     }
 }
 
-/// The books of the whole run.
-pub(crate) struct Books {
+/// The ledger of the whole run.
+pub(crate) struct Ledger {
     seed: u64,
     pub(crate) rounds: u32,
     pub(crate) page: Page,
@@ -126,7 +126,7 @@ pub(crate) struct Books {
     asked: u64,
 }
 
-impl Books {
+impl Ledger {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -171,7 +171,7 @@ impl Books {
     }
 
     /// Ends a round: compares what the pool told with what the venue saw.
-    pub(crate) fn settle(&mut self, venue: &mut VenueProcess) {
+    pub(crate) fn reconcile(&mut self, venue: &mut VenueProcess) {
         let page = std::mem::replace(&mut self.page, page(self.seed, self.rounds + 1));
         self.rounds += 1;
         assert_eq!(page.owed(), 0, "a completion is missing");
@@ -196,10 +196,10 @@ impl Books {
             // Every failure is looked up, and of the many good ones some.
             let executed = match (outcome, wire) {
                 (Outcome::Ok, _) if number % 16 != 0 => continue,
-                // Sent by the venue before it saw the order, which it may have carried out then.
+                // Sent by the venue before it saw the order, which it may have executed then.
                 (Outcome::Ok, _) if *status == 408 => None,
                 (Outcome::Ok, _) if has_strays && *kind != Kind::Own => None,
-                // A refusal is not carried out, any other answer is an execution.
+                // A refusal is not executed, any other answer is an execution.
                 (Outcome::Ok, _) if (400..500).contains(status) => Some(0),
                 (Outcome::Ok, _) => Some(1),
                 (_, WireState::NotSent | WireState::Partial) => Some(0),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::{Config, DAY, DURATION_NS, Header, MAX_DEFAULT_HEADERS, S, US, within};
 use crate::error::Status;
 use crate::http::{Origin, Request, field};
-use crate::pool::upkeep::Rules;
+use crate::pool::connection_maintenance::Rules;
 
 /// How live connections are kept good.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upkeep {
+pub struct Maintenance {
     /// Limits, and the interval of the heartbeat; 0 for none.
     pub rules: Rules,
     /// What is sent as a heartbeat.
@@ -43,7 +43,7 @@ pub struct Heartbeat {
 /// longer than an engine's own between a completion and the next order.
 const LOOK_AFTER_NS: u64 = 10 * US;
 
-impl Default for Upkeep {
+impl Default for Maintenance {
     fn default() -> Self {
         Self {
             rules: Rules::default(),
@@ -54,7 +54,7 @@ impl Default for Upkeep {
     }
 }
 
-/// Upkeep.
+/// Maintenance.
 impl Config {
     /// Sets what is sent on a connection that was idle for the interval, give or take a fifth, and
     /// how long the answer may take. Interval 1 ms to 1 day, or 0 for no heartbeat; timeout 1 us to
@@ -70,8 +70,8 @@ impl Config {
         timeout_ns: u64,
     ) -> Result<(), Status> {
         if interval_ns == 0 {
-            self.upkeep.rules.heartbeat_ns = 0;
-            self.upkeep.heartbeat = None;
+            self.maintenance.rules.heartbeat_ns = 0;
+            self.maintenance.heartbeat = None;
             return Ok(());
         }
         let interval_ns = within(interval_ns, 1_000 * US..=DAY)?;
@@ -79,9 +79,9 @@ impl Config {
         // Tried on an origin of no weight: the real one may not be known yet.
         let origin = Origin::new(b"h", b"", std::iter::empty(), self.sizes.request_capacity)?;
         Request::new(Arc::new(origin)).begin(method, path)?;
-        self.upkeep.rules.heartbeat_ns = interval_ns;
+        self.maintenance.rules.heartbeat_ns = interval_ns;
         let (method, path) = (method.to_vec(), path.to_vec());
-        self.upkeep.heartbeat = Some(Ping { method, path, timeout_ns });
+        self.maintenance.heartbeat = Some(Ping { method, path, timeout_ns });
         Ok(())
     }
 
@@ -91,10 +91,10 @@ impl Config {
     /// As [`Config::add_default_header`].
     pub fn add_heartbeat_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         field::check_header(name, value)?;
-        if self.upkeep.heartbeat_headers.len() == MAX_DEFAULT_HEADERS {
+        if self.maintenance.heartbeat_headers.len() == MAX_DEFAULT_HEADERS {
             return Err(Status::ERR_ARGUMENT);
         }
-        self.upkeep.heartbeat_headers.push(Header::new(name, value));
+        self.maintenance.heartbeat_headers.push(Header::new(name, value));
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl Config {
     /// # Errors
     /// `ERR_ARGUMENT`.
     pub fn set_idle_limit_ns(&mut self, limit_ns: u64) -> Result<(), Status> {
-        self.upkeep.rules.idle_limit_ns = limit(limit_ns, DAY)?;
+        self.maintenance.rules.idle_limit_ns = limit(limit_ns, DAY)?;
         Ok(())
     }
 
@@ -114,13 +114,13 @@ impl Config {
     /// # Errors
     /// `ERR_ARGUMENT`.
     pub fn set_max_age_ns(&mut self, age_ns: u64) -> Result<(), Status> {
-        self.upkeep.rules.max_age_ns = limit(age_ns, 30 * DAY)?;
+        self.maintenance.rules.max_age_ns = limit(age_ns, 30 * DAY)?;
         Ok(())
     }
 
     /// Sets how many requests a connection carries, heartbeats included; 0 for any number.
     pub const fn set_max_requests(&mut self, requests: u64) {
-        self.upkeep.rules.max_requests = requests;
+        self.maintenance.rules.max_requests = requests;
     }
 
     /// Sets how recent the last look at an idle connection must be to spare it another at
@@ -129,13 +129,13 @@ impl Config {
     /// # Errors
     /// `ERR_ARGUMENT`.
     pub fn set_look_after_ns(&mut self, age_ns: u64) -> Result<(), Status> {
-        self.upkeep.look_after_ns = within(age_ns, 0..=S)?;
+        self.maintenance.look_after_ns = within(age_ns, 0..=S)?;
         Ok(())
     }
 
     /// How live connections are kept good.
-    pub const fn upkeep(&self) -> &Upkeep {
-        &self.upkeep
+    pub const fn maintenance(&self) -> &Maintenance {
+        &self.maintenance
     }
 
     /// The heartbeat, if there is one.
@@ -143,10 +143,10 @@ impl Config {
     /// # Errors
     /// `ERR_TOO_LARGE` if it does not fit the request capacity.
     pub fn heartbeat(&self, origin: &Arc<Origin>) -> Result<Option<Heartbeat>, Status> {
-        let Some(ping) = &self.upkeep.heartbeat else { return Ok(None) };
+        let Some(ping) = &self.maintenance.heartbeat else { return Ok(None) };
         let mut request = Request::new(Arc::clone(origin));
         request.begin(&ping.method, &ping.path)?;
-        for header in &self.upkeep.heartbeat_headers {
+        for header in &self.maintenance.heartbeat_headers {
             request.header(&header.name, &header.value)?;
         }
         let (is_head, timeout_ns) = (request.is_head(), ping.timeout_ns);

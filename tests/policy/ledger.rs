@@ -1,6 +1,6 @@
-//! The books: the promises of the pool, kept a second time in the simplest way, and compared.
+//! The ledger: the promises of the pool, kept a second time in the simplest way, and compared.
 //!
-//! [`Books`] knows what was promised for each request, each dial, each delay. It does not know how
+//! [`Ledger`] knows what was promised for each request, each dial, each delay. It does not know how
 //! the pool comes to its decisions.
 
 use std::collections::VecDeque;
@@ -34,7 +34,7 @@ struct Hurry {
     connects: bool,
 }
 
-/// See [`Books::losses`].
+/// See [`Ledger::losses`].
 const ALWAYS: u64 = 0;
 const NEVER: u64 = u64::MAX;
 
@@ -42,7 +42,7 @@ const NEVER: u64 = u64::MAX;
 const TURN_NS: u64 = 100_000_000;
 
 /// What else was promised.
-pub(crate) struct Books {
+pub(crate) struct Ledger {
     requests: Vec<State>,
     pub(crate) open: usize,
     beating: u32,
@@ -109,7 +109,7 @@ impl Counts {
     }
 }
 
-impl Books {
+impl Ledger {
     pub(crate) fn new(setting: &Setting) -> Self {
         Self {
             requests: Vec::new(),
@@ -311,8 +311,8 @@ impl Books {
         sent_ns: u64,
     ) {
         self.counts.lost += 1;
-        let settled_ns = (15 * self.bounds.first_ns).min(1_500 * MS);
-        let is_habit = reason == CloseReason::IdleClosed && life_ns >= settled_ns;
+        let long_life_ns = (15 * self.bounds.first_ns).min(1_500 * MS);
+        let is_habit = reason == CloseReason::IdleClosed && life_ns >= long_life_ns;
         let is_long = life_ns >= self.bounds.max_ns;
         let proven = answers > 0 || reason.is_ours() || is_habit || is_long;
         self.losses[slot].push_back(match reason {
