@@ -171,6 +171,11 @@
 #define MOST_PASSED 64
 
 /**
+ * 5 ms, which costs an idle pool less than a thousandth of a CPU.
+ */
+#define SHORTEST_NS 5000000
+
+/**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
  * nothing and changed nothing.
  *
@@ -254,7 +259,7 @@ enum vp_status
    */
   VP_ERR_STALE_LEASE = -23,
   /**
-   * The waiting line is full.
+   * The queue is full.
    */
   VP_ERR_WAITING_FULL = -24,
   /**

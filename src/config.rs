@@ -91,7 +91,7 @@ pub struct Timeouts {
     pub write_ns: u64,
     /// From then to the first byte of the response; 0 for no limit but the request's.
     pub first_byte_ns: u64,
-    /// In the waiting line; 0 for no limit but the request's.
+    /// In the queue; 0 for no limit but the request's.
     pub queue_ns: u64,
     /// How long an answer is waited for after its deadline; 0 for not at all.
     pub linger_ns: u64,

@@ -56,7 +56,7 @@ pub enum Status {
     ERR_SLOT_BUSY = -22,
     /// The lease was given back already, or was never given.
     ERR_STALE_LEASE = -23,
-    /// The waiting line is full.
+    /// The queue is full.
     ERR_WAITING_FULL = -24,
     /// As many completions are outstanding as the completion queue can hold.
     ERR_COMPLETIONS_FULL = -25,

@@ -17,7 +17,7 @@ pub struct Policy {
     pub request_timeout_ns: u64,
     /// How long the steps of an exchange may take.
     pub steps: StepTimeouts,
-    /// In the waiting line.
+    /// In the queue.
     pub queue_timeout_ns: u64,
     /// How long an answer is waited for after its deadline; 0 for not at all.
     pub linger_ns: u64,

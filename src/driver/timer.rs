@@ -1,9 +1,7 @@
-//! Deadlines: one timer for all slots and for the waiting line.
+//! Deadlines: one timer for all slots and for the queue.
 //!
-//! The pool thread sleeps until the earliest deadline that it knows, or for one request timeout
-//! when it knows none. A submit therefore wakes it only if its deadline is earlier than that: with
-//! one timeout for all requests, never; and where requests bring shorter ones of their own, seldom,
-//! because the sleep adapts to them.
+//! The pool thread sleeps until the earliest deadline that it knows, or for one [`WatchPeriod`]
+//! when it knows none. A submit therefore wakes it only if its deadline is earlier than that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +9,9 @@ use std::time::Duration;
 use super::clock::now_ns;
 use super::slot::Slot;
 use super::{NEVER, Pool};
+use crate::pool::watch_period::WatchPeriod;
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicU64, Ordering};
-
-/// The shortest time for which the pool thread sleeps without being asked to: 5 ms, which costs an
-/// idle pool less than a thousandth of a CPU.
-const SHORTEST_NS: u64 = 5_000_000;
 
 /// When the pool thread looks at the deadlines next.
 #[derive(Debug, Default)]
@@ -44,20 +39,16 @@ impl Timer {
 
 /// The task that watches the deadlines until it is dropped.
 pub async fn keep_time(pool: Arc<Pool>) {
-    let longest_ns = pool.policy.shortest_ns();
-    let mut period_ns = longest_ns;
+    let mut period = WatchPeriod::new(pool.policy.shortest_ns());
     loop {
-        let armed = pool.keep_deadlines(period_ns);
+        let armed = pool.keep_deadlines(period.ns());
         let sleep = Duration::from_nanos(armed.saturating_sub(now_ns()));
         tokio::select! {
-            () = tokio::time::sleep(sleep) => period_ns = period_ns.saturating_mul(2),
+            () = tokio::time::sleep(sleep) => period.slept(),
             () = pool.timer.rearm.notified() => {
-                // Requests with a shorter timeout than this sleep: sleep less, and so be woken by
-                // the first of them only.
-                period_ns = pool.next_deadline().saturating_sub(now_ns());
+                period.woken(pool.next_deadline().saturating_sub(now_ns()));
             }
         }
-        period_ns = period_ns.max(SHORTEST_NS).min(longest_ns);
     }
 }
 
@@ -75,7 +66,7 @@ impl Pool {
         self.next_deadline().min(armed)
     }
 
-    /// The earliest deadline of all exchanges in flight and of the waiting line.
+    /// The earliest deadline of all exchanges in flight and of the queue.
     pub(super) fn next_deadline(&self) -> u64 {
         let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
         let waiting = self.dispatcher().next_deadline();

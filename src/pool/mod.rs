@@ -19,3 +19,4 @@ pub mod maintenance;
 pub mod pause;
 pub mod queue;
 pub mod slot;
+pub mod watch_period;

@@ -18,7 +18,7 @@ use crate::process::NoDescriptors;
 use crate::resets::lose_idle;
 use crate::rig::skipped;
 
-/// What becomes of an order that waits in line for a connection in vain.
+/// What becomes of an order that waits in the queue for a connection in vain.
 const NOT_SENT: (Outcome, WireState) = (Outcome::Timeout, WireState::NotSent);
 
 #[test]

@@ -138,7 +138,7 @@ fn under_load(far: &Far, drive: Drive, name: &str, misbehave: impl FnOnce(&Pool)
     ledger.check_counters(pool);
 }
 
-/// Submits as fast as the pool takes it, in line and not, with long deadlines and short ones.
+/// Submits as fast as the pool takes it, with the queue and without, with long and short deadlines.
 fn engine(pool: &Pool, ledger: &Ledger, over: &AtomicBool) {
     let mut request = Request::new(Arc::clone(pool.origin()));
     let mut random = Rng::new();

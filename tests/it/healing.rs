@@ -73,7 +73,7 @@ fn a_pool_outlives_a_venue_that_goes_away_and_comes_back() {
     let error = pool.last_dial_error().unwrap();
     assert_eq!(error.step, Status::ERR_CONNECT);
     assert!(error.text.contains("127.0.0.1"), "{}", error.text);
-    // A request in line is sent the moment that a connection is healed.
+    // A request in the queue is sent the moment that a connection is healed.
     order(&mut request, "patient");
     pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
     venue.restart().unwrap();

@@ -154,7 +154,7 @@ fn a_connection_is_replaced_between_two_exchanges_also_without_a_pause() {
         let pool = Pool::open(&config).unwrap();
         let (mut one, mut two) = (request(&pool), request(&pool));
         let mut number = 0;
-        // There is always one in line, so the slot is never idle.
+        // There is always one in the queue, so the slot is never idle.
         order(&mut two, "first");
         pool.submit(&mut two, None, WhenBusy::Queue).unwrap();
         while closed(&pool, CloseReason::MaxAge) < 5 {

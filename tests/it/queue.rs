@@ -164,7 +164,7 @@ fn outstanding_completions_are_bounded() {
 fn a_cancel_finds_its_request_wherever_it_is_on_its_way() {
     const EACH: usize = 2_000;
     // Nothing is ever answered, so no request ends but by its cancel, and each cancel must find it:
-    // in line, in the slot, or between the two, where the healing of the connection puts it.
+    // in the queue, in the slot, or between the two, where the healing of the connection puts it.
     let server = Script::serve(|peer: &mut Peer, _| {
         let _ = peer.wait_eof();
     });

@@ -67,7 +67,7 @@ pub(crate) fn order(request: &mut Request, id: &str) {
     request.body(format!("symbol=BTCUSDT&side=BUY&newClientOrderId={id}").as_bytes()).unwrap();
 }
 
-/// Sends a GET and waits for its completion, in line if need be.
+/// Sends a GET and waits for its completion, in the queue if need be.
 pub(crate) fn get(pool: &Pool, path: &str) -> Completion {
     let mut request = request(pool);
     request.begin(b"GET", path.as_bytes()).unwrap();

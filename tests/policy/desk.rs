@@ -182,11 +182,16 @@ impl Desk {
 
     /// Where a request goes, and why it has no slot if it goes elsewhere.
     pub(crate) fn route(&mut self, want: Want, due: &Due, now: u64) -> Route {
+        let route = self.dispatcher.route(want, due, now);
+        self.routed(route, want, due, now);
+        route
+    }
+
+    fn routed(&mut self, route: Route, want: Want, due: &Due, now: u64) {
         let expected = match want {
             Want::Leased(lease) => self.expected_of_lease(lease, now),
             _ => self.refusal(now).map_or_else(|| Ok(*self.idle.last().unwrap()), Err),
         };
-        let route = self.dispatcher.route(want, due, now);
         match (route, expected) {
             (Route::Send(slot), expected) => {
                 assert!(now < due.deadline_ns, "a slot behind the deadline");
@@ -212,7 +217,6 @@ impl Desk {
             }
             (Route::Refuse(refusal), expected) => assert_eq!(Err(refusal), expected, "why not"),
         }
-        route
     }
 
     /// The request could not be started on its slot: where it goes then.
@@ -224,17 +228,15 @@ impl Desk {
         lost: Option<u32>,
         now: u64,
     ) -> Route {
-        let Want::Leased(_) = want else {
-            self.gave_up(slot, lost);
-            return self.route(want, due, now);
-        };
         let route = self.dispatcher.reroute(want, due, slot, lost, now);
         self.not_used(slot, lost);
-        let expected = match lost {
-            None => Route::End(End::TooLate),
-            Some(_) => Route::Refuse(Refusal::SlotDown),
-        };
-        assert_eq!(route, expected, "only a slot that is down refuses");
+        match (want, lost) {
+            (Want::Leased(_), None) => assert_eq!(route, Route::End(End::TooLate), "it is up"),
+            (Want::Leased(_), Some(_)) => {
+                assert_eq!(route, Route::Refuse(Refusal::SlotDown), "it has no other slot");
+            }
+            _ => self.routed(route, want, due, now),
+        }
         route
     }
 

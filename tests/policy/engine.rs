@@ -4,7 +4,7 @@ use venuepool::lane::Lane;
 use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal, Route, Want};
 use venuepool::pool::exchange_time::Due;
 
-use crate::pool::{Event, NEVER, Pool};
+use crate::pool::{Direct, Event, NEVER, Pool};
 use crate::world::{MS, S, US};
 
 impl Pool {
@@ -55,22 +55,31 @@ impl Pool {
     /// A request goes where the dispatcher says.
     fn send(&mut self, want: Want) {
         let (id, due) = self.promise();
-        let mut route = self.desk.route(want, &due, self.now);
-        loop {
-            let slot = match route {
-                Route::Send(slot) => slot,
-                Route::Wait => return self.wait_for_slot(want, id, due),
-                Route::End(end) => {
-                    self.end_waiting(id, end);
-                    return self.dispatch();
-                }
-                Route::Refuse(_) => {
-                    self.ledger.refused(id);
-                    return self.dispatch();
-                }
-            };
-            let Err(lost) = self.start(slot, Some(id), due) else { return };
-            route = self.desk.reroute(want, &due, slot, lost, self.now);
+        let route = self.desk.route(want, &due, self.now);
+        self.follow(route, want, id, due);
+    }
+
+    /// A request has a slot, and is sent on it if that is as good as it was.
+    pub(crate) fn send_direct(&mut self, direct: Direct) {
+        let Direct { want, id, due, slot } = direct;
+        if let Err(lost) = self.start(slot, Some(id), due) {
+            let route = self.desk.reroute(want, &due, slot, lost, self.now);
+            self.follow(route, want, id, due);
+        }
+    }
+
+    fn follow(&mut self, route: Route, want: Want, id: u64, due: Due) {
+        match route {
+            Route::Send(slot) => self.send_direct_later(Direct { want, id, due, slot }),
+            Route::Wait => self.wait_for_slot(want, id, due),
+            Route::End(end) => {
+                self.end_waiting(id, end);
+                self.dispatch();
+            }
+            Route::Refuse(_) => {
+                self.ledger.refused(id);
+                self.dispatch();
+            }
         }
     }
 

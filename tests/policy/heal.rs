@@ -249,7 +249,7 @@ impl Pool {
         if self.setting.is_loose && self.slots[index as usize].state.exchange().is_none() {
             self.wake(index);
         } else {
-            self.after(late_ns, Event::Drive(index));
+            self.drive_after(late_ns, index);
         }
     }
 
@@ -276,7 +276,12 @@ impl Pool {
         let at_ns = self.now.saturating_add(in_ns);
         if at_ns < self.maintain_ns {
             self.maintain_ns = at_ns;
-            self.after(in_ns, Event::Maintain);
+            let is_late = self.setting.is_loose && self.random.percent(5);
+            let late_ns = if is_late { self.random.within(0, self.setting.late_ns) } else { 0 };
+            if is_late {
+                self.late_maintenance_ns = self.late_maintenance_ns.max(at_ns);
+            }
+            self.after(in_ns.saturating_add(late_ns), Event::Maintain);
         }
     }
 

@@ -215,7 +215,7 @@ impl Ledger {
         assert!((now + MS..=now + 20 * MS).contains(&at_ns), "its turn is not soon");
     }
 
-    /// A slot asks for its dial. Beyond its delay it stands in line from then on.
+    /// A slot asks for its dial. Beyond its delay it waits from then on.
     pub(crate) fn asks(&mut self, slot: usize, replaces: bool, now: u64) {
         let hurry = &self.hurry[slot];
         let line = &mut self.lines[usize::from(replaces)];
@@ -247,14 +247,15 @@ impl Ledger {
         }
     }
 
-    /// It asks again when it is woken, so it has no dial that waits, or is not the first in line.
+    /// It asks again when it is woken, so it has no dial that waits, or is not the first in the
+    /// queue.
     pub(crate) fn is_behind(&self, slot: usize) {
         let is_first = self.lines.iter().any(|line| line.first() == Some(&slot));
         assert!(!self.hurry[slot].waits || !is_first, "slot {slot} waits for nobody");
     }
 
-    /// A dial begins, of the first in line. In no window are there more than the burst and what its
-    /// time allows; replacements leave half of the burst.
+    /// A dial begins, of the first in the queue. In no window are there more than the burst and
+    /// what its time allows; replacements leave half of the burst.
     pub(crate) fn dial(&mut self, slot: usize, replaces: bool, now: u64) {
         let hurry = &mut self.hurry[slot];
         assert!(!hurry.connects, "slot {slot} dials twice at once");
@@ -369,7 +370,7 @@ impl Ledger {
         assert_eq!(late, None, "a lost connection waits for the delay of its replacement");
     }
 
-    /// A request that stood in line was cancelled.
+    /// A request that was in the queue was cancelled.
     pub(crate) fn cancelled(&mut self, id: u64, now: u64) {
         self.completed(id, Outcome::Cancelled, now);
     }

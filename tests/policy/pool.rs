@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::net::addresses::Addresses;
 use venuepool::pool::dial_limit::DialLimit;
-use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter};
+use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter, Want};
 use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::Healing;
 use venuepool::pool::maintenance::Heartbeats;
@@ -48,6 +48,8 @@ pub(crate) enum Event {
     AfterTurn(u64),
     /// A request from the queue is sent.
     Send(u64),
+    /// A request is sent on the slot that its engine was given.
+    SendDirect(u64),
     /// Whoever freed a slot asks what to do next.
     Dispatch,
     /// A wait of the slot's dial ends, which is told by its number.
@@ -60,7 +62,7 @@ pub(crate) enum Event {
     TellOfPause,
     /// Somebody uses his lease, or gives it back.
     Lease(Lease),
-    /// A caller in line has no more patience.
+    /// A caller in the queue has no more patience.
     Impatient(u64),
 }
 
@@ -73,6 +75,14 @@ pub(crate) struct Ended {
     pub(crate) answer: Option<Answer>,
 }
 
+/// A request that has a slot, and is not sent yet.
+pub(crate) struct Direct {
+    pub(crate) want: Want,
+    pub(crate) id: u64,
+    pub(crate) due: Due,
+    pub(crate) slot: u32,
+}
+
 pub(crate) struct Slot {
     pub(crate) state: SlotState,
     pub(crate) connection: Option<usize>,
@@ -80,8 +90,9 @@ pub(crate) struct Slot {
     /// The deadline of the exchange was told to whoever drives.
     is_announced: bool,
     pub(crate) hands: Hands,
-    /// Wakes of the task, turns and grants that are under way.
+    /// What is under way: wakes of the task, looks of whoever drives, turns, requests.
     pub(crate) wakes: u32,
+    looks: u32,
     turns_not_told: u32,
     sending: u32,
 }
@@ -105,10 +116,13 @@ pub(crate) struct Pool {
     serial: u64,
     turns: BTreeMap<u64, (u32, TurnEnd<Ended>)>,
     sends: BTreeMap<u64, (u32, Queued<u64>)>,
+    directs: BTreeMap<u64, Direct>,
     /// Somebody is about to ask what to do next, so often.
     asking: u32,
     alarm_ns: u64,
     pub(crate) maintain_ns: u64,
+    /// When a look of the maintenance that came late was due.
+    pub(crate) late_maintenance_ns: u64,
 }
 
 impl Pool {
@@ -127,6 +141,7 @@ impl Pool {
             is_announced: false,
             hands: Hands::default(),
             wakes: 0,
+            looks: 0,
             turns_not_told: 0,
             sending: 0,
         };
@@ -148,9 +163,11 @@ impl Pool {
             serial: 0,
             turns: BTreeMap::new(),
             sends: BTreeMap::new(),
+            directs: BTreeMap::new(),
             asking: 0,
             alarm_ns: NEVER,
             maintain_ns: NEVER,
+            late_maintenance_ns: 0,
             setting,
             random,
         };
@@ -191,7 +208,10 @@ impl Pool {
             Event::Arrives(connection, arrival) => self.arrives(connection, arrival),
             Event::IdleClose(connection, requests) => self.idle_close(connection, requests),
             Event::Task(slot) => self.task(slot),
-            Event::Drive(slot) => self.drives(slot),
+            Event::Drive(slot) => {
+                self.slots[slot as usize].looks -= 1;
+                self.drives(slot);
+            }
             Event::AfterTurn(serial) => {
                 let (slot, turn) = self.turns.remove(&serial).unwrap();
                 self.slots[slot as usize].turns_not_told -= 1;
@@ -201,6 +221,11 @@ impl Pool {
                 let (slot, queued) = self.sends.remove(&serial).unwrap();
                 self.slots[slot as usize].sending -= 1;
                 self.send_queued(slot, queued);
+            }
+            Event::SendDirect(serial) => {
+                let direct = self.directs.remove(&serial).unwrap();
+                self.slots[direct.slot as usize].sending -= 1;
+                self.send_direct(direct);
             }
             Event::Dispatch => {
                 self.asking -= 1;
@@ -243,6 +268,12 @@ impl Pool {
             let dials = slot.hands.dial.is_some();
             assert!(lives || news || dials, "slot {index} is down, nobody dials");
             let retires = slot.connection.is_none_or(|id| self.venue.connections[id].retired);
+            let is_seen = slot.connection.is_none_or(|id| {
+                let here = &self.venue.connections[id];
+                here.ended.is_none() && !here.stray
+            });
+            let looks = news || slot.looks > 0 || slot.state.exchange().is_some();
+            assert!(looks || is_seen, "slot {index} holds what nobody will read");
             let is_closed = self.desk.no_dial_ns(self.now) > 0;
             assert!(news || retires || !is_closed, "slot {index} lives on in a pause");
         }
@@ -270,7 +301,9 @@ impl Pool {
         let now = self.now;
         let Slot { state, connection, next, hands, .. } = &mut self.slots[index as usize];
         let (before, born_ns) = (*connection, state.maintenance().born_ns());
-        let is_late = hands.dial.is_some() || state.wants_replacement(now).is_some();
+        let is_late = hands.dial.is_some()
+            || state.wants_replacement(now).is_some()
+            || born_ns <= self.late_maintenance_ns;
         let terms = Terms {
             rules: &self.setting.rules,
             steps: &STEPS,
@@ -308,6 +341,12 @@ impl Pool {
         assert_eq!(slot.connection.is_some(), is_replaced, "who follows");
         self.ledger.lost(index as usize, reason, answers, life_ns, connection.unheard_since_ns);
         self.ledger.counts.replaced += u64::from(is_replaced);
+    }
+
+    /// Whoever drives looks at a slot then.
+    pub(crate) fn drive_after(&mut self, ns: u64, index: u32) {
+        self.slots[index as usize].looks += 1;
+        self.after(ns, Event::Drive(index));
     }
 
     /// Whoever drives looks at a slot: the slot's task, or in a loose pool somebody else, who may
@@ -380,6 +419,17 @@ impl Pool {
         self.asking += 1;
         let late_ns = self.random.within(0, self.setting.late_ns);
         self.after(late_ns, Event::Dispatch);
+    }
+
+    /// The thread that has a slot for its request may be interrupted before it sends.
+    pub(crate) fn send_direct_later(&mut self, direct: Direct) {
+        if !self.setting.is_loose {
+            return self.send_direct(direct);
+        }
+        self.slots[direct.slot as usize].sending += 1;
+        self.directs.insert(self.serial + 1, direct);
+        let late_ns = self.random.within(0, self.setting.late_ns);
+        self.after(late_ns, Event::SendDirect(self.serial + 1));
     }
 
     /// The slot's task is told that there is something to do.
@@ -459,6 +509,7 @@ impl Pool {
             }
             return Err(lost);
         }
+        assert!(now < deadline_ns, "sent behind its deadline");
         *is_announced = false;
         let id = connection.expect("a request was sent on it");
         let here = &self.venue.connections[id];
@@ -470,7 +521,7 @@ impl Pool {
             self.after(idle_ns, Event::IdleClose(id, requests));
         }
         if has_ended {
-            self.after(0, Event::Drive(index));
+            self.drive_after(0, index);
         }
         self.note(deadline_ns);
         Ok(())
@@ -480,7 +531,7 @@ impl Pool {
     pub(crate) fn cancel_on(&mut self, index: usize, id: u64) -> bool {
         let is_here = self.slots[index].state.cancel(id);
         if is_here {
-            self.after(0, Event::Drive(index as u32));
+            self.drive_after(0, index as u32);
         }
         is_here
     }
@@ -501,7 +552,7 @@ impl Pool {
             let is_over = |exchange: &Exchange| exchange.ends_ns(&STEPS) <= self.now;
             if !slot.is_announced && slot.state.exchange().is_some_and(is_over) {
                 slot.is_announced = true;
-                self.after(0, Event::Drive(index));
+                self.drive_after(0, index);
             }
         }
         self.dispatch();

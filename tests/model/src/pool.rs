@@ -43,7 +43,7 @@ impl Model {
         config.set_url(b"http://127.0.0.1:1").expect("a URL");
         config.set_connections(slots).expect("so many slots");
         config.set_completion_capacity(4).expect("so many completions");
-        config.set_waiting_capacity(4).expect("so many in line");
+        config.set_waiting_capacity(4).expect("so many in the queue");
         config.set_response_capacity(1024).expect("so many bytes");
         config.set_dials_per_second(1000).expect("so many dials");
         let pool = Arc::new(Pool::new(&config).expect("a pool"));

@@ -1,4 +1,4 @@
-//! A slot between those who submit, wait in line, cancel, hold leases, serve and close.
+//! A slot between those who submit, wait in the queue, cancel, hold leases, serve and close.
 //!
 //! The pool's own thread serves until it has seen enough. Were a completion lost, or a slot idle
 //! while somebody waits, it would sleep for ever, and the checker reports that as a deadlock.
@@ -91,8 +91,8 @@ fn two_who_queue_for_one_slot_are_both_answered() {
     });
 }
 
-/// The second request is never answered: only the cancel can end it, in line, on its way to the
-/// slot, or there.
+/// The second request is never answered: only the cancel can end it, in the queue, on its way to
+/// the slot, or there.
 #[test]
 fn a_cancel_finds_a_request_on_its_way_from_the_line_to_the_slot() {
     check(3, || {
@@ -127,7 +127,7 @@ fn a_cancel_at_any_time_leaves_one_completion() {
     });
 }
 
-/// Of a callback request that is cancelled in line while the pool ends.
+/// Of a callback request that is cancelled in the queue while the pool ends.
 #[test]
 fn a_callback_that_is_handed_over_is_called_once_and_by_the_pools_own_thread() {
     check(2, || {
