@@ -81,7 +81,7 @@ impl Pool {
     fn maintain(self: &Arc<Self>, slot: &Slot) -> Rest {
         let needs = slot.maintain(&self.policy, now_ns());
         match needs.heartbeat {
-            true => Rest { look_ns: self.beat(slot), ..needs.rest },
+            true => needs.rest_after_beat(self.beat(slot)),
             false => needs.rest,
         }
     }

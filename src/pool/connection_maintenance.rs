@@ -150,7 +150,7 @@ impl ConnectionMaintenance {
     /// What it needs now, the gravest first; or, as the error, when to look again at the latest.
     /// `replacing`: its replacement is under way already.
     pub fn action(&self, rules: &Rules, now_ns: u64, replacing: bool) -> Result<Action, u64> {
-        let (early, last) = self.idle_ns(rules);
+        let (early, _) = self.idle_ns(rules);
         let aged = self.aged_ns(rules);
         let beat = self.beat_ns(rules);
         if self.requests_left(rules) == 0 {
@@ -165,11 +165,16 @@ impl ConnectionMaintenance {
             Ok(Action::Replace(CloseReason::MaxAge))
         } else if beat <= now_ns {
             Ok(Action::Heartbeat)
-        } else if replacing {
-            Err(last.min(beat))
         } else {
-            Err(early.min(aged).min(beat))
+            Err(self.next_limit_ns(rules, replacing).min(beat))
         }
+    }
+
+    /// When the first of its limits asks for something, at the latest. A heartbeat that is due may
+    /// have to wait, and the limits do not.
+    pub fn next_limit_ns(&self, rules: &Rules, replacing: bool) -> u64 {
+        let (early, last) = self.idle_ns(rules);
+        if replacing { last } else { early.min(self.aged_ns(rules)) }
     }
 
     /// Whether it was idle for so long that it may die with the next request.

@@ -178,6 +178,11 @@ impl ConnectionState {
         Ok(action)
     }
 
+    /// When the first of its limits asks for something, at the latest.
+    pub fn next_limit_ns(&self, rules: &Rules) -> u64 {
+        self.maintenance.next_limit_ns(rules, self.replacing)
+    }
+
     /// An exchange on it has ended, and all that had come in was read.
     pub fn used(&mut self, now_ns: u64) {
         self.looked_ns = now_ns;

@@ -118,6 +118,7 @@ impl SlotState {
             match self.connection.judge(rules, now_ns, self.exchange.is_some()) {
                 Ok(Action::Heartbeat) => {
                     needs.heartbeat = true;
+                    needs.rest.look_ns = self.connection.next_limit_ns(rules);
                     break;
                 }
                 Ok(action) => needs.news = Some(action),

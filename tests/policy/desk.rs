@@ -1,13 +1,16 @@
 //! Stands before the dispatcher: it keeps the same in plain lists, and whatever the dispatcher
 //! answers must be what the lists say.
 
+mod lanes;
+
 use std::collections::VecDeque;
 
+use venuepool::lane::Lane;
 use venuepool::pool::dispatch::{
     Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Route, Waiter, Want,
 };
 use venuepool::pool::exchange_time::{Due, Estimate};
-use venuepool::pool::lanes::LaneRules;
+use venuepool::pool::lanes::{LANES, LaneRules};
 use venuepool::pool::pause::Pause;
 use venuepool::pool::slot::{Fate, TurnReport};
 
@@ -21,6 +24,8 @@ pub(crate) struct Line {
     pub(crate) lease: Option<u64>,
     /// The ticket of the request that waits for the end of the heartbeat.
     behind: Option<u64>,
+    /// For which lane it is in use or leased.
+    lane: Option<Lane>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +33,14 @@ struct InQueue {
     ticket: u64,
     is_caller: bool,
     deadline_ns: u64,
+    lane: Lane,
+}
+
+impl InQueue {
+    fn of(queued: &Queued<u64>) -> Self {
+        let Queued { ticket, deadline_ns, due, .. } = queued;
+        Self { ticket: *ticket, is_caller: false, deadline_ns: *deadline_ns, lane: due.lane }
+    }
 }
 
 impl Line {
@@ -39,11 +52,15 @@ impl Line {
 /// The dispatcher, and the same in plain lists. Requests and callers are told by their numbers.
 pub(crate) struct Desk {
     dispatcher: Dispatcher<u64, u64>,
-    capacity: usize,
+    lanes: LaneRules,
+    /// Slots in a row that a waiting lane could have had, and that went to lanes above it.
+    passed: [u32; LANES],
     pub(crate) lines: Vec<Line>,
     /// The one that was used last is the last.
     pub(crate) idle: Vec<u32>,
     queue: VecDeque<InQueue>,
+    /// How many of them are in each lane.
+    in_lanes: [usize; LANES],
     /// Requests behind heartbeats, and their slots.
     behind: Vec<(InQueue, u32)>,
     /// Out of the queue, not sent, whether cancelled, and whether bound to its slot.
@@ -51,13 +68,15 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(slots: u32, capacity: usize, estimate: Estimate) -> Self {
+    pub(crate) fn new(slots: u32, lanes: LaneRules, estimate: Estimate) -> Self {
         Self {
-            dispatcher: Dispatcher::new(slots, LaneRules::with_capacity(capacity), estimate),
-            capacity,
+            dispatcher: Dispatcher::new(slots, lanes, estimate),
+            lanes,
+            passed: [0; LANES],
             lines: vec![Line::default(); slots as usize],
             idle: Vec::new(),
             queue: VecDeque::new(),
+            in_lanes: [0; LANES],
             behind: Vec::new(),
             on_their_way: Vec::new(),
         }
@@ -82,21 +101,21 @@ impl Desk {
         if asks {
             return;
         }
-        assert!(counts.idle == 0 || counts.waiting == 0, "somebody waits beside an idle slot");
+        for lane in Lane::ALL {
+            let may_have_one = self.has_waiting(lane) && self.may_have_one(lane);
+            assert!(!may_have_one, "{lane:?} waits beside an idle slot");
+        }
         let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
         assert_eq!(late, None, "somebody waits beyond the deadline");
-        let nobody_waits = self.queue.is_empty() && self.behind.is_empty();
-        assert!(!self.is_suspended(now) || nobody_waits, "somebody waits in a pause");
+        let behind = self.behind.iter().map(|one| &one.0);
+        let paused = self.queue.iter().chain(behind).find(|one| self.is_suspended(one.lane, now));
+        assert_eq!(paused, None, "somebody waits in a pause");
         let ready = self.behind.iter().find(|one| !self.lines[one.1 as usize].in_use);
         assert_eq!(ready, None, "a request waits behind nothing");
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.behind.is_empty()
-    }
-
-    fn is_suspended(&self, now: u64) -> bool {
-        now < self.dispatcher.pause().until_ns()
     }
 
     pub(crate) fn suspended_until_ns(&self) -> u64 {
@@ -111,31 +130,24 @@ impl Desk {
         self.dispatcher.pause().no_dial_ns(now)
     }
 
-    /// What whoever asks for a slot now must be answered, if not a slot.
-    fn refusal(&self, now: u64) -> Option<Refusal> {
-        let has_slot = self.queue.is_empty() && !self.idle.is_empty();
-        match self.is_suspended(now) {
-            true => Some(Refusal::Suspended),
-            false => (!has_slot).then_some(Refusal::NoSlot),
-        }
-    }
-
-    fn is_used(&mut self, slot: u32) {
+    fn is_used(&mut self, slot: u32, lane: Lane) {
         let line = &mut self.lines[slot as usize];
         assert!(line.up && !line.in_use && line.lease.is_none(), "a slot is in one place");
-        line.in_use = true;
+        (line.in_use, line.lane) = (true, Some(lane));
     }
 
     pub(crate) fn heartbeat(&mut self, slot: u32, now: u64) -> bool {
         let line = &self.lines[slot as usize];
         let rests = line.lease.is_some() && line.up && !line.in_use && line.behind.is_none();
-        let is_free = self.refusal(now).is_none() && self.idle.contains(&slot);
-        let can = !self.is_suspended(now) && (rests || is_free);
+        // Also a slot that is kept for others.
+        let is_free = self.next_lane().is_none() && self.idle.contains(&slot);
+        let can = !self.is_suspended(Lane::Background, now) && (rests || is_free);
         assert_eq!(self.dispatcher.heartbeat(slot, now), can, "a slot that rests can beat");
         if can {
             self.idle.retain(|idle| *idle != slot);
             let line = &mut self.lines[slot as usize];
             (line.in_use, line.has_heartbeat) = (true, true);
+            line.lane.get_or_insert(Lane::Background);
         }
         can
     }
@@ -145,20 +157,27 @@ impl Desk {
     }
 
     pub(crate) fn lease(&mut self, now: u64) -> Result<Lease, Refusal> {
-        let refusal = self.refusal(now);
+        let refusal = self.refusal(Lane::Orders, now);
         let lease = self.dispatcher.lease(now);
         assert_eq!(lease.as_ref().err().copied(), refusal, "a lease takes a free slot");
         if let Ok(lease) = lease {
-            assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
-            self.lines[lease.slot as usize].lease = Some(lease.generation);
+            self.is_leased_now(lease);
         }
         lease
     }
 
+    /// The lease is given, at once or after waiting.
+    fn is_leased_now(&mut self, lease: Lease) {
+        self.serves(Lane::Orders);
+        assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
+        let line = &mut self.lines[lease.slot as usize];
+        (line.lease, line.lane) = (Some(lease.generation), Some(Lane::Orders));
+    }
+
     /// What a lease can be used for.
-    fn expected_of_lease(&self, lease: Lease, now: u64) -> Result<u32, Refusal> {
+    fn expected_of_lease(&self, lease: Lease, lane: Lane, now: u64) -> Result<u32, Refusal> {
         match &self.lines[lease.slot as usize] {
-            _ if self.is_suspended(now) => Err(Refusal::Suspended),
+            _ if self.is_suspended(lane, now) => Err(Refusal::Suspended),
             line if line.lease != Some(lease.generation) => Err(Refusal::StaleLease),
             Line { behind: Some(_), .. } => Err(Refusal::SlotBusy),
             Line { has_heartbeat: true, .. } => Err(Refusal::Heartbeat),
@@ -189,8 +208,8 @@ impl Desk {
 
     fn routed(&mut self, route: Route, want: Want, due: &Due, now: u64) {
         let expected = match want {
-            Want::Leased(lease) => self.expected_of_lease(lease, now),
-            _ => self.refusal(now).map_or_else(|| Ok(*self.idle.last().unwrap()), Err),
+            Want::Leased(lease) => self.expected_of_lease(lease, due.lane, now),
+            _ => self.refusal(due.lane, now).map_or_else(|| Ok(*self.idle.last().unwrap()), Err),
         };
         match (route, expected) {
             (Route::Send(slot), expected) => {
@@ -199,8 +218,9 @@ impl Desk {
                 match want {
                     Want::Leased(_) => self.lines[slot as usize].in_use = true,
                     _ => {
+                        self.serves(due.lane);
                         self.idle.pop();
-                        self.is_used(slot);
+                        self.is_used(slot, due.lane);
                     }
                 }
             }
@@ -250,9 +270,9 @@ impl Desk {
         match want {
             Want::Leased(lease) => self.wait_behind(want, lease, queued, now),
             _ => {
-                let Queued { ticket, deadline_ns, .. } = queued;
+                let who = InQueue::of(&queued);
                 let joined = self.dispatcher.wait(want, queued, now);
-                self.joined(joined, InQueue { ticket, is_caller: false, deadline_ns }, now)
+                self.joined(joined, who, now)
             }
         }
     }
@@ -323,12 +343,12 @@ impl Desk {
         queued: Queued<u64>,
         now: u64,
     ) -> Result<(), Refusal> {
-        let Queued { ticket, deadline_ns, .. } = queued;
+        let who = InQueue::of(&queued);
         let joined = self.dispatcher.wait(want, queued, now);
         if joined.is_ok() {
             let line = &mut self.lines[lease.slot as usize];
-            assert_eq!(line.behind.replace(ticket), None, "one waits behind a heartbeat");
-            self.behind.push((InQueue { ticket, is_caller: false, deadline_ns }, lease.slot));
+            assert_eq!(line.behind.replace(who.ticket), None, "one waits behind a heartbeat");
+            self.behind.push((who, lease.slot));
         }
         joined
     }
@@ -336,7 +356,8 @@ impl Desk {
     /// Puts a caller that wants a lease into the queue.
     pub(crate) fn enqueue_caller(&mut self, ticket: u64, now: u64) -> Result<(), Refusal> {
         let joined = self.dispatcher.enqueue_caller(ticket, ticket, now);
-        self.joined(joined, InQueue { ticket, is_caller: true, deadline_ns: u64::MAX }, now)
+        let (deadline_ns, lane) = (u64::MAX, Lane::Orders);
+        self.joined(joined, InQueue { ticket, is_caller: true, deadline_ns, lane }, now)
     }
 
     fn joined(
@@ -345,8 +366,9 @@ impl Desk {
         who: InQueue,
         now: u64,
     ) -> Result<(), Refusal> {
-        let is_full = self.queue.len() >= self.capacity && self.idle.is_empty();
-        let expected = match self.is_suspended(now) {
+        let is_full = self.in_lanes[who.lane as usize] >= self.lanes.of(who.lane).queue_capacity;
+        let is_full = is_full && !self.may_have_one(who.lane);
+        let expected = match self.is_suspended(who.lane, now) {
             true => Err(Refusal::Suspended),
             false if is_full => Err(Refusal::QueueFull),
             false => Ok(()),
@@ -361,6 +383,7 @@ impl Desk {
     fn insert(&mut self, who: InQueue) {
         let before = self.queue.iter().take_while(|waiting| waiting.ticket < who.ticket).count();
         self.queue.insert(before, who);
+        self.in_lanes[who.lane as usize] += 1;
     }
 
     /// A request from the queue was sent. Answers whether it was cancelled on its way.
@@ -385,7 +408,8 @@ impl Desk {
         lost: Option<u32>,
         queued: Queued<u64>,
     ) -> Option<(u64, End)> {
-        let Queued { ticket, deadline_ns, .. } = queued;
+        let who = InQueue::of(&queued);
+        let ticket = who.ticket;
         let end = self.dispatcher.not_sent(slot, lost, queued);
         let is_bound = self.is_bound(ticket);
         let expected = match (self.arrives(ticket), lost) {
@@ -397,19 +421,18 @@ impl Desk {
         self.not_used(slot, lost);
         assert_eq!(end.as_ref().map(|(_, end)| *end), expected, "what could not be sent");
         if expected.is_none() {
-            self.insert(InQueue { ticket, is_caller: false, deadline_ns });
+            self.insert(who);
         }
         end.map(|(_, end)| (ticket, end))
     }
 
     pub(crate) fn cancel(&mut self, ticket: u64) -> Cancel<u64, u64> {
         let was_behind = self.leaves_behind(ticket);
-        let before = self.queue.len();
-        self.queue.retain(|waiting| waiting.ticket != ticket);
+        let was_in_queue = self.leaves_queue(ticket);
         let on_its_way = self.on_their_way.iter_mut().find(|one| one.0 == ticket);
         let is_on_its_way = on_its_way.map(|one| one.1 = true).is_some();
         let cancel = self.dispatcher.cancel(ticket);
-        let was_waiting = self.queue.len() != before || was_behind;
+        let was_waiting = was_in_queue || was_behind;
         assert_eq!(matches!(cancel, Cancel::Left(_)), was_waiting, "who waits can leave");
         assert_eq!(cancel == Cancel::Marked, is_on_its_way, "a request on its way is marked");
         cancel
@@ -422,15 +445,15 @@ impl Desk {
         let behind = self.behind.iter().map(|one| &one.0);
         let over = self.queue.iter().chain(behind).filter(is_over);
         let over = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
-        let first = self.queue.front().copied();
-        let oldest = self.behind.iter().min_by_key(|one| one.0.ticket).map(|one| one.0);
+        let lane = self.next_lane();
+        let first = self.queue.iter().find(|waiting| Some(waiting.lane) == lane).copied();
+        let is_paused = |one: &&InQueue| self.is_suspended(one.lane, now);
+        let paused = self.queue.iter().find(is_paused).copied();
+        let behind = self.behind.iter().map(|one| &one.0).filter(is_paused);
+        let paused = paused.or(behind.min_by_key(|one| one.ticket).copied());
         let ready = self.behind.iter().filter(|one| !self.lines[one.1 as usize].in_use);
         let ready = ready.min_by_key(|one| one.0.ticket).copied();
-        let expected = match (self.is_suspended(now), over) {
-            (true, _) => first.or(oldest),
-            (false, Some(over)) => Some(over),
-            (false, None) => ready.map(|one| one.0).or(first.filter(|_| !self.idle.is_empty())),
-        };
+        let expected = paused.or(over).or(ready.map(|one| one.0)).or(first);
         let who = match &action {
             None => None,
             Some(Action::Send(_, queued)) => Some((queued.ticket, false)),
@@ -440,7 +463,9 @@ impl Desk {
             Some(Action::End(Waiter::Request(ticket, _), _)) => Some((*ticket, false)),
         };
         assert_eq!(who, expected.map(|e| (e.ticket, e.is_caller)), "who is served at {now}");
-        self.queue.retain(|waiting| Some(*waiting) != expected);
+        if let Some(who) = expected {
+            self.leaves_queue(who.ticket);
+        }
         let is_bound = expected.is_some_and(|who| self.leaves_behind(who.ticket));
         if let (true, Some((_, slot))) = (is_bound, ready) {
             // It is free for that one only.
@@ -449,33 +474,47 @@ impl Desk {
                 self.may_be_free(slot);
             }
         }
-        let may_have_slot = !self.is_suspended(now) && over.is_none();
-        match &action {
+        let may_have_slot = paused.is_none() && over.is_none();
+        self.follows(&action, may_have_slot, is_bound, ready);
+        self.forget_passed();
+        action
+    }
+
+    /// What whoever waits is answered is written down.
+    fn follows(
+        &mut self,
+        action: &Option<Action<u64, u64>>,
+        may_have_slot: bool,
+        is_bound: bool,
+        ready: Option<(InQueue, u32)>,
+    ) {
+        match action {
             None => {}
             Some(Action::Send(slot, queued)) => {
                 assert!(may_have_slot, "a slot in a pause, or behind the deadline");
+                let lane = queued.due.lane;
                 if is_bound {
                     assert_eq!(ready.map(|one| one.1), Some(*slot), "its own slot");
                     let line = &mut self.lines[*slot as usize];
                     assert!(line.up && !std::mem::replace(&mut line.in_use, true), "it is free");
+                    line.lane.get_or_insert(lane);
                 } else {
+                    self.serves(lane);
                     assert_eq!(Some(*slot), self.idle.pop(), "the slot that was used last");
-                    self.is_used(*slot);
+                    self.is_used(*slot, lane);
                 }
                 self.on_their_way.push((queued.ticket, false, is_bound));
             }
             Some(Action::Lease(lease, _)) => {
                 assert!(may_have_slot, "a lease in a pause");
-                assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
-                self.lines[lease.slot as usize].lease = Some(lease.generation);
+                self.is_leased_now(*lease);
             }
-            Some(Action::End(_, End::Suspended)) => assert!(self.is_suspended(now)),
+            Some(Action::End(_, End::Suspended)) => assert!(!may_have_slot),
             Some(Action::End(_, End::SlotDown)) => {
                 assert!(ready.is_some_and(|one| !self.lines[one.1 as usize].up), "it is up");
             }
             Some(Action::End(_, end)) => assert_eq!(*end, End::TooLate, "why it ends"),
         }
-        action
     }
 
     pub(crate) fn next_deadline(&self) -> u64 {
@@ -496,9 +535,23 @@ impl Desk {
 
     /// A slot that may be free now is the one that was used last.
     fn may_be_free(&mut self, slot: u32) {
-        if self.lines[slot as usize].is_free() {
+        let line = &mut self.lines[slot as usize];
+        if !line.in_use && line.lease.is_none() {
+            line.lane = None;
+        }
+        if line.is_free() {
             self.idle.push(slot);
         }
+    }
+
+    /// Whoever has that ticket waits in the queue no more. `false`: it did not.
+    fn leaves_queue(&mut self, ticket: u64) -> bool {
+        let index = self.queue.iter().position(|waiting| waiting.ticket == ticket);
+        let left = index.and_then(|index| self.queue.remove(index));
+        if let Some(who) = left {
+            self.in_lanes[who.lane as usize] -= 1;
+        }
+        left.is_some()
     }
 
     /// A request waits behind no heartbeat any more. `false`: it did not.

@@ -48,7 +48,11 @@ impl Pool {
         let least_ns = if self.setting.load.is_some() { most_ns } else { most_ns / 2 };
         let timeout_ns = self.random.within(least_ns, most_ns);
         let deadline_ns = self.now + timeout_ns;
-        let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Orders };
+        let lane = match self.setting.uses_lanes {
+            true => self.random.one_of(&Lane::ALL),
+            false => Lane::Orders,
+        };
+        let due = Due { submit_ns: self.now, deadline_ns, lane };
         (self.ledger.promise(deadline_ns), due)
     }
 

@@ -306,7 +306,7 @@ impl Pool {
             self.wake(index);
         }
         match needs.heartbeat {
-            true => Rest { look_ns: self.beat(index), ..needs.rest },
+            true => needs.rest_after_beat(self.beat(index)),
             false => needs.rest,
         }
     }
@@ -323,7 +323,7 @@ impl Pool {
             return again_ns;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
-        let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Orders };
+        let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Background };
         match self.start(index, None, due) {
             Ok(()) => {
                 self.ledger.counts.leased_beats += u64::from(self.desk.is_leased(index));

@@ -149,7 +149,7 @@ impl Pool {
         let mut pool = Self {
             now: S,
             venue: Venue::new(&setting),
-            desk: Desk::new(setting.slots, setting.waiting, setting.estimate),
+            desk: Desk::new(setting.slots, setting.lanes, setting.estimate),
             ledger: Ledger::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
             heartbeats: Heartbeats::new(setting.slots, &setting.rules),
@@ -209,8 +209,13 @@ impl Pool {
             Event::IdleClose(connection, requests) => self.idle_close(connection, requests),
             Event::Task(slot) => self.task(slot),
             Event::Drive(slot) => {
-                self.slots[slot as usize].looks -= 1;
-                self.drives(slot);
+                let here = &mut self.slots[slot as usize];
+                here.looks -= 1;
+                // In caller drive an engine that waits for nothing may not drive.
+                let is_idle = self.setting.is_loose && here.state.exchange().is_none();
+                if !is_idle || self.random.percent(50) {
+                    self.drives(slot);
+                }
             }
             Event::AfterTurn(serial) => {
                 let (slot, turn) = self.turns.remove(&serial).unwrap();
@@ -270,7 +275,7 @@ impl Pool {
             let retires = slot.connection.is_none_or(|id| self.venue.connections[id].retired);
             let is_seen = slot.connection.is_none_or(|id| {
                 let here = &self.venue.connections[id];
-                here.ended.is_none() && !here.stray
+                here.ended.is_none() && (self.setting.is_loose || !here.stray)
             });
             let looks = news || slot.looks > 0 || slot.state.exchange().is_some();
             assert!(looks || is_seen, "slot {index} holds what nobody will read");

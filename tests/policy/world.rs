@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use venuepool::error::{CloseReason, Outcome};
+use venuepool::lane::Lane;
 use venuepool::pool::backoff::Bounds;
 use venuepool::pool::connection_maintenance::{Announced, Rules};
 use venuepool::pool::exchange_time::Estimate;
+use venuepool::pool::lanes::{LaneRule, LaneRules};
 use venuepool::pool::slot::Read;
 
 pub(crate) const US: u64 = 1_000;
@@ -34,7 +36,7 @@ impl Random {
         self.next() % 100 < percent
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.next() as usize % choices.len()]
     }
 }
@@ -43,7 +45,9 @@ impl Random {
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) slots: u32,
-    pub(crate) waiting: usize,
+    pub(crate) lanes: LaneRules,
+    /// The engine uses all lanes.
+    pub(crate) uses_lanes: bool,
     pub(crate) dials_per_second: u32,
     pub(crate) bounds: Bounds,
     pub(crate) rules: Rules,
@@ -100,12 +104,34 @@ impl Load {
     }
 }
 
+/// The lanes of a pool of so many slots. The lowest one has at least one slot that is not kept.
+fn lanes(slots: u32, uses_lanes: bool, random: &mut Random) -> LaneRules {
+    let mut rules = LaneRules::with_capacity(random.within(1, 12) as usize);
+    let mut left = u64::from(slots) - 1;
+    for lane in Lane::ALL.into_iter().filter(|_| uses_lanes) {
+        let reserved = random.within(0, left.min(2));
+        left -= reserved;
+        rules.set(
+            lane,
+            LaneRule {
+                reserved_slots: reserved as u32,
+                queue_capacity: random.within(1, 12) as usize,
+                through_pause: random.percent(20),
+            },
+        );
+    }
+    rules
+}
+
 impl Setting {
     pub(crate) fn new(random: &mut Random) -> Self {
         let first_ns = random.one_of(&[10 * MS, 100 * MS, 200 * MS]);
+        let slots = random.one_of(&[1, 2, 3, 4, 4, 5, 8]);
+        let uses_lanes = random.percent(40);
         Self {
-            slots: random.one_of(&[1, 2, 3, 4, 4, 5, 8]),
-            waiting: random.within(1, 12) as usize,
+            slots,
+            lanes: lanes(slots, uses_lanes, random),
+            uses_lanes,
             dials_per_second: random.one_of(&[1, 5, 5, 20]),
             bounds: Bounds { first_ns, max_ns: random.one_of(&[first_ns, S, 5 * S]) },
             rules: Rules {
@@ -143,7 +169,8 @@ impl Setting {
         let estimate = if load.is_before { Estimate::Fixed(0) } else { Estimate::Measured };
         Self {
             slots: 4,
-            waiting: 1024,
+            lanes: LaneRules::with_capacity(1024),
+            uses_lanes: false,
             dials_per_second: 5,
             bounds: Bounds { first_ns: 100 * MS, max_ns: 5 * S },
             rules: Rules::default(),

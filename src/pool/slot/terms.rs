@@ -159,8 +159,15 @@ pub struct Needs {
     pub news: Option<Action>,
     /// A heartbeat is due.
     pub heartbeat: bool,
-    /// When to look again, if no heartbeat is due.
+    /// When to look again for another reason than that heartbeat.
     pub rest: Rest,
+}
+
+impl Needs {
+    /// When to look again, after the heartbeat was sent, or put off until then.
+    pub fn rest_after_beat(&self, again_ns: u64) -> Rest {
+        Rest { look_ns: self.rest.look_ns.min(again_ns), ..self.rest }
+    }
 }
 
 /// What to do with a connection without an exchange.

@@ -360,6 +360,20 @@ fn a_replacement_waits_for_the_exchange_and_takes_over_in_an_open_pool_only() {
 }
 
 #[test]
+fn a_heartbeat_that_is_put_off_does_not_put_off_the_limits() {
+    let rules = Rules { heartbeat_ns: S, idle_limit_ns: 10 * S, ..NO_RULES };
+    let mut slot = live();
+    let needs = slot.maintain(&rules, 2 * S);
+    assert!(needs.heartbeat && needs.news.is_none());
+    let rest = needs.rest_after_beat(60 * S);
+    assert!((8 * S..=9 * S).contains(&rest.look_ns), "for the replacement: {rest:?}");
+    assert_eq!(needs.rest_after_beat(3 * S).look_ns, 3 * S);
+    let needs = slot.maintain(&rules, 9 * S);
+    assert!(needs.heartbeat && needs.news == Some(Action::Replace(CloseReason::IdleLimit)));
+    assert_eq!(needs.rest_after_beat(60 * S).look_ns, 10 * S, "for its end");
+}
+
+#[test]
 fn a_replacement_that_comes_after_the_loss_takes_over_at_once() {
     let mut slot = live();
     assert_eq!(slot.give_up(CloseReason::IdleReset, true, S), Fate::Lost);
