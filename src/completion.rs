@@ -2,7 +2,7 @@
 //!
 //! A completion goes to the request's callback, or else to the pool's completion queue. The queue
 //! never overflows, because a place in it is reserved before a request is accepted, and it wakes
-//! sleepers once per turn of the driving thread ([`CompletionQueue::ring`]), not once per push.
+//! sleepers once per round of the driving thread ([`CompletionQueue::ring`]), not once per push.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -156,7 +156,7 @@ impl CompletionQueue {
     /// and stays so.
     pub fn poll(&self, limit: usize, take: impl FnMut(Completion)) -> Option<usize> {
         let count = self.drain(limit, take);
-        self.lower();
+        self.clear();
         count
     }
 
@@ -221,7 +221,7 @@ impl CompletionQueue {
         let event = self.event.get_or_init(|| event);
         // As in `wake`: whoever pushes from now on finds the descriptor.
         fence(Ordering::SeqCst);
-        self.raise_if_any();
+        self.signal_if_any();
         Ok(event.as_fd())
     }
 
@@ -254,7 +254,7 @@ impl CompletionQueue {
 
     /// Makes the descriptor readable although nothing was pushed: whoever sleeps on it should look
     /// around.
-    pub fn raise(&self) {
+    pub fn signal(&self) {
         let Some(event) = self.event.get() else { return };
         if !self.event_set.swap(true, Ordering::SeqCst) {
             // An eventfd is only full after 2^64 - 2 raises without a look.
@@ -270,19 +270,19 @@ impl CompletionQueue {
             drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
             self.bell.notify_all();
         }
-        self.raise_if_any();
+        self.signal_if_any();
     }
 
     /// Makes the descriptor readable if there is something to take.
-    pub fn raise_if_any(&self) {
+    pub fn signal_if_any(&self) {
         if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
-            self.raise();
+            self.signal();
         }
     }
 
     /// Makes the descriptor unreadable, whatever is in the queue: whoever does this looks at all
     /// that there is, and raises it again when it leaves something.
-    pub fn lower_now(&self) {
+    pub fn clear_now(&self) {
         let Some(event) = self.event.get() else { return };
         if self.event_set.load(Ordering::SeqCst) && event.read().is_ok() {
             self.event_set.swap(false, Ordering::SeqCst);
@@ -290,7 +290,7 @@ impl CompletionQueue {
     }
 
     /// Makes the descriptor unreadable once the queue is empty. After the end it stays readable.
-    pub fn lower(&self) {
+    pub fn clear(&self) {
         let Some(event) = self.event.get() else { return };
         if !self.receiver.is_empty() || !self.event_set.load(Ordering::SeqCst) {
             return;
@@ -301,7 +301,7 @@ impl CompletionQueue {
         }
         // What was pushed while the flag was still up raised nothing. Swapped, so that it is seen.
         self.event_set.swap(false, Ordering::SeqCst);
-        self.raise_if_any();
+        self.signal_if_any();
     }
 }
 

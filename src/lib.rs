@@ -11,7 +11,7 @@
 //! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`recycle`], [`stats`],
 //!   [`buf`]: what they talk about.
 //!
-//! Imports point downwards in this list only.
+//! ARCHITECTURE.md says which of them imports which.
 
 #![deny(unsafe_code)]
 

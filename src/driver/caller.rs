@@ -233,7 +233,7 @@ impl Pool {
     /// What is in the queue when a driver leaves keeps the descriptor readable.
     pub(super) fn leave_readable(&self, caller: &Caller) {
         if caller.fd_is_out.load(Ordering::Relaxed) {
-            self.delivery.completions.raise_if_any();
+            self.delivery.completions.signal_if_any();
         }
     }
 
@@ -335,7 +335,7 @@ impl Pool {
         }
         caller.ring();
         if !self.is_driver() {
-            self.delivery.completions.raise();
+            self.delivery.completions.signal();
         }
     }
 
@@ -346,9 +346,9 @@ impl Pool {
         };
         caller.fd_is_out.store(true, Ordering::Relaxed);
         if caller.unread.exceed(0) {
-            self.delivery.completions.raise();
+            self.delivery.completions.signal();
         }
-        self.delivery.completions.raise_if_any();
+        self.delivery.completions.signal_if_any();
         Ok(caller.live.as_fd())
     }
 
@@ -386,7 +386,7 @@ impl Pool {
                 break Ok(None);
             }
             caller.claimed.store(true, Ordering::SeqCst);
-            self.delivery.completions.raise();
+            self.delivery.completions.signal();
             caller.pause(left.min(BLIND), || !caller.is_driven_by_sleeper());
             left = patience.saturating_sub(begin.elapsed());
             match caller.drive_as(this_thread()) {
@@ -443,7 +443,7 @@ impl Pool {
             // Deadlines and cancels say no more than: look. Lowered first, so that the next one is
             // heard.
             QUEUE => {
-                self.delivery.completions.lower_now();
+                self.delivery.completions.clear_now();
                 self.drive_in_flight();
                 unread = false;
             }
@@ -468,7 +468,7 @@ impl Pool {
         if let Some(caller) = &self.delivery.caller
             && caller.note_unread(slot.index, turn.unread)
         {
-            self.delivery.completions.raise();
+            self.delivery.completions.signal();
         }
         self.after_turn(slot, turn);
     }

@@ -1,6 +1,6 @@
 //! The one clock: CLOCK_MONOTONIC in nanoseconds, as C callers can read it too.
 //!
-//! Read only here, by the engine's side at submit and by the pool thread once a turn.
+//! Nothing else in `src/driver` reads it.
 
 #[cfg(not(feature = "model"))]
 use nix::time::{ClockId, clock_gettime};

@@ -1,4 +1,4 @@
-//! After a turn: who gets the slot, who gets the completion.
+//! What follows a turn, and how completions leave the pool.
 //!
 //! A callback runs on the thread that drives the pool, with no lock held; one that falls due on
 //! another thread (a cancel in the queue, a deadline in caller drive) is handed over to it. The
@@ -128,7 +128,8 @@ impl Pool {
         }
     }
 
-    /// Hands a completion to whom it belongs, with no lock held but the dispatcher's.
+    /// Hands a completion to whom it belongs. The caller may hold the dispatcher's lock, but not if
+    /// the completion goes to a callback.
     pub(super) fn deliver(&self, ended: Ended) {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
@@ -161,7 +162,7 @@ impl Pool {
 
     /// As [`Pool::deliver`], with the dispatcher held: no callback runs in here. It is held because
     /// the end of the pool empties the queue under the same lock, and ends the completions then.
-    pub(super) fn leave(&self, _held: &Dispatching<'_>, ended: Ended) {
+    pub(super) fn deliver_locked(&self, _held: &Dispatching<'_>, ended: Ended) {
         match ended.recipient {
             Recipient::Callback(_) => self.hand_over(ended),
             _ => self.deliver(ended),
@@ -172,7 +173,7 @@ impl Pool {
     fn hand_over(&self, ended: Ended) {
         self.delivery.put_aside(ended);
         match self.delivery.caller {
-            Some(_) => self.delivery.completions.raise(),
+            Some(_) => self.delivery.completions.signal(),
             None => self.timer.rearm.notify_one(),
         }
     }
@@ -187,7 +188,7 @@ impl Pool {
     /// Tells whoever drives that a slot wants a turn that its socket will not tell of.
     pub(super) fn wake_driver(&self, slot: &Slot) {
         match self.delivery.caller {
-            Some(_) => self.delivery.completions.raise(),
+            Some(_) => self.delivery.completions.signal(),
             None => slot.wake.notify_one(),
         }
     }

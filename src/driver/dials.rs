@@ -26,13 +26,13 @@ pub(super) struct Dials {
 }
 
 /// What a pool dials with, and what came of it.
-pub(super) struct Repair {
+pub(super) struct Dialling {
     pub(super) dialer: Dialer,
     pub(super) dials: Dials,
     last_error: Mutex<Option<DialError>>,
 }
 
-impl Repair {
+impl Dialling {
     /// Nothing was dialled yet.
     pub(super) fn new(dialer: Dialer, dials: Dials) -> Self {
         Self { dialer, dials, last_error: Mutex::default() }
@@ -79,10 +79,10 @@ impl Dials {
 impl Pool {
     /// Waits until the dial of the slot begins.
     pub(super) async fn await_dial(&self, slot: &Slot) {
-        let woken = &self.repair.dials.wakes[slot.index as usize];
+        let woken = &self.dialling.dials.wakes[slot.index as usize];
         loop {
             let (pause, now) = (self.pause(), now_ns());
-            match self.repair.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
+            match self.dialling.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
                 Next::Dial => return,
                 // The pause has changed, perhaps before the slot could be woken for that.
                 Next::At(_) if self.pause() != pause => {}
@@ -132,7 +132,7 @@ mod tests {
                     (Arc::clone(pool), Arc::clone(&wakes), Arc::clone(&order));
                 tokio::spawn(async move {
                     let slot = &pool.slots[index as usize];
-                    pool.repair.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
+                    pool.dialling.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
                     let mut permit = pin!(pool.await_dial(slot));
                     poll_fn(|context| {
                         wakes.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +182,7 @@ mod tests {
             healing.begin(0, 0, 0);
             healing.next(0, &pause, now_ns()) == Next::Dial
         };
-        while pool.repair.dials.tell(dial) {}
+        while pool.dialling.dials.tell(dial) {}
         let (wakes, order) = all_ask(&pool, Duration::from_millis(400), |_| {});
         assert!((1..SLOTS / 2).contains(&(order.len() as u64)), "{} let in", order.len());
         assert!(order.is_sorted());

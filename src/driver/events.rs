@@ -39,16 +39,16 @@ impl Pool {
         self.tell_whether_all_live();
     }
 
-    /// A connection was given up; `words` say what ended its TLS session.
-    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss, words: Option<&str>) {
+    /// A connection was given up; `tls_error` says what ended its TLS session.
+    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss, tls_error: Option<&str>) {
         self.tell(EventKind::Lost, |event| {
             event.slot = Some(slot);
             event.close_reason = Some(loss.reason);
             let (why, ms) = (loss.reason.name().to_string_lossy(), loss.lifetime_ns / 1_000_000);
             event.text = format!("slot {slot}: connection given up after {ms} ms: {why}");
-            if let Some(words) = words {
+            if let Some(tls_error) = tls_error {
                 event.text.push_str(": ");
-                event.text.push_str(words);
+                event.text.push_str(tls_error);
             }
         });
         self.tell_whether_all_live();

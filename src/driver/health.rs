@@ -1,4 +1,4 @@
-//! What is known of each slot, for monitors.
+//! Collects what is known of each slot, for monitors.
 
 use super::Pool;
 use super::clock::now_ns;
@@ -12,7 +12,7 @@ impl Pool {
 
     fn slot_health(&self, slot: u32) -> SlotHealth {
         let (pause, now) = (self.pause(), now_ns());
-        let dials = &self.repair.dials;
+        let dials = &self.dialling.dials;
         let next_ns = dials.tell(|healing| healing.next_dial_after_pause_ns(slot, &pause, now));
         let is_leased = self.dispatcher().is_leased(slot);
         self.slots[slot as usize].health(next_ns, is_leased)

@@ -1,8 +1,8 @@
 //! Answers that come too late: waited for a while, told as an event, good for nothing else.
 //!
 //! The engine has its completion (a timeout) and the slot heals; the old connection stays aside
-//! until its answer is there or the linger time is over, and is then closed. Runs on the pool
-//! thread in both drives.
+//! until its answer is there or the linger time is over, and is then closed. The waiting is on the
+//! pool thread in both drives.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

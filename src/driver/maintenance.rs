@@ -89,7 +89,7 @@ impl Pool {
     /// How many dials a second the limits of the connections ask for while the engine sends
     /// nothing, rounded up, and how many the pool may make.
     pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
-        (self.maintenance.dials_needed.load(Ordering::Relaxed), self.repair.dials.per_second())
+        (self.maintenance.dials_needed.load(Ordering::Relaxed), self.dialling.dials.per_second())
     }
 
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
@@ -116,7 +116,7 @@ impl Pool {
             Err(not_started) => {
                 self.maintenance.limit().ended();
                 let mut dispatcher = self.dispatcher();
-                dispatcher.gave_up(slot.index, not_started.lost);
+                dispatcher.start_failed(slot.index, not_started.lost);
                 self.dispatch(dispatcher);
             }
         }

@@ -5,15 +5,16 @@
 //!  submit.rs   check out, start, send    |  slot_task.rs  one task per slot: dial, install, drive
 //!              wait in the queue, lease |  timer.rs     earliest deadline of all slots
 //!                                        |  dials.rs     waits and wakes for dials
-//!                                        |  maintenance.rs  heartbeat, rotation
+//!                                        |  maintenance.rs  heartbeats, limits
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                        slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
 //! ```
 //!
-//! Locks, in the order in which they may be held together: none. The dispatcher's lock and a slot's
-//! lock are never held at the same time, and no lock is held while a callback runs.
+//! Locks: the dispatcher's and a slot's are never held at the same time. Under either, only locks
+//! are taken under which nothing else is: of the free list, of what is handed over, of sleepers.
+//! No lock of the pool is held while a callback runs.
 
 mod busy;
 pub mod caller;
@@ -60,7 +61,7 @@ use crate::sync::{Mutex, MutexGuard};
 use caller::Caller;
 use clock::now_ns;
 use deliver::Delivery;
-use dials::{Dials, Repair};
+use dials::{Dialling, Dials};
 use events::Events;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
@@ -85,7 +86,7 @@ pub struct Pool {
     slots: Slots,
     dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
     delivery: Delivery,
-    repair: Repair,
+    dialling: Dialling,
     timer: Timer,
     maintenance: Maintenance,
     pauses: Pauses,
@@ -140,7 +141,7 @@ impl Pool {
             slots: Slots::new(slots, sizes.response_capacity),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller),
-            repair: Repair::new(dialer(config, url)?, dials),
+            dialling: Dialling::new(dialer(config, url)?, dials),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),
             events: Events::new(config.event_hook()),
@@ -216,7 +217,7 @@ impl Pool {
 
     /// How often the last good answer stood in for a look-up of the name.
     pub fn stale_answers(&self) -> u64 {
-        self.repair.dialer.resolver.stale()
+        self.dialling.dialer.resolver.stale()
     }
 
     /// How many slots are in which state.
@@ -231,7 +232,7 @@ impl Pool {
 
     /// Why the last failed dial failed.
     pub fn last_dial_error(&self) -> Option<DialError> {
-        self.repair.last_error()
+        self.dialling.last_error()
     }
 
     fn dispatcher(&self) -> Dispatching<'_> {

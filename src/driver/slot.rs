@@ -1,8 +1,8 @@
 //! One slot: a place for a connection, and the exchange on it.
 //!
-//! A slot is locked by whoever works on it: the engine's thread to start a request, the pool thread
-//! to read the response. The lock is held across one non-blocking `send` or `recv`, because a TLS
-//! session is one state machine for both directions, and no other thread wants this slot meanwhile.
+//! A slot is locked for one start or one turn, across their non-blocking system calls, because a
+//! TLS session is one state machine for both directions. Cancels, maintenance and monitors lock it
+//! for a moment.
 //!
 //! The slot knows its connection and the exchange on it. It does not know the dispatcher: what its
 //! state means for the pool is told in the return values, and each accepted request leaves it
@@ -91,7 +91,7 @@ struct Held {
     in_flight: Option<InFlight>,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
     /// state's losses.
-    words: VecDeque<Option<String>>,
+    tls_error: VecDeque<Option<String>>,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
 }
@@ -232,7 +232,7 @@ impl Slot {
         let exchange = inner.state.exchange().copied();
         inner.held.next = None;
         inner.state.abandon();
-        inner.held.words.clear();
+        inner.held.tls_error.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
         let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
@@ -241,12 +241,12 @@ impl Slot {
         Some(ended)
     }
 
-    /// Why a connection was given up, also in words where TLS ended it; answered once for each, the
-    /// oldest first.
+    /// Why a connection was given up, and the TLS error if there was one; answered once for each,
+    /// the oldest first.
     pub fn take_loss(&self) -> Option<(Loss, Option<String>)> {
         let mut inner = self.lock();
         let loss = inner.state.take_loss()?;
-        Some((loss, inner.held.words.pop_front().flatten()))
+        Some((loss, inner.held.tls_error.pop_front().flatten()))
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
@@ -387,12 +387,12 @@ impl Wire for Hands<'_> {
     }
 
     fn give_up(&mut self, is_replaced: bool) {
-        let mut words = None;
+        let mut tls_error = None;
         if let Some(connection) = self.held.connection.take() {
-            words = connection.tls_fault();
+            tls_error = connection.tls_fault();
             connection.end();
         }
-        self.held.words.push_back(words);
+        self.held.tls_error.push_back(tls_error);
         match self.held.next.take() {
             Some(next) if is_replaced => self.held.connection = Some(next),
             Some(next) => next.end(),

@@ -84,7 +84,7 @@ async fn dial_and_serve(
 ) {
     let slot = &pool.slots[index];
     let mut ending = pool.lifetime.ending.subscribe();
-    pool.repair.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
+    pool.dialling.dials.tell(|healing| healing.begin(slot.index, now_ns(), fastrand::u64(..)));
     let mut task = SlotTask {
         pool: &pool,
         dial_thread: &dial_thread,
@@ -123,7 +123,7 @@ impl<'a> SlotTask<'a> {
     /// Puts the connection of a dial where it belongs.
     fn place(&mut self, live: Live) {
         self.dial = None;
-        match self.pool.repair.dials.tell(|healing| healing.dialled(self.slot.index)) {
+        match self.pool.dialling.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
                 self.slot.install(live.connection, fastrand::u64(..), &self.pool.slots.free_list);
@@ -165,8 +165,8 @@ impl<'a> SlotTask<'a> {
         loop {
             let wants = pool.take_turn(slot);
             pool.tell_in_time();
-            while let Some((loss, words)) = slot.take_loss() {
-                match pool.slot_lost(slot, &loss, words.as_deref()) {
+            while let Some((loss, tls_error)) = slot.take_loss() {
+                match pool.slot_lost(slot, &loss, tls_error.as_deref()) {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
                         pool.slot_is_up(slot);
@@ -219,7 +219,7 @@ async fn dial(
     slot: &Slot,
 ) -> Result<(Connection, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
-    let dialer = pool.repair.dialer.clone();
+    let dialer = pool.dialling.dialer.clone();
     let dial = async move { dialer.dial().await.map(|connection| Dialled(Some(connection))) };
     let dialled = dial_thread.run(dial).await;
     let connection = dialled.map_err(DialError::of_system("dial thread"))??.take();
@@ -327,7 +327,7 @@ impl Pool {
         self.tell_up(slot.index);
         // Last, because a pause that begins after this look finds the connection here.
         let (pause, now) = (self.pause(), now_ns());
-        let retires = self.repair.dials.tell(|healing| healing.came_up(slot.index, &pause, now));
+        let retires = self.dialling.dials.tell(|healing| healing.came_up(slot.index, &pause, now));
         if let Some(reason) = retires {
             slot.retire(reason);
         }
@@ -337,17 +337,17 @@ impl Pool {
     fn wants_dial(&self, slot: &Slot) -> bool {
         let (now, random) = (now_ns(), fastrand::u64(..));
         slot.wants_replacement().is_some_and(|proof| {
-            self.repair.dials.tell(|it| it.replacement_wanted(slot.index, proof, now, random))
+            self.dialling.dials.tell(|it| it.replacement_wanted(slot.index, proof, now, random))
         })
     }
 
-    /// A connection was given up. Answers what follows. `words`: what ended its TLS session.
-    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, words: Option<&str>) -> AfterLoss {
+    /// A connection was given up. Answers what follows. `tls_error`: what ended its TLS session.
+    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, tls_error: Option<&str>) -> AfterLoss {
         self.delivery.stats.closed(loss.reason);
         let answered_ns = self.dispatcher().answered_ns();
         let (now, random) = (now_ns(), fastrand::u64(..));
         let after = self
-            .repair
+            .dialling
             .dials
             .tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
         if after != AfterLoss::Replaced {
@@ -356,24 +356,25 @@ impl Pool {
             let epoch = slot.epoch();
             self.dispatcher().went_down(slot.index, epoch);
         }
-        if let Some(words) = words
+        if let Some(tls_error) = tls_error
             && loss.is_failed_dial(true)
         {
-            let text = format!("TLS with {} after the handshake: {words}", self.repair.dialer.host);
+            let text =
+                format!("TLS with {} after the handshake: {tls_error}", self.dialling.dialer.host);
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }
-        self.tell_lost(slot.index, loss, words);
+        self.tell_lost(slot.index, loss, tls_error);
         after
     }
 
     fn note_dial_error(&self, error: DialError) {
-        self.repair.note_error(error);
+        self.dialling.note_error(error);
     }
 
     fn dial_failed(&self, slot: &Slot, error: &DialError) {
         let (now, random) = (now_ns(), fastrand::u64(..));
         let next_ns =
-            self.repair.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
+            self.dialling.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
         self.delivery.stats.dial_failed(error.step);
         self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);

@@ -2,7 +2,6 @@
 //!
 //! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send`] asks where the
 //! order goes, and [`Slot::start`](super::slot::Slot::start) sends it on the caller's own thread.
-//! Only when no slot is idle does anything else here matter.
 
 use std::sync::Arc;
 
@@ -54,13 +53,13 @@ impl Pool {
     ) -> Result<u64, Status> {
         let (pending, outgoing) = self.pending(request, recipient)?;
         let id = pending.id;
-        let uses_queue = matches!(pending.recipient, Recipient::Queue);
+        let uses_completion_queue = matches!(pending.recipient, Recipient::Queue);
         let want = match when_busy {
             WhenBusy::Refuse => Want::Idle,
             WhenBusy::Queue => Want::IdleOrQueue,
         };
         let result = self.send(want, pending, outgoing);
-        self.accepted(result.map(|()| id), uses_queue)
+        self.accepted(result.map(|()| id), uses_completion_queue)
     }
 
     /// Sends a request on a leased slot.
@@ -72,9 +71,9 @@ impl Pool {
     ) -> Result<u64, Status> {
         let (pending, outgoing) = self.pending(request, Recipient::of(callback))?;
         let id = pending.id;
-        let uses_queue = matches!(pending.recipient, Recipient::Queue);
+        let uses_completion_queue = matches!(pending.recipient, Recipient::Queue);
         let result = self.send(Want::Leased(lease), pending, outgoing);
-        self.accepted(result.map(|()| id), uses_queue)
+        self.accepted(result.map(|()| id), uses_completion_queue)
     }
 
     /// Gives a lease back.
@@ -133,12 +132,16 @@ impl Pool {
     }
 
     /// Counts what became of a submit, and takes back the reserved place if it was refused.
-    fn accepted(&self, result: Result<u64, Status>, uses_queue: bool) -> Result<u64, Status> {
+    fn accepted(
+        &self,
+        result: Result<u64, Status>,
+        uses_completion_queue: bool,
+    ) -> Result<u64, Status> {
         match result {
             Ok(_) => self.delivery.stats.submitted.add(),
             Err(_) => {
                 self.delivery.stats.refused.add();
-                if uses_queue {
+                if uses_completion_queue {
                     self.delivery.completions.unreserve();
                 }
             }
@@ -159,7 +162,7 @@ impl Pool {
                     return self.wait_for_slot(want, pending, outgoing);
                 }
                 Route::End(end) => {
-                    self.leave(&dispatcher, pending.unsent(end.outcome()));
+                    self.deliver_locked(&dispatcher, pending.unsent(end.outcome()));
                     self.dispatch(dispatcher);
                     return Ok(());
                 }
@@ -243,7 +246,9 @@ impl Pool {
         end: End,
     ) {
         match who {
-            Waiter::Request(copied, _) => self.leave(held, copied.pending.unsent(end.outcome())),
+            Waiter::Request(copied, _) => {
+                self.deliver_locked(held, copied.pending.unsent(end.outcome()))
+            }
             Waiter::Caller(parking) => self.wake(&parking, Err(end.status())),
         }
     }

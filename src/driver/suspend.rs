@@ -1,4 +1,4 @@
-//! Pauses: the venue said "too many", so for a while nothing is sent.
+//! Pauses: the venue or the engine asks for one, so for a while nothing is sent.
 //!
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
 //! queue is emptied. A task on the pool thread tells of its beginning and its end.
@@ -37,7 +37,7 @@ impl Pool {
                 dispatcher.resume(until_ns);
                 drop(dispatcher);
                 self.pauses.changed.notify_one();
-                self.repair.dials.tell(Healing::resumed);
+                self.dialling.dials.tell(Healing::resumed);
             }
             _ => self.begin_pause(for_ns, false),
         }

@@ -18,7 +18,8 @@ use crate::net::dial_thread::DialThread;
 use crate::net::standard::spared;
 use crate::net::thread;
 
-/// How often the end looks, a millisecond apart, whether all grants were used.
+/// How often the end looks, a millisecond apart, whether all requests on their way were sent or put
+/// back.
 const MAX_LOOKS: u32 = 2_000;
 
 /// Starts the thread. Each slot's first dial is reported once.
@@ -95,7 +96,7 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     let _ = ending.wait_for(|ending| *ending).await;
     pool.dispatch(pool.dispatcher());
     while slots.join_next().await.is_some() {}
-    // An engine's thread may just be starting a request from the line. It will find no connection,
+    // An engine's thread may just be starting a request from the queue. It will find no connection,
     // and put it back, in no time; the bound is for a thread that never does.
     for _ in 0..MAX_LOOKS {
         if pool.dispatcher().on_their_way() == 0 {

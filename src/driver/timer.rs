@@ -1,4 +1,5 @@
-//! Deadlines: one timer for all slots and for the queue.
+//! Deadlines: one timer for all slots and for the queue. It also wakes the pool thread for
+//! callbacks that were handed over to it.
 //!
 //! The pool thread sleeps until the earliest deadline that it knows, or for one [`WatchPeriod`]
 //! when it knows none. A submit therefore wakes it only if its deadline is earlier than that.

@@ -1,5 +1,4 @@
-//! The connection of a slot's connection: how it came, whether it may serve, why it goes and what
-//! follows it.
+//! The state of a slot's connection: whether it may serve, why it goes, and what follows it.
 //!
 //! ```text
 //!   begin ──► serves ──► dead: gone at the next turn

@@ -1,10 +1,10 @@
 //! Which slot of a pool may dial, and when: in no pause without connections, and within the dial
 //! limit.
 //!
-//! Slots wait in one of two lines: slots without a connection in the one, slots that replace a live
-//! connection in the other. There are two because the first may take more of the limit. Only the
-//! first slot of a line asks at a time of its own; it says who is first after it. So a thousand
-//! slots that wait cost no more than one, and they dial in the order in which they came.
+//! Slots wait in one of two queues: slots without a connection in the one, slots that replace a
+//! live connection in the other. There are two because the first may take more of the limit. Only
+//! the first slot of a queue asks at a time of its own; it says who is first after it. So a
+//! thousand slots that wait cost no more than one, and they dial in the order in which they came.
 //!
 //! It knows slots by their numbers only. Times are nanoseconds on any clock that never goes back.
 
@@ -28,7 +28,7 @@ pub enum Purpose {
 pub enum Permit {
     /// It dials now.
     Now,
-    /// It is the first of its line, and asks again at that time or when it is woken.
+    /// It is the first of its queue, and asks again at that time or when it is woken.
     At(u64),
     /// Others come first, by estimate until that time. It asks again when it is woken.
     Behind(u64),
@@ -53,13 +53,13 @@ impl DialSchedule {
 
     /// A slot asks for its dial. It waits in the queue from then on, until it may dial or leaves.
     pub fn ask(&mut self, slot: SlotIndex, purpose: Purpose, pause: &Pause, now_ns: u64) -> Permit {
-        let line = match purpose {
+        let queue = match purpose {
             Purpose::Loss => &mut self.losses,
             Purpose::Replacement => &mut self.replacements,
         };
-        let place = line.iter().position(|other| *other == slot).unwrap_or_else(|| {
-            line.push_back(slot);
-            line.len() - 1
+        let place = queue.iter().position(|other| *other == slot).unwrap_or_else(|| {
+            queue.push_back(slot);
+            queue.len() - 1
         });
         if place > 0 {
             let wait_ns = self.limit.interval_ns().saturating_mul(place as u64);
@@ -83,13 +83,13 @@ impl DialSchedule {
         }
     }
 
-    /// A slot does not wait any more. If it was the first of its line, the next one is woken.
+    /// A slot does not wait any more. If it was the first of its queue, the next one is woken.
     pub fn leave(&mut self, slot: SlotIndex) {
-        for line in [&mut self.losses, &mut self.replacements] {
-            let Some(place) = line.iter().position(|other| *other == slot) else { continue };
-            line.remove(place);
+        for queue in [&mut self.losses, &mut self.replacements] {
+            let Some(place) = queue.iter().position(|other| *other == slot) else { continue };
+            queue.remove(place);
             if place == 0 {
-                self.wakes.extend(line.front());
+                self.wakes.extend(queue.front());
             }
         }
     }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn replacements_wait_in_a_line_of_their_own_and_leave_half_to_losses() {
+    fn replacements_wait_in_a_queue_of_their_own_and_leave_half_to_losses() {
         let mut schedule = schedule();
         let replace = |schedule: &mut DialSchedule, slot| {
             schedule.ask(slot, Purpose::Replacement, &Pause::default(), S)
@@ -170,11 +170,11 @@ mod tests {
         assert!((0..2).all(|slot| replace(&mut schedule, slot) == Permit::Now));
         assert_eq!(replace(&mut schedule, 2), Permit::At(S + S / 5));
         assert!((3..5).all(|slot| ask(&mut schedule, slot) == Permit::Now));
-        assert_eq!(ask(&mut schedule, 5), Permit::At(S + S / 5), "none is ahead in its line");
+        assert_eq!(ask(&mut schedule, 5), Permit::At(S + S / 5), "none is ahead in its queue");
     }
 
     #[test]
-    fn a_pause_without_connections_takes_no_permit_and_its_early_end_wakes_the_first_of_each_line()
+    fn a_pause_without_connections_takes_no_permit_and_its_early_end_wakes_the_first_of_each_queue()
     {
         let mut schedule = schedule();
         let mut pause = Pause::default();

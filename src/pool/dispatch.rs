@@ -261,7 +261,7 @@ impl<R, L> Dispatcher<R, L> {
         queued: Queued<R>,
     ) -> Option<(Waiter<R, L>, End)> {
         let arrived = self.arrived(queued.ticket);
-        self.gave_up(slot, lost);
+        self.start_failed(slot, lost);
         let end = match lost {
             _ if arrived.as_ref().is_some_and(|one| one.cancelled) => End::Cancelled,
             None => End::TooLate,
@@ -276,7 +276,7 @@ impl<R, L> Dispatcher<R, L> {
 
     /// A request that had checked a slot out could not be sent on it: the slot has lost its
     /// connection of that epoch, or the deadline has passed.
-    pub fn gave_up(&mut self, slot: SlotIndex, lost: Option<u32>) {
+    pub fn start_failed(&mut self, slot: SlotIndex, lost: Option<u32>) {
         if let Some(epoch) = lost {
             self.went_down(slot, epoch);
         }

@@ -71,7 +71,7 @@ enum Dial {
     /// Its delay lasts until then.
     Delayed(u64),
     /// It waits for its permit.
-    InLine,
+    Queued,
     /// It connects.
     UnderWay,
 }
@@ -196,7 +196,7 @@ impl Healing {
         match here.dial {
             None | Some(Dial::UnderWay) => return Next::WhenWoken,
             Some(Dial::Delayed(until_ns)) if now_ns < until_ns => return Next::At(until_ns),
-            Some(Dial::Delayed(_) | Dial::InLine) => here.dial = Some(Dial::InLine),
+            Some(Dial::Delayed(_) | Dial::Queued) => here.dial = Some(Dial::Queued),
         }
         let purpose = if here.is_up { Purpose::Replacement } else { Purpose::Loss };
         let permit = self.schedule.ask(slot, purpose, pause, now_ns);

@@ -13,24 +13,24 @@ pub const SHORTEST_NS: u64 = 5_000_000;
 /// The length of one sleep, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WatchPeriod {
-    now_ns: u64,
+    current_ns: u64,
     longest_ns: u64,
 }
 
 impl WatchPeriod {
     /// The longest sleep is the first one.
     pub fn new(longest_ns: u64) -> Self {
-        Self { now_ns: longest_ns, longest_ns }
+        Self { current_ns: longest_ns, longest_ns }
     }
 
     /// The length of the next sleep.
     pub fn ns(&self) -> u64 {
-        self.now_ns
+        self.current_ns
     }
 
     /// It has slept to the end.
     pub fn slept(&mut self) {
-        self.set(self.now_ns.saturating_mul(2));
+        self.set(self.current_ns.saturating_mul(2));
     }
 
     /// It was woken for a deadline that comes so soon.
@@ -39,7 +39,7 @@ impl WatchPeriod {
     }
 
     fn set(&mut self, ns: u64) {
-        self.now_ns = ns.max(SHORTEST_NS).min(self.longest_ns);
+        self.current_ns = ns.max(SHORTEST_NS).min(self.longest_ns);
     }
 }
 

@@ -299,8 +299,8 @@ impl Desk {
         self.may_be_free(slot);
     }
 
-    pub(crate) fn gave_up(&mut self, slot: u32, lost: Option<u32>) {
-        self.dispatcher.gave_up(slot, lost);
+    pub(crate) fn start_failed(&mut self, slot: u32, lost: Option<u32>) {
+        self.dispatcher.start_failed(slot, lost);
         self.not_used(slot, lost);
     }
 

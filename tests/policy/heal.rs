@@ -331,7 +331,7 @@ impl Pool {
             }
             Err(lost) => {
                 self.heartbeats.ended();
-                self.desk.gave_up(index, lost);
+                self.desk.start_failed(index, lost);
                 self.dispatch();
             }
         }

@@ -34,7 +34,7 @@ impl<R, L> Dispatcher<R, L> {
         lost: Option<u32>,
         now_ns: u64,
     ) -> Route {
-        self.gave_up(slot, lost);
+        self.start_failed(slot, lost);
         match (want, lost) {
             (Want::Idle | Want::IdleOrQueue, _) => self.route(want, due, now_ns),
             (Want::Leased(_), None) if !self.is_closed => Route::End(End::TooLate),

@@ -1,6 +1,6 @@
 //! What the dispatcher is asked and what it answers: leases, requests that wait, actions, refusals.
 //!
-//! Names only; the rules are in [`super`].
+//! Types and their conversions; the rules are in [`super`].
 
 use crate::error::{Outcome, Status};
 use crate::pool::exchange_time::Due;

@@ -1,7 +1,7 @@
 //! What the state of a slot is asked and what it answers: the connection as it sees it, requests,
 //! turns, and what became of them.
 //!
-//! Names only; the rules are in [`super`].
+//! Types and their conversions; the rules are in [`super`].
 
 use super::exchange::{Exchange, Failure, Read, StepTimeouts, Stop};
 use crate::error::CloseReason;

@@ -212,16 +212,16 @@ fn a_descriptor_made_while_completions_come_tells_of_them() {
 fn what_was_noted_before_a_raise_is_seen_or_the_descriptor_is_readable() {
     check(4, || {
         let queue = watched(1);
-        queue.raise();
+        queue.signal();
         let noted = Arc::new(AtomicBool::new(false));
-        let (raiser, note) = (Arc::clone(&queue), Arc::clone(&noted));
-        let raiser = spawn(move || {
+        let (signaller, note) = (Arc::clone(&queue), Arc::clone(&noted));
+        let signaller = spawn(move || {
             note.store(true, Ordering::SeqCst);
-            raiser.raise();
+            signaller.signal();
         });
-        queue.lower();
+        queue.clear();
         let seen = noted.load(Ordering::SeqCst);
-        raiser.join().unwrap();
+        signaller.join().unwrap();
         assert!(seen || is_readable(&queue), "nobody would look");
     });
 }
