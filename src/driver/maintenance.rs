@@ -116,7 +116,7 @@ impl Pool {
             Err(not_started) => {
                 self.maintenance.limit().ended();
                 let mut dispatcher = self.dispatcher();
-                dispatcher.start_failed(slot.index, not_started.lost);
+                dispatcher.start_failed(slot.index, not_started.why);
                 self.dispatch(dispatcher);
             }
         }

@@ -23,8 +23,8 @@ use crate::pool::connection_maintenance::Announced;
 use crate::pool::connection_state::{Loss, Proof};
 use crate::pool::health::SlotHealth;
 use crate::pool::slot::{
-    self, Exchange, Failure, Look, Needs, Read, Sent, SlotState, StepTimeouts, Stop, Terms,
-    TurnEnd, Wire,
+    self, Exchange, Failure, Look, Needs, NoStart, Read, Sent, SlotState, StepTimeouts, Stop,
+    Terms, TurnEnd, Wire,
 };
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -40,8 +40,8 @@ pub struct Started {
 pub struct NotStarted {
     /// The promise, still owed.
     pub pending: Pending,
-    /// The epoch of the connection, if it is gone; `None` when the deadline has passed.
-    pub lost: Option<u32>,
+    /// Why not.
+    pub why: NoStart,
 }
 
 /// What one turn of [`Slot::drive`] came to.
@@ -152,11 +152,11 @@ impl Slot {
                 held.began(pending, outgoing, fault);
                 Ok(Started { needs_turn: exchange.write_ns == 0 })
             }
-            Err(slot::NotStarted { lost, is_news }) => {
+            Err(slot::NotStarted { why, is_news }) => {
                 if is_news {
                     self.wake.notify_one();
                 }
-                Err(NotStarted { pending, lost })
+                Err(NotStarted { pending, why })
             }
         }
     }

@@ -176,7 +176,7 @@ impl Pool {
             let Err(not_started) = self.start(slot, pending, outgoing) else { return Ok(()) };
             pending = not_started.pending;
             dispatcher = self.dispatcher();
-            route = dispatcher.reroute(want, &pending.due(), slot, not_started.lost, now_ns());
+            route = dispatcher.reroute(want, &pending.due(), slot, not_started.why, now_ns());
         }
     }
 
@@ -198,12 +198,10 @@ impl Pool {
 
     /// A copy of the request that can wait.
     fn queued(&self, pending: Pending, outgoing: Outgoing<'_>) -> Queued<Box<Copied>> {
-        let longest_ns = pending.submit_ns.saturating_add(self.policy.queue_timeout_ns);
         let (ticket, due) = (pending.id, pending.due());
-        let deadline_ns = pending.deadline_ns.min(longest_ns);
         let Outgoing { bytes, is_head, closes } = outgoing;
         let request = Box::new(Copied { pending, bytes: bytes.to_vec(), is_head, closes });
-        Queued { ticket, deadline_ns, due, request }
+        Queued::new(ticket, due, self.policy.queue_timeout_ns, request)
     }
 
     /// Sends a request from the queue on its slot, and says what came of it.
@@ -215,7 +213,7 @@ impl Pool {
         let Queued { ticket, deadline_ns, due, request } = queued;
         let Copied { pending, bytes, is_head, closes } = *request;
         let outgoing = Outgoing { bytes: &bytes, is_head, closes };
-        let Err(NotStarted { pending, lost }) = self.start(slot, pending, outgoing) else {
+        let Err(NotStarted { pending, why }) = self.start(slot, pending, outgoing) else {
             let mut dispatcher = self.dispatcher();
             if dispatcher.sent(ticket) {
                 drop(dispatcher);
@@ -230,7 +228,7 @@ impl Pool {
         let request = Box::new(Copied { pending, bytes, is_head, closes });
         let queued = Queued { ticket, deadline_ns, due, request };
         let mut dispatcher = self.dispatcher();
-        match dispatcher.not_sent(slot, lost, queued) {
+        match dispatcher.not_sent(slot, why, queued) {
             Some((who, end)) => self.end_waiting(&dispatcher, who, end),
             // The timer may have looked at the queue while the request was not in it.
             None => self.timer.note(deadline_ns),

@@ -37,6 +37,7 @@ use super::exchange_time::{Due, Estimate, ExchangeTime, Spent};
 use super::lanes::{LaneRules, Shares};
 use super::pause::Pause;
 use super::queue::Queue;
+use super::slot::NoStart;
 use crate::lane::Lane;
 pub use terms::{
     Action, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter, Want,
@@ -252,21 +253,22 @@ impl<R, L> Dispatcher<R, L> {
         Some(self.on_their_way.swap_remove(index))
     }
 
-    /// A request of [`Action::Send`] could not be sent: the slot has lost its connection of that
-    /// epoch, or the deadline has passed. It waits again, before all that came after it, or ends.
+    /// A request of [`Action::Send`] was not sent. It waits again, before all that came after it, or
+    /// ends.
     pub fn not_sent(
         &mut self,
         slot: SlotIndex,
-        lost: Option<u32>,
+        why: NoStart,
         queued: Queued<R>,
     ) -> Option<(Waiter<R, L>, End)> {
         let arrived = self.arrived(queued.ticket);
-        self.start_failed(slot, lost);
-        let end = match lost {
+        self.start_failed(slot, why);
+        let end = match why {
             _ if arrived.as_ref().is_some_and(|one| one.cancelled) => End::Cancelled,
-            None => End::TooLate,
-            Some(_) if arrived.is_some_and(|one| one.is_bound) => End::SlotDown,
-            Some(_) => {
+            NoStart::Withdrawn => End::Cancelled,
+            NoStart::TooLate => End::TooLate,
+            NoStart::Lost(_) if arrived.is_some_and(|one| one.is_bound) => End::SlotDown,
+            NoStart::Lost(_) => {
                 self.join(queued);
                 return None;
             }
@@ -274,10 +276,9 @@ impl<R, L> Dispatcher<R, L> {
         Some((Waiter::Request(queued.request, queued.due), end))
     }
 
-    /// A request that had checked a slot out could not be sent on it: the slot has lost its
-    /// connection of that epoch, or the deadline has passed.
-    pub fn start_failed(&mut self, slot: SlotIndex, lost: Option<u32>) {
-        if let Some(epoch) = lost {
+    /// A request that had checked a slot out was not sent on it.
+    pub fn start_failed(&mut self, slot: SlotIndex, why: NoStart) {
+        if let NoStart::Lost(epoch) = why {
             self.went_down(slot, epoch);
         }
         self.finished(slot, None, 0);

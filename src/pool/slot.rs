@@ -11,7 +11,9 @@ use super::connection_state::{ConnectionState, Loss, Proof};
 use super::maintenance::Rest;
 use crate::error::CloseReason;
 pub use exchange::{Exchange, Failure, Read, StepTimeouts, Stop};
-pub use terms::{Fate, Look, Needs, NotStarted, Request, Sent, Terms, TurnEnd, TurnReport, Wire};
+pub use terms::{
+    Fate, Look, Needs, NoStart, NotStarted, Request, Sent, Terms, TurnEnd, TurnReport, Wire,
+};
 
 mod exchange;
 mod terms;

@@ -12,7 +12,7 @@ use venuepool::pool::dispatch::{
 use venuepool::pool::exchange_time::{Due, Estimate};
 use venuepool::pool::lanes::{LANES, LaneRules};
 use venuepool::pool::pause::Pause;
-use venuepool::pool::slot::{Fate, TurnReport};
+use venuepool::pool::slot::{Fate, NoStart, TurnReport};
 
 /// What is written down of one slot.
 #[derive(Clone, Default)]
@@ -245,14 +245,19 @@ impl Desk {
         want: Want,
         due: &Due,
         slot: u32,
-        lost: Option<u32>,
+        why: NoStart,
         now: u64,
     ) -> Route {
-        let route = self.dispatcher.reroute(want, due, slot, lost, now);
-        self.not_used(slot, lost);
-        match (want, lost) {
-            (Want::Leased(_), None) => assert_eq!(route, Route::End(End::TooLate), "it is up"),
-            (Want::Leased(_), Some(_)) => {
+        let route = self.dispatcher.reroute(want, due, slot, why, now);
+        self.not_used(slot, why);
+        match (want, why) {
+            (_, NoStart::Withdrawn) => {
+                assert_eq!(route, Route::End(End::Cancelled), "it was withdrawn");
+            }
+            (Want::Leased(_), NoStart::TooLate) => {
+                assert_eq!(route, Route::End(End::TooLate), "it is up");
+            }
+            (Want::Leased(_), _) => {
                 assert_eq!(route, Route::Refuse(Refusal::SlotDown), "it has no other slot");
             }
             _ => self.routed(route, want, due, now),
@@ -299,13 +304,13 @@ impl Desk {
         self.may_be_free(slot);
     }
 
-    pub(crate) fn start_failed(&mut self, slot: u32, lost: Option<u32>) {
-        self.dispatcher.start_failed(slot, lost);
-        self.not_used(slot, lost);
+    pub(crate) fn start_failed(&mut self, slot: u32, why: NoStart) {
+        self.dispatcher.start_failed(slot, why);
+        self.not_used(slot, why);
     }
 
-    fn not_used(&mut self, slot: u32, lost: Option<u32>) {
-        if let Some(epoch) = lost {
+    fn not_used(&mut self, slot: u32, why: NoStart) {
+        if let NoStart::Lost(epoch) = why {
             self.is_down(slot, epoch);
         }
         self.is_over(slot);
@@ -405,20 +410,21 @@ impl Desk {
     pub(crate) fn not_sent(
         &mut self,
         slot: u32,
-        lost: Option<u32>,
+        why: NoStart,
         queued: Queued<u64>,
     ) -> Option<(u64, End)> {
         let who = InQueue::of(&queued);
         let ticket = who.ticket;
-        let end = self.dispatcher.not_sent(slot, lost, queued);
+        let end = self.dispatcher.not_sent(slot, why, queued);
         let is_bound = self.is_bound(ticket);
-        let expected = match (self.arrives(ticket), lost) {
+        let expected = match (self.arrives(ticket), why) {
             (true, _) => Some(End::Cancelled),
-            (false, None) => Some(End::TooLate),
-            (false, Some(_)) if is_bound => Some(End::SlotDown),
-            (false, Some(_)) => None,
+            (false, NoStart::TooLate) => Some(End::TooLate),
+            (false, NoStart::Withdrawn) => Some(End::Cancelled),
+            (false, NoStart::Lost(_)) if is_bound => Some(End::SlotDown),
+            (false, NoStart::Lost(_)) => None,
         };
-        self.not_used(slot, lost);
+        self.not_used(slot, why);
         assert_eq!(end.as_ref().map(|(_, end)| *end), expected, "what could not be sent");
         if expected.is_none() {
             self.insert(who);

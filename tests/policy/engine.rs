@@ -66,8 +66,8 @@ impl Pool {
     /// A request has a slot, and is sent on it if that is as good as it was.
     pub(crate) fn send_direct(&mut self, direct: Direct) {
         let Direct { want, id, due, slot } = direct;
-        if let Err(lost) = self.start(slot, Some(id), due) {
-            let route = self.desk.reroute(want, &due, slot, lost, self.now);
+        if let Err(why) = self.start(slot, Some(id), due) {
+            let route = self.desk.reroute(want, &due, slot, why, self.now);
             self.follow(route, want, id, due);
         }
     }
@@ -89,8 +89,8 @@ impl Pool {
 
     fn wait_for_slot(&mut self, want: Want, id: u64, due: Due) {
         self.ledger.counts.behind += u64::from(matches!(want, Want::Leased(_)));
-        let deadline_ns = due.deadline_ns.min(self.now.saturating_add(self.setting.queue_ns));
-        let queued = Queued { ticket: id, deadline_ns, due, request: id };
+        let queued = Queued::new(id, due, self.setting.queue_ns, id);
+        let deadline_ns = queued.deadline_ns;
         if self.desk.wait(want, queued, self.now).is_err() {
             return self.ledger.refused(id);
         }

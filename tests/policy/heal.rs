@@ -329,9 +329,9 @@ impl Pool {
                 self.ledger.counts.leased_beats += u64::from(self.desk.is_leased(index));
                 self.ledger.beat_begins();
             }
-            Err(lost) => {
+            Err(why) => {
                 self.heartbeats.ended();
-                self.desk.start_failed(index, lost);
+                self.desk.start_failed(index, why);
                 self.dispatch();
             }
         }

@@ -17,7 +17,7 @@ use venuepool::pool::healing::Healing;
 use venuepool::pool::maintenance::Heartbeats;
 use venuepool::pool::pause::Told;
 use venuepool::pool::slot::{
-    Exchange, Fate, NotStarted, Request, Sent, SlotState, StepTimeouts, Terms, TurnEnd,
+    Exchange, Fate, NoStart, NotStarted, Request, Sent, SlotState, StepTimeouts, Terms, TurnEnd,
 };
 
 use crate::Trace;
@@ -471,7 +471,7 @@ impl Pool {
     /// As in src/driver/submit.rs.
     fn send_queued(&mut self, slot: u32, queued: Queued<u64>) {
         let (id, due, deadline_ns) = (queued.request, queued.due, queued.deadline_ns);
-        let Err(lost) = self.start(slot, Some(id), due) else {
+        let Err(why) = self.start(slot, Some(id), due) else {
             if self.desk.sent(id) {
                 self.ledger.counts.recalled += 1;
                 self.cancel_on(slot as usize, id);
@@ -479,7 +479,7 @@ impl Pool {
             return self.dispatch();
         };
         self.ledger.counts.again += 1;
-        match self.desk.not_sent(slot, lost, queued) {
+        match self.desk.not_sent(slot, why, queued) {
             Some((id, end)) => {
                 self.ledger.counts.recalled += u64::from(end == End::Cancelled);
                 self.end_waiting(id, end);
@@ -491,28 +491,24 @@ impl Pool {
 
     /// Starts a request, or a heartbeat, on a slot. The slot turns out dead: the epoch of that
     /// connection; the deadline is past: none.
-    pub(crate) fn start(
-        &mut self,
-        index: u32,
-        id: Option<u64>,
-        due: Due,
-    ) -> Result<(), Option<u32>> {
+    pub(crate) fn start(&mut self, index: u32, id: Option<u64>, due: Due) -> Result<(), NoStart> {
         let (now, setting, deadline_ns) = (self.now, &self.setting, due.deadline_ns);
         let Slot { state, connection, next, is_announced, .. } = &mut self.slots[index as usize];
         assert!(state.exchange().is_none(), "slot {index} is given out twice");
         let mut wire = FakeWire { connection, next, venue: &mut self.venue };
+        let withdraws = id.is_some() && setting.load.is_none() && self.random.percent(1);
         let send = |wire: &mut FakeWire<'_>| {
             wire.check_before_sending(setting, now);
-            Sent::Begun(now)
+            if withdraws { Sent::Withdrawn } else { Sent::Begun(now) }
         };
         let request = Request { id, deadline_ns };
         let (rules, look_after_ns) = (&setting.rules, setting.look_after_ns);
         let started = state.start(request, rules, look_after_ns, now, &mut wire, send);
-        if let Err(NotStarted { lost, is_news }) = started {
+        if let Err(NotStarted { why, is_news }) = started {
             if is_news {
                 self.wake(index);
             }
-            return Err(lost);
+            return Err(why);
         }
         assert!(now < deadline_ns, "sent behind its deadline");
         *is_announced = false;

@@ -5,7 +5,7 @@
 
 use super::{Dispatcher, End, Queued, Refusal, Route, SlotIndex, Want};
 use crate::pool::exchange_time::Due;
-use crate::pool::slot::{Fate, TurnReport};
+use crate::pool::slot::{Fate, NoStart, TurnReport};
 
 impl<R, L> Dispatcher<R, L> {
     /// Where a request goes that was submitted now.
@@ -23,21 +23,21 @@ impl<R, L> Dispatcher<R, L> {
         }
     }
 
-    /// Where a request goes that could not be started on the slot of its [`Route::Send`]: the slot
-    /// has lost its connection of that epoch, or the deadline has passed. Then the slot may be free
-    /// for somebody who waits.
+    /// Where a request goes that was not started on the slot of its [`Route::Send`]. The slot may be
+    /// free for somebody who waits.
     pub fn reroute(
         &mut self,
         want: Want,
         due: &Due,
         slot: SlotIndex,
-        lost: Option<u32>,
+        why: NoStart,
         now_ns: u64,
     ) -> Route {
-        self.start_failed(slot, lost);
-        match (want, lost) {
+        self.start_failed(slot, why);
+        match (want, why) {
+            (_, NoStart::Withdrawn) => Route::End(End::Cancelled),
             (Want::Idle | Want::IdleOrQueue, _) => self.route(want, due, now_ns),
-            (Want::Leased(_), None) if !self.is_closed => Route::End(End::TooLate),
+            (Want::Leased(_), NoStart::TooLate) if !self.is_closed => Route::End(End::TooLate),
             // It has no other slot to go to.
             (Want::Leased(_), _) => Route::Refuse(Refusal::SlotDown),
         }

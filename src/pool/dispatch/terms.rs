@@ -139,6 +139,14 @@ pub struct Counts {
     pub waiting: u32,
 }
 
+impl<R> Queued<R> {
+    /// A request that is to wait, until its deadline or for so long.
+    pub fn new(ticket: u64, due: Due, queue_timeout_ns: u64, request: R) -> Self {
+        let longest_ns = due.submit_ns.saturating_add(queue_timeout_ns);
+        Self { ticket, deadline_ns: due.deadline_ns.min(longest_ns), due, request }
+    }
+}
+
 impl End {
     /// How a request ends by it.
     pub fn outcome(self) -> Outcome {

@@ -142,7 +142,7 @@ fn a_request_that_could_not_be_sent_waits_before_all_that_came_after_it() {
     dispatcher.enqueue(queued(2, 10, "b"), 0).unwrap();
     finish(&mut dispatcher, 1);
     let Some(Action::Send(1, a)) = dispatcher.next(0) else { panic!("it has the slot") };
-    assert_eq!(dispatcher.not_sent(1, Some(1), a), None);
+    assert_eq!(dispatcher.not_sent(1, NoStart::Lost(1), a), None);
     assert_eq!((dispatcher.on_their_way(), dispatcher.next(0)), (0, None));
     finish(&mut dispatcher, 0);
     assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(1, 10, "a"))));
@@ -155,7 +155,7 @@ fn a_request_whose_deadline_passed_on_its_way_ends_and_frees_the_slot() {
     finish(&mut dispatcher, 0);
     let Some(Action::Send(0, a)) = dispatcher.next(0) else { panic!("it has the slot") };
     let a_ends = Some((Waiter::Request("a", DUE), End::TooLate));
-    assert_eq!(dispatcher.not_sent(0, None, a), a_ends);
+    assert_eq!(dispatcher.not_sent(0, NoStart::TooLate, a), a_ends);
     assert_eq!(dispatcher.checkout(&DUE, 0), Ok(0));
 }
 
@@ -175,7 +175,7 @@ fn a_request_on_its_way_to_a_slot_can_be_cancelled() {
     assert!(dispatcher.sent(first.ticket));
     assert_eq!(dispatcher.cancel(1), Cancel::Unknown, "it has arrived");
     let ends = Some((Waiter::Request("waits", DUE), End::Cancelled));
-    assert_eq!(dispatcher.not_sent(0, Some(1), second), ends);
+    assert_eq!(dispatcher.not_sent(0, NoStart::Lost(1), second), ends);
     assert_eq!((dispatcher.on_their_way(), dispatcher.counts().waiting), (0, 1));
 }
 
@@ -231,7 +231,7 @@ fn a_request_that_comes_back_during_a_pause_ends_by_it() {
     let Some(Action::Send(0, a)) = dispatcher.next(0) else { panic!("it has the slot") };
     dispatcher.suspend(10, 90, false);
     assert_eq!(dispatcher.next(10), None);
-    assert_eq!(dispatcher.not_sent(0, Some(1), a), None);
+    assert_eq!(dispatcher.not_sent(0, NoStart::Lost(1), a), None);
     let a = Waiter::Request("a", DUE);
     assert_eq!(dispatcher.next(10), Some(Action::End(a, End::Suspended)));
 }
@@ -291,7 +291,7 @@ fn a_request_behind_a_heartbeat_ends_with_the_connection_of_its_slot() {
     let (mut dispatcher, _) = behind();
     finish(&mut dispatcher, 0);
     let Some(Action::Send(0, sending)) = dispatcher.next(0) else { panic!("it has its slot") };
-    assert_eq!(dispatcher.not_sent(0, Some(1), sending), Some((ends, End::SlotDown)));
+    assert_eq!(dispatcher.not_sent(0, NoStart::Lost(1), sending), Some((ends, End::SlotDown)));
 }
 
 #[test]

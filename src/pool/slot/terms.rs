@@ -57,13 +57,26 @@ pub enum Sent {
     Begun(u64),
     /// Not one byte was taken, and why the connection goes.
     Nothing(CloseReason),
+    /// Its engine has withdrawn it. The connection is as good as before.
+    Withdrawn,
+}
+
+/// Why no byte of a request was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoStart {
+    /// Its deadline has passed.
+    TooLate,
+    /// Its engine has withdrawn it, in the last moment before it was sent.
+    Withdrawn,
+    /// The slot has lost its connection of that epoch.
+    Lost(u32),
 }
 
 /// A request was not started: no byte of it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotStarted {
-    /// The epoch of the connection, if that is gone; `None`: the deadline has passed.
-    pub lost: Option<u32>,
+    /// Why not.
+    pub why: NoStart,
     /// The slot's task does not know yet that the connection is gone.
     pub is_news: bool,
 }

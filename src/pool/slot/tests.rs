@@ -106,14 +106,14 @@ fn a_request_is_sent_on_a_live_connection_after_a_look_and_before_its_deadline()
         slot.exchange = None;
         (sent, std::mem::take(&mut wire.steps))
     };
-    let gone = |lost, is_news| Err(NotStarted { lost: Some(lost), is_news });
+    let gone = |epoch, is_news| Err(NotStarted { why: NoStart::Lost(epoch), is_news });
     let mut slot = SlotState::default();
     assert_eq!(ask(&mut slot, &mut wire, S), (gone(0, false), vec![]));
     slot.came_up(0, 0);
     assert_eq!(ask(&mut slot, &mut wire, S), (Ok(()), vec!["look"]));
     assert_eq!(ask(&mut slot, &mut wire, S + 9), (Ok(()), vec![]), "it was looked at just now");
     assert_eq!(ask(&mut slot, &mut wire, S + 10), (Ok(()), vec!["look"]));
-    let too_late = Err(NotStarted { lost: None, is_news: false });
+    let too_late = Err(NotStarted { why: NoStart::TooLate, is_news: false });
     assert_eq!(ask(&mut slot, &mut wire, 9 * S), (too_late, vec![]));
     wire.found = Some(CloseReason::IdleBytes);
     assert_eq!(ask(&mut slot, &mut wire, 2 * S), (gone(1, true), vec!["look"]));
@@ -125,12 +125,21 @@ fn a_request_is_sent_on_a_live_connection_after_a_look_and_before_its_deadline()
 #[test]
 fn a_connection_that_takes_no_byte_is_dead_and_its_task_is_told() {
     let mut slot = live();
-    let gone = Err(NotStarted { lost: Some(1), is_news: true });
+    let gone = Err(NotStarted { why: NoStart::Lost(1), is_news: true });
     assert_eq!(start(&mut slot, Some(7), Sent::Nothing(CloseReason::IdleReset)), gone);
     assert!(slot.exchange().is_none());
     let mut wire = Fake::default();
     assert_eq!(turn(&mut slot, &mut wire, TERMS).fate, Fate::Lost);
     assert_eq!((wire.steps, slot.last_loss()), (vec!["given up"], Some(CloseReason::IdleReset)));
+}
+
+#[test]
+fn a_request_that_is_withdrawn_at_the_last_moment_leaves_the_connection_as_it_was() {
+    let mut slot = live();
+    let withdrawn = Err(NotStarted { why: NoStart::Withdrawn, is_news: false });
+    assert_eq!(start(&mut slot, Some(7), Sent::Withdrawn), withdrawn);
+    assert!(slot.exchange().is_none() && slot.is_live());
+    assert_eq!(start(&mut slot, Some(8), Sent::Begun(S)), Ok(()));
 }
 
 #[test]
@@ -143,7 +152,7 @@ fn a_connection_beyond_its_idle_limit_takes_no_request_and_its_task_is_told() {
     };
     assert_eq!(start(&mut slot, S - 1), Ok(()));
     slot.exchange = None;
-    assert_eq!(start(&mut slot, S), Err(NotStarted { lost: Some(1), is_news: true }));
+    assert_eq!(start(&mut slot, S), Err(NotStarted { why: NoStart::Lost(1), is_news: true }));
     turn(&mut slot, &mut Fake::default(), TERMS);
     assert_eq!(slot.last_loss(), Some(CloseReason::IdleLimit));
 }

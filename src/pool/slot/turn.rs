@@ -12,7 +12,9 @@
 
 use super::SlotState;
 use super::exchange::{Exchange, Stop};
-use super::terms::{Fate, Finished, Look, NotStarted, Request, Sent, Terms, Then, TurnEnd, Wire};
+use super::terms::{
+    Fate, Finished, Look, NoStart, NotStarted, Request, Sent, Terms, Then, TurnEnd, Wire,
+};
 use crate::error::CloseReason;
 use crate::pool::connection_maintenance::{Announced, Rules};
 
@@ -29,7 +31,7 @@ impl SlotState {
         send: impl FnOnce(&mut W) -> Sent,
     ) -> Result<&Exchange, NotStarted> {
         if request.deadline_ns <= now_ns {
-            return Err(NotStarted { lost: None, is_news: false });
+            return Err(NotStarted { why: NoStart::TooLate, is_news: false });
         }
         if !self.is_live || !self.connection.may_serve(self.next.is_some()) {
             return Err(self.not_started(false));
@@ -43,6 +45,7 @@ impl SlotState {
             return Err(self.not_started(true));
         }
         match send(wire) {
+            Sent::Withdrawn => Err(NotStarted { why: NoStart::Withdrawn, is_news: false }),
             Sent::Nothing(reason) => {
                 self.connection.mark_dead(reason);
                 Err(self.not_started(true))
@@ -57,7 +60,7 @@ impl SlotState {
     }
 
     fn not_started(&self, is_news: bool) -> NotStarted {
-        NotStarted { lost: Some(self.epoch()), is_news }
+        NotStarted { why: NoStart::Lost(self.epoch()), is_news }
     }
 
     /// Does all that can be done now.

@@ -69,7 +69,7 @@ fn a_slot_counts_for_its_lane_until_it_is_free_again() {
     let mut dispatcher = with_lanes();
     for _ in 0..3 {
         let slot = dispatcher.checkout(&of(Lane::Urgent), 0).unwrap();
-        dispatcher.start_failed(slot, None);
+        dispatcher.start_failed(slot, NoStart::TooLate);
         let lease = dispatcher.lease(0).unwrap();
         dispatcher.begin(lease, &DUE, 0).unwrap();
         dispatcher.release(lease).unwrap();

@@ -31,8 +31,8 @@ fn a_request_without_time_ends_and_is_not_refused() {
 fn a_request_whose_slot_is_dead_goes_to_the_next_one() {
     let mut dispatcher = live(2);
     assert_eq!(dispatcher.route(Want::Idle, &DUE, 0), Route::Send(1));
-    assert_eq!(dispatcher.reroute(Want::Idle, &DUE, 1, Some(1), 0), Route::Send(0));
-    let route = dispatcher.reroute(Want::Idle, &DUE, 0, Some(1), 0);
+    assert_eq!(dispatcher.reroute(Want::Idle, &DUE, 1, NoStart::Lost(1), 0), Route::Send(0));
+    let route = dispatcher.reroute(Want::Idle, &DUE, 0, NoStart::Lost(1), 0);
     assert_eq!(route, Route::Refuse(Refusal::NoSlot));
     let counts = dispatcher.counts();
     assert_eq!((counts.live, counts.in_use), (0, 0));
@@ -40,19 +40,37 @@ fn a_request_whose_slot_is_dead_goes_to_the_next_one() {
 }
 
 #[test]
+fn a_request_that_is_withdrawn_ends_and_its_slot_is_as_good_as_before() {
+    let mut dispatcher = live(1);
+    let cancelled = Route::End(End::Cancelled);
+    assert_eq!(dispatcher.route(Want::Idle, &DUE, 0), Route::Send(0));
+    assert_eq!(dispatcher.reroute(Want::Idle, &DUE, 0, NoStart::Withdrawn, 0), cancelled);
+    let want = Want::Leased(dispatcher.lease(0).unwrap());
+    assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(0));
+    assert_eq!(dispatcher.reroute(want, &DUE, 0, NoStart::Withdrawn, 0), cancelled);
+    assert_eq!(dispatcher.counts().live, 1);
+    let mut dispatcher = live(1);
+    dispatcher.enqueue(queued(1, 10, "first"), 0).unwrap();
+    assert!(matches!(dispatcher.next(0), Some(Action::Send(0, _))));
+    let ends = dispatcher.not_sent(0, NoStart::Withdrawn, queued(1, 10, "first"));
+    assert_eq!(ends, Some((Waiter::Request("first", DUE), End::Cancelled)));
+    assert_eq!(dispatcher.counts().idle, 1);
+}
+
+#[test]
 fn a_request_on_a_leased_slot_has_no_other_slot_to_go_to() {
     let mut dispatcher = live(2);
     let want = Want::Leased(dispatcher.lease(0).unwrap());
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(1));
-    assert_eq!(dispatcher.reroute(want, &DUE, 1, None, 0), Route::End(End::TooLate));
+    assert_eq!(dispatcher.reroute(want, &DUE, 1, NoStart::TooLate, 0), Route::End(End::TooLate));
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(1));
     let down = Route::Refuse(Refusal::SlotDown);
-    assert_eq!(dispatcher.reroute(want, &DUE, 1, Some(1), 0), down);
+    assert_eq!(dispatcher.reroute(want, &DUE, 1, NoStart::Lost(1), 0), down);
     assert_eq!(dispatcher.counts().live, 1, "its connection is known to be gone");
     dispatcher.came_up(1, 2);
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(1));
     dispatcher.close();
-    assert_eq!(dispatcher.reroute(want, &DUE, 1, None, 0), down, "the pool has ended");
+    assert_eq!(dispatcher.reroute(want, &DUE, 1, NoStart::TooLate, 0), down, "the pool has ended");
 }
 
 #[test]
