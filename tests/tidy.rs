@@ -105,7 +105,8 @@ fn functions_are_short() {
                 .iter()
                 .any(|begin| code.starts_with(begin))
                 || code.contains("extern \"C\" fn ") && !code.contains("//");
-            if !begins {
+            let is_declared = lines[start..].iter().find(|line| line.ends_with([';', '{']));
+            if !begins || is_declared.is_some_and(|line| line.ends_with(';')) {
                 continue;
             }
             let close = format!("{}}}", " ".repeat(indent));

@@ -253,8 +253,8 @@ impl<R, L> Dispatcher<R, L> {
         Some(self.on_their_way.swap_remove(index))
     }
 
-    /// A request of [`Action::Send`] was not sent. It waits again, before all that came after it, or
-    /// ends.
+    /// A request of [`Action::Send`] was not sent. It waits again, before all that came after it,
+    /// or ends.
     pub fn not_sent(
         &mut self,
         slot: SlotIndex,

@@ -1,6 +1,7 @@
 //! Heartbeats on leased slots, and the orders that meet them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use mock_venue::{Options, Peer, Script, ScriptServer, Venue};
@@ -94,10 +95,14 @@ struct Held {
 
 fn held(drive: Drive, answer: &'static str, beat_timeout_ns: u64) -> Held {
     let (throw, thrown) = switch();
+    // A heartbeat before the lease would keep the slot from being leased.
+    let (is_leased, is_held) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (holds, held) = (Arc::clone(&is_leased), Arc::clone(&is_held));
     let server = Script::serve(move |peer: &mut Peer, _| {
         while let Ok(Some(request)) = peer.read_request() {
-            let is_beat = request.target == "/ping";
+            let is_beat = request.target == "/ping" && holds.load(Ordering::SeqCst);
             if is_beat {
+                held.store(true, Ordering::SeqCst);
                 let _ = thrown.lock().unwrap().recv();
             }
             let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -113,7 +118,9 @@ fn held(drive: Drive, answer: &'static str, beat_timeout_ns: u64) -> Held {
     config.suspend_on(429, 3600 * S, false).unwrap();
     let pool = Pool::open(&config).unwrap();
     let lease = pool.acquire(PATIENCE).unwrap();
-    until(|| (pool.slot_healths()[0].state == Activity::Heartbeat).then_some(()));
+    is_leased.store(true, Ordering::SeqCst);
+    until(|| is_held.load(Ordering::SeqCst).then_some(()));
+    assert_eq!(pool.slot_healths()[0].state, Activity::Heartbeat);
     Held { _server: server, pool, lease, answer: throw }
 }
 

@@ -23,8 +23,8 @@ impl<R, L> Dispatcher<R, L> {
         }
     }
 
-    /// Where a request goes that was not started on the slot of its [`Route::Send`]. The slot may be
-    /// free for somebody who waits.
+    /// Where a request goes that was not started on the slot of its [`Route::Send`]. The slot may
+    /// be free for somebody who waits.
     pub fn reroute(
         &mut self,
         want: Want,
