@@ -23,7 +23,8 @@
 //! ```
 //!
 //! [`response::Response`] owns the bytes, [`exchange::Exchange`] says what they mean. `head` finds
-//! and reads a head, `body` chooses the framing (RFC 9112 section 6.3) and follows it.
+//! and reads a head, `watch` finds the fields in it that an engine asked for, `body` chooses the
+//! framing (RFC 9112 section 6.3) and follows it.
 
 mod body;
 pub mod exchange;
@@ -35,6 +36,7 @@ pub mod limits;
 pub mod origin;
 pub mod request;
 pub mod response;
+pub mod watch;
 
 pub use origin::{MAX_DEFAULT_HEADERS, Origin};
 pub use request::Request;
