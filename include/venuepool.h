@@ -95,6 +95,11 @@
 #define VP_CLOSE_REASONS 32
 
 /**
+ * The room for the text of a `vp_watched`, the NUL at its end included.
+ */
+#define VP_WATCHED_TEXT 64
+
+/**
  * The version of this header: `major * 1000000 + minor * 1000 + patch`.
  */
 #define VP_VERSION_NUMBER 1000
@@ -217,7 +222,8 @@ enum vp_status
    */
   VP_ERR_HEADER_NAME = -8,
   /**
-   * The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5).
+   * The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5), or is not
+   * the number that was asked for.
    */
   VP_ERR_HEADER_VALUE = -9,
   /**
@@ -1105,6 +1111,39 @@ typedef struct vp_lease {
    */
   uint32_t reserved;
 } vp_lease;
+
+/**
+ * The last value of a watched header.
+ *
+ * Set `struct_size` to `sizeof(vp_watched)` before the call.
+ */
+typedef struct vp_watched {
+  /**
+   * `sizeof(vp_watched)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * When the first byte of the response that said it was read, in nanoseconds of
+   * CLOCK_MONOTONIC.
+   */
+  uint64_t time_ns;
+  /**
+   * The number, if `is_number` is 1; else 0.
+   */
+  uint64_t number;
+  /**
+   * 1 if the value is a number as `vp_response_watched_u64` reads it; else 0.
+   */
+  int32_t is_number;
+  /**
+   * The length of the whole value in bytes, also of one that does not fit into `text`.
+   */
+  uint32_t len;
+  /**
+   * The value; NUL-terminated, shortened to fit.
+   */
+  char text[VP_WATCHED_TEXT];
+} vp_watched;
 
 
 
@@ -2425,6 +2464,74 @@ VP_API vp_status vp_response_retain(struct vp_response *response) VP_NOEXCEPT;
  * Errors: none.
  */
 VP_API void vp_response_release(struct vp_response *response) VP_NOEXCEPT;
+
+/**
+ * Watches a response header, for example one that tells how much of a rate limit is used. The pool
+ * finds it in each response once, while it reads the head. `vp_response_watched` then gives its
+ * value without a search, and `vp_pool_watched` the last value that any response had.
+ *
+ * `index` is set to the number by which the header is asked for: 0 to 15, in the order of these
+ * calls. A name that is watched already, in any case, keeps its index. At most 16 names. `index`
+ * may be NULL.
+ *
+ * If a response has the header more than once, the first one counts, as in
+ * `vp_response_header_find`. Interim (1xx) responses and trailers do not count.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `name` is copied.
+ * Errors: ERR_NULL, ERR_HEADER_NAME, ERR_ARGUMENT for one too many.
+ */
+VP_API
+vp_status vp_config_watch_header(struct vp_config *config,
+                                 struct vp_str name,
+                                 uint32_t *index)
+VP_NOEXCEPT;
+
+/**
+ * Reads the watched header with the index that `vp_config_watch_header` gave. There is no limit on
+ * the length of the value.
+ *
+ * Threads: any.
+ * Lifetime: `value` until the last release.
+ * Errors: ERR_NULL, ERR_ARGUMENT if no header has that index, ERR_NOT_FOUND if the response has no
+ * such header.
+ */
+VP_API
+vp_status vp_response_watched(const struct vp_response *response,
+                              uint32_t index,
+                              struct vp_str *value)
+VP_NOEXCEPT;
+
+/**
+ * Reads a watched header as a number. The value must be decimal digits and nothing else, at most
+ * UINT64_MAX; zeros may lead.
+ *
+ * Threads: any.
+ * Lifetime: none.
+ * Errors: as `vp_response_watched`; ERR_HEADER_VALUE if the value is no such number.
+ */
+VP_API
+vp_status vp_response_watched_u64(const struct vp_response *response,
+                                  uint32_t index,
+                                  uint64_t *value)
+VP_NOEXCEPT;
+
+/**
+ * Reads the last value of a watched header that any response of the pool had: the one whose first
+ * byte was read last. The answers of heartbeats count, and so do late answers, which come as
+ * events, and responses that broke off behind their head. A value is kept when its exchange is
+ * over.
+ *
+ * Threads: any. It does not wait for exchanges.
+ * Lifetime: `out` is written; set its `struct_size` first.
+ * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_ARGUMENT if no header has that index, ERR_NOT_FOUND if no
+ * response had the header yet, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_watched(const struct vp_pool *pool,
+                          uint32_t index,
+                          struct vp_watched *out)
+VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);
 

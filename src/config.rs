@@ -14,6 +14,7 @@ mod suspend;
 mod tls;
 mod upkeep;
 mod url;
+mod watch;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -28,6 +29,7 @@ pub use url::{Scheme, Url};
 use crate::error::Status;
 use crate::event::EventHook;
 use crate::http::limits::Limits;
+use crate::http::watch::WatchList;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
 use crate::pool::exchange_time::Estimate;
 
@@ -53,6 +55,7 @@ pub struct Config {
     suspend_rules: Vec<SuspendRule>,
     suspend_cap_ns: u64,
     event: Option<EventHook>,
+    watch: WatchList,
     thread_name: String,
     cpu: Option<usize>,
     busy_poll: bool,
@@ -153,6 +156,7 @@ impl Default for Config {
             // As long as the longest bans of venues: a shorter one would send into a ban.
             suspend_cap_ns: 3 * DAY,
             event: None,
+            watch: WatchList::default(),
             thread_name: "venuepool".to_owned(),
             cpu: None,
             busy_poll: false,

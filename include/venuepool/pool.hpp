@@ -26,6 +26,21 @@ struct Health : vp_health {
     }
 };
 
+/// The last value of a watched header: the fields of vp_watched, and its time as a moment of Clock.
+struct Watched : vp_watched {
+    /// Gives the moment at which the first byte of its response was read.
+    [[nodiscard]] TimePoint time() const noexcept { return detail::time_point(time_ns); }
+    /// Gives the value, of which 63 bytes are kept; `len` is the length of the whole.
+    [[nodiscard]] std::string_view value() const noexcept {
+        return {text, len < sizeof text ? len : sizeof text - 1};
+    }
+    /// Gives the number that the value is, if it is one.
+    [[nodiscard]] std::optional<std::uint64_t> value_u64() const noexcept {
+        if (is_number == 0) return std::nullopt;
+        return number;
+    }
+};
+
 /// The state of one slot: the fields of vp_slot_health, and its times as moments of Clock.
 struct SlotHealth : vp_slot_health {
     /// Gives the moment at which its connection came up; nullopt when it has none.
@@ -174,6 +189,13 @@ class [[nodiscard]] Pool {
     Result<vp_stats> stats() const noexcept {
         vp_stats out = detail::sized<vp_stats>();
         const Status status = vp_pool_stats(raw_, &out);
+        return {status, out};
+    }
+    /// Reads the last value of the header that is watched under that index (Config::watch_header).
+    /// Errors: VP_ERR_NOT_FOUND when no response had it yet. Threads: any.
+    Result<Watched> watched(std::uint32_t index) const noexcept {
+        Watched out{detail::sized<vp_watched>()};
+        const Status status = vp_pool_watched(raw_, index, &out);
         return {status, out};
     }
     /// Writes the state of each slot into `out`, in the order of their numbers; gives how many.

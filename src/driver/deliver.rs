@@ -100,6 +100,7 @@ impl Pool {
             self.slots.in_flight.remove(slot.index);
         }
         self.judge_pause(&ended.completion);
+        self.keep_watched(&ended.completion);
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
         let has_waiting = {

@@ -353,6 +353,29 @@ void moments_are_of_the_monotonic_clock() {
     CHECK(!batch.begin()->first_byte_time() && batch.begin()->queue_wait() > nanoseconds(0));
 }
 
+void watched_headers_are_read() {
+    std::uint32_t weight = 77, type = 77;
+    vp::Config watching = config();
+    watching.watch_header("X-MBX-USED-WEIGHT-1M", &weight).watch_header("Content-Type", &type);
+    watching.watch_header("X-Not-There");
+    CHECK(weight == 0 && type == 1);
+    vp::Pool pool = vp::Pool::open(watching).value();
+    CHECK(pool.watched(weight).status() == VP_ERR_NOT_FOUND);
+    vp::Request request = pool.new_request().value();
+    const vp::TimePoint before = vp::Clock::now();
+    const vp::Completion done = pool.execute(request.begin("GET", "/api/v3/time")).value();
+    const std::string_view said = done.response().watched(weight).value();
+    const std::uint64_t count = done.response().watched_u64(weight).value();
+    CHECK(said == done.response().header_find("X-MBX-USED-WEIGHT-1M").value());
+    CHECK(std::to_string(count) == said);
+    CHECK(done.response().watched(type).has_value() && !done.response().watched_u64(type));
+    CHECK(!done.response().watched(2) && !done.response().watched(3));
+    const vp::Watched last = pool.watched(weight).value();
+    CHECK(last.value() == said && last.value_u64().value() == count);
+    CHECK(before <= last.time() && last.time() <= done.done_time());
+    CHECK(!pool.watched(type)->value_u64() && pool.watched(3).status() == VP_ERR_ARGUMENT);
+}
+
 void events_are_views() {
     std::atomic<int> up{0}, paused{0};
     auto listener = [&](vp::EventView event) {
@@ -488,6 +511,7 @@ int main() {
     callbacks_reach_callables();
     callables_run_in_poll_in_caller_drive();
     moments_are_of_the_monotonic_clock();
+    watched_headers_are_read();
     events_are_views();
 #if defined(__cpp_lib_span)
     spans_are_taken_and_given();

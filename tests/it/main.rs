@@ -31,4 +31,5 @@ mod suspend;
 mod tls_faults;
 mod tls_peer;
 mod upkeep;
+mod watched;
 mod wire_state;
