@@ -26,6 +26,8 @@ pub use tls::{ClientCert, Pem, Tls};
 pub use upkeep::{Heartbeat, Upkeep};
 pub use url::{Scheme, Url};
 
+use zeroize::Zeroizing;
+
 use crate::error::Status;
 use crate::event::EventHook;
 use crate::http::limits::Limits;
@@ -75,7 +77,8 @@ pub enum Drive {
 #[derive(Clone, PartialEq, Eq)]
 struct Header {
     name: Vec<u8>,
-    value: Vec<u8>,
+    /// May be an API key, so it is wiped in the end.
+    value: Zeroizing<Vec<u8>>,
 }
 
 /// How long each step may take, in nanoseconds.
@@ -437,7 +440,7 @@ impl Config {
 
 impl Header {
     fn new(name: &[u8], value: &[u8]) -> Self {
-        Self { name: name.to_vec(), value: value.to_vec() }
+        Self { name: name.to_vec(), value: Zeroizing::new(value.to_vec()) }
     }
 }
 

@@ -211,6 +211,12 @@ impl Pool {
         &self.origin
     }
 
+    /// Sets the value of a default header, or removes it, for all requests that are submitted once
+    /// this has returned, and for heartbeats. Any thread; see [`Origin::set_default_header`].
+    pub fn set_default_header(&self, name: &[u8], value: Option<&[u8]>) -> Result<(), Status> {
+        self.origin.set_default_header(name, value, self.maintenance.heartbeat_len())
+    }
+
     /// The completion queue.
     pub fn completions(&self) -> &CompletionQueue {
         &self.delivery.completions

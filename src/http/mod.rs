@@ -27,6 +27,7 @@
 //! framing (RFC 9112 section 6.3) and follows it.
 
 mod body;
+mod default_headers;
 pub mod exchange;
 pub(crate) mod field;
 mod framing;
@@ -38,5 +39,6 @@ pub mod request;
 pub mod response;
 pub mod watch;
 
-pub use origin::{MAX_DEFAULT_HEADERS, Origin};
+pub use default_headers::MAX_DEFAULT_HEADERS;
+pub use origin::Origin;
 pub use request::Request;

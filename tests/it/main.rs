@@ -30,6 +30,7 @@ mod sleepers;
 mod suspend;
 mod tls_faults;
 mod tls_peer;
+mod tokens;
 mod upkeep;
 mod watched;
 mod wire_state;
