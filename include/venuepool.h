@@ -1249,7 +1249,7 @@ VP_API vp_status vp_config_set_base_path(struct vp_config *config, struct vp_str
 /**
  * Adds a header to each request that does not set a header of that name itself. A second call with
  * the same name replaces the value. `User-Agent` with an empty value is not sent at all. At most
- * 64 headers.
+ * 64 headers. `vp_pool_set_default_header` replaces a value while the pool is open.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` and `value` are copied.
@@ -1983,6 +1983,33 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_suspend(struct vp_pool *pool, uint64_t for_ns) VP_NOEXCEPT;
 
 /**
+ * Sets the value of a default header (`vp_config_add_default_header`) while the pool is open, for
+ * example a token that is renewed. Each submit that begins after this call has returned sends the
+ * new value, whenever its request was begun, marked as a template, or built. So do heartbeats. A
+ * submit that runs at the same time sends either value as a whole. A request that waits in the
+ * queue keeps the value of its submit. A request with a header of that name of its own keeps that.
+ *
+ * A `value` whose `ptr` is NULL removes the header. A `value` of no bytes whose `ptr` is not NULL
+ * is sent as an empty value, except for User-Agent, which is then not sent. A name that was no
+ * default header is added; there may be 64 names, and a name that was removed still counts.
+ *
+ * The library wipes the old value from its memory as soon as its last holder is gone. A request
+ * object holds it until its next `vp_request_body`, `_body_reserve`, `_bytes`, submit, or
+ * `vp_request_free`; a request in the queue until it was sent. The kernel's copies are not wiped.
+ *
+ * Threads: any, also in a callback. A submit of another thread waits for no lock meanwhile, but
+ * for the first one of each request object after a change.
+ * Lifetime: `name` and `value` are copied.
+ * Errors: as `vp_config_add_default_header`, and ERR_NOT_FOUND if there is no such header to be
+ * removed, ERR_TOO_LARGE if no request or not the heartbeat would fit, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_set_default_header(struct vp_pool *pool,
+                                     struct vp_str name,
+                                     struct vp_str value)
+VP_NOEXCEPT;
+
+/**
  * Reads the counters of the pool.
  *
  * Threads: any.
@@ -2112,7 +2139,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_body_commit(struct vp_request *request, size_t len) VP_NOEXCEPT;
 
 /**
- * Marks the request as it is now, before its body, as a template.
+ * Marks the request as it is now, before its body, as a template. Default headers are not part of
+ * it: they are those of the submit.
  *
  * Threads: one at a time.
  * Lifetime: until the next `vp_request_begin`.
@@ -2170,7 +2198,8 @@ vp_status vp_request_set_on_complete(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Ends the request and shows the bytes that will be sent, for archives and signatures.
+ * Ends the request and shows the bytes that will be sent, for archives and signatures. If a
+ * default header changes afterwards (`vp_pool_set_default_header`), submit sends the new one.
  *
  * Threads: one at a time.
  * Lifetime: `*out` is valid until the next call that changes the request.

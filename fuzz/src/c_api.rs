@@ -358,6 +358,22 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
     }
 }
 
+/// Any name, value and pool; now and then a good token, or none.
+unsafe fn set_default_header(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    const TOKENS: [&[u8]; 3] = [b"Bearer 1", b"Bearer 22", b""];
+    let token = match input.byte() % 4 {
+        3 => vp_str { ptr: null(), len: 0 },
+        good => text(TOKENS[usize::from(good)]),
+    };
+    unsafe {
+        match input.byte() & 1 {
+            0 => vp_pool_set_default_header(pool, text(b"Authorization"), token),
+            // Not kept, so that the names are not used up.
+            _ => vp_pool_set_default_header(pool, any_text(input), vp_str { ptr: null(), len: 0 }),
+        }
+    }
+}
+
 /// Reads an event to its end.
 unsafe extern "C" fn told(_: *mut c_void, event: *const vp_event) {
     let event = unsafe { &*event };
@@ -517,7 +533,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 7;
+        let which = input.byte() % 8;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -541,6 +557,7 @@ impl World {
                 4 => vp_pool_watched(pool, u32::from(input.byte() & 1), out.cast()),
                 // A short pause, ended by the next look or by itself.
                 5 => vp_pool_suspend(pool, u64::from(input.byte() & 1) * 100_000),
+                6 => set_default_header(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "completion.hpp"
@@ -213,6 +214,18 @@ class [[nodiscard]] Pool {
     /// Refuses all submits for `time` from now; 0 ends a pause at once. Threads: any.
     Status suspend(std::chrono::nanoseconds time) noexcept {
         return vp_pool_suspend(raw_, detail::ns(time));
+    }
+    /// Sets the value of a default header, for example a renewed token, for all submits that begin
+    /// after this has returned, and for heartbeats; adds the header if there was none.
+    /// Threads: any.
+    Status set_default_header(std::string_view name, std::string_view value) noexcept {
+        // A view of nothing may be NULL, which would remove the header.
+        if (value.data() == nullptr) value = "";
+        return vp_pool_set_default_header(raw_, detail::str(name), detail::str(value));
+    }
+    /// Removes a default header. Errors: VP_ERR_NOT_FOUND when there is none. Threads: any.
+    Status remove_default_header(std::string_view name) noexcept {
+        return vp_pool_set_default_header(raw_, detail::str(name), vp_str{nullptr, 0});
     }
     /// Gives the reason of the last dial that failed; VP_ERR_NOT_FOUND when none ever failed.
     Result<Error> last_dial_error() const noexcept {

@@ -376,6 +376,23 @@ void watched_headers_are_read() {
     CHECK(!pool.watched(type)->value_u64() && pool.watched(3).status() == VP_ERR_ARGUMENT);
 }
 
+void default_headers_are_replaced() {
+    vp::Pool pool = open();
+    vp::Request request = pool.new_request().value();
+    request.begin("GET", "/api/v3/time");
+    const auto sends = [&](const char* line) {
+        return request.bytes()->find(line) != std::string_view::npos;
+    };
+    CHECK(!sends("Authorization"));
+    CHECK(pool.set_default_header("Authorization", "Bearer 1").ok() && sends(": Bearer 1\r\n"));
+    CHECK(pool.set_default_header("Authorization", "Bearer 2").ok() && sends(": Bearer 2\r\n"));
+    CHECK(pool.set_default_header("Authorization", {}).ok() && sends("Authorization: \r\n"));
+    CHECK(pool.execute(request)->http_status() == 200);
+    CHECK(pool.remove_default_header("authorization").ok() && !sends("Authorization"));
+    CHECK(pool.remove_default_header("authorization") == VP_ERR_NOT_FOUND);
+    CHECK(pool.set_default_header("Host", "x") == VP_ERR_HEADER_RESERVED);
+}
+
 void events_are_views() {
     std::atomic<int> up{0}, paused{0};
     auto listener = [&](vp::EventView event) {
@@ -512,6 +529,7 @@ int main() {
     callables_run_in_poll_in_caller_drive();
     moments_are_of_the_monotonic_clock();
     watched_headers_are_read();
+    default_headers_are_replaced();
     events_are_views();
 #if defined(__cpp_lib_span)
     spans_are_taken_and_given();

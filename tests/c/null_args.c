@@ -214,6 +214,7 @@ static void pool_is_null(vp_request *request) {
     vp_watched watched;
     watched.struct_size = sizeof watched;
     CHECK_STATUS(vp_pool_watched(NULL, 0, &watched), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(NULL, text("a"), text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
     CHECK_STATUS(vp_execute(NULL, request, 0, &completion), VP_ERR_NULL);
@@ -234,6 +235,10 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_slots(pool, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_watched(pool, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(pool, BROKEN, text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(pool, text("a"), BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(pool, NOTHING, text("b")), VP_ERR_HEADER_NAME);
+    CHECK_STATUS(vp_pool_set_default_header(pool, text("a"), NOTHING), VP_ERR_NOT_FOUND);
     CHECK_STATUS(vp_request_new(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(pool, NULL, 0, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(pool, request, ~0u, NULL), VP_ERR_ARGUMENT);
