@@ -124,7 +124,7 @@ impl Pool {
             ns => ns,
         };
         let (user_data, lane) = (request.user_data(), request.lane());
-        request.finish()?;
+        request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
         let bytes = request.bytes()?;
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {

@@ -42,6 +42,8 @@ pub struct Request {
     dirty: usize,
     state: State,
     mark: Option<State>,
+    /// How many names of default headers the mark has been compared with.
+    mark_names: usize,
     timeout_ns: u64,
     user_data: u64,
     lane: Lane,
@@ -56,11 +58,10 @@ struct State {
     method_len: usize,
     /// What the next piece of the query is joined with: `?` or `&`.
     joint: &'static [u8],
-    /// The default headers that this request has replaced by its own, of the first `names`.
+    /// The default headers that this request has replaced by its own.
     overridden: HeaderSet,
-    names: usize,
-    /// Where the default headers begin and end, once they are written.
-    defaults: (usize, usize),
+    /// Where the default headers begin, once they are written.
+    defaults_at: usize,
     /// A header of the request itself says `Connection: close`.
     closes: bool,
 }
@@ -96,6 +97,7 @@ impl Request {
             dirty: 0,
             state: State::EMPTY,
             mark: None,
+            mark_names: 0,
             timeout_ns: 0,
             user_data: 0,
             lane: Lane::Orders,
@@ -196,9 +198,17 @@ impl Request {
     /// `ERR_PHASE` if not begun, or if a reserved body was not committed; `ERR_TOO_LARGE` if the
     /// default headers do not fit into what was built.
     pub fn finish(&mut self) -> Result<&[u8], Status> {
-        let ended = self.write_end();
-        self.keep(ended)?;
+        self.end()?;
         self.bytes()
+    }
+
+    /// As [`finish`](Self::finish), for who asks for the bytes later.
+    ///
+    /// # Errors
+    /// As `finish`.
+    pub fn end(&mut self) -> Result<(), Status> {
+        let ended = self.write_end();
+        self.keep(ended)
     }
 
     /// The bytes of a request that is at its end: after `body`, `body_commit` or `finish`.
@@ -225,6 +235,7 @@ impl Request {
             return self.keep(Err(refusal));
         }
         self.mark = Some(self.state);
+        self.mark_names = self.defaults.len();
         Ok(())
     }
 
@@ -237,7 +248,7 @@ impl Request {
         let mark = self.keep(mark)?;
         self.forget();
         self.state = mark;
-        if mark.names != self.defaults.len() {
+        if self.mark_names != self.defaults.len() {
             self.compare_again();
         }
         Ok(())
@@ -320,8 +331,7 @@ impl Request {
             true => joint_behind(path),
         };
         self.forget();
-        let (method_len, names) = (method.len(), self.defaults.len());
-        self.state = State { phase, len, method_len, joint, names, ..State::EMPTY };
+        self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
         Ok(())
     }
 
@@ -463,13 +473,16 @@ impl Request {
     /// A writer behind all headers but Content-Length: default headers come last, as only then it
     /// is known which of them are overridden.
     fn head_writer(&mut self) -> Result<Writer<'_>, Status> {
+        let at = self.header_writer()?.at;
         if self.origin.has_changed(&self.defaults) {
             self.take_over();
         }
-        let at = self.header_writer()?.at;
+        self.state.defaults_at = at;
         let mut out = Writer { buf: &mut self.buf, at };
-        out.put_defaults(&self.defaults, self.state.overridden)?;
-        self.state.defaults = (at, out.at);
+        match self.state.overridden {
+            0 => out.put(self.defaults.all_lines())?,
+            overridden => out.put_each(&self.defaults, overridden)?,
+        }
         Ok(out)
     }
 
@@ -509,8 +522,7 @@ impl State {
         method_len: 0,
         joint: b"?",
         overridden: 0,
-        names: 0,
-        defaults: (0, 0),
+        defaults_at: 0,
         closes: false,
     };
 }
@@ -543,14 +555,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn put_defaults(
-        &mut self,
-        headers: &DefaultHeaders,
-        overridden: HeaderSet,
-    ) -> Result<(), Status> {
-        if overridden == 0 {
-            return self.put(headers.all_lines());
-        }
+    /// Writes the default headers that are not overridden.
+    #[inline(never)] // Nearly always none is, and then they are one piece.
+    fn put_each(&mut self, headers: &DefaultHeaders, overridden: HeaderSet) -> Result<(), Status> {
         headers.lines(overridden).try_for_each(|line| self.put(line))
     }
 

@@ -29,13 +29,12 @@ impl Request {
         // Behind the request line and Host.
         let lines = self.own_head().split(|byte| *byte == b'\n').skip(2);
         self.state.overridden = lines.map(overrides).fold(0, |all, one| all | one);
-        self.state.names = self.defaults.len();
     }
 
     /// The request line, Host and the own headers, as far as they are written.
     fn own_head(&self) -> &[u8] {
         match self.state.phase {
-            Phase::Reserved { .. } | Phase::Finished => &self.buf[..self.state.defaults.0],
+            Phase::Reserved { .. } | Phase::Finished => &self.buf[..self.state.defaults_at],
             _ => &self.buf[..self.state.len],
         }
     }
@@ -47,27 +46,30 @@ impl Request {
     /// `ERR_TOO_LARGE` if they do not fit.
     #[cold]
     pub(super) fn write_defaults_anew(&mut self) -> Result<(), Status> {
+        let (start, old_len) = (self.state.defaults_at, self.state.len);
+        let old_end = start + self.defaults_len();
         self.take_over();
-        let ((start, old_end), old_len) = (self.state.defaults, self.state.len);
-        let lines = self.defaults.lines(self.state.overridden);
-        let new_end = start + lines.map(<[u8]>::len).sum::<usize>();
+        let new_end = start + self.defaults_len();
         let new_len = new_end + (old_len - old_end);
         if new_len > self.buf.len() {
             return Err(Status::ERR_TOO_LARGE);
         }
         self.buf.copy_within(old_end..old_len, new_end);
         let mut out = Writer { buf: &mut self.buf, at: start };
-        out.put_defaults(&self.defaults, self.state.overridden)?;
+        out.put_each(&self.defaults, self.state.overridden)?;
         // A part of the old ones may stand behind the new end.
         self.buf[new_len..old_len.max(new_len)].zeroize();
-        self.state.defaults = (start, new_end);
         self.state.len = new_len;
         Ok(())
     }
 
     /// How long a request that is at its end is without the default headers.
     pub fn len_without_defaults(&self) -> usize {
-        let (start, end) = self.state.defaults;
-        self.state.len - (end - start)
+        self.state.len - self.defaults_len()
+    }
+
+    /// How long the default headers are that the request does not override.
+    fn defaults_len(&self) -> usize {
+        self.defaults.lines(self.state.overridden).map(<[u8]>::len).sum()
     }
 }
