@@ -19,7 +19,8 @@ pub struct Origin {
     target_end: Box<[u8]>,
     request_capacity: usize,
     /// The generation of `default_headers`, so that a request sees without the lock that its own
-    /// set is still the present one. Who knows that a change is done sees it here.
+    /// set is still the present one. Who knows that a change is done sees it here. It hands nothing
+    /// over: the lock does.
     generation: AtomicU64,
     default_headers: Mutex<Arc<DefaultHeaders>>,
 }
