@@ -109,7 +109,7 @@ impl DefaultHeaders {
     /// The default header that a header of this name takes the place of, if there is one.
     pub(super) fn overridden_by(&self, name: &[u8]) -> HeaderSet {
         let same = |header: &DefaultHeader| {
-            // The length settles it for most.
+            // The length decides for most.
             header.name.len() == name.len() && header.name.eq_ignore_ascii_case(name)
         };
         self.headers.iter().position(same).map_or(0, |place| 1 << place)

@@ -2,7 +2,7 @@
 //!
 //! A name has an index, in the order in which the names were added. One walk over the fields of a
 //! head, whichever way the head was read, says where the value of each name stands. The length of
-//! a name settles it for nearly all fields, without a look at the bytes. This file knows names and
+//! a name decides for nearly all fields, without a look at the bytes. This file knows names and
 //! places; it does not know what a value means, or who keeps it.
 
 use std::sync::Arc;
