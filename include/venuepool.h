@@ -95,6 +95,11 @@
 #define VP_CLOSE_REASONS 32
 
 /**
+ * The room for the text of a `vp_watched`, the NUL at its end included.
+ */
+#define VP_WATCHED_TEXT 64
+
+/**
  * The version of this header: `major * 1000000 + minor * 1000 + patch`.
  */
 #define VP_VERSION_NUMBER 1000
@@ -222,7 +227,8 @@ enum vp_status
    */
   VP_ERR_HEADER_NAME = -8,
   /**
-   * The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5).
+   * The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5), or is not
+   * the number that was asked for.
    */
   VP_ERR_HEADER_VALUE = -9,
   /**
@@ -1111,6 +1117,39 @@ typedef struct vp_lease {
   uint32_t reserved;
 } vp_lease;
 
+/**
+ * The last value of a watched header.
+ *
+ * Set `struct_size` to `sizeof(vp_watched)` before the call.
+ */
+typedef struct vp_watched {
+  /**
+   * `sizeof(vp_watched)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * When the first byte of the response that said it was read, in nanoseconds of
+   * CLOCK_MONOTONIC.
+   */
+  uint64_t time_ns;
+  /**
+   * The number, if `is_number` is 1; else 0.
+   */
+  uint64_t number;
+  /**
+   * 1 if the value is a number as `vp_response_watched_u64` reads it; else 0.
+   */
+  int32_t is_number;
+  /**
+   * The length of the whole value in bytes, also of one that does not fit into `text`.
+   */
+  uint32_t len;
+  /**
+   * The value; NUL-terminated, shortened to fit.
+   */
+  char text[VP_WATCHED_TEXT];
+} vp_watched;
+
 
 
 #ifdef __cplusplus
@@ -1215,7 +1254,7 @@ VP_API vp_status vp_config_set_base_path(struct vp_config *config, struct vp_str
 /**
  * Adds a header to each request that does not set a header of that name itself. A second call with
  * the same name replaces the value. `User-Agent` with an empty value is not sent at all. At most
- * 64 headers.
+ * 64 headers. `vp_pool_set_default_header` replaces a value while the pool is open.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `name` and `value` are copied.
@@ -1949,6 +1988,33 @@ VP_NOEXCEPT;
 VP_API vp_status vp_pool_suspend(struct vp_pool *pool, uint64_t for_ns) VP_NOEXCEPT;
 
 /**
+ * Sets the value of a default header (`vp_config_add_default_header`) while the pool is open, for
+ * example a token that is renewed. Each submit that begins after this call has returned sends the
+ * new value, whenever its request was begun, marked as a template, or built. So do heartbeats. A
+ * submit that runs at the same time sends either value as a whole. A request that waits in the
+ * queue keeps the value of its submit. A request with a header of that name of its own keeps that.
+ *
+ * A `value` whose `ptr` is NULL removes the header. A `value` of no bytes whose `ptr` is not NULL
+ * is sent as an empty value, except for User-Agent, which is then not sent. A name that was no
+ * default header is added; there may be 64 names, and a name that was removed still counts.
+ *
+ * The library wipes the old value from its memory as soon as its last holder is gone. A request
+ * object holds it until its next `vp_request_body`, `_body_reserve`, `_bytes`, submit, or
+ * `vp_request_free`; a request in the queue until it was sent. The kernel's copies are not wiped.
+ *
+ * Threads: any, also in a callback. A submit of another thread waits for no lock meanwhile, but
+ * for the first one of each request object after a change.
+ * Lifetime: `name` and `value` are copied.
+ * Errors: as `vp_config_add_default_header`, and ERR_NOT_FOUND if there is no such header to be
+ * removed, ERR_TOO_LARGE if no request or not the heartbeat would fit, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_set_default_header(struct vp_pool *pool,
+                                     struct vp_str name,
+                                     struct vp_str value)
+VP_NOEXCEPT;
+
+/**
  * Reads the counters of the pool.
  *
  * Threads: any.
@@ -2078,7 +2144,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_body_commit(struct vp_request *request, size_t len) VP_NOEXCEPT;
 
 /**
- * Marks the request as it is now, before its body, as a template.
+ * Marks the request as it is now, before its body, as a template. Default headers are not part of
+ * it: they are those of the submit.
  *
  * Threads: one at a time.
  * Lifetime: until the next `vp_request_begin`.
@@ -2136,7 +2203,8 @@ vp_status vp_request_set_on_complete(struct vp_request *request,
 VP_NOEXCEPT;
 
 /**
- * Ends the request and shows the bytes that will be sent, for archives and signatures.
+ * Ends the request and shows the bytes that will be sent, for archives and signatures. If a
+ * default header changes afterwards (`vp_pool_set_default_header`), submit sends the new one.
  *
  * Threads: one at a time.
  * Lifetime: `*out` is valid until the next call that changes the request.
@@ -2430,6 +2498,74 @@ VP_API vp_status vp_response_retain(struct vp_response *response) VP_NOEXCEPT;
  * Errors: none.
  */
 VP_API void vp_response_release(struct vp_response *response) VP_NOEXCEPT;
+
+/**
+ * Watches a response header, for example one that tells how much of a rate limit is used. The pool
+ * finds it in each response once, while it reads the head. `vp_response_watched` then gives its
+ * value without a search, and `vp_pool_watched` the last value that any response had.
+ *
+ * `index` is set to the number by which the header is asked for: 0 to 15, in the order of these
+ * calls. A name that is watched already, in any case, keeps its index. At most 16 names. `index`
+ * may be NULL.
+ *
+ * If a response has the header more than once, the first one counts, as in
+ * `vp_response_header_find`. Interim (1xx) responses and trailers do not count.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `name` is copied.
+ * Errors: ERR_NULL, ERR_HEADER_NAME, ERR_ARGUMENT for one too many.
+ */
+VP_API
+vp_status vp_config_watch_header(struct vp_config *config,
+                                 struct vp_str name,
+                                 uint32_t *index)
+VP_NOEXCEPT;
+
+/**
+ * Reads the watched header with the index that `vp_config_watch_header` gave. There is no limit on
+ * the length of the value.
+ *
+ * Threads: any.
+ * Lifetime: `value` until the last release.
+ * Errors: ERR_NULL, ERR_ARGUMENT if no header has that index, ERR_NOT_FOUND if the response has no
+ * such header.
+ */
+VP_API
+vp_status vp_response_watched(const struct vp_response *response,
+                              uint32_t index,
+                              struct vp_str *value)
+VP_NOEXCEPT;
+
+/**
+ * Reads a watched header as a number. The value must be decimal digits and nothing else, at most
+ * UINT64_MAX; zeros may lead.
+ *
+ * Threads: any.
+ * Lifetime: none.
+ * Errors: as `vp_response_watched`; ERR_HEADER_VALUE if the value is no such number.
+ */
+VP_API
+vp_status vp_response_watched_u64(const struct vp_response *response,
+                                  uint32_t index,
+                                  uint64_t *value)
+VP_NOEXCEPT;
+
+/**
+ * Reads the last value of a watched header that any response of the pool had: the one whose first
+ * byte was read last. The answers of heartbeats count, and so do late answers, which come as
+ * events, and responses that broke off behind their head. A value is kept when its exchange is
+ * over.
+ *
+ * Threads: any. It does not wait for exchanges.
+ * Lifetime: `out` is written; set its `struct_size` first.
+ * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_ARGUMENT if no header has that index, ERR_NOT_FOUND if no
+ * response had the header yet, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_watched(const struct vp_pool *pool,
+                          uint32_t index,
+                          struct vp_watched *out)
+VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);
 

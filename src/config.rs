@@ -14,6 +14,7 @@ mod sockets;
 mod suspend;
 mod tls;
 mod url;
+mod watch;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -25,9 +26,12 @@ pub use suspend::SuspendRule;
 pub use tls::{ClientCert, Pem, Tls};
 pub use url::{Scheme, Url};
 
+use zeroize::Zeroizing;
+
 use crate::error::Status;
 use crate::event::EventHook;
 use crate::http::limits::Limits;
+use crate::http::watch::WatchList;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
 use crate::pool::exchange_time::Estimate;
 
@@ -53,6 +57,7 @@ pub struct Config {
     suspend_rules: Vec<SuspendRule>,
     suspend_cap_ns: u64,
     event: Option<EventHook>,
+    watch: WatchList,
     thread_name: String,
     cpu: Option<usize>,
     busy_poll: bool,
@@ -72,7 +77,8 @@ pub enum Drive {
 #[derive(Clone, PartialEq, Eq)]
 struct Header {
     name: Vec<u8>,
-    value: Vec<u8>,
+    /// May be an API key, so it is wiped in the end.
+    value: Zeroizing<Vec<u8>>,
 }
 
 /// How long each step may take, in nanoseconds.
@@ -153,6 +159,7 @@ impl Default for Config {
             // As long as the longest bans of venues: a shorter one would send into a ban.
             suspend_cap_ns: 3 * DAY,
             event: None,
+            watch: WatchList::default(),
             thread_name: "venuepool".to_owned(),
             cpu: None,
             busy_poll: false,
@@ -433,7 +440,7 @@ impl Config {
 
 impl Header {
     fn new(name: &[u8], value: &[u8]) -> Self {
-        Self { name: name.to_vec(), value: value.to_vec() }
+        Self { name: name.to_vec(), value: Zeroizing::new(value.to_vec()) }
     }
 }
 

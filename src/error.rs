@@ -37,7 +37,8 @@ pub enum Status {
     ERR_PATH = -7,
     /// The header name is no token (RFC 9110 section 5.1).
     ERR_HEADER_NAME = -8,
-    /// The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5).
+    /// The header value holds CR, LF, NUL or another control byte (RFC 9110 section 5.5), or is not
+    /// the number that was asked for.
     ERR_HEADER_VALUE = -9,
     /// The header is the library's own (Host, Content-Length, Transfer-Encoding), or asks for what
     /// the pool does not do (Expect, Upgrade).

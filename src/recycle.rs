@@ -7,6 +7,7 @@
 use std::sync::{Arc, PoisonError};
 
 use crate::http::response::Response;
+use crate::http::watch::WatchList;
 use crate::sync::{Mutex, MutexGuard, Shared};
 
 /// A response and the way home.
@@ -22,6 +23,8 @@ pub struct Recycled {
 pub struct FreeList {
     free: Mutex<Free>,
     response_capacity: usize,
+    /// The header fields to be found in each response; `None` for none.
+    watch: Option<Arc<WatchList>>,
 }
 
 #[derive(Debug)]
@@ -32,17 +35,20 @@ struct Free {
 
 impl FreeList {
     /// A free list with room for `room` free responses, whose buffers start at `response_capacity`
-    /// bytes.
-    pub fn new(room: usize, response_capacity: usize) -> Arc<Self> {
+    /// bytes, and in which the header fields of `watch` are found.
+    pub fn new(room: usize, response_capacity: usize, watch: Option<Arc<WatchList>>) -> Arc<Self> {
         let free = Free { responses: Vec::with_capacity(room), open: true };
-        Arc::new(Self { free: Mutex::new(free), response_capacity })
+        Arc::new(Self { free: Mutex::new(free), response_capacity, watch })
     }
 
     /// A response that no other holds. Allocates only when the free list is empty.
     pub fn take(self: &Arc<Self>) -> Shared<Recycled> {
         let found = self.lock().responses.pop();
         found.unwrap_or_else(|| {
-            let response = Response::with_capacity(self.response_capacity);
+            let mut response = Response::with_capacity(self.response_capacity);
+            if let Some(list) = &self.watch {
+                response.watch(list);
+            }
             Shared::new(Recycled { response, home: Arc::clone(self) })
         })
     }
@@ -106,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_response_comes_back_only_from_its_last_holder() {
-        let free_list = FreeList::new(2, 1024);
+        let free_list = FreeList::new(2, 1024, None);
         let first = free_list.take();
         let address = Shared::as_ptr(&first);
         Recycled::release(Shared::clone(&first));
@@ -117,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_shelf_that_is_held_for_ever_is_not_waited_for() {
-        let free_list = FreeList::new(2, 1024);
+        let free_list = FreeList::new(2, 1024, None);
         let (first, second) = (free_list.take(), free_list.take());
         let held = free_list.lock();
         Recycled::release_without_waiting(first);
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_shelf_is_bounded() {
-        let free_list = FreeList::new(1, 1024);
+        let free_list = FreeList::new(1, 1024, None);
         let (first, second) = (free_list.take(), free_list.take());
         Recycled::release(first);
         Recycled::release(second);
@@ -138,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_closed_shelf_keeps_nothing_and_leaves_no_cycle() {
-        let free_list = FreeList::new(4, 1024);
+        let free_list = FreeList::new(4, 1024, None);
         let (held, free) = (free_list.take(), free_list.take());
         Recycled::release(free);
         free_list.close();

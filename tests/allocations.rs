@@ -64,7 +64,7 @@ fn venue(answer: Vec<u8>, certificates: Option<&Certificates>) -> ScriptServer {
     }
 }
 
-fn open(server: &ScriptServer, certificates: Option<&Certificates>) -> Arc<Pool> {
+fn open(server: &ScriptServer, certificates: Option<&Certificates>, watched: &[&str]) -> Arc<Pool> {
     let mut config = Config::default();
     config.set_url(server.url().as_bytes()).unwrap();
     // No more, because the venue closes what it hears nothing of for ten seconds, and a dial does
@@ -72,6 +72,9 @@ fn open(server: &ScriptServer, certificates: Option<&Certificates>) -> Arc<Pool>
     config.set_connections(1).unwrap();
     if let Some(certificates) = certificates {
         config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
+    }
+    for name in watched {
+        config.watch_header(name.as_bytes()).unwrap();
     }
     Pool::open(&config).unwrap()
 }
@@ -122,7 +125,8 @@ fn by_callback(pool: &Pool, requests: u64) {
 }
 
 fn framed(length: usize) -> Vec<u8> {
-    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+    let mut answer =
+        format!("HTTP/1.1 200 OK\r\nX-Weight: 17\r\nContent-Length: {length}\r\n\r\n").into_bytes();
     answer.resize(answer.len() + length, b'x');
     answer
 }
@@ -134,19 +138,26 @@ fn a_request_in_steady_state_allocates_nothing() {
     assert!(ALLOCATIONS.load(Ordering::SeqCst) > 0, "the allocator counts");
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
                    5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: t\r\n\r\n";
-    let answers = [framed(900), chunked.as_bytes().to_vec(), framed(16 * 1024)];
-    for (kind, answer) in ["framed", "chunked", "16 KiB"].into_iter().zip(answers) {
+    let watched: &[&str] = &["X-Weight", "Content-Length", "Transfer-Encoding", "X-Not-There"];
+    for (kind, answer, watched) in [
+        ("framed", framed(900), &[][..]),
+        ("chunked", chunked.as_bytes().to_vec(), &[]),
+        ("16 KiB", framed(16 * 1024), &[]),
+        ("framed and watched", framed(900), watched),
+        ("chunked and watched", chunked.as_bytes().to_vec(), watched),
+    ] {
         let server = venue(answer, None);
-        let pool = open(&server, None);
+        let pool = open(&server, None, watched);
         by_queue(&pool, REQUESTS);
         assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "{kind}, by queue");
         by_callback(&pool, REQUESTS);
         assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "{kind}, by callback");
+        assert_eq!(pool.watched(0).is_ok(), kind == "framed and watched");
         pool.close().unwrap();
     }
     let certificates = Certificates::new().unwrap();
     let server = venue(framed(900), Some(&certificates));
-    let pool = open(&server, Some(&certificates));
+    let pool = open(&server, Some(&certificates), watched);
     by_queue(&pool, REQUESTS);
     let per_request = ALLOCATIONS.load(Ordering::SeqCst) / REQUESTS;
     // One record out and one in: rustls takes one allocation for each.

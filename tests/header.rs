@@ -164,7 +164,8 @@ fn the_cpp_headers_document_each_function() {
 #[test]
 fn each_setting_is_remembered_under_its_own_name() {
     let mut count = 0;
-    for file in ["config", "limits", "sockets", "tls", "maintenance", "overload"] {
+    let files = ["config", "limits", "sockets", "tls", "maintenance", "overload", "lanes", "watch"];
+    for file in files {
         let code = read(&format!("src/ffi/{file}.rs"));
         for function in code.split("extern \"C\" fn ").skip(1) {
             let own = function.split_once('(').unwrap().0;

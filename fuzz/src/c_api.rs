@@ -32,6 +32,7 @@ use venuepool::ffi::submit::*;
 use venuepool::ffi::tls::*;
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
+use venuepool::ffi::watch::*;
 
 use super::input::Input;
 use super::peer;
@@ -79,6 +80,7 @@ fn shared() -> (&'static str, *mut vp_pool) {
             assert!(ok(vp_config_set_waiting_capacity(config, 4)));
             assert!(ok(vp_config_set_max_body_size(config, 512)));
             assert!(ok(vp_config_set_max_head_size(config, 1024)));
+            assert!(ok(vp_config_watch_header(config, text(b"A"), null_mut())));
             assert!(ok(vp_pool_open(config, &raw mut pool, null_mut())));
             vp_config_free(config);
         }
@@ -182,7 +184,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 48;
+        let which = input.byte() % 50;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -204,6 +206,11 @@ impl World {
                 39 => vp_config_add_heartbeat_header(config, any_text(input), any_text(input)),
                 40 => {
                     vp_config_set_event(config, (input.byte() & 1 == 0).then_some(told), null_mut())
+                }
+                49 => {
+                    let mut index = 0;
+                    let out = or_null(input, &raw mut index);
+                    vp_config_watch_header(config, any_text(input), out)
                 }
                 _ => set_number(config, which, input),
             });
@@ -347,6 +354,22 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             47 => vp_config_set_busy_poll(config, on & 1),
             48 => vp_config_set_suspend_cap_ns(config, number),
             _ => vp_config_new(null_mut()),
+        }
+    }
+}
+
+/// Any name, value and pool; now and then a good token, or none.
+unsafe fn set_default_header(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    const TOKENS: [&[u8]; 3] = [b"Bearer 1", b"Bearer 22", b""];
+    let token = match input.byte() % 4 {
+        3 => vp_str { ptr: null(), len: 0 },
+        good => text(TOKENS[usize::from(good)]),
+    };
+    unsafe {
+        match input.byte() & 1 {
+            0 => vp_pool_set_default_header(pool, text(b"Authorization"), token),
+            // Not kept, so that the names are not used up.
+            _ => vp_pool_set_default_header(pool, any_text(input), vp_str { ptr: null(), len: 0 }),
         }
     }
 }
@@ -510,10 +533,15 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 6;
-        let slot = size_of::<vp_slot_health>();
-        let right = [size_of::<vp_health>(), size_of::<vp_stats>(), size_of::<vp_error>(), slot];
-        self.room[0] = self.any_size(input, right[usize::from(which) % 4]) as u64;
+        let which = input.byte() % 8;
+        let right = [
+            size_of::<vp_health>(),
+            size_of::<vp_stats>(),
+            size_of::<vp_error>(),
+            size_of::<vp_slot_health>(),
+            size_of::<vp_watched>(),
+        ];
+        self.room[0] = self.any_size(input, right[usize::from(which) % 5]) as u64;
         let mut fd = 0;
         unsafe {
             let out = or_null(input, self.room.as_mut_ptr());
@@ -526,8 +554,10 @@ impl World {
                     assert_ne!(count, Status::ERR_INTERNAL as i32);
                     Status::OK
                 }
+                4 => vp_pool_watched(pool, u32::from(input.byte() & 1), out.cast()),
                 // A short pause, ended by the next look or by itself.
-                4 => vp_pool_suspend(pool, u64::from(input.byte() & 1) * 100_000),
+                5 => vp_pool_suspend(pool, u64::from(input.byte() & 1) * 100_000),
+                6 => set_default_header(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }
@@ -591,7 +621,15 @@ impl World {
             assert_eq!(ok(found), index < count, "{count} headers");
             let wanted = any_text(input);
             ok(vp_response_header_find(response, wanted, or_null(input, views[1..].as_mut_ptr())));
-            for view in [vp_response_body(response), vp_response_reason(response)] {
+            let (mut watched, mut number) = (vp_str { ptr: null(), len: 0 }, 0);
+            let index = u32::from(input.byte() & 1);
+            ok(vp_response_watched_u64(response, index, or_null(input, &raw mut number)));
+            if ok(vp_response_watched(response, index, or_null(input, &raw mut watched))) {
+                let mut found = vp_str { ptr: null(), len: 0 };
+                assert!(ok(vp_response_header_find(response, text(b"A"), &raw mut found)));
+                assert_eq!((index, watched.ptr, watched.len), (0, found.ptr, found.len));
+            }
+            for view in [vp_response_body(response), vp_response_reason(response), watched] {
                 if view.len > 0 {
                     let bytes = std::slice::from_raw_parts(view.ptr.cast::<u8>(), view.len);
                     std::hint::black_box(bytes.iter().fold(0_u8, |sum, byte| sum ^ byte));

@@ -1,6 +1,6 @@
 //! Arbitrary calls of the builder: what the calls added is read back, by `httparse` and by a look
 //! at each line, exactly as it was meant; and after a refused call nothing comes out at all, until
-//! a begin or rewind succeeds.
+//! a begin or rewind succeeds. Default headers change at any moment, and the end has those of then.
 //!
 //! The input is a choice of origin, then calls: an operation and its pieces.
 
@@ -13,6 +13,8 @@ use venuepool::http::request::Request;
 use super::input::Input;
 
 type Field = (Vec<u8>, Vec<u8>);
+/// A default header; without a value it was removed.
+type Default = (Vec<u8>, Option<Vec<u8>>);
 
 /// What the request should come to: kept apart from the builder, and simple.
 #[derive(Clone, Default)]
@@ -43,8 +45,11 @@ pub fn check(data: &[u8]) {
     let Ok(origin) = Origin::new(b"[::1]:80", base, defaults.iter().copied(), capacity) else {
         return;
     };
-    let mut play =
-        Play { request: Request::new(Arc::new(origin)), shadow: None, mark: None, spoiled: None };
+    let origin = Arc::new(origin);
+    let request = Request::new(Arc::clone(&origin));
+    let known = |(name, value): &(&[u8], &[u8])| (name.to_vec(), Some(value.to_vec()));
+    let defaults = defaults.iter().map(known).collect();
+    let mut play = Play { origin, defaults, request, shadow: None, mark: None, spoiled: None };
     for _ in 0..MAX_CALLS {
         if input.0.is_empty() {
             break;
@@ -53,10 +58,10 @@ pub fn check(data: &[u8]) {
         let finished = play.shadow.as_ref().is_some_and(|shadow| shadow.finished);
         assert_eq!(play.request.bytes().is_ok(), finished && play.spoiled.is_none());
     }
-    let Play { mut request, shadow, spoiled, .. } = play;
+    let Play { mut request, defaults, shadow, spoiled, .. } = play;
     let finished = request.finish().map(<[u8]>::to_vec);
     match (&finished, &shadow, spoiled) {
-        (Ok(bytes), Some(shadow), None) => assert_reads_back(bytes, shadow, defaults, &request),
+        (Ok(bytes), Some(shadow), None) => assert_reads_back(bytes, shadow, &defaults, &request),
         (Ok(_), ..) => panic!("a request that was spoiled, or never begun, has bytes"),
         (Err(status), _, Some(spoiled)) => assert_eq!(*status, spoiled),
         (Err(_), _, None) => {}
@@ -70,6 +75,8 @@ pub fn check(data: &[u8]) {
 
 /// A builder, and what it should come to.
 struct Play {
+    origin: Arc<Origin>,
+    defaults: Vec<Default>,
     request: Request,
     shadow: Option<Shadow>,
     mark: Option<Shadow>,
@@ -118,7 +125,7 @@ impl Play {
     }
 
     fn more_calls(&mut self, input: &mut Input<'_>) {
-        match input.byte() % 5 {
+        match input.byte() % 6 {
             0 => {
                 let (body, more) = (input.piece(), usize::from(input.byte()));
                 let reserved = self.request.body_reserve(body.len() + more).map(|space| {
@@ -152,7 +159,7 @@ impl Play {
                 }
                 Err(status) => self.spoiled = Some(status),
             },
-            _ => {
+            4 => {
                 let answer = self.request.finish().map(drop);
                 self.note(answer, |shadow| {
                     if !shadow.finished {
@@ -161,6 +168,21 @@ impl Play {
                     }
                 });
             }
+            _ => self.change_default(input),
+        }
+    }
+
+    fn change_default(&mut self, input: &mut Input<'_>) {
+        const NAMES: [&[u8]; 4] = [b"X-KEY", b"accept", b"Connection", b"X-New"];
+        let name = NAMES[usize::from(input.byte() & 3)];
+        let value = (input.byte() & 3 != 0).then(|| input.piece());
+        if self.origin.set_default_header(name, value, 0).is_err() {
+            return;
+        }
+        let changed = (name.to_vec(), value.map(|value| trim(value).to_vec()));
+        match self.defaults.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            Some(known) => *known = changed,
+            None => self.defaults.push(changed),
         }
     }
 
@@ -220,7 +242,7 @@ impl Shadow {
 }
 
 /// Reads `bytes` with an independent parser.
-fn assert_reads_back(bytes: &[u8], shadow: &Shadow, defaults: &[(&[u8], &[u8])], r: &Request) {
+fn assert_reads_back(bytes: &[u8], shadow: &Shadow, defaults: &[Default], r: &Request) {
     let expects_body = !shadow.finished && shadow.expects_body();
     let body = shadow.body.clone().or(expects_body.then(Vec::new));
     let mut fields = [httparse::EMPTY_HEADER; 128];
@@ -235,7 +257,7 @@ fn assert_reads_back(bytes: &[u8], shadow: &Shadow, defaults: &[(&[u8], &[u8])],
     wanted.extend(shadow.headers.iter().cloned());
     let own = |name: &[u8]| shadow.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
     let kept = defaults.iter().filter(|(name, _)| !own(name));
-    wanted.extend(kept.map(|(name, value)| (name.to_vec(), value.to_vec())));
+    wanted.extend(kept.filter_map(|(name, value)| Some((name.clone(), value.clone()?))));
     if let Some(body) = &body {
         wanted.push((b"Content-Length".to_vec(), body.len().to_string().into_bytes()));
     }

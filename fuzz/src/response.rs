@@ -1,4 +1,5 @@
-//! One response: the same verdict however it is cut, and the verdict of the model.
+//! One response: the same verdict however it is cut, and the verdict of the model. Watched headers
+//! are what a search finds.
 //!
 //! ```text
 //!  flags          bit 0 HEAD, 1 request close, 2-3 end, 4 limits follow, 5-6 first memory
@@ -7,9 +8,12 @@
 //!  bytes          the response and what is behind it
 //! ```
 
-use venuepool::error::Outcome;
+use std::sync::Arc;
+
+use venuepool::error::{Outcome, Status};
 use venuepool::http::exchange::{Exchange, Progress};
 use venuepool::http::response::Response;
+use venuepool::http::watch::WatchList;
 
 use super::Limits;
 use super::input::{Cuts, Input, assert_alike, assert_bounded};
@@ -38,15 +42,35 @@ pub fn check(data: &[u8]) {
         _ => 4096,
     };
     let model = judge(bytes, &ask);
+    let list = watch_list();
 
     let mut whole = Response::with_capacity(bytes.len() + 1);
+    whole.watch(&list);
     let verdict = feed(&mut whole, &ask, bytes, None, bytes.len() + 1);
     assert_alike(verdict, &whole, &model);
+    assert_watched(&whole);
 
     let mut pieces = Response::with_capacity(memory);
+    pieces.watch(&list);
     let again = feed(&mut pieces, &ask, bytes, Some(cuts), memory);
     assert_eq!(again, verdict, "the cuts have changed the verdict");
     assert_alike(again, &pieces, &model);
+    assert_watched(&pieces);
+}
+
+const WATCHED: [&[u8]; 5] = [b"content-length", b"Transfer-Encoding", b"CONNECTION", b"a", b"x-a"];
+
+fn watch_list() -> Arc<WatchList> {
+    let mut list = WatchList::default();
+    WATCHED.iter().for_each(|name| assert!(list.add(name).is_ok()));
+    Arc::new(list)
+}
+
+fn assert_watched(r: &Response) {
+    for (index, name) in WATCHED.iter().enumerate() {
+        let found = r.find(name).filter(|_| r.has_head());
+        assert_eq!(r.watched(index), found.ok_or(Status::ERR_NOT_FOUND));
+    }
 }
 
 /// Feeds `bytes` to one exchange, in pieces or as a whole.

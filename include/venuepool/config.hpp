@@ -217,6 +217,13 @@ class [[nodiscard]] Config {
     template <typename Callable>
     Config& event(const Callable&&) = delete;
 
+    // Watched headers.
+    /// Lets a header be found in each response, for ResponseView::watched and Pool::watched.
+    /// `index`, if it is not NULL, is set to its number: 0 to 15, in the order of these calls.
+    Config& watch_header(std::string_view name, std::uint32_t* index = nullptr) noexcept {
+        return remember("watch_header", vp_config_watch_header(raw_, detail::str(name), index));
+    }
+
     // Sizes.
     /// Sets the most bytes of a request's head and body, 1 KiB to 64 MiB; 64 KiB by default.
     Config& request_capacity(std::uint64_t bytes) noexcept {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "completion.hpp"
@@ -23,6 +24,21 @@ struct Health : vp_health {
     /// Gives the moment at which the present pause ends; nullopt when there is none.
     [[nodiscard]] std::optional<TimePoint> suspended_until() const noexcept {
         return detail::time_if_any(suspended_until_ns);
+    }
+};
+
+/// The last value of a watched header: the fields of vp_watched, and its time as a moment of Clock.
+struct Watched : vp_watched {
+    /// Gives the moment at which the first byte of its response was read.
+    [[nodiscard]] TimePoint time() const noexcept { return detail::time_point(time_ns); }
+    /// Gives the value, of which 63 bytes are kept; `len` is the length of the whole.
+    [[nodiscard]] std::string_view value() const noexcept {
+        return {text, len < sizeof text ? len : sizeof text - 1};
+    }
+    /// Gives the number that the value is, if it is one.
+    [[nodiscard]] std::optional<std::uint64_t> value_u64() const noexcept {
+        if (is_number == 0) return std::nullopt;
+        return number;
     }
 };
 
@@ -176,6 +192,13 @@ class [[nodiscard]] Pool {
         const Status status = vp_pool_stats(raw_, &out);
         return {status, out};
     }
+    /// Reads the last value of the header that is watched under that index (Config::watch_header).
+    /// Errors: VP_ERR_NOT_FOUND when no response had it yet. Threads: any.
+    Result<Watched> watched(std::uint32_t index) const noexcept {
+        Watched out{detail::sized<vp_watched>()};
+        const Status status = vp_pool_watched(raw_, index, &out);
+        return {status, out};
+    }
     /// Writes the state of each slot into `out`, in the order of their numbers; gives how many.
     template <std::size_t N>
     Result<std::size_t> slots(SlotHealth (&out)[N]) const noexcept {
@@ -191,6 +214,18 @@ class [[nodiscard]] Pool {
     /// Refuses all submits for `time` from now; 0 ends a pause at once. Threads: any.
     Status suspend(std::chrono::nanoseconds time) noexcept {
         return vp_pool_suspend(raw_, detail::ns(time));
+    }
+    /// Sets the value of a default header, for example a renewed token, for all submits that begin
+    /// after this has returned, and for heartbeats; adds the header if there was none.
+    /// Threads: any.
+    Status set_default_header(std::string_view name, std::string_view value) noexcept {
+        // A view of nothing may be NULL, which would remove the header.
+        if (value.data() == nullptr) value = "";
+        return vp_pool_set_default_header(raw_, detail::str(name), detail::str(value));
+    }
+    /// Removes a default header. Errors: VP_ERR_NOT_FOUND when there is none. Threads: any.
+    Status remove_default_header(std::string_view name) noexcept {
+        return vp_pool_set_default_header(raw_, detail::str(name), vp_str{nullptr, 0});
     }
     /// Gives the reason of the last dial that failed; VP_ERR_NOT_FOUND when none ever failed.
     Result<Error> last_dial_error() const noexcept {

@@ -7,6 +7,7 @@
 #define VENUEPOOL_RESPONSE_HPP
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -95,6 +96,20 @@ class ResponseView {
         vp_str value{};
         if (vp_response_header_find(raw_, detail::str(name), &value) != VP_OK) return std::nullopt;
         return detail::view(value);
+    }
+
+    /// Gives the header that is watched under that index (Config::watch_header), without a search;
+    /// nullopt when the response has none.
+    [[nodiscard]] std::optional<std::string_view> watched(std::uint32_t index) const noexcept {
+        vp_str value{};
+        if (vp_response_watched(raw_, index, &value) != VP_OK) return std::nullopt;
+        return detail::view(value);
+    }
+    /// Gives the number that a watched header is; nullopt when there is none, or it is no number.
+    [[nodiscard]] std::optional<std::uint64_t> watched_u64(std::uint32_t index) const noexcept {
+        std::uint64_t value = 0;
+        if (vp_response_watched_u64(raw_, index, &value) != VP_OK) return std::nullopt;
+        return value;
     }
 
     class Headers;

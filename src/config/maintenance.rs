@@ -28,13 +28,11 @@ struct Ping {
     timeout_ns: u64,
 }
 
-/// The finished request that proves that a connection lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What proves that a connection lives.
+#[derive(Debug)]
 pub struct Heartbeat {
-    /// All its bytes.
-    pub bytes: Vec<u8>,
-    /// Its method is HEAD.
-    pub is_head: bool,
+    /// The finished request.
+    pub request: Request,
     /// How long its answer may take, in nanoseconds.
     pub timeout_ns: u64,
 }
@@ -149,8 +147,8 @@ impl Config {
         for header in &self.maintenance.heartbeat_headers {
             request.header(&header.name, &header.value)?;
         }
-        let (is_head, timeout_ns) = (request.is_head(), ping.timeout_ns);
-        Ok(Some(Heartbeat { bytes: request.finish()?.to_vec(), is_head, timeout_ns }))
+        request.finish()?;
+        Ok(Some(Heartbeat { request, timeout_ns: ping.timeout_ns }))
     }
 }
 

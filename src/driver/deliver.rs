@@ -110,6 +110,7 @@ impl Pool {
             self.slots.in_flight.remove(slot.index);
         }
         self.judge_pause(&ended.completion);
+        self.keep_watched(&ended.completion);
         ended
     }
 

@@ -57,6 +57,7 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
         pool.delivery.stats.late.add();
         // Too late for its order, and in time for all that follow.
         pool.judge_pause(&late);
+        pool.keep_watched(&late);
         pool.tell_late(*late);
     }
 }

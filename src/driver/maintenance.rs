@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::NEVER;
 use super::Pool;
 use super::clock::now_ns;
@@ -24,10 +26,17 @@ use crate::pool::maintenance::{Heartbeats, Rest, Round};
 use crate::recycle::Recycled;
 use crate::sync::{Mutex, MutexGuard};
 
+/// A heartbeat as it goes out.
+struct NextBeat {
+    bytes: Zeroizing<Vec<u8>>,
+    is_head: bool,
+    timeout_ns: u64,
+}
+
 /// The heartbeat of a pool, ready to be sent, and when maintenance looks next.
 pub(super) struct Maintenance {
     /// `None`: no heartbeat is configured.
-    request: Option<Heartbeat>,
+    heartbeat: Option<Mutex<Heartbeat>>,
     /// When maintenance looks next.
     pub(super) timer: Timer,
     limit: Mutex<Heartbeats>,
@@ -36,9 +45,29 @@ pub(super) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(super) fn new(request: Option<Heartbeat>, limit: Heartbeats) -> Self {
+    pub(super) fn new(heartbeat: Option<Heartbeat>, limit: Heartbeats) -> Self {
         let (limit, dials_needed) = (Mutex::new(limit), AtomicU32::new(0));
-        Self { request, timer: Timer::default(), limit, dials_needed }
+        let heartbeat = heartbeat.map(Mutex::new);
+        Self { heartbeat, timer: Timer::default(), limit, dials_needed }
+    }
+
+    fn heartbeat(&self) -> Option<MutexGuard<'_, Heartbeat>> {
+        Some(self.heartbeat.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many bytes a heartbeat has without the default headers; 0 if there is none.
+    pub(super) fn heartbeat_len(&self) -> usize {
+        self.heartbeat().map_or(0, |beat| beat.request.len_without_defaults())
+    }
+
+    /// A heartbeat with the default headers of now. Its bytes are a copy, so that no lock is held
+    /// while it is sent.
+    fn next_heartbeat(&self) -> Option<NextBeat> {
+        let mut beat = self.heartbeat()?;
+        let (is_head, timeout_ns) = (beat.request.is_head(), beat.timeout_ns);
+        // It fits: no default header is set that leaves no room for it.
+        let bytes = Zeroizing::new(beat.request.finish().ok()?.to_vec());
+        Some(NextBeat { bytes, is_head, timeout_ns })
     }
 
     /// How many heartbeats may be in flight.
@@ -94,7 +123,7 @@ impl Pool {
 
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
     fn beat(self: &Arc<Self>, slot: &Slot) -> u64 {
-        let Some(beat) = &self.maintenance.request else { return NEVER };
+        let Some(beat) = self.maintenance.next_heartbeat() else { return NEVER };
         let pause = self.pause();
         if let Err(again_ns) = self.maintenance.limit().begin(&pause, now_ns()) {
             return again_ns;

@@ -25,6 +25,7 @@ mod events;
 mod health;
 pub mod in_flight;
 mod in_flight_set;
+pub mod last_values;
 mod lifetime;
 mod linger;
 mod maintenance;
@@ -63,6 +64,7 @@ use clock::now_ns;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
 use events::Events;
+use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
@@ -84,6 +86,8 @@ pub struct Pool {
     origin: Arc<Origin>,
     policy: Policy,
     slots: Slots,
+    /// Of the header fields that are watched; `None` if none are.
+    last_values: Option<LastValues>,
     dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
     delivery: Delivery,
     dialling: Dialling,
@@ -135,10 +139,12 @@ impl Pool {
         let dials = Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..));
         let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
         let policy = Policy::new(config);
+        let watch = config.watched();
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
-            slots: Slots::new(slots, sizes.response_capacity),
+            slots: Slots::new(slots, sizes.response_capacity, watch.clone()),
+            last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller),
             dialling: Dialling::new(dialer(config, url)?, dials),
@@ -203,6 +209,12 @@ impl Pool {
     /// What all requests to this pool begin with.
     pub fn origin(&self) -> &Arc<Origin> {
         &self.origin
+    }
+
+    /// Sets the value of a default header, or removes it, for all requests that are submitted once
+    /// this has returned, and for heartbeats. Any thread; see [`Origin::set_default_header`].
+    pub fn set_default_header(&self, name: &[u8], value: Option<&[u8]>) -> Result<(), Status> {
+        self.origin.set_default_header(name, value, self.maintenance.heartbeat_len())
     }
 
     /// The completion queue.

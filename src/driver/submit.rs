@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::clock::now_ns;
 use super::in_flight::{Outgoing, Pending, Recipient};
 use super::sleeper::Parking;
@@ -24,10 +26,11 @@ pub enum WhenBusy {
     Queue,
 }
 
-/// A request in the queue. Its bytes are a copy, because the caller may change its own at once.
+/// A request in the queue. Its bytes are a copy, because the caller may change its own at once, and
+/// are wiped in the end, because they may hold keys.
 pub struct Copied {
     pending: Pending,
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     is_head: bool,
     closes: bool,
 }
@@ -119,8 +122,9 @@ impl Pool {
             ns => ns,
         };
         let (user_data, lane) = (request.user_data(), request.lane());
+        request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
-        let bytes = request.finish()?;
+        let bytes = request.bytes()?;
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
             self.delivery.stats.refused.add();
             return Err(Status::ERR_COMPLETIONS_FULL);
@@ -200,7 +204,8 @@ impl Pool {
     fn queued(&self, pending: Pending, outgoing: Outgoing<'_>) -> Queued<Box<Copied>> {
         let (ticket, due) = (pending.id, pending.due());
         let Outgoing { bytes, is_head, closes } = outgoing;
-        let request = Box::new(Copied { pending, bytes: bytes.to_vec(), is_head, closes });
+        let bytes = Zeroizing::new(bytes.to_vec());
+        let request = Box::new(Copied { pending, bytes, is_head, closes });
         Queued::new(ticket, due, self.policy.queue_timeout_ns, request)
     }
 

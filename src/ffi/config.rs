@@ -141,7 +141,7 @@ pub unsafe extern "C" fn vp_config_set_base_path(config: *mut vp_config, path: v
 
 /// Adds a header to each request that does not set a header of that name itself. A second call with
 /// the same name replaces the value. `User-Agent` with an empty value is not sent at all. At most
-/// 64 headers.
+/// 64 headers. `vp_pool_set_default_header` replaces a value while the pool is open.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `name` and `value` are copied.

@@ -40,6 +40,8 @@ pub mod complete;
 
 pub mod response;
 
+pub mod watch;
+
 pub mod handle;
 
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::config::vp_config;
 use super::handle::vp_pool;
-use super::types::{struct_size, vp_error, vp_health, vp_slot_health, vp_stats, write_sized};
+use super::types::{
+    struct_size, vp_error, vp_health, vp_slot_health, vp_stats, vp_str, write_sized,
+};
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
 use crate::error::Status;
@@ -165,6 +167,39 @@ pub unsafe extern "C" fn vp_pool_suspend(pool: *mut vp_pool, for_ns: u64) -> Sta
             pool.suspend(for_ns);
             Ok(())
         })
+    })
+}
+
+/// Sets the value of a default header (`vp_config_add_default_header`) while the pool is open, for
+/// example a token that is renewed. Each submit that begins after this call has returned sends the
+/// new value, whenever its request was begun, marked as a template, or built. So do heartbeats. A
+/// submit that runs at the same time sends either value as a whole. A request that waits in the
+/// queue keeps the value of its submit. A request with a header of that name of its own keeps that.
+///
+/// A `value` whose `ptr` is NULL removes the header. A `value` of no bytes whose `ptr` is not NULL
+/// is sent as an empty value, except for User-Agent, which is then not sent. A name that was no
+/// default header is added; there may be 64 names, and a name that was removed still counts.
+///
+/// The library wipes the old value from its memory as soon as its last holder is gone. A request
+/// object holds it until its next `vp_request_body`, `_body_reserve`, `_bytes`, submit, or
+/// `vp_request_free`; a request in the queue until it was sent. The kernel's copies are not wiped.
+///
+/// Threads: any, also in a callback. A submit of another thread waits for no lock meanwhile, but
+/// for the first one of each request object after a change.
+/// Lifetime: `name` and `value` are copied.
+/// Errors: as `vp_config_add_default_header`, and ERR_NOT_FOUND if there is no such header to be
+/// removed, ERR_TOO_LARGE if no request or not the heartbeat would fit, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_set_default_header(
+    pool: *mut vp_pool,
+    name: vp_str,
+    value: vp_str,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, name, bytes) = unsafe { (borrow(pool)?, name.bytes()?, value.bytes()?) };
+        let value = (!value.ptr.is_null()).then_some(bytes);
+        pool.with_open(|pool| pool.set_default_header(name, value))
     })
 }
 

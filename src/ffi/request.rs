@@ -192,7 +192,8 @@ pub unsafe extern "C" fn vp_request_body_commit(request: *mut vp_request, len: u
     unsafe { build(request, |r| r.body_commit(len)) }
 }
 
-/// Marks the request as it is now, before its body, as a template.
+/// Marks the request as it is now, before its body, as a template. Default headers are not part of
+/// it: they are those of the submit.
 ///
 /// Threads: one at a time.
 /// Lifetime: until the next `vp_request_begin`.
@@ -279,7 +280,8 @@ pub unsafe extern "C" fn vp_request_set_on_complete(
     })
 }
 
-/// Ends the request and shows the bytes that will be sent, for archives and signatures.
+/// Ends the request and shows the bytes that will be sent, for archives and signatures. If a
+/// default header changes afterwards (`vp_pool_set_default_header`), submit sends the new one.
 ///
 /// Threads: one at a time.
 /// Lifetime: `*out` is valid until the next call that changes the request.

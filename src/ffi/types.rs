@@ -250,6 +250,30 @@ pub struct vp_stats {
     pub stale_answers: u64,
 }
 
+/// The room for the text of a `vp_watched`, the NUL at its end included.
+pub const VP_WATCHED_TEXT: usize = 64;
+
+/// The last value of a watched header.
+///
+/// Set `struct_size` to `sizeof(vp_watched)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_watched {
+    /// `sizeof(vp_watched)` as the caller was compiled.
+    pub struct_size: usize,
+    /// When the first byte of the response that said it was read, in nanoseconds of
+    /// CLOCK_MONOTONIC.
+    pub time_ns: u64,
+    /// The number, if `is_number` is 1; else 0.
+    pub number: u64,
+    /// 1 if the value is a number as `vp_response_watched_u64` reads it; else 0.
+    pub is_number: i32,
+    /// The length of the whole value in bytes, also of one that does not fit into `text`.
+    pub len: u32,
+    /// The value; NUL-terminated, shortened to fit.
+    pub text: [c_char; VP_WATCHED_TEXT],
+}
+
 /// A response, shared by reference count. Its bytes stay where they are until the last release.
 pub struct vp_response {
     _private: [u8; 0],
@@ -350,6 +374,10 @@ unsafe impl Versioned for vp_slot_health {
 unsafe impl Versioned for vp_stats {
     const FIRST: usize = 224;
 }
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_watched {
+    const FIRST: usize = 96;
+}
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
@@ -358,6 +386,7 @@ const _: () = {
     assert!(size_of::<vp_health>() == vp_health::FIRST + 16);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
+    assert!(size_of::<vp_watched>() == vp_watched::FIRST);
 };
 
 /// The size that the caller's struct has.

@@ -158,6 +158,9 @@ impl Exchange {
             return Ok(State::Head(scan));
         };
         r.body = len..len;
+        if let Some(watched) = &mut r.watched {
+            watched.find(r.head.fields(), r.buf.filled());
+        }
         let says = Framing::of(r);
         self.judge_reuse(r, &says);
         let body = Body::of(r, &says, self.head_request, l)?;

@@ -23,9 +23,11 @@
 //! ```
 //!
 //! [`response::Response`] owns the bytes, [`exchange::Exchange`] says what they mean. `head` finds
-//! and reads a head, `body` chooses the framing (RFC 9112 section 6.3) and follows it.
+//! and reads a head, `watch` finds the fields in it that an engine asked for, `body` chooses the
+//! framing (RFC 9112 section 6.3) and follows it.
 
 mod body;
+mod default_headers;
 pub mod exchange;
 pub(crate) mod field;
 mod framing;
@@ -36,6 +38,8 @@ pub mod origin;
 pub mod request;
 pub mod response;
 pub mod retry_after;
+pub mod watch;
 
-pub use origin::{MAX_DEFAULT_HEADERS, Origin};
+pub use default_headers::MAX_DEFAULT_HEADERS;
+pub use origin::Origin;
 pub use request::Request;

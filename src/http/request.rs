@@ -8,6 +8,9 @@
 //!  rewind: from anywhere back to the mark     begin: from anywhere to a new request
 //! ```
 //!
+//! Default headers are written at the end. If they change afterwards, the next `finish` writes them
+//! anew ([`take_over`]).
+//!
 //! The buffer has its full size from the start and stays initialised: building allocates nothing,
 //! and a reserved body need not be zeroed. `State` says how much of it counts.
 //!
@@ -15,21 +18,32 @@
 //! lacks a piece, or the order before it once more. Every later call answers the same status, until
 //! `begin` or `rewind` succeeds. This file knows no connection, no clock and no configuration.
 
+mod take_over;
+
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroize;
+
 use crate::error::Status;
+use crate::http::default_headers::{DefaultHeaders, HeaderSet};
 use crate::http::field;
-use crate::http::origin::{HeaderSet, Origin};
+use crate::http::origin::Origin;
 use crate::lane::Lane;
 
 /// A request under construction, and then its bytes. Made once, built many times.
 pub struct Request {
     origin: Arc<Origin>,
+    /// As they were when they were last looked at.
+    defaults: Arc<DefaultHeaders>,
     /// INVARIANT: `origin.request_capacity()` bytes long, for ever at the same place.
     buf: Box<[u8]>,
+    /// How many bytes of the buffer were written, ever; those of `state` may not be counted yet.
+    dirty: usize,
     state: State,
     mark: Option<State>,
+    /// How many names of default headers the mark has been compared with.
+    mark_names: usize,
     timeout_ns: u64,
     user_data: u64,
     lane: Lane,
@@ -46,6 +60,8 @@ struct State {
     joint: &'static [u8],
     /// The default headers that this request has replaced by its own.
     overridden: HeaderSet,
+    /// Where the default headers begin, once they are written.
+    defaults_at: usize,
     /// A header of the request itself says `Connection: close`.
     closes: bool,
 }
@@ -75,10 +91,13 @@ impl Request {
     pub fn new(origin: Arc<Origin>) -> Self {
         let buf = vec![0; origin.request_capacity()].into_boxed_slice();
         Self {
+            defaults: origin.default_headers(),
             origin,
             buf,
+            dirty: 0,
             state: State::EMPTY,
             mark: None,
+            mark_names: 0,
             timeout_ns: 0,
             user_data: 0,
             lane: Lane::Orders,
@@ -171,17 +190,25 @@ impl Request {
         self.keep(written)
     }
 
-    /// Ends the request, if no body has done so, and gives its bytes. A request without a body has
-    /// no Content-Length, but `Content-Length: 0` with POST, PUT and PATCH, for which a server
-    /// expects a body (RFC 9110 section 8.6). May be called again.
+    /// Ends the request, if no body has done so, and gives its bytes, with the default headers of
+    /// now. A request without a body has no Content-Length, but `Content-Length: 0` with POST, PUT
+    /// and PATCH, for which a server expects a body (RFC 9110 section 8.6). May be called again.
     ///
     /// # Errors
     /// `ERR_PHASE` if not begun, or if a reserved body was not committed; `ERR_TOO_LARGE` if the
-    /// default headers do not fit behind what was built.
+    /// default headers do not fit into what was built.
     pub fn finish(&mut self) -> Result<&[u8], Status> {
-        let ended = self.write_end();
-        self.keep(ended)?;
+        self.end()?;
         self.bytes()
+    }
+
+    /// As [`finish`](Self::finish), for who asks for the bytes later.
+    ///
+    /// # Errors
+    /// As `finish`.
+    pub fn end(&mut self) -> Result<(), Status> {
+        let ended = self.write_end();
+        self.keep(ended)
     }
 
     /// The bytes of a request that is at its end: after `body`, `body_commit` or `finish`.
@@ -208,6 +235,7 @@ impl Request {
             return self.keep(Err(refusal));
         }
         self.mark = Some(self.state);
+        self.mark_names = self.defaults.len();
         Ok(())
     }
 
@@ -217,7 +245,12 @@ impl Request {
     /// `ERR_PHASE` if nothing was marked since `begin`.
     pub fn rewind(&mut self) -> Result<(), Status> {
         let mark = self.mark.ok_or(Status::ERR_PHASE);
-        self.state = self.keep(mark)?;
+        let mark = self.keep(mark)?;
+        self.forget();
+        self.state = mark;
+        if self.mark_names != self.defaults.len() {
+            self.compare_again();
+        }
         Ok(())
     }
 
@@ -270,7 +303,7 @@ impl Request {
     /// Whether this request says `Connection: close`, so that the connection ends with its
     /// response (RFC 9112 section 9.6).
     pub fn closes(&self) -> bool {
-        self.state.closes || self.origin.closes(self.state.overridden)
+        self.state.closes || self.defaults.closes(self.state.overridden)
     }
 
     fn write_request_line(&mut self, method: &[u8], path: &[u8]) -> Result<(), Status> {
@@ -297,6 +330,7 @@ impl Request {
             true if path.iter().position(|byte| *byte == b'?') == Some(path.len() - 1) => b"",
             true => joint_behind(path),
         };
+        self.forget();
         self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
         Ok(())
     }
@@ -335,7 +369,7 @@ impl Request {
         out.put_all([name, b": ", value, b"\r\n"])?;
         self.state.len = out.at;
         self.state.phase = Phase::Header;
-        self.state.overridden |= self.origin.overridden_by(name);
+        self.state.overridden |= self.defaults.overridden_by(name);
         self.state.closes |= field::says_close(name, value);
         Ok(())
     }
@@ -362,6 +396,7 @@ impl Request {
         let length_end = start - HEAD_END.len();
         let length_start = length_end - decimal_width(capacity);
         write_decimal(&mut self.buf[length_start..length_end], len);
+        self.dirty = self.dirty.max(start + capacity);
         self.end_at(start + len);
         Ok(())
     }
@@ -386,13 +421,24 @@ impl Request {
             out.put(if expects_body { b"Content-Length: 0\r\n\r\n" } else { b"\r\n" })?;
             let len = out.at;
             self.end_at(len);
+        } else if self.origin.has_changed(&self.defaults) {
+            self.write_defaults_anew()?;
         }
         Ok(())
     }
 
     /// Spoils the request if `answer` is a refusal.
     fn keep<T>(&mut self, answer: Result<T, Status>) -> Result<T, Status> {
-        answer.inspect_err(|status| self.spoil(*status))
+        answer.inspect_err(|status| {
+            // What did not fit may have been written in part.
+            self.dirty = self.buf.len();
+            self.spoil(*status);
+        })
+    }
+
+    /// What was built is over, and what was written is to be wiped one day.
+    fn forget(&mut self) {
+        self.dirty = self.dirty.max(self.state.len);
     }
 
     /// What the phase says to a call that it does not allow.
@@ -428,13 +474,14 @@ impl Request {
     /// is known which of them are overridden.
     fn head_writer(&mut self) -> Result<Writer<'_>, Status> {
         let at = self.header_writer()?.at;
-        let mut out = Writer { buf: &mut self.buf, at };
-        if self.state.overridden == 0 {
-            out.put(self.origin.all_lines())?;
-            return Ok(out);
+        if self.origin.has_changed(&self.defaults) {
+            self.take_over();
         }
-        for line in self.origin.default_lines(self.state.overridden) {
-            out.put(line)?;
+        self.state.defaults_at = at;
+        let mut out = Writer { buf: &mut self.buf, at };
+        match self.state.overridden {
+            0 => out.put(self.defaults.all_lines())?,
+            overridden => out.put_each(&self.defaults, overridden)?,
         }
         Ok(out)
     }
@@ -443,6 +490,14 @@ impl Request {
     fn end_at(&mut self, len: usize) {
         self.state.len = len;
         self.state.phase = Phase::Finished;
+    }
+}
+
+/// A request holds API keys and signatures.
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.forget();
+        self.buf[..self.dirty].zeroize();
     }
 }
 
@@ -467,6 +522,7 @@ impl State {
         method_len: 0,
         joint: b"?",
         overridden: 0,
+        defaults_at: 0,
         closes: false,
     };
 }
@@ -497,6 +553,12 @@ impl Writer<'_> {
             line = rest;
         }
         Ok(())
+    }
+
+    /// Writes the default headers that are not overridden.
+    #[inline(never)] // Nearly always none is, and then they are one piece.
+    fn put_each(&mut self, headers: &DefaultHeaders, overridden: HeaderSet) -> Result<(), Status> {
+        headers.lines(overridden).try_for_each(|line| self.put(line))
     }
 
     fn put_encoded(&mut self, bytes: &[u8]) -> Result<(), Status> {

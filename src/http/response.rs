@@ -9,11 +9,13 @@
 //! ```
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::head::Head;
 use super::limits::Limits;
+use super::watch::{WatchList, Watched};
 use crate::buf::Buf;
-use crate::error::Outcome;
+use crate::error::{Outcome, Status};
 
 /// The least room that is offered when the length of what comes is not known, in bytes.
 const READ_ROOM: usize = 4 * 1024;
@@ -35,6 +37,8 @@ pub struct Response {
     pub(super) interim_count: usize,
     /// The response has come to its end.
     pub(super) complete: bool,
+    /// Found in the head of the final response, once that is whole; `None` if nothing is watched.
+    pub(super) watched: Option<Box<Watched>>,
 }
 
 impl Response {
@@ -48,7 +52,13 @@ impl Response {
             trailer_count: 0,
             interim_count: 0,
             complete: false,
+            watched: None,
         }
+    }
+
+    /// Lets the fields of these names be found in each head, for [`Response::watched`].
+    pub fn watch(&mut self, list: &Arc<WatchList>) {
+        self.watched = Some(Box::new(Watched::new(Arc::clone(list))));
     }
 
     /// Forgets everything and is ready for the next exchange. Memory is kept, except that a buffer
@@ -105,6 +115,16 @@ impl Response {
         let fields = self.head.fields().iter().filter(move |field| field.name.len() == name.len());
         let found = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
         found.map(move |field| field.value.of(bytes))
+    }
+
+    /// The value of the first field that has the watched name with that index, without a search.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` if no name has that index; `ERR_NOT_FOUND` if there is no such field.
+    pub fn watched(&self, index: usize) -> Result<&[u8], Status> {
+        let value = self.watched.as_ref().ok_or(Status::ERR_ARGUMENT)?.value(index)?;
+        // What was found in the head before this one is no news of this one.
+        if self.has_head() { Ok(value.of(self.buf.filled())) } else { Err(Status::ERR_NOT_FOUND) }
     }
 
     /// Whether this is a whole response. If not, its head is whole and its body is what had arrived

@@ -111,5 +111,13 @@ int main(void) {
     FIELD(vp_lease, generation, 0, 8);
     FIELD(vp_lease, slot, 8, 4);
     FIELD(vp_lease, reserved, 12, 4);
+
+    SIZE(vp_watched, 96);
+    FIELD(vp_watched, struct_size, 0, 8);
+    FIELD(vp_watched, time_ns, 8, 8);
+    FIELD(vp_watched, number, 16, 8);
+    FIELD(vp_watched, is_number, 24, 4);
+    FIELD(vp_watched, len, 28, 4);
+    FIELD(vp_watched, text, 32, 64);
     return 0;
 }

@@ -353,6 +353,46 @@ void moments_are_of_the_monotonic_clock() {
     CHECK(!batch.begin()->first_byte_time() && batch.begin()->queue_wait() > nanoseconds(0));
 }
 
+void watched_headers_are_read() {
+    std::uint32_t weight = 77, type = 77;
+    vp::Config watching = config();
+    watching.watch_header("X-MBX-USED-WEIGHT-1M", &weight).watch_header("Content-Type", &type);
+    watching.watch_header("X-Not-There");
+    CHECK(weight == 0 && type == 1);
+    vp::Pool pool = vp::Pool::open(watching).value();
+    CHECK(pool.watched(weight).status() == VP_ERR_NOT_FOUND);
+    vp::Request request = pool.new_request().value();
+    const vp::TimePoint before = vp::Clock::now();
+    const vp::Completion done = pool.execute(request.begin("GET", "/api/v3/time")).value();
+    const std::string_view said = done.response().watched(weight).value();
+    const std::uint64_t count = done.response().watched_u64(weight).value();
+    CHECK(said == done.response().header_find("X-MBX-USED-WEIGHT-1M").value());
+    CHECK(std::to_string(count) == said);
+    CHECK(done.response().watched(type).has_value() && !done.response().watched_u64(type));
+    CHECK(!done.response().watched(2) && !done.response().watched(3));
+    const vp::Watched last = pool.watched(weight).value();
+    CHECK(last.value() == said && last.value_u64().value() == count);
+    CHECK(before <= last.time() && last.time() <= done.done_time());
+    CHECK(!pool.watched(type)->value_u64() && pool.watched(3).status() == VP_ERR_ARGUMENT);
+}
+
+void default_headers_are_replaced() {
+    vp::Pool pool = open();
+    vp::Request request = pool.new_request().value();
+    request.begin("GET", "/api/v3/time");
+    const auto sends = [&](const char* line) {
+        return request.bytes()->find(line) != std::string_view::npos;
+    };
+    CHECK(!sends("Authorization"));
+    CHECK(pool.set_default_header("Authorization", "Bearer 1").ok() && sends(": Bearer 1\r\n"));
+    CHECK(pool.set_default_header("Authorization", "Bearer 2").ok() && sends(": Bearer 2\r\n"));
+    CHECK(pool.set_default_header("Authorization", {}).ok() && sends("Authorization: \r\n"));
+    CHECK(pool.execute(request)->http_status() == 200);
+    CHECK(pool.remove_default_header("authorization").ok() && !sends("Authorization"));
+    CHECK(pool.remove_default_header("authorization") == VP_ERR_NOT_FOUND);
+    CHECK(pool.set_default_header("Host", "x") == VP_ERR_HEADER_RESERVED);
+}
+
 void events_are_views() {
     std::atomic<int> up{0}, paused{0};
     auto listener = [&](vp::EventView event) {
@@ -488,6 +528,8 @@ int main() {
     callbacks_reach_callables();
     callables_run_in_poll_in_caller_drive();
     moments_are_of_the_monotonic_clock();
+    watched_headers_are_read();
+    default_headers_are_replaced();
     events_are_views();
 #if defined(__cpp_lib_span)
     spans_are_taken_and_given();

@@ -90,6 +90,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(NULL, 1000000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_watch_header(NULL, text("a"), NULL), VP_ERR_NULL);
 }
 
 static void config_gets_nothing(vp_config *config) {
@@ -156,6 +157,9 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
+    CHECK_STATUS(vp_config_watch_header(config, BROKEN, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_watch_header(config, NOTHING, NULL), VP_ERR_HEADER_NAME);
+    CHECK_STATUS(vp_config_watch_header(config, text("a"), NULL), VP_OK);
 }
 
 static void refused_settings_are_remembered(vp_config *config) {
@@ -207,6 +211,10 @@ static void pool_is_null(vp_request *request) {
     slot.struct_size = sizeof slot;
     CHECK_STATUS(vp_pool_slots(NULL, &slot, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_suspend(NULL, 0), VP_ERR_NULL);
+    vp_watched watched;
+    watched.struct_size = sizeof watched;
+    CHECK_STATUS(vp_pool_watched(NULL, 0, &watched), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(NULL, text("a"), text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
     CHECK_STATUS(vp_execute(NULL, request, 0, &completion), VP_ERR_NULL);
@@ -226,6 +234,11 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_stats(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_slots(pool, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_watched(pool, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(pool, BROKEN, text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(pool, text("a"), BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_default_header(pool, NOTHING, text("b")), VP_ERR_HEADER_NAME);
+    CHECK_STATUS(vp_pool_set_default_header(pool, text("a"), NOTHING), VP_ERR_NOT_FOUND);
     CHECK_STATUS(vp_request_new(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(pool, NULL, 0, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(pool, request, ~0u, NULL), VP_ERR_ARGUMENT);
@@ -263,6 +276,11 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
         CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_STRUCT_SIZE);
         slot.struct_size = sizeof slot;
         CHECK_STATUS(vp_pool_slots(pool, &slot, 0), VP_ERR_ARGUMENT);
+        vp_watched watched;
+        watched.struct_size = strays[i];
+        CHECK_STATUS(vp_pool_watched(pool, 0, &watched), VP_ERR_STRUCT_SIZE);
+        watched.struct_size = sizeof watched;
+        CHECK_STATUS(vp_pool_watched(pool, 0, &watched), VP_ERR_ARGUMENT);
         CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_STRUCT_SIZE);
         CHECK_STATUS(vp_pool_poll(pool, &completion, 1), VP_ERR_STRUCT_SIZE);
         CHECK_STATUS(vp_pool_wait(pool, &completion, 1, 0), VP_ERR_STRUCT_SIZE);
@@ -325,6 +343,7 @@ static void request_gets_nothing(vp_request *request) {
 
 static void response_is_null(void) {
     vp_str value;
+    uint64_t number;
     CHECK_EQ(vp_response_status(NULL), 0);
     CHECK_EQ(vp_response_is_complete(NULL), 0);
     CHECK_EQ(vp_response_version(NULL), 0);
@@ -333,17 +352,24 @@ static void response_is_null(void) {
     CHECK_EQ(vp_response_body(NULL).len, 0);
     CHECK_STATUS(vp_response_header_at(NULL, 0, &value, &value), VP_ERR_NULL);
     CHECK_STATUS(vp_response_header_find(NULL, text("a"), &value), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_watched(NULL, 0, &value), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_watched_u64(NULL, 0, &number), VP_ERR_NULL);
     CHECK_STATUS(vp_response_retain(NULL), VP_ERR_NULL);
     vp_response_release(NULL);
 }
 
 static void response_gets_nothing(vp_response *response) {
     vp_str value;
+    uint64_t number;
     OK(vp_response_header_at(response, 0, NULL, NULL));
     CHECK_STATUS(vp_response_header_at(response, SIZE_MAX, NULL, NULL), VP_ERR_NOT_FOUND);
     CHECK_STATUS(vp_response_header_find(response, text("a"), NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_response_header_find(response, BROKEN, &value), VP_ERR_NULL);
     CHECK_STATUS(vp_response_header_find(response, NOTHING, &value), VP_ERR_NOT_FOUND);
+    CHECK_STATUS(vp_response_watched(response, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_watched(response, 0, &value), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_response_watched_u64(response, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_response_watched_u64(response, UINT32_MAX, &number), VP_ERR_ARGUMENT);
 }
 
 int main(void) {

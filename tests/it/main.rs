@@ -31,4 +31,6 @@ mod sleepers;
 mod suspend;
 mod tls_faults;
 mod tls_peer;
+mod tokens;
+mod watched;
 mod wire_state;

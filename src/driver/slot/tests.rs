@@ -36,7 +36,7 @@ fn pending() -> Pending {
 fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
     // No look, so that the FIN is not seen.
     let policy = Policy { look_after_ns: NEVER, ..Policy::new(&Config::default()) };
-    let free_list = FreeList::new(2, 1024);
+    let free_list = FreeList::new(2, 1024, None);
     let (slot, peer) = live(&free_list);
     drop(peer);
     let bytes = vec![b'x'; 32 << 20];
@@ -64,7 +64,7 @@ fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
 #[test]
 fn a_partial_request_is_not_worth_waiting_for() {
     let policy = Policy::new(&Config::default());
-    let free_list = FreeList::new(2, 1024);
+    let free_list = FreeList::new(2, 1024, None);
     let (slot, mut peer) = live(&free_list);
     let bytes = vec![b'x'; 32 << 20];
     let request = Outgoing { bytes: &bytes, is_head: false, closes: false };

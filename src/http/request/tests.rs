@@ -1,6 +1,8 @@
 //! Tests of the request builder: tables for each call, then whatever proptest thinks of, read back
 //! by httparse.
 
+mod take_over;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -12,7 +12,7 @@ use venuepool_model::sync::Shared;
 #[test]
 fn a_response_that_two_let_go_of_comes_back_once_or_is_freed() {
     check(5, || {
-        let free_list = FreeList::new(2, 64);
+        let free_list = FreeList::new(2, 64, None);
         let response = free_list.take();
         let other = Shared::clone(&response);
         let other = spawn(move || Recycled::release(other));
@@ -26,7 +26,7 @@ fn a_response_that_two_let_go_of_comes_back_once_or_is_freed() {
 #[test]
 fn a_response_that_comes_back_while_it_is_taken_has_one_holder() {
     check(5, || {
-        let free_list = FreeList::new(1, 64);
+        let free_list = FreeList::new(1, 64, None);
         let response = free_list.take();
         let view = Shared::clone(&response);
         let other = spawn(move || Recycled::release(view));
@@ -41,7 +41,7 @@ fn a_response_that_comes_back_while_it_is_taken_has_one_holder() {
 #[test]
 fn a_closing_shelf_keeps_nothing_that_comes_back_meanwhile() {
     check(5, || {
-        let free_list = FreeList::new(1, 64);
+        let free_list = FreeList::new(1, 64, None);
         let response = free_list.take();
         let other = spawn(move || Recycled::release(response));
         free_list.close();

@@ -1,11 +1,14 @@
 //! Ways to feed a case to the codec, and what is seen at the end.
 
+use std::sync::Arc;
+
 use super::cases::Case;
 use crate::buf::TAIL;
-use crate::error::Outcome;
+use crate::error::{Outcome, Status};
 use crate::http::exchange::{Exchange, Progress, Reuse};
 use crate::http::limits::Limits;
 use crate::http::response::Response;
+use crate::http::watch::WatchList;
 
 /// How the connection ends behind the bytes of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ pub(super) fn feed_cut(case: &Case, cuts: &[usize]) -> Verdict {
 
 pub(super) fn feed(r: &mut Response, case: &Case, cuts: &[usize]) -> Verdict {
     let l = &case.limits;
+    r.watch(&watch_list());
     let mut exchange = Exchange::new(case.head_request, case.request_close);
     let mut progress = Ok(Progress::NeedMore);
     let mut from = 0;
@@ -86,7 +90,27 @@ pub(super) fn feed(r: &mut Response, case: &Case, cuts: &[usize]) -> Verdict {
     verdict(r, progress)
 }
 
+/// Names that are in many cases, twice in some, and one that is in none.
+const WATCHED: [&[u8]; 6] =
+    [b"content-length", b"Transfer-Encoding", b"CONNECTION", b"a", b"X-A", b"not-there"];
+
+fn watch_list() -> Arc<WatchList> {
+    let mut list = WatchList::default();
+    WATCHED.iter().for_each(|name| assert!(list.add(name).is_ok()));
+    Arc::new(list)
+}
+
+/// What is watched is what a search finds, once the head is whole, and nothing before.
+fn assert_watched(r: &Response) {
+    for (index, name) in WATCHED.iter().enumerate() {
+        let found = r.find(name).filter(|_| r.has_head());
+        assert_eq!(r.watched(index), found.ok_or(Status::ERR_NOT_FOUND));
+    }
+    assert_eq!(r.watched(WATCHED.len()), Err(Status::ERR_ARGUMENT));
+}
+
 fn verdict(r: &Response, progress: Result<Progress, Outcome>) -> Verdict {
+    assert_watched(r);
     match progress {
         Ok(Progress::NeedMore) => Verdict::Pending,
         Ok(Progress::Done(reuse)) => Verdict::Done(seen(r), reuse),

@@ -1,0 +1,145 @@
+//! No key or token is left behind in memory that was freed: looked for by a global allocator, in
+//! each block that is given back.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
+use venuepool::completion::Completion;
+use venuepool::config::{Config, Drive};
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::Outcome;
+use venuepool::http::Request;
+use venuepool::recycle::Recycled;
+
+/// In all tokens of this test; not on the heap itself.
+const SECRET: &[u8] = b"token-of-this-test-";
+
+/// Looks into each block that is freed, but not on the threads that play the venue.
+struct Looking;
+
+static LEFT_BEHIND: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static PLAYS_THE_VENUE: Cell<bool> = const { Cell::new(false) };
+}
+
+// SAFETY: all is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Looking {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Cleared, so that what was left by the venue's threads is not found in a block of others.
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if !PLAYS_THE_VENUE.try_with(Cell::get).unwrap_or(true) {
+            // SAFETY: the block is the caller's until it is freed, and was cleared at first.
+            let block = unsafe { std::slice::from_raw_parts(pointer, layout.size()) };
+            if block.windows(SECRET.len()).any(|window| window == SECRET) {
+                LEFT_BEHIND.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Looking = Looking;
+
+fn venue(certificates: Option<&Certificates>) -> ScriptServer {
+    let handler = |peer: &mut Peer, _| {
+        PLAYS_THE_VENUE.with(|venue| venue.set(true));
+        while let Ok(Some(_)) = peer.read_request() {
+            if peer.write(b"HTTP/1.1 204 No Content\r\n\r\n").is_err() {
+                return;
+            }
+        }
+    };
+    match certificates {
+        None => Script::serve(handler).unwrap(),
+        Some(certificates) => Script::serve_tls(Transport::Tls, certificates, handler).unwrap(),
+    }
+}
+
+/// A token, on the stack.
+fn token(number: u8) -> [u8; SECRET.len() + 1] {
+    let mut token = [b'0' + number; SECRET.len() + 1];
+    token[..SECRET.len()].copy_from_slice(SECRET);
+    token
+}
+
+fn open(server: &ScriptServer, certificates: Option<&Certificates>, drive: Drive) -> Arc<Pool> {
+    let mut config = Config::default();
+    config.set_url(server.url().as_bytes()).unwrap();
+    config.set_connections(1).unwrap();
+    config.set_drive(drive);
+    config.set_heartbeat(b"GET", b"/ping", 1_000_000, 5_000_000_000).unwrap();
+    config.add_default_header(b"Authorization", &token(8)).unwrap();
+    // Replaced, and copied.
+    config.add_default_header(b"Authorization", &token(0)).unwrap();
+    // Behind it, so that memory that grew for it would have held the token.
+    config.add_default_header(b"X-Long", &[b'x'; 300]).unwrap();
+    config.add_heartbeat_header(b"X-Key", &token(9)).unwrap();
+    if let Some(certificates) = certificates {
+        config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
+    }
+    drop(config.clone());
+    Pool::open(&config).unwrap()
+}
+
+fn take(done: Completion) {
+    assert_eq!(done.outcome, Outcome::Ok);
+    done.response.into_iter().for_each(Recycled::release);
+}
+
+/// Sends requests, in the queue too, while the token is replaced.
+fn trade(pool: &Pool) {
+    let mut kept = Request::new(Arc::clone(pool.origin()));
+    for number in 1..=5 {
+        let mut request = Request::new(Arc::clone(pool.origin()));
+        request.begin(b"POST", b"/order").unwrap();
+        request.header(b"X-Signature", &token(7)).unwrap();
+        request.body(b"order").unwrap();
+        kept.begin(b"GET", b"/").unwrap();
+        kept.finish().unwrap();
+        pool.set_default_header(b"Authorization", Some(&token(number))).unwrap();
+        for _ in 0..3 {
+            pool.submit(&mut request, None, WhenBusy::Queue).unwrap();
+            pool.submit(&mut kept, None, WhenBusy::Queue).unwrap();
+        }
+        for _ in 0..6 {
+            assert_eq!(pool.wait(1, Duration::from_secs(30), take), Ok(Some(1)));
+        }
+    }
+    let (beats, start) = (pool.stats().heartbeats.get(), Instant::now());
+    while pool.stats().heartbeats.get() < beats + 2 {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    pool.set_default_header(b"Authorization", None).unwrap();
+}
+
+// One test, because the allocator is the process's.
+#[test]
+fn no_token_is_left_in_freed_memory() {
+    drop(std::hint::black_box(token(0).to_vec()));
+    assert_eq!(LEFT_BEHIND.swap(0, Ordering::SeqCst), 1, "the allocator looks");
+    let certificates = Certificates::new().unwrap();
+    for drive in [Drive::Thread, Drive::Caller] {
+        for certificates in [None, Some(&certificates)] {
+            let server = venue(certificates);
+            let pool = open(&server, certificates, drive);
+            trade(&pool);
+            pool.close().unwrap();
+            drop(pool);
+            let tls = certificates.is_some();
+            assert_eq!(LEFT_BEHIND.load(Ordering::SeqCst), 0, "{drive:?}, TLS: {tls}");
+        }
+    }
+}
