@@ -1098,6 +1098,62 @@ typedef struct vp_stats {
 typedef void (*vp_on_complete)(void *context, const struct vp_completion *completion);
 
 /**
+ * A request that is about to be sent, for `vp_on_send`.
+ */
+typedef struct vp_sending {
+  /**
+   * The size of this struct as the library was compiled.
+   */
+  size_t struct_size;
+  /**
+   * The library's own, for `vp_sending_fill`.
+   */
+  void *sender;
+  /**
+   * The id that submit gave.
+   */
+  uint64_t id;
+  /**
+   * The number given by `vp_request_set_user_data`.
+   */
+  uint64_t user_data;
+  /**
+   * Now, in nanoseconds of CLOCK_MONOTONIC.
+   */
+  uint64_t now_ns;
+  /**
+   * Now, in nanoseconds since 1970 (CLOCK_REALTIME).
+   */
+  uint64_t wall_ns;
+  /**
+   * The whole request. What is filled shows here at once.
+   */
+  struct vp_str bytes;
+  /**
+   * The slot that it is sent on.
+   */
+  uint32_t slot;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} vp_sending;
+
+/**
+ * Fills the placeholders of a request with `vp_sending_fill`, and returns 0. Any other number
+ * withdraws the request: it completes as CANCELLED, NOT_SENT.
+ *
+ * It runs on the thread that sends, when the slot is had, immediately before the bytes are
+ * encrypted: in submit, or on the thread that drives for a request from the queue. For one pool
+ * the order of the calls is the order of sending, so a counter in it is a nonce. It may run again
+ * for the same request if the connection turned out dead before a byte was sent. It must be short
+ * and must not throw. A call on a pool in it returns ERR_WOULD_DEADLOCK.
+ *
+ * `sending` is borrowed until the function returns.
+ */
+typedef int32_t (*vp_on_send)(void *context, const struct vp_sending *sending);
+
+/**
  * A slot reserved by `vp_pool_try_acquire` or `vp_pool_acquire`: a value, not an object.
  *
  * Copies are the same lease. A stale lease is recognised and refused.
@@ -2253,6 +2309,76 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_ARGUMENT for a number above 3.
  */
 VP_API vp_status vp_request_set_lane(struct vp_request *request, uint32_t lane) VP_NOEXCEPT;
+
+/**
+ * Appends `len` bytes that are filled when the request is sent (`vp_request_set_on_send`): to the
+ * query, or to the value of the header that was added last. In the query it follows a piece such
+ * as "timestamp=", and what comes next is joined with `&`. `*out_place` is its number, from 0, for
+ * `vp_sending_fill`. A request has at most 8.
+ *
+ * A mark (`vp_request_mark`) keeps the placeholders before it. Until they are filled, the bytes
+ * are '0'.
+ *
+ * Threads: one at a time.
+ * Lifetime: until the next `vp_request_begin`, or a rewind to a mark before it.
+ * Errors: ERR_NULL, ERR_ARGUMENT for no bytes, ERR_TOO_LARGE also for a ninth placeholder,
+ * ERR_PHASE where no query has begun, behind a `Connection` header, or after the body.
+ */
+VP_API
+vp_status vp_request_placeholder(struct vp_request *request,
+                                 size_t len,
+                                 uint32_t *out_place)
+VP_NOEXCEPT;
+
+/**
+ * Has `len` bytes of the body filled when the request is sent. They begin at `offset` in the body,
+ * which is written already and keeps its length. `*out_place` as in `vp_request_placeholder`.
+ *
+ * Threads: one at a time.
+ * Lifetime: until the next `vp_request_begin` or `vp_request_rewind`.
+ * Errors: ERR_NULL, ERR_ARGUMENT for no bytes or beyond the body, ERR_TOO_LARGE for a ninth
+ * placeholder, ERR_PHASE before `vp_request_body` or `vp_request_body_commit`.
+ */
+VP_API
+vp_status vp_request_body_placeholder(struct vp_request *request,
+                                      size_t offset,
+                                      size_t len,
+                                      uint32_t *out_place)
+VP_NOEXCEPT;
+
+/**
+ * Sets the function that fills the placeholders of the request when it is sent, and may withdraw
+ * it. NULL sets none; then a request with placeholders is refused by submit (ERR_PHASE). It stays
+ * until it is changed. Setting it allocates once.
+ *
+ * Each placeholder must be filled, each time. A request of which one was not filled, or of which
+ * `vp_sending_fill` was refused, is withdrawn.
+ *
+ * Threads: one at a time.
+ * Lifetime: `context` must be valid until the completion of each request submitted with it.
+ * Errors: ERR_NULL.
+ */
+VP_API
+vp_status vp_request_set_on_send(struct vp_request *request,
+                                 vp_on_send function,
+                                 void *context)
+VP_NOEXCEPT;
+
+/**
+ * Fills a placeholder: `value` is exactly as long as it. In the query it is what may stand there,
+ * with whole percent triplets (RFC 3986 section 3.4). In a header value it has no control byte but
+ * HTAB (RFC 9110 section 5.5). A refusal withdraws the request.
+ *
+ * Threads: in the function of `vp_request_set_on_send`, with what that was given.
+ * Lifetime: `value` is copied.
+ * Errors: ERR_NULL, ERR_ARGUMENT for an unknown place or another length, ERR_PATH,
+ * ERR_HEADER_VALUE.
+ */
+VP_API
+vp_status vp_sending_fill(const struct vp_sending *sending,
+                          uint32_t place,
+                          struct vp_str value)
+VP_NOEXCEPT;
 
 /**
  * Sends a request on the calling thread, on the idle connection that was used last. VP_OK means

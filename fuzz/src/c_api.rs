@@ -22,6 +22,7 @@ use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
 use venuepool::ffi::handle::vp_pool;
 use venuepool::ffi::lanes::*;
+use venuepool::ffi::late::*;
 use venuepool::ffi::limits::*;
 use venuepool::ffi::maintenance::*;
 use venuepool::ffi::pool::*;
@@ -153,6 +154,13 @@ fn any_number(input: &mut Input<'_>) -> u64 {
 /// `pointer`, or now and then NULL.
 fn or_null<T>(input: &mut Input<'_>, pointer: *mut T) -> *mut T {
     if input.byte() == 255 { null_mut() } else { pointer }
+}
+
+/// Fills the first placeholder, if it is of one byte, and withdraws each third request.
+unsafe extern "C" fn fill_first(_: *mut c_void, sending: *const vp_sending) -> i32 {
+    let byte = vp_str { ptr: c"1".as_ptr(), len: 1 };
+    let _ = unsafe { vp_sending_fill(sending, 0, byte) };
+    i32::from(unsafe { (*sending).id } % 3 == 0)
 }
 
 unsafe extern "C" fn on_complete(context: *mut c_void, completion: *const vp_completion) {
@@ -414,7 +422,7 @@ impl World {
         let request = or_null(input, self.requests[index]);
         let mut view = vp_str { ptr: null(), len: 0 };
         unsafe {
-            ok(match input.byte() % 13 {
+            ok(match input.byte() % 16 {
                 0 => vp_request_begin(request, any_text(input), any_text(input)),
                 1 => vp_request_query(request, any_text(input), any_text(input)),
                 2 => vp_request_query_raw(request, any_text(input)),
@@ -427,6 +435,12 @@ impl World {
                 9 => vp_request_bytes(request, or_null(input, &raw mut view)),
                 10 => return self.reserve(input, request),
                 11 => vp_request_set_lane(request, u32::from(input.byte() % 5)),
+                13 => vp_request_placeholder(request, usize::from(input.byte()), &mut 0),
+                14 => {
+                    let (offset, len) = (usize::from(input.byte()), usize::from(input.byte()));
+                    vp_request_body_placeholder(request, offset, len, &mut 0)
+                }
+                15 => vp_request_set_on_send(request, Some(fill_first), null_mut()),
                 _ => return self.set_callback(input, index),
             });
             if !view.ptr.is_null() {

@@ -18,6 +18,40 @@
 
 namespace venuepool {
 
+/// A request that is about to be sent, for the function of Request::on_send. No call on a pool is
+/// possible in that function (VP_ERR_WOULD_DEADLOCK).
+///
+/// Threads: the one that sends.
+/// Lifetime: until the function returns.
+class SendingView {
+  public:
+    /// Views what the function of C was given.
+    explicit SendingView(const vp_sending* raw) noexcept : raw_(raw) {}
+
+    /// Gives the id that submit gave.
+    [[nodiscard]] std::uint64_t id() const noexcept { return raw_->id; }
+    /// Gives the number of Request::user_data.
+    [[nodiscard]] std::uint64_t user_data() const noexcept { return raw_->user_data; }
+    /// Gives the slot that it is sent on.
+    [[nodiscard]] std::uint32_t slot() const noexcept { return raw_->slot; }
+    /// Gives the present moment of Clock.
+    [[nodiscard]] TimePoint time() const noexcept { return detail::time_point(raw_->now_ns); }
+    /// Gives the present time since 1970, by the system's clock.
+    [[nodiscard]] std::chrono::nanoseconds since_1970() const noexcept {
+        return detail::duration(raw_->wall_ns);
+    }
+    /// Gives the whole request. What is filled shows here at once.
+    [[nodiscard]] std::string_view bytes() const noexcept { return detail::view(raw_->bytes); }
+    /// Fills a placeholder with exactly as many bytes. A refusal withdraws the request. Errors:
+    /// VP_ERR_ARGUMENT, VP_ERR_PATH, VP_ERR_HEADER_VALUE.
+    Status fill(std::uint32_t place, std::string_view value) const noexcept {
+        return vp_sending_fill(raw_, place, detail::str(value));
+    }
+
+  private:
+    const vp_sending* raw_;
+};
+
 /// A request that is built once and used again. Its memory is taken when it is made, and none
 /// later.
 ///
@@ -109,6 +143,21 @@ class [[nodiscard]] Request {
     }
 #endif
 
+    /// Appends `length` bytes that on_send fills, to the query or to the value of the header that
+    /// was added last. Gives the number of the place. Errors: VP_ERR_ARGUMENT, VP_ERR_PHASE,
+    /// VP_ERR_TOO_LARGE.
+    Result<std::uint32_t> placeholder(std::size_t length) noexcept {
+        std::uint32_t place = 0;
+        if (status_.ok()) status_ = vp_request_placeholder(raw_, length, &place);
+        return {status_, place};
+    }
+    /// Has `length` bytes of the body from `offset` on filled by on_send. Otherwise as placeholder.
+    Result<std::uint32_t> body_placeholder(std::size_t offset, std::size_t length) noexcept {
+        std::uint32_t place = 0;
+        if (status_.ok()) status_ = vp_request_body_placeholder(raw_, offset, length, &place);
+        return {status_, place};
+    }
+
     /// Remembers the request as it is now, before its body, as a template for rewind.
     Request& mark() noexcept {
         if (status_.ok()) status_ = vp_request_mark(raw_);
@@ -156,6 +205,31 @@ class [[nodiscard]] Request {
     /// Refuses a temporary, which would be gone before the first completion.
     template <typename Callable>
     Request& on_complete(const Callable&&) = delete;
+
+    /// Has `function` fill the placeholders when the request is sent; it sends if that returns 0. It
+    /// stays set.
+    /// Threads: it runs on the thread that sends, one after the other for one pool.
+    /// Lifetime: `context` must be valid until the completion of each request.
+    Request& on_send(vp_on_send function, void* context) noexcept {
+        return set(vp_request_set_on_send(raw_, function, context));
+    }
+    /// Has no function fill placeholders.
+    Request& on_send(std::nullptr_t) noexcept { return on_send(nullptr, nullptr); }
+    /// Has `callable(SendingView)` fill the placeholders; false withdraws the request. It is kept
+    /// by reference: it must live until the last completion. An exception from it ends the process.
+    template <typename Callable>
+    Request& on_send(Callable& callable) noexcept {
+        static_assert(std::is_invocable_r<bool, Callable&, SendingView>::value,
+                      "on_send takes what can be called with a venuepool::SendingView");
+        const auto call = [](void* context, const vp_sending* sending) noexcept -> std::int32_t {
+            return (*static_cast<Callable*>(context))(SendingView(sending)) ? 0 : 1;
+        };
+        return on_send(call,
+                       const_cast<void*>(static_cast<const void*>(std::addressof(callable))));
+    }
+    /// Refuses a temporary, which would be gone before the request is sent.
+    template <typename Callable>
+    Request& on_send(const Callable&&) = delete;
 
     /// Ends the request and gives the bytes that will be sent, for archives.
     /// Lifetime: valid until the next call that changes the request.

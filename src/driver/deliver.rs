@@ -16,8 +16,8 @@ use crate::completion::CompletionQueue;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
 use crate::stats::Stats;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What completions go through on their way to the engine.
 pub(super) struct Delivery {
@@ -31,6 +31,8 @@ pub(super) struct Delivery {
     /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
     has_handed_over: AtomicBool,
+    /// Held while a request is signed and sent.
+    signing: Mutex<()>,
 }
 
 impl Delivery {
@@ -44,12 +46,18 @@ impl Delivery {
             next_id: AtomicU64::new(1),
             handed_over: Mutex::default(),
             has_handed_over: AtomicBool::new(false),
+            signing: Mutex::new(()),
         }
     }
 
     /// A number that this pool has not given out yet.
     pub(super) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The right to sign a request and to send it, before the next one.
+    pub(super) fn signing(&self) -> MutexGuard<'_, ()> {
+        self.signing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a request for the thread that drives.

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use super::clock::now_ns;
+use super::clock::{now_ns, wall_ns};
 use super::sleeper::Answer;
 use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress};
+use crate::http::late::{Late, Moment};
 use crate::http::limits::Limits;
 use crate::lane::Lane;
 use crate::net::connection::{Connection, Fault, Received};
@@ -51,15 +52,46 @@ pub struct Pending {
     pub lane: Lane,
 }
 
+/// The bytes of a request as they go out.
+pub enum Payload<'a> {
+    /// They are what they are.
+    Ready(&'a [u8]),
+    /// Some of them are written when it is sent.
+    Late(Late<'a>),
+}
+
 /// A request as it goes out.
-#[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
     /// All its bytes.
-    pub bytes: &'a [u8],
+    pub payload: Payload<'a>,
     /// Its method is HEAD.
     pub is_head: bool,
     /// It says `Connection: close`.
     pub closes: bool,
+}
+
+impl Outgoing<'_> {
+    /// The bytes to be sent now; `None` if the engine has withdrawn the request. `moment`: what a
+    /// function that signs is told.
+    pub(super) fn sign(&mut self, moment: impl FnOnce() -> Moment) -> Option<&[u8]> {
+        match &mut self.payload {
+            Payload::Ready(bytes) => Some(bytes),
+            Payload::Late(late) => late.sign(moment()).then_some(&*late.bytes),
+        }
+    }
+
+    /// Whether it is signed when it is sent.
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self.payload, Payload::Late(_))
+    }
+
+    /// The bytes as they are now, for a copy.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.payload {
+            Payload::Ready(bytes) => bytes,
+            Payload::Late(late) => late.bytes,
+        }
+    }
 }
 
 /// A request that has ended, and who is to be told.
@@ -115,7 +147,7 @@ impl InFlight {
     /// An exchange whose request was just handed to the connection, with what came of it.
     pub(super) fn new(
         pending: Pending,
-        request: Outgoing<'_>,
+        request: &Outgoing<'_>,
         response: Shared<Recycled>,
         fault: Option<Fault>,
     ) -> Self {
@@ -354,6 +386,12 @@ impl Pending {
     pub(super) fn request(&self) -> Request {
         let id = (!self.recipient.is_heartbeat()).then_some(self.id);
         Request { id, deadline_ns: self.deadline_ns }
+    }
+
+    /// What the function that signs it is told.
+    pub(super) fn moment(&self, slot: u32) -> Moment {
+        let (id, user_data, now_ns, wall_ns) = (self.id, self.user_data, now_ns(), wall_ns());
+        Moment { id, user_data, slot, now_ns, wall_ns }
     }
 
     /// When it was submitted, and when its answer must be there.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::NEVER;
 use super::Pool;
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Pending, Recipient};
+use super::in_flight::{Outgoing, Payload, Pending, Recipient};
 use super::slot::Slot;
 use super::timer::Timer;
 use crate::completion::Completion;
@@ -136,8 +136,9 @@ impl Pool {
         let recipient = Recipient::Heartbeat;
         let lane = Lane::Background;
         let pending = Pending { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns, lane };
-        let outgoing = Outgoing { bytes: &beat.bytes, is_head: beat.is_head, closes: false };
-        match slot.start(pending, outgoing, &self.policy) {
+        let payload = Payload::Ready(&beat.bytes);
+        let mut outgoing = Outgoing { payload, is_head: beat.is_head, closes: false };
+        match slot.start(pending, &mut outgoing, &self.policy) {
             Ok(_) => {
                 self.delivery.stats.heartbeats.add();
                 tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));

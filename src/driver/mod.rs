@@ -19,6 +19,7 @@
 mod busy;
 pub mod caller;
 pub mod clock;
+mod copied;
 mod deliver;
 mod dials;
 mod events;
@@ -71,12 +72,12 @@ use policy::Policy;
 use sleeper::Parking;
 use slot::Setting;
 use slots::Slots;
-use submit::Copied;
+use submit::Waits;
 use suspend::Pauses;
 use timer::Timer;
 
 /// The dispatcher, locked.
-type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Copied>, Arc<Parking>>>;
+type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Arc<Parking>>>;
 
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
@@ -88,7 +89,7 @@ pub struct Pool {
     slots: Slots,
     /// Of the header fields that are watched; `None` if none are.
     last_values: Option<LastValues>,
-    dispatcher: Mutex<Dispatcher<Box<Copied>, Arc<Parking>>>,
+    dispatcher: Mutex<Dispatcher<Box<Waits>, Arc<Parking>>>,
     delivery: Delivery,
     dialling: Dialling,
     timer: Timer,

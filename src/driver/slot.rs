@@ -17,6 +17,7 @@ use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending};
 use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
+use crate::http::late::Moment;
 use crate::http::response::Response;
 use crate::net::connection::{Connection, Fault};
 use crate::pool::connection_maintenance::Announced;
@@ -136,7 +137,7 @@ impl Slot {
     pub fn start(
         &self,
         pending: Pending,
-        outgoing: Outgoing<'_>,
+        outgoing: &mut Outgoing<'_>,
         policy: &Policy,
     ) -> Result<Started, NotStarted> {
         let mut inner = self.lock();
@@ -145,7 +146,8 @@ impl Slot {
         let Inner { state, held } = &mut *inner;
         let (request, look_after_ns) = (pending.request(), policy.look_after_ns);
         let mut fault = None;
-        let send = |held: &mut Held| held.send(outgoing.bytes, &mut fault);
+        let moment = || pending.moment(self.index);
+        let send = |held: &mut Held| held.send(outgoing, moment, &mut fault);
         match state.start(request, &policy.rules, look_after_ns, now, held, send) {
             Ok(exchange) => {
                 self.watch_end(exchange, &policy.steps, 0);
@@ -304,10 +306,16 @@ impl Slot {
 
 impl Held {
     /// Hands the request to the connection. `fault`: how sending failed after a part was taken.
-    fn send(&mut self, bytes: &[u8], fault: &mut Option<Fault>) -> Sent {
+    fn send(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        moment: impl FnOnce() -> Moment,
+        fault: &mut Option<Fault>,
+    ) -> Sent {
         let Some(connection) = &mut self.connection else {
             return Sent::Nothing(CloseReason::Internal);
         };
+        let Some(bytes) = outgoing.sign(moment) else { return Sent::Withdrawn };
         *fault = connection.start(bytes).err();
         match fault {
             Some(fault) if connection.wire_state() == WireState::NotSent => {
@@ -321,7 +329,7 @@ impl Held {
     }
 
     /// A part of the request at least is with the kernel.
-    fn began(&mut self, pending: Pending, outgoing: Outgoing<'_>, fault: Option<Fault>) {
+    fn began(&mut self, pending: Pending, outgoing: &Outgoing<'_>, fault: Option<Fault>) {
         let response = self.fresh.take().expect("install and every turn leave a fresh response");
         self.in_flight = Some(InFlight::new(pending, outgoing, response, fault));
     }

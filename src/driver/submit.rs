@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Pending, Recipient};
+use super::copied::Copied;
+use super::in_flight::{Outgoing, Payload, Pending, Recipient};
 use super::sleeper::Parking;
 use super::slot::NotStarted;
 use super::{Dispatching, NEVER, Pool};
@@ -26,13 +25,10 @@ pub enum WhenBusy {
     Queue,
 }
 
-/// A request in the queue. Its bytes are a copy, because the caller may change its own at once, and
-/// are wiped in the end, because they may hold keys.
-pub struct Copied {
+/// A request in the queue.
+pub struct Waits {
     pending: Pending,
-    bytes: Zeroizing<Vec<u8>>,
-    is_head: bool,
-    closes: bool,
+    copy: Copied,
 }
 
 impl Pool {
@@ -124,7 +120,10 @@ impl Pool {
         let (user_data, lane) = (request.user_data(), request.lane());
         request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
-        let bytes = request.bytes()?;
+        let payload = match request.is_late() {
+            false => Payload::Ready(request.bytes()?),
+            true => Payload::Late(request.late()?),
+        };
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
             self.delivery.stats.refused.add();
             return Err(Status::ERR_COMPLETIONS_FULL);
@@ -132,7 +131,7 @@ impl Pool {
         let id = self.delivery.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
-        Ok((pending, Outgoing { bytes, is_head, closes }))
+        Ok((pending, Outgoing { payload, is_head, closes }))
     }
 
     /// Counts what became of a submit, and takes back the reserved place if it was refused.
@@ -155,7 +154,12 @@ impl Pool {
 
     /// Starts the request where the dispatcher says, or on the next slot if that one turns out dead
     /// before a byte was sent. Or lets it wait.
-    fn send(&self, want: Want, mut pending: Pending, outgoing: Outgoing<'_>) -> Result<(), Status> {
+    fn send(
+        &self,
+        want: Want,
+        mut pending: Pending,
+        mut outgoing: Outgoing<'_>,
+    ) -> Result<(), Status> {
         let mut dispatcher = self.dispatcher();
         let mut route = dispatcher.route(want, &pending.due(), pending.submit_ns);
         loop {
@@ -163,7 +167,7 @@ impl Pool {
                 Route::Send(slot) => slot,
                 Route::Wait => {
                     drop(dispatcher);
-                    return self.wait_for_slot(want, pending, outgoing);
+                    return self.wait_for_slot(want, pending, &outgoing);
                 }
                 Route::End(end) => {
                     self.deliver_locked(&dispatcher, pending.unsent(end.outcome()));
@@ -177,7 +181,9 @@ impl Pool {
                 }
             };
             drop(dispatcher);
-            let Err(not_started) = self.start(slot, pending, outgoing) else { return Ok(()) };
+            let Err(not_started) = self.start(slot, pending, &mut outgoing) else {
+                return Ok(());
+            };
             pending = not_started.pending;
             dispatcher = self.dispatcher();
             route = dispatcher.reroute(want, &pending.due(), slot, not_started.why, now_ns());
@@ -189,7 +195,7 @@ impl Pool {
         &self,
         want: Want,
         pending: Pending,
-        outgoing: Outgoing<'_>,
+        outgoing: &Outgoing<'_>,
     ) -> Result<(), Status> {
         let queued = self.queued(pending, outgoing);
         let deadline_ns = queued.deadline_ns;
@@ -201,11 +207,9 @@ impl Pool {
     }
 
     /// A copy of the request that can wait.
-    fn queued(&self, pending: Pending, outgoing: Outgoing<'_>) -> Queued<Box<Copied>> {
+    fn queued(&self, pending: Pending, outgoing: &Outgoing<'_>) -> Queued<Box<Waits>> {
         let (ticket, due) = (pending.id, pending.due());
-        let Outgoing { bytes, is_head, closes } = outgoing;
-        let bytes = Zeroizing::new(bytes.to_vec());
-        let request = Box::new(Copied { pending, bytes, is_head, closes });
+        let request = Box::new(Waits { pending, copy: Copied::of(outgoing) });
         Queued::new(ticket, due, self.policy.queue_timeout_ns, request)
     }
 
@@ -213,12 +217,12 @@ impl Pool {
     pub(super) fn send_queued(
         &self,
         slot: SlotIndex,
-        queued: Queued<Box<Copied>>,
+        queued: Queued<Box<Waits>>,
     ) -> Dispatching<'_> {
         let Queued { ticket, deadline_ns, due, request } = queued;
-        let Copied { pending, bytes, is_head, closes } = *request;
-        let outgoing = Outgoing { bytes: &bytes, is_head, closes };
-        let Err(NotStarted { pending, why }) = self.start(slot, pending, outgoing) else {
+        let Waits { pending, mut copy } = *request;
+        let started = self.start(slot, pending, &mut copy.outgoing());
+        let Err(NotStarted { pending, why }) = started else {
             let mut dispatcher = self.dispatcher();
             if dispatcher.sent(ticket) {
                 drop(dispatcher);
@@ -230,7 +234,7 @@ impl Pool {
             }
             return dispatcher;
         };
-        let request = Box::new(Copied { pending, bytes, is_head, closes });
+        let request = Box::new(Waits { pending, copy });
         let queued = Queued { ticket, deadline_ns, due, request };
         let mut dispatcher = self.dispatcher();
         match dispatcher.not_sent(slot, why, queued) {
@@ -245,12 +249,12 @@ impl Pool {
     pub(super) fn end_waiting(
         &self,
         held: &Dispatching<'_>,
-        who: Waiter<Box<Copied>, Arc<Parking>>,
+        who: Waiter<Box<Waits>, Arc<Parking>>,
         end: End,
     ) {
         match who {
-            Waiter::Request(copied, _) => {
-                self.deliver_locked(held, copied.pending.unsent(end.outcome()))
+            Waiter::Request(waits, _) => {
+                self.deliver_locked(held, waits.pending.unsent(end.outcome()));
             }
             Waiter::Caller(parking) => self.wake(&parking, Err(end.status())),
         }
@@ -262,8 +266,16 @@ impl Pool {
     }
 
     /// Starts a request on a slot, and tells the timer and the driver what they must know of it.
-    fn start(&self, slot: u32, pending: Pending, outgoing: Outgoing<'_>) -> Result<(), NotStarted> {
+    /// Requests that are signed when they are sent are so one after the other: the order of the
+    /// calls is the order of sending.
+    fn start(
+        &self,
+        slot: u32,
+        pending: Pending,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<(), NotStarted> {
         let deadline_ns = pending.deadline_ns;
+        let _one_by_one = outgoing.is_late().then(|| self.delivery.signing());
         let slot = &self.slots[slot as usize];
         self.slots.in_flight.add(slot.index);
         let started = slot.start(pending, outgoing, &self.policy).inspect_err(|_| {

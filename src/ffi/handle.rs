@@ -3,6 +3,7 @@
 //! A `vp_pool` is never freed. Closing takes the pool out of it and leaves a tombstone of a few
 //! words, so that a late call on another thread gets an answer instead of freed memory.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -22,6 +23,19 @@ pub struct vp_pool {
 
 /// Every handle ever given out, so that leak checkers see that tombstones are kept on purpose.
 static HANDLES: Mutex<Vec<&'static vp_pool>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// A function that signs a request runs on this thread, with locks of its pool held.
+    static SIGNS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a function of the engine in which no call on a pool is possible.
+pub(super) fn while_signing<T>(function: impl FnOnce() -> T) -> T {
+    SIGNS.set(true);
+    let answer = function();
+    SIGNS.set(false);
+    answer
+}
 
 /// Whether this process is a forked child of one that had a pool.
 pub(super) fn is_forked() -> bool {
@@ -47,6 +61,9 @@ impl vp_pool {
         // Before the lock: in a forked child a lost thread may hold it for ever.
         if self.forks != fork::count() {
             return Err(Status::ERR_FORKED);
+        }
+        if SIGNS.get() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
         }
         let _put_off = PutOff::begin();
         let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner);

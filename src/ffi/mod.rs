@@ -34,6 +34,8 @@ pub mod request;
 
 pub mod lanes;
 
+pub mod late;
+
 pub mod submit;
 
 pub mod complete;

@@ -33,6 +33,7 @@ pub(crate) mod field;
 mod framing;
 mod head;
 pub mod keep_alive;
+pub mod late;
 pub mod limits;
 pub mod origin;
 pub mod request;

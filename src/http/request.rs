@@ -18,6 +18,7 @@
 //! lacks a piece, or the order before it once more. Every later call answers the same status, until
 //! `begin` or `rewind` succeeds. This file knows no connection, no clock and no configuration.
 
+mod placeholder;
 mod take_over;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use zeroize::Zeroize;
 use crate::error::Status;
 use crate::http::default_headers::{DefaultHeaders, HeaderSet};
 use crate::http::field;
+use crate::http::late::{MAX_PLACES, OnSend, Place};
 use crate::http::origin::Origin;
 use crate::lane::Lane;
 
@@ -47,6 +49,9 @@ pub struct Request {
     timeout_ns: u64,
     user_data: u64,
     lane: Lane,
+    on_send: Option<OnSend>,
+    /// As many of them as `state` counts.
+    places: [Place; MAX_PLACES],
 }
 
 /// All that a call can change, and that `rewind` brings back.
@@ -64,6 +69,11 @@ struct State {
     defaults_at: usize,
     /// A header of the request itself says `Connection: close`.
     closes: bool,
+    /// The last line is a header of the request itself, to whose value more may be added.
+    takes_place: bool,
+    body_len: usize,
+    /// How many places there are to be filled when it is sent.
+    places: usize,
 }
 
 /// What has been written, and so what may follow.
@@ -101,6 +111,8 @@ impl Request {
             timeout_ns: 0,
             user_data: 0,
             lane: Lane::Orders,
+            on_send: None,
+            places: [Place::default(); MAX_PLACES],
         }
     }
 
@@ -371,6 +383,8 @@ impl Request {
         self.state.phase = Phase::Header;
         self.state.overridden |= self.defaults.overridden_by(name);
         self.state.closes |= field::says_close(name, value);
+        // What Connection says must be known before it is sent.
+        self.state.takes_place = !name.eq_ignore_ascii_case(b"connection");
         Ok(())
     }
 
@@ -382,6 +396,7 @@ impl Request {
         out.put(body)?;
         let len = out.at;
         self.end_at(len);
+        self.state.body_len = body.len();
         Ok(())
     }
 
@@ -398,6 +413,7 @@ impl Request {
         write_decimal(&mut self.buf[length_start..length_end], len);
         self.dirty = self.dirty.max(start + capacity);
         self.end_at(start + len);
+        self.state.body_len = len;
         Ok(())
     }
 
@@ -524,6 +540,9 @@ impl State {
         overridden: 0,
         defaults_at: 0,
         closes: false,
+        takes_place: false,
+        body_len: 0,
+        places: 0,
     };
 }
 

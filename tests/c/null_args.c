@@ -305,6 +305,11 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_set_user_data(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_lane(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_on_complete(NULL, never_called, NULL), VP_ERR_NULL);
+    uint32_t place;
+    CHECK_STATUS(vp_request_placeholder(NULL, 1, &place), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_body_placeholder(NULL, 0, 1, &place), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_sending_fill(NULL, 0, text("a")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_bytes(NULL, &bytes), VP_ERR_NULL);
 }
 

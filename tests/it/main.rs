@@ -13,6 +13,7 @@ mod healing_beside_trading;
 mod incomplete;
 mod lanes;
 mod large;
+mod late;
 mod leased_beats;
 mod lifecycle;
 mod load;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Config;
-use crate::driver::in_flight::Recipient;
+use crate::driver::in_flight::{Payload, Recipient};
 use crate::lane::Lane;
 use std::io::Read;
 use std::net::TcpListener;
@@ -40,8 +40,9 @@ fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
     let (slot, peer) = live(&free_list);
     drop(peer);
     let bytes = vec![b'x'; 32 << 20];
-    let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
-    let started = slot.start(pending(), request, &policy);
+    let payload = Payload::Ready(&bytes);
+    let mut request = Outgoing { payload, is_head: false, closes: false };
+    let started = slot.start(pending(), &mut request, &policy);
     assert!(started.is_ok_and(|started| started.needs_turn), "it is the slot's");
     let start = Instant::now();
     let ended = loop {
@@ -67,8 +68,9 @@ fn a_partial_request_is_not_worth_waiting_for() {
     let free_list = FreeList::new(2, 1024, None);
     let (slot, mut peer) = live(&free_list);
     let bytes = vec![b'x'; 32 << 20];
-    let request = Outgoing { bytes: &bytes, is_head: false, closes: false };
-    assert!(slot.start(pending(), request, &policy).is_ok());
+    let payload = Payload::Ready(&bytes);
+    let mut request = Outgoing { payload, is_head: false, closes: false };
+    assert!(slot.start(pending(), &mut request, &policy).is_ok());
     let mut inner = slot.lock();
     let connection = inner.held.connection.as_ref().unwrap();
     assert_eq!(connection.wire_state(), WireState::Partial);

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Pending, Recipient};
+use super::in_flight::{Outgoing, Payload, Pending, Recipient};
 use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
@@ -74,8 +74,9 @@ impl Model {
         let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);
         let lane = Lane::Background;
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
-        let outgoing = Outgoing { bytes: BEAT, is_head: false, closes: false };
-        let started = self.pool.slots[slot].start(pending, outgoing, &self.pool.policy);
+        let payload = Payload::Ready(BEAT);
+        let mut outgoing = Outgoing { payload, is_head: false, closes: false };
+        let started = self.pool.slots[slot].start(pending, &mut outgoing, &self.pool.policy);
         assert!(started.is_ok(), "the slot is idle");
     }
 

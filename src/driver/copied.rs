@@ -1,0 +1,37 @@
+//! A copy of a request, for one that waits: its caller may change its own at once.
+
+use zeroize::Zeroizing;
+
+use super::in_flight::{Outgoing, Payload};
+use crate::http::late::{Late, OnSend, Place};
+
+/// What a request is made of when it is sent later. Its bytes hold keys, so they are wiped.
+pub(super) struct Copied {
+    bytes: Zeroizing<Vec<u8>>,
+    is_head: bool,
+    closes: bool,
+    late: Option<(Box<[Place]>, OnSend)>,
+}
+
+impl Copied {
+    /// A copy of the request as it is now.
+    pub(super) fn of(outgoing: &Outgoing<'_>) -> Self {
+        let late = match &outgoing.payload {
+            Payload::Ready(_) => None,
+            Payload::Late(late) => Some((late.places.into(), OnSend::clone(late.on_send))),
+        };
+        let bytes = Zeroizing::new(outgoing.bytes().to_vec());
+        Self { bytes, is_head: outgoing.is_head, closes: outgoing.closes, late }
+    }
+
+    /// The request as it goes out.
+    pub(super) fn outgoing(&mut self) -> Outgoing<'_> {
+        let payload = match &self.late {
+            None => Payload::Ready(&self.bytes),
+            Some((places, on_send)) => {
+                Payload::Late(Late { bytes: &mut self.bytes, places, on_send })
+            }
+        };
+        Outgoing { payload, is_head: self.is_head, closes: self.closes }
+    }
+}
