@@ -26,7 +26,7 @@ class Signer {
 
     bool operator()(venuepool::SendingView sending) {
         if (withdraws_ != 0 && sending.user_data() == withdraws_) return false;
-        char timestamp[timestamp_length + 1];
+        char timestamp[32];
         const auto now =
             std::chrono::duration_cast<std::chrono::milliseconds>(sending.since_1970()).count();
         std::snprintf(timestamp, sizeof timestamp, "%013lld", static_cast<long long>(now));
@@ -63,6 +63,7 @@ void build(venuepool::Request& request, unsigned long number) {
     const std::size_t signature_at = body.size();
     body.append(sha256::hex_length, '0');
     request.begin("POST", "/api/v3/order")
+        .header("X-MBX-APIKEY", "late-key")
         .header("Content-Type", "application/x-www-form-urlencoded")
         .user_data(number)
         .body(body);

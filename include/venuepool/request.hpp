@@ -206,8 +206,8 @@ class [[nodiscard]] Request {
     template <typename Callable>
     Request& on_complete(const Callable&&) = delete;
 
-    /// Has `function` fill the placeholders when the request is sent; it sends if that returns 0. It
-    /// stays set.
+    /// Has `function` fill the placeholders when the request is sent; 0 from it sends. It stays
+    /// set.
     /// Threads: it runs on the thread that sends, one after the other for one pool.
     /// Lifetime: `context` must be valid until the completion of each request.
     Request& on_send(vp_on_send function, void* context) noexcept {
