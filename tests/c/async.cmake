@@ -1,0 +1,25 @@
+# The tests of venuepool/async.hpp and of the headers for event loops, included by CMakeLists.txt
+# beside it.
+
+# async_program(name source standard [adapter]): a program of these tests.
+function(async_program name source standard)
+  test_program(${name} SOURCES ${source} count_allocations.cpp CXX ${standard})
+  target_link_libraries(${name} PRIVATE venuepool::cpp test_support ${ARGN})
+  target_compile_options(${name} PRIVATE -Wshadow -Wconversion)
+endfunction()
+
+# async_tests(name [LABELS ...]): in both drives, over plaintext and over TLS.
+function(async_tests name)
+  foreach(drive IN ITEMS thread caller)
+    venuepool_add_venue_test(NAME ${name}_${drive} COMMAND ${name} ARGS ${drive} ${ARGN})
+    venuepool_add_venue_test(NAME ${name}_${drive}_tls COMMAND ${name} ARGS ${drive} TLS ${ARGN})
+  endforeach()
+endfunction()
+
+async_program(async_pool async_pool.cpp 17)
+async_tests(async_pool)
+async_program(async_pool_bare async_pool.cpp 20)
+target_compile_options(async_pool_bare PRIVATE -fno-exceptions -fno-rtti)
+async_tests(async_pool_bare)
+async_program(async_coroutine async_coroutine.cpp 20)
+async_tests(async_coroutine)
