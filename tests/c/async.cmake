@@ -40,3 +40,9 @@ foreach(library IN ITEMS asio boost_asio)
   adapter_tests(${library}_pool asio_pool.cpp 17 ${library})
   adapter_tests(${library}_coroutine asio_coroutine.cpp 20 ${library})
 endforeach()
+
+# Each header alone, with all compilers of this machine.
+script_test(headers_alone "${PROJECT_SOURCE_DIR}/scripts/compile-matrix.sh")
+if(TEST headers_alone)
+  set_tests_properties(headers_alone PROPERTIES TIMEOUT 900)
+endif()
