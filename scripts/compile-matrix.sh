@@ -5,15 +5,16 @@
 #   scripts/compile-matrix.sh              compilers of the PATH: g++, g++-N, clang++, clang++-N
 #   CXX_COMPILERS="/opt/gcc/bin/g++" scripts/compile-matrix.sh
 #
-# Libraries that a header needs are found in the system or in build/tools/debian, as unpacked by
-# scripts/ensure-adapter-libraries.sh. Fails if a header does not compile, or if there is no compiler.
+# Libraries that a header needs are those of the system or of build/tools/debian, where
+# scripts/ensure-adapter-libraries.sh unpacks them. Fails if a header does not compile, or if there
+# is no compiler.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 unpacked=build/tools/debian/usr/include
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
-# clang's -Weverything has warnings about other languages, and some that exclude each other. Without:
+# clang's -Weverything has warnings about other languages, and some exclude each other. Without:
 # - c++98-compat, c++98-compat-pedantic: the headers are C++17, and say so;
 # - padded: the layout of the structs is that of the ABI;
 # - unsafe-buffer-usage: arrays of C come as a pointer and a length;
@@ -29,7 +30,8 @@ compilers() {
         return
     fi
     echo "$PATH" | tr ':' '\n' | while read -r folder; do
-        for program in "$folder"/g++ "$folder"/g++-[0-9]* "$folder"/clang++ "$folder"/clang++-[0-9]*; do
+        for program in "$folder"/g++ "$folder"/g++-[0-9]* \
+            "$folder"/clang++ "$folder"/clang++-[0-9]*; do
             [ -x "$program" ] && readlink -f "$program" | sed "s|\$| $program|"
         done
     done | sort -u -k1,1 | sed 's/^[^ ]* //'
@@ -41,8 +43,7 @@ compiles() {
     "$@" -fsyntax-only -I include -isystem "$unpacked" $options - 2>"$messages"
 }
 
-# check COMPILER STANDARD HEADER [OPTION...]: one cell of the matrix. A header that is included twice
-# must be the same as one that is included once.
+# check COMPILER STANDARD HEADER [OPTION...]: one cell of the matrix. The header is included twice.
 check() {
     compiler=$1 standard=$2 header=$3
     shift 3
