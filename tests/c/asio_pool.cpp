@@ -187,6 +187,16 @@ void a_closed_pool_leaves_the_loop() {
     CHECK(pool.close().ok());
     io.run();
     CHECK(pool.watch() == VP_ERR_CLOSED);
+
+    // In a handler.
+    vp::AsioPool second(io.get_executor(), open_pool(drive, 1), 2);
+    CHECK(second.watch().ok());
+    vp::Request request = second.pool().new_request().value();
+    const auto close = [&](const vp::Completion&) { CHECK(second.close().ok()); };
+    CHECK(second.submit(ask(request, 1), close).ok());
+    io.restart();
+    io.run();
+    CHECK_EQ(second.waiting(), 0);
 }
 
 /// A chain of requests in one call of run: asio keeps what it allocates for its operations there.

@@ -175,6 +175,28 @@ void a_handler_may_dispatch() {
     CHECK(deepest > 1 || drive == VP_DRIVE_CALLER);
 }
 
+void a_handler_may_close_the_pool() {
+    let_the_venue_stall();
+    vp::AsyncPool pool(open_pool(drive, 2), 2);
+    vp::Request request = pool.pool().new_request().value();
+    int ended = 0;
+    const auto stalled = pool.submit(ask_unanswered(request), [&](const vp::Completion& done) {
+        CHECK(done.outcome() == VP_OUTCOME_SHUTDOWN);
+        ++ended;
+    });
+    CHECK(stalled.ok());
+    const auto answered = pool.submit(ask(request, 1), [&](const vp::Completion& done) {
+        CHECK_EQ(answer(done), 1);
+        CHECK(pool.close().ok());
+        CHECK_EQ(ended, 1);
+        ++ended;
+    });
+    CHECK(answered.ok());
+    dispatch_until(pool, [&] { return ended == 2; });
+    CHECK(pool.dispatch().status() == VP_ERR_CLOSED);
+    venue_do("POST /faults/clear");
+}
+
 void a_request_allocates_nothing() {
     vp::AsyncPool pool(open_pool(drive, 2), 16);
     vp::Request request = pool.pool().new_request().value();
@@ -212,6 +234,7 @@ int main(int argc, char** argv) {
     an_exception_loses_no_other_completion();
 #endif
     a_handler_may_dispatch();
+    a_handler_may_close_the_pool();
     if (!venue_is_tls()) a_request_allocates_nothing();
     return 0;
 }

@@ -77,6 +77,15 @@ void a_closed_pool_leaves_the_loop() {
     {
         vp::LibeventPool pool(open_pool(drive, 1), 2);
         CHECK(pool.watch(base.get()).ok());
+        vp::Request request = pool.pool().new_request().value();
+        const auto close = [&](const vp::Completion&) { CHECK(pool.close().ok()); };
+        CHECK(pool.submit(ask(request, 1), close).ok());
+        run(base);
+        CHECK_EQ(pool.waiting(), 0);
+    }
+    {
+        vp::LibeventPool pool(open_pool(drive, 1), 2);
+        CHECK(pool.watch(base.get()).ok());
     }
     run(base);
 }

@@ -78,6 +78,15 @@ void a_closed_pool_leaves_the_loop() {
     {
         vp::LibuvPool pool(open_pool(drive, 1), 2);
         CHECK(pool.watch(&loop).ok());
+        vp::Request request = pool.pool().new_request().value();
+        const auto close = [&](const vp::Completion&) { CHECK(pool.close().ok()); };
+        CHECK(pool.submit(ask(request, 1), close).ok());
+        run(loop);
+        CHECK_EQ(pool.waiting(), 0);
+    }
+    {
+        vp::LibuvPool pool(open_pool(drive, 1), 2);
+        CHECK(pool.watch(&loop).ok());
     }
     CHECK_EQ(uv_loop_close(&loop), UV_EBUSY);
     run(loop);
