@@ -64,6 +64,7 @@ using net_error = std::error_code;
 /// Lifetime: the io_context must outlive it.
 class AsioPool : public AsyncPool {
   public:
+    using AsyncPool::submit;
     /// The type of its executor.
     using executor_type = net::any_io_executor;
 

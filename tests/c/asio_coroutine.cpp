@@ -92,7 +92,7 @@ void an_exception_goes_where_asio_sends_it() {
 /// Coroutines of another kind run in asio's loop, too.
 Task other_kind(vp::AsioPool& pool, int& answered) {
     vp::AsyncPool& plain = pool;
-    vp::Request request = plain.pool().new_request().value();
+    vp::Request request = pool.pool().new_request().value();
     answered = answer(*co_await plain.submit(ask(request, 6)));
     pool.unwatch();
 }
