@@ -19,5 +19,5 @@ endfunction()
 
 loop_example(libevent_loop libevent_loop.cpp libevent)
 loop_example(libuv_loop libuv_loop.cpp libuv)
-loop_example(asio_loop asio_loop.cpp asio)
-loop_example(boost_asio_loop asio_loop.cpp boost_asio)
+loop_example(asio_loop asio_loop.cpp asio_coroutines)
+loop_example(boost_asio_loop asio_loop.cpp boost_asio_coroutines)

@@ -39,6 +39,30 @@ if(TARGET adapter_boost_asio)
   target_compile_definitions(adapter_boost_asio INTERFACE VENUEPOOL_BOOST_ASIO)
 endif()
 
+# Old versions of asio have coroutines with some compilers only: asio 1.22 not with clang 16.
+include(CheckCXXSourceCompiles)
+function(venuepool_asio_coroutines name config macro)
+  if(NOT TARGET adapter_${name})
+    return()
+  endif()
+  set(CMAKE_REQUIRED_FLAGS "-std=c++20")
+  set(CMAKE_REQUIRED_INCLUDES "${adapter_${name}_include}")
+  set(CMAKE_REQUIRED_QUIET ON)
+  check_cxx_source_compiles("#include <${config}>
+    #if !defined(${macro})
+    #error none
+    #endif
+    int main() {}" adapter_${name}_has_coroutines)
+  if(adapter_${name}_has_coroutines)
+    add_library(adapter_${name}_coroutines INTERFACE)
+    target_link_libraries(adapter_${name}_coroutines INTERFACE adapter_${name})
+  else()
+    message(STATUS "SKIPPED: the coroutines of ${name}, which it has not with this compiler")
+  endif()
+endfunction()
+venuepool_asio_coroutines(asio asio/detail/config.hpp ASIO_HAS_CO_AWAIT)
+venuepool_asio_coroutines(boost_asio boost/asio/detail/config.hpp BOOST_ASIO_HAS_CO_AWAIT)
+
 # venuepool_skipped_test(name library): in place of a test that cannot be built here.
 function(venuepool_skipped_test name library)
   if(VENUEPOOL_BUILD_TESTS)

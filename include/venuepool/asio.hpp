@@ -126,7 +126,7 @@ class AsioPool : public AsyncPool {
     auto async_submit(Request& request, std::uint32_t flags, Token&& token) {
         return net::async_initiate<Token, void(Result<Completion>)>(
             [this, flags](auto handler, Request* started) {
-                initiate(*started, flags, std::move(handler));
+                this->initiate(*started, flags, std::move(handler));
             },
             token, std::addressof(request));
     }

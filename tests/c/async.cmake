@@ -40,7 +40,7 @@ foreach(library IN ITEMS asio boost_asio)
   adapter_tests(${library}_pool asio_pool.cpp 17 ${library})
   # In C++20 it has one submit more, which must not hide the others.
   adapter_tests(${library}_pool_cpp20 asio_pool.cpp 20 ${library})
-  adapter_tests(${library}_coroutine asio_coroutine.cpp 20 ${library})
+  adapter_tests(${library}_coroutine asio_coroutine.cpp 20 ${library}_coroutines)
 endforeach()
 
 # Each header alone, with all compilers of this machine.
