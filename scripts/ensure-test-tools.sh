@@ -32,3 +32,5 @@ need_library() {
 
 need_library libfmt-dev fmt/format.h "the test of venuepool/format.hpp with fmt"
 need_library libsimdjson-dev simdjson.h "the test of venuepool/simdjson.hpp"
+
+scripts/ensure-adapter-libraries.sh

@@ -1,4 +1,4 @@
-//! The code in the README is the code that is compiled and run.
+//! The code in the README and in docs/event-loops.md is the code that is compiled and run.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,16 @@ fn block<'a>(readme: &'a str, file: &str) -> &'a str {
 }
 
 #[test]
-fn the_examples_in_the_readme_are_those_that_run() {
+fn the_examples_in_the_documents_are_those_that_run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     for file in ["c_examples/readme.c", "c_examples/readme.cpp", "c_examples/good_values.c"] {
         let code = fs::read_to_string(root.join(file)).unwrap();
         assert_eq!(block(&readme, file), code, "{file}");
     }
+    let page = fs::read_to_string(root.join("docs/event-loops.md")).unwrap();
+    let file = "c_examples/own_loop.cpp";
+    assert_eq!(block(&page, file), fs::read_to_string(root.join(file)).unwrap());
 }
 
 #[test]

@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 
 use clap::{Parser, Subcommand};
-use mock_venue::{CertificateKind, Certificates, Control, Fault, Options, Transport, Venue};
+use mock_venue::{
+    CertificateKind, Certificates, Control, Fault, Options, SigningKey, Transport, Venue,
+};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -41,9 +43,13 @@ struct Arguments {
     /// Require client certificates, signed by the venue's CA (client.pem).
     #[arg(long)]
     client_certificates: bool,
-    /// Check the signatures of orders with this key.
+    /// Check the signatures of orders with this secret: HMAC-SHA-256 in hexadecimal digits.
     #[arg(long, value_name = "KEY")]
     hmac_secret: Option<String>,
+    /// Check the signatures of orders with this public key of Ed25519, 64 hexadecimal digits.
+    #[arg(long, value_name = "KEY", value_parser = SigningKey::ed25519_from_hex,
+        conflicts_with = "hmac_secret")]
+    ed25519_public_key: Option<SigningKey>,
     /// Answer with chunked bodies.
     #[arg(long)]
     chunked: bool,
@@ -105,7 +111,10 @@ fn run(arguments: Arguments) -> io::Result<()> {
         certificate: arguments.certificate,
         client_certificates: arguments.client_certificates,
         cert_dir: arguments.cert_dir,
-        hmac_secret: arguments.hmac_secret,
+        signing_key: arguments
+            .hmac_secret
+            .map(SigningKey::HmacSecret)
+            .or(arguments.ed25519_public_key),
         chunked: arguments.chunked,
         faults: arguments.faults,
     })?);

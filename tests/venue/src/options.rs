@@ -2,6 +2,7 @@
 
 use crate::certs::CertificateKind;
 use crate::fault::Fault;
+use crate::signature::SigningKey;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -55,7 +56,7 @@ pub struct Options {
     /// A folder to write `ca.pem`, `server.pem`, `server.key` and `client.pem` to.
     pub cert_dir: Option<PathBuf>,
     /// The key of order signatures; without it no signature is checked.
-    pub hmac_secret: Option<String>,
+    pub signing_key: Option<SigningKey>,
     /// Answer with `Transfer-Encoding: chunked` instead of `Content-Length`.
     pub chunked: bool,
     /// The faults to start with.
@@ -72,7 +73,7 @@ impl Options {
             certificate: CertificateKind::Good,
             client_certificates: false,
             cert_dir: None,
-            hmac_secret: None,
+            signing_key: None,
             chunked: false,
             faults: Vec::new(),
         }

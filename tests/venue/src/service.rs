@@ -5,17 +5,15 @@ use crate::fault::Plan;
 use crate::ledger::{Ledger, now_ms};
 use crate::line::ExchangeRef;
 use crate::replies::{self, Reply};
+use crate::signature::SigningKey;
 use crate::state::State;
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
-use sha2::Sha256;
 use std::cell::Cell;
-use std::fmt::Write;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,11 +125,11 @@ impl Session {
     }
 
     fn order(&self, call: &Call) -> Reply {
-        if let Some(secret) = &self.state.hmac_secret {
+        if let Some(key) = &self.state.signing_key {
             if !call.head.headers.contains_key("x-mbx-apikey") {
                 return replies::error(401, -2014, "API-key format invalid.");
             }
-            if !call.is_signed_with(secret) {
+            if !call.is_signed_with(key) {
                 return replies::error(401, -1022, "Signature for this request is not valid.");
             }
         }
@@ -193,23 +191,13 @@ impl Call {
 
     /// Whether the signature fits the query and the body, joined without a separator and without
     /// the signature itself.
-    fn is_signed_with(&self, secret: &str) -> bool {
+    fn is_signed_with(&self, key: &SigningKey) -> bool {
         let Some(signature) = self.value("signature") else {
             return false;
         };
         let query = self.head.uri.query().unwrap_or_default();
         let body = String::from_utf8_lossy(&self.body);
-        // Keys of any length are valid for HMAC.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-            return false;
-        };
-        mac.update(unsigned(query).as_bytes());
-        mac.update(unsigned(&body).as_bytes());
-        let expected = mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        expected.eq_ignore_ascii_case(&signature)
+        key.fits((unsigned(query) + &unsigned(&body)).as_bytes(), &signature)
     }
 }
 

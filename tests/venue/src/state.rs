@@ -5,6 +5,7 @@ use crate::fault::Faults;
 use crate::ledger::{Ledger, Stats};
 use crate::options::How;
 use crate::replies;
+use crate::signature::SigningKey;
 use bytes::Bytes;
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(crate) enum Order {
 /// What a venue's handle, its control server and its connections have in common.
 pub(crate) struct State {
     pub(crate) faults: Faults,
-    pub(crate) hmac_secret: Option<String>,
+    pub(crate) signing_key: Option<SigningKey>,
     pub(crate) chunked: bool,
     ledger: Mutex<Ledger>,
     tls: Mutex<Option<Arc<ServerConfig>>>,
@@ -45,13 +46,13 @@ struct Open {
 
 impl State {
     pub(crate) fn new(
-        hmac_secret: Option<String>,
+        signing_key: Option<SigningKey>,
         chunked: bool,
         tls: Option<Arc<ServerConfig>>,
     ) -> Self {
         Self {
             faults: Faults::default(),
-            hmac_secret,
+            signing_key,
             chunked,
             ledger: Mutex::default(),
             tls: Mutex::new(tls),

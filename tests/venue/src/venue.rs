@@ -47,7 +47,7 @@ impl Venue {
         }
         let (transport, client_certificates) = (options.transport, options.client_certificates);
         let tls = tls::server_config(transport, &certificates, credential, client_certificates)?;
-        let state = Arc::new(State::new(options.hmac_secret, options.chunked, tls));
+        let state = Arc::new(State::new(options.signing_key, options.chunked, tls));
         let reservation = accept::reserve(options.listen)?;
         let address = reservation.local_addr()?.as_socket().unwrap_or(options.listen);
         let (commands, thread) = accept::spawn(Arc::clone(&state))?;

@@ -1,8 +1,11 @@
 //! What a healthy venue answers.
 
 use crate::client::Client;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use mock_venue::{Options, Venue};
+use mock_venue::{Options, SigningKey, Venue};
 use sha2::Sha256;
 use std::fmt::Write;
 
@@ -155,10 +158,36 @@ fn rate_limits_count_up() {
     assert!(grew);
 }
 
+/// The key pair of RFC 8032 section 7.1, test 1.
+#[test]
+fn signatures_by_ed25519_are_checked() {
+    let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+    let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let seed: Vec<u8> =
+        (0..32).map(|i| u8::from_str_radix(&seed[2 * i..2 * i + 2], 16).unwrap()).collect();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+    let signing_key = Some(SigningKey::ed25519_from_hex(public).unwrap());
+    let venue = Venue::start(Options { signing_key, ..Options::plain() }).unwrap();
+    let mut client = Client::connect(venue.address());
+    let mut post = |query: &str, signature: &[u8]| {
+        let signature = BASE64_STANDARD.encode(signature).replace('+', "%2B").replace('=', "%3D");
+        let path = format!("/api/v3/order?{query}&signature={signature}");
+        client.request("POST", &path, "X-MBX-APIKEY: k\r\n", "").unwrap().status
+    };
+    let query = "symbol=A&newClientOrderId=1";
+    let signature = pair.sign(query.as_bytes());
+    assert_eq!(post(query, signature.as_ref()), 200);
+    assert_eq!(post(&format!("{query}0"), signature.as_ref()), 401);
+    assert_eq!(post(query, &signature.as_ref()[1..]), 401);
+    assert!(SigningKey::ed25519_from_hex("d75a").is_err());
+    assert!(SigningKey::ed25519_from_hex(&"x".repeat(64)).is_err());
+    assert_eq!(venue.stats().orders, 1);
+}
+
 #[test]
 fn signatures_are_checked() {
-    let secret = Some("key".to_owned());
-    let venue = Venue::start(Options { hmac_secret: secret, ..Options::plain() }).unwrap();
+    let signing_key = Some(SigningKey::HmacSecret("key".to_owned()));
+    let venue = Venue::start(Options { signing_key, ..Options::plain() }).unwrap();
     let mut client = Client::connect(venue.address());
     let sign = |text: &str| {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"key").unwrap();
