@@ -63,7 +63,8 @@ soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a r
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),1800) SOAK_SEED=$(or $(SOAK_SEED),$(shell date +%s)) \
 	    $(CARGO) test --locked --release --test soak
 
-install: library ## Into PREFIX, /usr/local by default.
+install: $(CONFIGURED) ## Into PREFIX, /usr/local by default.
+	cmake --build build --target venuepool venuepool_mock_venue
 	cmake --install build $(if $(PREFIX),--prefix '$(PREFIX)')
 
 clean: ## Removes build/ and target/.
