@@ -11,7 +11,7 @@ fail() {
 }
 
 declared=$(grep -v '^ *\(/\*\|\*\|#\|//\)' "$header" | grep -o '\bvp_[a-z0-9_]*(' |
-    tr -d '(' | sort -u)
+    tr -d '(' | LC_ALL=C sort -u)
 [ "$(echo "$declared" | wc -l)" -gt 50 ] || fail "the header's functions were not found"
 
 same() {
@@ -22,9 +22,15 @@ same() {
     rm declared.txt
 }
 # The version itself is an absolute symbol, and what has no version or another keeps its name.
-same "$shared" "$(nm -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' |
-    sed "s/@@VENUEPOOL_$abi\$//" | sort)"
-same "$static" "$(nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | sort)"
+shown=$(nm -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | LC_ALL=C sort)
+same "$shared" "$(echo "$shown" | sed "s/@@VENUEPOOL_$abi\$//")"
+same "$static" "$(nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | LC_ALL=C sort)"
+
+# Written down, so that a function comes or goes on purpose only.
+list=$(dirname "$0")/abi/symbols.txt
+[ "${UPDATE_SYMBOLS:-}" != 1 ] || echo "$shown" >"$list"
+echo "$shown" | diff "$list" - ||
+    fail "the functions are not those of $list; UPDATE_SYMBOLS=1 writes them down (docs/abi.md)"
 
 dynamic=$(readelf -dW "$shared")
 echo "$dynamic" | grep -q "SONAME.*\[libvenuepool\.so\.$abi\]" || fail "wrong soname: $dynamic"
