@@ -20,6 +20,9 @@ else()
 endif()
 set(VENUEPOOL_RUST_TARGET "${venuepool_rust_target}" CACHE STRING
   "The Rust target, such as aarch64-unknown-linux-gnu; empty for the machine that builds")
+# Without a cc, on which cargo relies, it gets the compiler that CMake has found.
+find_program(VENUEPOOL_CC NAMES cc)
+mark_as_advanced(VENUEPOOL_CC)
 set(venuepool_cargo "${VENUEPOOL_CARGO}")
 set(venuepool_cargo_target "")
 set(venuepool_cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/release")

@@ -38,7 +38,7 @@ target_link_libraries(venuepool_shared PRIVATE
 # Not cargo's archive as it is: two Rust static libraries in one program would clash.
 add_custom_command(OUTPUT "${venuepool_lib_dir}/libvenuepool.a"
   COMMAND "${CMAKE_COMMAND}" "-DINPUT=${venuepool_archive}"
-    "-DOUTPUT=${venuepool_lib_dir}/libvenuepool.a" "-DLD=${CMAKE_LINKER}"
+    "-DOUTPUT=${venuepool_lib_dir}/libvenuepool.a" "-DLINKERS=${venuepool_linkers}"
     "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}"
     -P "${PROJECT_SOURCE_DIR}/cmake/CleanArchive.cmake"
   DEPENDS venuepool_cargo "${venuepool_cargo_stamp}"
