@@ -3,7 +3,7 @@
 # A Rust archive brings the standard library along, so two of them in one program clash. Here all
 # objects become one, in which everything but vp_* is local. Without --force-group-allocation the
 # groups of unwind tables would still be merged with those of the other library, and a panic there
-# would crash. gold and LLD before 19 do not know that option, so the first of LINKERS that makes
+# would crash. With STRIP it has no debug information, which is most of its size. gold and LLD before 19 do not know that option, so the first of LINKERS that makes
 # the object is taken. The bitcode for LTO is done with.
 
 set(object "${OUTPUT}.o")
@@ -35,7 +35,11 @@ if(NOT made)
     "Tried:${refusals}")
 endif()
 
-run("${OBJCOPY}" --wildcard "--keep-global-symbol=vp_*"
+set(strip "")
+if(STRIP)
+  set(strip --strip-debug)
+endif()
+run("${OBJCOPY}" ${strip} --wildcard "--keep-global-symbol=vp_*"
   --remove-section .llvmbc --remove-section .llvmcmd "${object}")
 file(REMOVE "${OUTPUT}")
 run("${AR}" crs "${OUTPUT}" "${object}")

@@ -1,5 +1,6 @@
 # What `cmake --install` puts where. All of it can be moved to another place afterwards, unless a
-# CMAKE_INSTALL_*DIR is absolute. --component runtime, development or tools installs a part.
+# CMAKE_INSTALL_*DIR is absolute. --component runtime, development, debug or tools installs a
+# part.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -18,6 +19,11 @@ install(FILES include/venuepool.h include/venuepool.hpp
 install(DIRECTORY include/venuepool
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
   FILES_MATCHING PATTERN "*.hpp")
+
+if(VENUEPOOL_STRIP)
+  install(FILES "${venuepool_lib_dir}/${venuepool_debug_file}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/.debug" COMPONENT debug)
+endif()
 
 if(TARGET venuepool_mock_venue)
   install(PROGRAMS "${venuepool_mock_venue}"

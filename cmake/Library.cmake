@@ -35,11 +35,23 @@ target_link_options(venuepool_shared PRIVATE "LINKER:--version-script=${venuepoo
 target_link_libraries(venuepool_shared PRIVATE
   -Wl,--whole-archive "${venuepool_archive}" -Wl,--no-whole-archive ${venuepool_native_libs})
 
+# Debuggers and valgrind find the file by its name in the library, and by the build id.
+if(VENUEPOOL_STRIP)
+  set(venuepool_debug_file ".debug/${venuepool_shared_name}.debug")
+  add_custom_command(TARGET venuepool_shared POST_BUILD
+    COMMAND "${CMAKE_COMMAND}" -E make_directory .debug
+    COMMAND "${CMAKE_OBJCOPY}" --only-keep-debug "${venuepool_shared_name}"
+      "${venuepool_debug_file}"
+    COMMAND "${CMAKE_OBJCOPY}" --strip-all "--add-gnu-debuglink=${venuepool_debug_file}"
+      "${venuepool_shared_name}"
+    WORKING_DIRECTORY "${venuepool_lib_dir}" VERBATIM)
+endif()
+
 # Not cargo's archive as it is: two Rust static libraries in one program would clash.
 add_custom_command(OUTPUT "${venuepool_lib_dir}/libvenuepool.a"
   COMMAND "${CMAKE_COMMAND}" "-DINPUT=${venuepool_archive}"
     "-DOUTPUT=${venuepool_lib_dir}/libvenuepool.a" "-DLINKERS=${venuepool_linkers}"
-    "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}"
+    "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}" "-DSTRIP=${VENUEPOOL_STRIP}"
     -P "${PROJECT_SOURCE_DIR}/cmake/CleanArchive.cmake"
   DEPENDS venuepool_cargo "${venuepool_cargo_stamp}"
     "${PROJECT_SOURCE_DIR}/cmake/CleanArchive.cmake"
