@@ -3,8 +3,9 @@
 # A Rust archive brings the standard library along, so two of them in one program clash. Here all
 # objects become one, in which everything but vp_* is local. Without --force-group-allocation the
 # groups of unwind tables would still be merged with those of the other library, and a panic there
-# would crash. With STRIP it has no debug information, which is most of its size. gold and LLD before 19 do not know that option, so the first of LINKERS that makes
-# the object is taken. The bitcode for LTO is done with.
+# would crash. gold and LLD before 19 do not know that option, so the first of LINKERS that makes
+# the object is taken. The bitcode for LTO is done with. With STRIP there is no debug information,
+# which is most of the size.
 
 set(object "${OUTPUT}.o")
 

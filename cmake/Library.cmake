@@ -19,6 +19,9 @@ venuepool_add_cargo_build(venuepool_cargo "${venuepool_archive}" "cargo: libvenu
   --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}" --
   "--print=native-static-libs=${venuepool_native_libs_file}")
 
+# Changes with the option, so that the library is then linked anew.
+file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/stamps/strip" CONTENT "${VENUEPOOL_STRIP}\n")
+
 # nodelete: a library with a thread and thread-local destructors cannot be unloaded safely.
 set(venuepool_map "${PROJECT_SOURCE_DIR}/cmake/venuepool.map")
 add_library(venuepool_shared SHARED EXCLUDE_FROM_ALL "${venuepool_map}")
@@ -28,7 +31,7 @@ set_target_properties(venuepool_shared PROPERTIES
   OUTPUT_NAME venuepool PREFIX lib SUFFIX .so DEBUG_POSTFIX ""
   VERSION "${PROJECT_VERSION}" SOVERSION "${VENUEPOOL_ABI}"
   LIBRARY_OUTPUT_DIRECTORY "$<1:${venuepool_lib_dir}>"
-  LINK_DEPENDS "${venuepool_cargo_stamp};${venuepool_map}")
+  LINK_DEPENDS "${venuepool_cargo_stamp};${venuepool_map};${PROJECT_BINARY_DIR}/stamps/strip")
 target_link_options(venuepool_shared PRIVATE "LINKER:--version-script=${venuepool_map}"
   LINKER:-z,nodelete LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack
   LINKER:--gc-sections LINKER:-O1 LINKER:--as-needed LINKER:--build-id)
@@ -58,8 +61,8 @@ add_custom_command(OUTPUT "${venuepool_lib_dir}/libvenuepool.a"
   COMMENT "A static library that shows vp_* only" VERBATIM)
 add_custom_target(venuepool_static DEPENDS "${venuepool_lib_dir}/libvenuepool.a")
 
-# A host's build has what its programs link to; our own has both.
-if(venuepool_is_top_level)
+# A host's build has what its programs link to; our own, and what is installed, has both.
+if(venuepool_is_top_level OR VENUEPOOL_INSTALL)
   add_custom_target(venuepool ALL)
 else()
   add_custom_target(venuepool)

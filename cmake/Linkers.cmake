@@ -1,5 +1,5 @@
-# Which linkers may make the static library (cmake/CleanArchive.cmake): venuepool_linkers, best first.
-# The compiler's own may be one that cannot, so all that there are on this machine are in the list.
+# Which linkers may make the static library (cmake/CleanArchive.cmake): venuepool_linkers, best
+# first. The compiler's own may be one that cannot, so the list has all of this machine.
 
 set(VENUEPOOL_LD "" CACHE FILEPATH "The linker that makes libvenuepool.a; empty to look for one")
 mark_as_advanced(VENUEPOOL_LD)

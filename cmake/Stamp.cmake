@@ -1,4 +1,4 @@
-# Writes STAMP, and beside it STAMP.d, in which what cargo's DEP_INFO says of the artifact is said of
+# Writes STAMP, and beside it STAMP.d: what cargo's DEP_INFO says of the artifact is said there of
 # the stamp.
 
 file(READ "${DEP_INFO}" rule)

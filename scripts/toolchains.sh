@@ -45,7 +45,7 @@ unpack() {
     want=$(echo "$@")
     [ "$(cat "$root.packages" 2>/dev/null)" != "$want" ] || return 0
     echo "unpacking Debian $suite into build/toolchains" >&2
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/tmp" \
         "$root.apt/lists/partial" "$root.apt/archives/partial"
     for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done

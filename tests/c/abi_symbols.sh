@@ -1,7 +1,7 @@
 #!/bin/sh
 # abi_symbols.sh SHARED STATIC HEADER ABI: the libraries show the functions of the header and
-# nothing else, in the shared one with the version of the ABI; the soname carries the ABI number, and
-# the shared one cannot be unloaded.
+# nothing else, in the shared one with the version of the ABI. The soname carries the ABI number,
+# and the shared one cannot be unloaded.
 set -eu
 shared=$1 static=$2 header=$3 abi=$4
 failed=0

@@ -1,6 +1,7 @@
 # The static library is made by the first linker that can; if none can, the message says what is
 # needed, and what each has answered. cmake -DARCHIVE=<cargo's archive> -DWORK=<folder>
-# -DLINKERS=<those of this machine, with | between> -DOBJCOPY=<objcopy> -DAR=<ar> -P archive_linkers.cmake
+# -DLINKERS=<those of this machine, with | between> -DOBJCOPY=<objcopy> -DAR=<ar>
+# -P archive_linkers.cmake
 
 cmake_minimum_required(VERSION 3.16...3.31)
 string(REPLACE "|" ";" LINKERS "${LINKERS}")

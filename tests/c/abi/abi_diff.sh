@@ -12,7 +12,8 @@ fi
 rm -rf "$work"
 mkdir -p "$work"
 
-# compatible OLD NEW: libraries; what is said of them is in $work/said. 4 is a change, 8 more a bad one.
+# compatible OLD NEW: libraries; what is said of them is in $work/said. The status 4 is a change, 8
+# more a bad one.
 compatible() {
     status=0
     abidiff --leaf-changes-only --no-added-syms --no-show-locs "$1" "$2" >"$work/said" 2>&1 ||
@@ -66,7 +67,7 @@ breaks 's/\bvp_config_free\b/vp_config_delete/'
 breaks 's/^  uint64_t user_data;/  uint64_t new_field; uint64_t user_data;/'
 breaks 's/^  uint64_t refused;/  double refused;/'
 breaks 's/^  VP_WIRE_SENT = 2,/  VP_WIRE_SENT = 77,/'
-breaks 's/vp_config_free(struct vp_config \*config)/vp_config_free(struct vp_config *config, int how)/'
+breaks 's/vp_config_free(struct vp_config \*config/&, int how/'
 breaks 's/^} vp_str;/  size_t capacity; } vp_str;/'
 breaks 's/^  uint64_t stale_answers;//'
 allowed 's/^} vp_stats;/  uint64_t new_field; } vp_stats;/'

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# A library that a header declares, with functions that do nothing; scripts beside this one source it.
-# abidiff compares such libraries: their types are those of the header, which no version of the Rust
-# compiler changes. That they are those of the real library is the test abi_layout's.
+# A library that a header declares, with functions that do nothing; scripts beside this one source
+# it. abidiff compares such libraries: their types are those of the header, which no version of the
+# Rust compiler changes. That they are those of the real library is the test abi_layout's.
 
 # declared_library HEADER LIBRARY [OPTION...]: needs $CC; the options are for the linker.
 declared_library() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # newer_program.sh CC HEADER LIBRARY-FOLDER WORK: what a program sees that was compiled with a newer
-# header than the library is. It can ask, and is told; and one that calls a function of tomorrow does
+# header than the library is. It can ask, and is told. One that calls a function of tomorrow does
 # not start, and the loader names the version that is missing.
 set -eu
 CC=$1 header=$2 libraries=$3 work=$4
