@@ -20,9 +20,6 @@ else()
 endif()
 set(VENUEPOOL_RUST_TARGET "${venuepool_rust_target}" CACHE STRING
   "The Rust target, such as aarch64-unknown-linux-gnu; empty for the machine that builds")
-# Without a cc, on which cargo relies, it gets the compiler that CMake has found.
-find_program(VENUEPOOL_CC NAMES cc)
-mark_as_advanced(VENUEPOOL_CC)
 set(venuepool_cargo "${VENUEPOOL_CARGO}")
 set(venuepool_cargo_target "")
 set(venuepool_cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/release")
@@ -30,8 +27,18 @@ if(VENUEPOOL_RUST_TARGET)
   set(venuepool_cargo_target --target "${VENUEPOOL_RUST_TARGET}")
   set(venuepool_cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/${VENUEPOOL_RUST_TARGET}/release")
 endif()
-if(CMAKE_CROSSCOMPILING)
-  string(REPLACE "-" "_" venuepool_target "${VENUEPOOL_RUST_TARGET}")
+# Cargo itself looks for a cc only. Without one, it gets the compiler that CMake has found, as in a
+# cross build.
+find_program(VENUEPOOL_CC cc NO_CMAKE_SYSTEM_PATH NO_CMAKE_FIND_ROOT_PATH)
+mark_as_advanced(VENUEPOOL_CC)
+set(venuepool_target "${VENUEPOOL_RUST_TARGET}")
+if(NOT venuepool_target AND NOT VENUEPOOL_CC)
+  get_filename_component(venuepool_rustc "${VENUEPOOL_CARGO}" DIRECTORY)
+  execute_process(COMMAND "${venuepool_rustc}/rustc" -vV OUTPUT_VARIABLE venuepool_target)
+  string(REGEX REPLACE ".*\nhost: ([^\n]*)\n.*" "\\1" venuepool_target "${venuepool_target}")
+endif()
+if(CMAKE_CROSSCOMPILING OR NOT VENUEPOOL_CC)
+  string(REPLACE "-" "_" venuepool_target "${venuepool_target}")
   string(TOUPPER "CARGO_TARGET_${venuepool_target}" venuepool_setting)
   set(venuepool_cargo "${CMAKE_COMMAND}" -E env
     "${venuepool_setting}_LINKER=${CMAKE_C_COMPILER}"
