@@ -15,7 +15,8 @@ at_most() {
     echo "$1: $bytes bytes, at most $2"
     [ "$bytes" -le "$2" ] || fail "it has grown"
 }
-at_most "$shared" 4600000
+# 4.6 MiB: GCC 12 makes 4.4 MiB, and clang 16 4.5 MiB.
+at_most "$shared" 4823449
 at_most "$static" 12000000
 
 sections=$(readelf -SW "$shared")
