@@ -43,7 +43,8 @@ unpack() {
     shift
     root=$here/build/toolchains/$suite
     want=$(echo "$@")
-    [ "$(cat "$root.packages" 2>/dev/null)" != "$want" ] || return 0
+    missing=$(for one in $want; do grep -qsxF "$one" "$root.packages" || echo "$one"; done)
+    [ -n "$missing" ] || return 0
     echo "unpacking Debian $suite into build/toolchains" >&2
     rm -rf --one-file-system "$root"
     mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/tmp" \
@@ -72,7 +73,7 @@ unpack() {
     # The venue of the tests is on "localhost".
     mkdir -p "$root/etc"
     echo "127.0.0.1 localhost" >"$root/etc/hosts"
-    echo "$want" >"$root.packages"
+    echo "$want" | tr ' ' '\n' >"$root.packages"
 }
 
 # inside SUITE COMMAND...: runs it there, with this checkout and Rust at their own places.
