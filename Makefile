@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
 .PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
-.PHONY: clean cmake test-tools
+.PHONY: toolchains clean cmake test-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -63,8 +63,12 @@ soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a r
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),1800) SOAK_SEED=$(or $(SOAK_SEED),$(shell date +%s)) \
 	    $(CARGO) test --locked --release --test soak
 
-install: library ## Into PREFIX, /usr/local by default.
+install: $(CONFIGURED) ## Into PREFIX, /usr/local by default.
+	cmake --build build --target venuepool venuepool_mock_venue
 	cmake --install build $(if $(PREFIX),--prefix '$(PREFIX)')
+
+toolchains: | cmake ## Builds and tests with many compilers and linkers, in roots of their own.
+	@scripts/toolchains.sh
 
 clean: ## Removes build/ and target/.
 	rm -rf build target

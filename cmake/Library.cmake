@@ -1,101 +1,91 @@
-# Builds libvenuepool with cargo, and gives it to CMake as imported targets.
+# Builds libvenuepool, and gives it to CMake as imported targets.
 #
-# The artefacts come from `cargo rustc --crate-type`, because crate types named in Cargo.toml beside
-# "lib" silently lose LTO. Cargo runs at each build and decides itself what is to be compiled; what
-# it made is copied only if it differs, so that nothing is linked anew without need.
+# Cargo makes one archive, and both libraries are made of it. The shared one is linked by the C
+# compiler, because rustc gives no versions to symbols. The archive comes from `cargo rustc
+# --crate-type`, because crate types named in Cargo.toml beside "lib" silently lose LTO.
 
-find_program(CARGO cargo HINTS "$ENV{HOME}/.cargo/bin")
-mark_as_advanced(CARGO)
-if(NOT CARGO)
-  message(FATAL_ERROR "cargo is needed to build venuepool: install Rust 1.89 or newer, "
-    "or say where it is by -DCARGO=/path/to/cargo")
-endif()
+set(venuepool_soname "libvenuepool.so.${VENUEPOOL_ABI}")
+set(venuepool_shared_name "libvenuepool.so.${PROJECT_VERSION}")
+set(venuepool_archive "${venuepool_cargo_release}/libvenuepool.a")
+set(venuepool_native_libs_file "${VENUEPOOL_CARGO_TARGET_DIR}/native-static-libs.txt")
+set(venuepool_lib_dir "${PROJECT_BINARY_DIR}/lib")
 
-# What cargo builds for, and where it puts that: when cross compiling, for the processor that the
-# toolchain file names, with its compilers. CARGO_BUILD_TARGET would move what cargo makes, too.
-if(CMAKE_CROSSCOMPILING)
-  set(rust_target "${CMAKE_SYSTEM_PROCESSOR}-unknown-linux-gnu")
-else()
-  set(rust_target "$ENV{CARGO_BUILD_TARGET}")
-endif()
-set(VENUEPOOL_RUST_TARGET "${rust_target}" CACHE STRING
-  "The Rust target, such as aarch64-unknown-linux-gnu; empty for the machine that builds")
-set(cargo "${CARGO}")
-set(cargo_target "")
-set(cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/release")
-if(VENUEPOOL_RUST_TARGET)
-  set(cargo_target --target "${VENUEPOOL_RUST_TARGET}")
-  set(cargo_release "${VENUEPOOL_CARGO_TARGET_DIR}/${VENUEPOOL_RUST_TARGET}/release")
-endif()
-if(CMAKE_CROSSCOMPILING)
-  string(REPLACE "-" "_" target "${VENUEPOOL_RUST_TARGET}")
-  string(TOUPPER "CARGO_TARGET_${target}" setting)
-  set(cargo "${CMAKE_COMMAND}" -E env "${setting}_LINKER=${CMAKE_C_COMPILER}"
-    "CC_${target}=${CMAKE_C_COMPILER}" "AR_${target}=${CMAKE_AR}")
-  if(CMAKE_SYSROOT)
-    list(APPEND cargo "CFLAGS_${target}=--sysroot=${CMAKE_SYSROOT}"
-      "${setting}_RUSTFLAGS=-Clink-arg=--sysroot=${CMAKE_SYSROOT}")
-  endif()
-  list(APPEND cargo "${CARGO}")
-endif()
+# What a program with the static library needs besides; the test release_build compares it with what
+# rustc says. With -l, because a plain name may be that of a target of the host, such as "util".
+set(venuepool_native_libs -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc)
 
-set(soname "libvenuepool.so.${VENUEPOOL_ABI}")
-set(shared_name "libvenuepool.so.${PROJECT_VERSION}")
-set(native_libs_file "${VENUEPOOL_CARGO_TARGET_DIR}/native-static-libs.txt")
-set(lib_dir "${PROJECT_BINARY_DIR}/lib")
-file(MAKE_DIRECTORY "${lib_dir}")
+venuepool_add_cargo_build(venuepool_cargo "${venuepool_archive}" "cargo: libvenuepool"
+  rustc --locked --release --lib --crate-type staticlib ${venuepool_cargo_target}
+  --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}" --
+  "--print=native-static-libs=${venuepool_native_libs_file}")
 
-# What a program with the static library needs besides; the test native_static_libs compares it
-# with what rustc says.
-set(native_libs gcc_s util rt pthread m dl c)
+# Changes with the option, so that the library is then linked anew.
+file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/stamps/strip" CONTENT "${VENUEPOOL_STRIP}\n")
 
 # nodelete: a library with a thread and thread-local destructors cannot be unloaded safely.
-add_custom_target(venuepool_cargo
-  COMMAND ${cargo} rustc --locked --release --lib --crate-type cdylib,staticlib ${cargo_target}
-    --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}" --
-    -C "link-arg=-Wl,-soname,${soname}" -C link-arg=-Wl,-z,nodelete
-    "--print=native-static-libs=${native_libs_file}"
-  BYPRODUCTS "${cargo_release}/libvenuepool.so" "${cargo_release}/libvenuepool.a"
-  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
-  COMMENT "cargo: libvenuepool"
-  USES_TERMINAL VERBATIM)
+set(venuepool_map "${PROJECT_SOURCE_DIR}/cmake/venuepool.map")
+add_library(venuepool_shared SHARED EXCLUDE_FROM_ALL "${venuepool_map}")
+add_dependencies(venuepool_shared venuepool_cargo)
+set_target_properties(venuepool_shared PROPERTIES
+  LINKER_LANGUAGE C
+  OUTPUT_NAME venuepool PREFIX lib SUFFIX .so DEBUG_POSTFIX ""
+  VERSION "${PROJECT_VERSION}" SOVERSION "${VENUEPOOL_ABI}"
+  LIBRARY_OUTPUT_DIRECTORY "$<1:${venuepool_lib_dir}>"
+  LINK_DEPENDS "${venuepool_cargo_stamp};${venuepool_map};${PROJECT_BINARY_DIR}/stamps/strip")
+target_link_options(venuepool_shared PRIVATE "LINKER:--version-script=${venuepool_map}"
+  LINKER:-z,nodelete LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack
+  LINKER:--gc-sections LINKER:-O1 LINKER:--as-needed LINKER:--build-id)
+target_link_libraries(venuepool_shared PRIVATE
+  -Wl,--whole-archive "${venuepool_archive}" -Wl,--no-whole-archive ${venuepool_native_libs})
 
-add_custom_command(OUTPUT "${lib_dir}/${shared_name}"
-  COMMAND "${CMAKE_COMMAND}" -E copy "${cargo_release}/libvenuepool.so" "${lib_dir}/${shared_name}"
-  COMMAND "${CMAKE_COMMAND}" -E create_symlink "${shared_name}" "${lib_dir}/${soname}"
-  COMMAND "${CMAKE_COMMAND}" -E create_symlink "${soname}" "${lib_dir}/libvenuepool.so"
-  DEPENDS venuepool_cargo "${cargo_release}/libvenuepool.so"
-  COMMENT "" VERBATIM)
+# Debuggers and valgrind find the file by its name in the library, and by the build id.
+if(VENUEPOOL_STRIP)
+  set(venuepool_debug_file ".debug/${venuepool_shared_name}.debug")
+  add_custom_command(TARGET venuepool_shared POST_BUILD
+    COMMAND "${CMAKE_COMMAND}" -E make_directory .debug
+    COMMAND "${CMAKE_OBJCOPY}" --only-keep-debug "${venuepool_shared_name}"
+      "${venuepool_debug_file}"
+    COMMAND "${CMAKE_OBJCOPY}" --strip-all "--add-gnu-debuglink=${venuepool_debug_file}"
+      "${venuepool_shared_name}"
+    WORKING_DIRECTORY "${venuepool_lib_dir}" VERBATIM)
+endif()
 
 # Not cargo's archive as it is: two Rust static libraries in one program would clash.
-add_custom_command(OUTPUT "${lib_dir}/libvenuepool.a"
-  COMMAND "${CMAKE_COMMAND}" "-DINPUT=${cargo_release}/libvenuepool.a"
-    "-DOUTPUT=${lib_dir}/libvenuepool.a" "-DLD=${CMAKE_LINKER}" "-DOBJCOPY=${CMAKE_OBJCOPY}"
-    "-DAR=${CMAKE_AR}" -P "${PROJECT_SOURCE_DIR}/cmake/CleanArchive.cmake"
-  DEPENDS venuepool_cargo "${cargo_release}/libvenuepool.a"
+add_custom_command(OUTPUT "${venuepool_lib_dir}/libvenuepool.a"
+  COMMAND "${CMAKE_COMMAND}" "-DINPUT=${venuepool_archive}"
+    "-DOUTPUT=${venuepool_lib_dir}/libvenuepool.a" "-DLINKERS=${venuepool_linkers}"
+    "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}" "-DSTRIP=${VENUEPOOL_STRIP}"
+    -P "${PROJECT_SOURCE_DIR}/cmake/CleanArchive.cmake"
+  DEPENDS venuepool_cargo "${venuepool_cargo_stamp}"
     "${PROJECT_SOURCE_DIR}/cmake/CleanArchive.cmake"
   COMMENT "A static library that shows vp_* only" VERBATIM)
+add_custom_target(venuepool_static DEPENDS "${venuepool_lib_dir}/libvenuepool.a")
 
-add_custom_target(venuepool ALL
-  DEPENDS "${lib_dir}/${shared_name}" "${lib_dir}/libvenuepool.a")
+# A host's build has what its programs link to; our own, and what is installed, has both.
+if(venuepool_is_top_level OR VENUEPOOL_INSTALL)
+  add_custom_target(venuepool ALL)
+else()
+  add_custom_target(venuepool)
+endif()
+add_dependencies(venuepool venuepool_shared venuepool_static)
 
+# Imported, so that a host can export its own targets, which then only name these.
+file(MAKE_DIRECTORY "${venuepool_lib_dir}")
 add_library(venuepool::shared SHARED IMPORTED GLOBAL)
 set_target_properties(venuepool::shared PROPERTIES
-  IMPORTED_LOCATION "${lib_dir}/${shared_name}"
-  IMPORTED_SONAME "${soname}")
+  IMPORTED_LOCATION "${venuepool_lib_dir}/${venuepool_shared_name}"
+  IMPORTED_SONAME "${venuepool_soname}"
+  INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
+add_dependencies(venuepool::shared venuepool_shared)
 
 add_library(venuepool::static STATIC IMPORTED GLOBAL)
 set_target_properties(venuepool::static PROPERTIES
-  IMPORTED_LOCATION "${lib_dir}/libvenuepool.a"
-  INTERFACE_LINK_LIBRARIES "${native_libs}")
+  IMPORTED_LOCATION "${venuepool_lib_dir}/libvenuepool.a"
+  INTERFACE_LINK_LIBRARIES "${venuepool_native_libs}"
+  INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
+add_dependencies(venuepool::static venuepool_static)
 
-foreach(library IN ITEMS venuepool::shared venuepool::static)
-  set_target_properties(${library} PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/include")
-  add_dependencies(${library} venuepool)
-endforeach()
-
-if(BUILD_SHARED_LIBS)
+if(VENUEPOOL_SHARED)
   add_library(venuepool::venuepool ALIAS venuepool::shared)
 else()
   add_library(venuepool::venuepool ALIAS venuepool::static)

@@ -13,15 +13,12 @@
 
 # The mock venue is built as the library is: they share what takes longest to compile, and it has to
 # keep up with the load tests.
-if(VENUEPOOL_BUILD_TESTS)
-  set(venuepool_mock_venue "${cargo_release}/mock-venue")
-  add_custom_target(venuepool_mock_venue ALL
-    COMMAND ${cargo} build --locked --release -p mock-venue ${cargo_target}
-      --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}"
-    BYPRODUCTS "${venuepool_mock_venue}"
-    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
-    COMMENT "cargo: the mock venue"
-    USES_TERMINAL VERBATIM)
+if(VENUEPOOL_BUILD_TESTS OR VENUEPOOL_BUILD_TOOLS)
+  set(venuepool_mock_venue "${venuepool_cargo_release}/mock-venue")
+  venuepool_add_cargo_build(venuepool_mock_venue "${venuepool_mock_venue}" "cargo: the mock venue"
+    build --locked --release -p mock-venue ${venuepool_cargo_target}
+    --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}")
+  set_target_properties(venuepool_mock_venue PROPERTIES EXCLUDE_FROM_ALL OFF)
   # One cargo at a time: a second one would only wait for the lock of the target folder.
   add_dependencies(venuepool_mock_venue venuepool_cargo)
 endif()

@@ -6,6 +6,9 @@ function(venuepool_strict)
     set_target_properties(${target} PROPERTIES C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror
       "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>")
+    # Macros of glibc 2.42 and newer have _Generic, which clang reports where C99 code uses them.
+    target_compile_options(${target} PRIVATE
+      "$<$<AND:$<COMPILE_LANGUAGE:C>,$<C_COMPILER_ID:Clang>>:-Wno-c11-extensions>")
     if(VENUEPOOL_SANITIZE)
       target_compile_options(${target} PRIVATE "-fsanitize=${VENUEPOOL_SANITIZE}" -g -O1
         -fno-omit-frame-pointer -fno-sanitize-recover=all)

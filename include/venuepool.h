@@ -79,6 +79,22 @@
 #define VP_STR(literal) ((vp_str){"" literal, sizeof(literal) - 1})
 #endif
 
+/** The version of this header; `vp_version_string` tells that of the library that was loaded. */
+#define VP_VERSION_MAJOR 0
+#define VP_VERSION_MINOR 1
+#define VP_VERSION_PATCH 0
+#define VP_VERSION_STRING "0.1.0"
+
+/** The same as one number: `major * 1000000 + minor * 1000 + patch`. */
+#define VP_VERSION_NUMBER 1000
+
+/**
+ * Whether the library that was loaded is new enough for a program with this header. Ask once,
+ * before the first pool. An older library knows less than the header promises: it leaves newer
+ * fields 0.
+ */
+#define VP_VERSION_FITS() (vp_version_number() >= VP_VERSION_NUMBER)
+
 /**
  * A count of bytes that is not known.
  */
@@ -98,11 +114,6 @@
  * The room for the text of a `vp_watched`, the NUL at its end included.
  */
 #define VP_WATCHED_TEXT 64
-
-/**
- * The version of this header: `major * 1000000 + minor * 1000 + patch`.
- */
-#define VP_VERSION_NUMBER 1000
 
 /**
  * The ABI of this header; the number in the soname `libvenuepool.so.N`.

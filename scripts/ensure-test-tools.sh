@@ -20,6 +20,8 @@ need() {
 need nginx nginx "the tests against nginx" nginx_runs
 need iproute2 ip "the tests across a network" runs ip -V
 need valgrind valgrind "the counts of instructions and cache lines" runs valgrind --tool=none true
+need abigail-tools abidiff "the comparison of the ABI with its reference" runs abidiff --version
+need ninja-build ninja "the tests of a host built by Ninja" runs ninja --version
 need pkg-config pkg-config "the test of venuepool.pc" runs pkg-config --version
 
 # need_library PACKAGE HEADER "what is left out without it"

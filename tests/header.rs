@@ -1,5 +1,6 @@
 //! The committed header is what the code generates (`UPDATE_HEADER=1` rewrites it), it gives the
-//! range of each setting, and the C++ header has all that it has.
+//! range of each setting, and the C++ header has all that it has. The version in it is that of the
+//! package.
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -13,7 +14,8 @@ use venuepool::pool::health::Activity;
 #[test]
 fn the_committed_header_is_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
+    config.after_includes.as_mut().unwrap().push_str(&version_macros());
     let mut generated = Vec::new();
     cbindgen::Builder::new()
         .with_crate(root)
@@ -31,6 +33,37 @@ fn the_committed_header_is_up_to_date() {
         "include/venuepool.h is not what src/ffi generates; rewrite it by\n  \
          UPDATE_HEADER=1 cargo test --test header"
     );
+}
+
+/// The version block of the header. cbindgen itself reads no `env!`.
+fn version_macros() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let [major, minor, patch] = [
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+    ]
+    .map(|part| part.parse::<u32>().unwrap());
+    let number = major * 1_000_000 + minor * 1_000 + patch;
+    format!(
+        r#"
+
+/** The version of this header; `vp_version_string` tells that of the library that was loaded. */
+#define VP_VERSION_MAJOR {major}
+#define VP_VERSION_MINOR {minor}
+#define VP_VERSION_PATCH {patch}
+#define VP_VERSION_STRING "{version}"
+
+/** The same as one number: `major * 1000000 + minor * 1000 + patch`. */
+#define VP_VERSION_NUMBER {number}
+
+/**
+ * Whether the library that was loaded is new enough for a program with this header. Ask once,
+ * before the first pool. An older library knows less than the header promises: it leaves newer
+ * fields 0.
+ */
+#define VP_VERSION_FITS() (vp_version_number() >= VP_VERSION_NUMBER)"#
+    )
 }
 
 fn read(path: &str) -> String {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # abi_symbols.sh SHARED STATIC HEADER ABI: the libraries show the functions of the header and
-# nothing else, the soname carries the ABI number, and the shared one cannot be unloaded.
+# nothing else, in the shared one with the version of the ABI. The soname carries the ABI number,
+# and the shared one cannot be unloaded.
 set -eu
 shared=$1 static=$2 header=$3 abi=$4
 failed=0
@@ -10,7 +11,7 @@ fail() {
 }
 
 declared=$(grep -v '^ *\(/\*\|\*\|#\|//\)' "$header" | grep -o '\bvp_[a-z0-9_]*(' |
-    tr -d '(' | sort -u)
+    tr -d '(' | LC_ALL=C sort -u)
 [ "$(echo "$declared" | wc -l)" -gt 50 ] || fail "the header's functions were not found"
 
 same() {
@@ -20,8 +21,16 @@ same() {
     echo "$2" | diff declared.txt - || true
     rm declared.txt
 }
-same "$shared" "$(nm -D --defined-only "$shared" | awk '{ print $3 }' | sort)"
-same "$static" "$(nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | sort)"
+# The version itself is an absolute symbol, and what has no version or another keeps its name.
+shown=$(nm -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | LC_ALL=C sort)
+same "$shared" "$(echo "$shown" | sed "s/@@VENUEPOOL_$abi\$//")"
+same "$static" "$(nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | LC_ALL=C sort)"
+
+# Written down, so that a function comes or goes on purpose only.
+list=$(dirname "$0")/abi/symbols.txt
+[ "${UPDATE_SYMBOLS:-}" != 1 ] || echo "$shown" >"$list"
+echo "$shown" | diff "$list" - ||
+    fail "the functions are not those of $list; UPDATE_SYMBOLS=1 writes them down (docs/abi.md)"
 
 dynamic=$(readelf -dW "$shared")
 echo "$dynamic" | grep -q "SONAME.*\[libvenuepool\.so\.$abi\]" || fail "wrong soname: $dynamic"

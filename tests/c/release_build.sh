@@ -12,7 +12,7 @@ if [ "$objects" -ne 1 ]; then
     exit 1
 fi
 
-needed=$(tr ' ' '\n' < "$file" | sed -n 's/^-l//p' | sort -u)
+needed=$(tr ' ' '\n' < "$file" | grep '^-l' | sort -u)
 named=$(printf '%s\n' "$@" | sort -u)
 if [ "$needed" != "$named" ]; then
     echo "rustc says that these are needed:" $needed "; cmake/Library.cmake names:" $named
