@@ -846,6 +846,11 @@ typedef struct vp_completion {
    * the queue: since `submit_ns`, and if this is 0, until `done_ns`.
    */
   uint64_t start_ns;
+  /**
+   * The lease that `vp_pool_acquire_async` asked for: with `slot`, as `vp_completion_lease`
+   * gives it. 0 for a request, and when there is no lease.
+   */
+  uint64_t lease_generation;
 } vp_completion;
 
 /**
@@ -2457,6 +2462,40 @@ vp_status vp_pool_acquire(struct vp_pool *pool,
                           uint64_t timeout_ns,
                           struct vp_lease *out)
 VP_NOEXCEPT;
+
+/**
+ * Leases a slot as `vp_pool_acquire` does, without blocking: the lease comes as a completion, for
+ * engines that live in an event loop. The completion is like that of a request. Its outcome is OK,
+ * its wire state NOT_SENT, and `vp_completion_lease` gives the lease. Without a slot before
+ * `timeout_ns` it is TIMEOUT; CANCELLED after `vp_cancel`; SUSPENDED or SHUTDOWN when that came
+ * first. `out_id` may be NULL.
+ *
+ * `on_complete` receives it; NULL sends it to the completion queue. Whoever receives a lease gives
+ * it back by `vp_lease_release`, also if it is not wanted any more.
+ *
+ * Threads: any, also in a callback.
+ * Lifetime: `context` must be valid until the completion.
+ * Errors: ERR_NULL, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
+ * ERR_FORKED.
+ */
+VP_API
+vp_status vp_pool_acquire_async(struct vp_pool *pool,
+                                uint64_t timeout_ns,
+                                uint64_t user_data,
+                                vp_on_complete on_complete,
+                                void *context,
+                                uint64_t *out_id)
+VP_NOEXCEPT;
+
+/**
+ * Returns the lease of a completion of `vp_pool_acquire_async`; its `generation` is 0 if there is
+ * none. NULL is allowed.
+ *
+ * Threads: any.
+ * Lifetime: that of a lease.
+ * Errors: none.
+ */
+VP_API struct vp_lease vp_completion_lease(const struct vp_completion *completion) VP_NOEXCEPT;
 
 /**
  * Sends a request on the leased slot, as `vp_submit` does; one exchange at a time. When the

@@ -51,6 +51,8 @@ pub struct Completion {
     pub bytes_sent: u64,
     /// What the kernel knows of those bytes, when there is no whole response.
     pub evidence: Option<Evidence>,
+    /// The number of the lease that was asked for; 0 for a request, or when there is none.
+    pub lease_generation: u64,
     /// The response. When the outcome is not OK: what had come of it, if its head is whole; it says
     /// itself that it is not complete.
     pub response: Option<Shared<Recycled>>,
@@ -320,6 +322,7 @@ mod tests {
             times: Times::default(),
             bytes_sent: 0,
             evidence: None,
+            lease_generation: 0,
             response: None,
         }
     }

@@ -53,6 +53,8 @@ struct World {
     calls_back: [bool; 2],
     /// Ids whose completions are owed to the queue.
     owed: Vec<u64>,
+    /// Those of them that bring a lease.
+    asked: Vec<u64>,
     /// Ids whose completions are owed to the callback.
     owed_calls: Vec<u64>,
     leases: Vec<vp_lease>,
@@ -99,6 +101,7 @@ pub fn check(data: &[u8]) {
         requests: [null_mut(); 2],
         calls_back: [false; 2],
         owed: Vec::new(),
+        asked: Vec::new(),
         owed_calls: Vec::new(),
         leases: Vec::new(),
         responses: Vec::new(),
@@ -518,8 +521,19 @@ impl World {
         if self.leases.is_empty() || input.byte() & 3 == 0 {
             let out = or_null(input, &raw mut lease);
             let patience = any_number(input) % 100_000;
+            let how = input.byte() % 3;
+            if how == 2 {
+                let mut id = 0;
+                let status =
+                    unsafe { vp_pool_acquire_async(pool, patience, 0, None, null_mut(), &mut id) };
+                if ok(status) {
+                    self.owed.push(id);
+                    self.asked.push(id);
+                }
+                return;
+            }
             let acquired = unsafe {
-                match input.byte() & 1 {
+                match how {
                     0 => vp_pool_try_acquire(pool, out),
                     _ => vp_pool_acquire(pool, patience, out),
                 }
@@ -601,7 +615,13 @@ impl World {
             let completion = unsafe { at.cast::<vp_completion>().read_unaligned() };
             let place = self.owed.iter().position(|id| *id == completion.id);
             self.owed.swap_remove(place.expect("a completion that nobody is owed"));
-            self.settle(&completion);
+            if !self.asked.contains(&completion.id) {
+                self.settle(&completion);
+            } else if size == size_of::<vp_completion>() {
+                let lease = unsafe { vp_completion_lease(&raw const completion) };
+                assert_eq!(completion.outcome == Outcome::Ok, lease.generation != 0);
+                self.leases.extend((lease.generation != 0).then_some(lease));
+            }
         }
     }
 

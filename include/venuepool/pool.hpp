@@ -274,6 +274,41 @@ class [[nodiscard]] Pool {
         return lease(vp_pool_acquire(raw_, detail::ns(timeout), &raw), raw);
     }
 
+    /// Reserves a slot without blocking: the lease comes as a completion, for take_lease.
+    /// Gives the id. Errors: as acquire, but for VP_ERR_TIMEOUT, and VP_ERR_COMPLETIONS_FULL.
+    /// Threads: any, also in a callback.
+    Result<std::uint64_t> acquire_async(std::chrono::nanoseconds timeout,
+                                        std::uint64_t user_data = 0) noexcept {
+        std::uint64_t id = 0;
+        const Status status = vp_pool_acquire_async(raw_, detail::ns(timeout), user_data, nullptr,
+                                                    nullptr, &id);
+        return {status, id};
+    }
+    /// As acquire_async, but `callable(CompletionView)` receives the completion. It is kept by
+    /// reference: it must live until then.
+    template <typename Callable>
+    Result<std::uint64_t> acquire_async(std::chrono::nanoseconds timeout, std::uint64_t user_data,
+                                        Callable& callable) noexcept {
+        const auto call = [](void* context, const vp_completion* completion) noexcept {
+            (*static_cast<Callable*>(context))(CompletionView(completion));
+        };
+        std::uint64_t id = 0;
+        const Status status = vp_pool_acquire_async(
+            raw_, detail::ns(timeout), user_data, call,
+            const_cast<void*>(static_cast<const void*>(std::addressof(callable))), &id);
+        return {status, id};
+    }
+    /// Takes the lease that a completion has brought, once; empty if it has brought none. A lease
+    /// that is not taken keeps its slot for ever.
+    [[nodiscard]] Lease take_lease(const CompletionView& done) noexcept {
+        const vp_lease raw = vp_completion_lease(done.get());
+        return raw.generation != 0 ? Lease(raw_, raw) : Lease();
+    }
+    /// Takes the lease of a completion of poll or wait. Otherwise as for a view.
+    [[nodiscard]] Lease take_lease(const Completion& done) noexcept {
+        return take_lease(CompletionView(done.get()));
+    }
+
     /// Asks for the end of a request. Its completion still comes, exactly once.
     /// Errors: VP_ERR_UNKNOWN_ID when it has ended. Threads: any, also in a callback.
     Status cancel(std::uint64_t id) noexcept { return vp_cancel(raw_, id); }

@@ -131,7 +131,7 @@ impl Pool {
                     drop(dispatcher);
                     dispatcher = self.send_queued(slot, queued);
                 }
-                Some(Action::Lease(lease, parking)) => self.give_lease(&parking, lease),
+                Some(Action::Lease(lease, who)) => self.give_lease(&dispatcher, who, lease),
                 Some(Action::End(who, end)) => self.end_waiting(&dispatcher, who, end),
             }
         }

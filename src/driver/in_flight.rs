@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::clock::{now_ns, wall_ns};
-use super::sleeper::Answer;
+use super::sleeper::{Answer, Parking};
 use crate::completion::{Callback, Completion, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress};
@@ -14,6 +14,7 @@ use crate::http::late::{Late, Moment};
 use crate::http::limits::Limits;
 use crate::lane::Lane;
 use crate::net::connection::{Connection, Fault, Received};
+use crate::pool::dispatch::Lease;
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Failure, Read, Request, Stop};
 use crate::recycle::{FreeList, Recycled};
@@ -50,6 +51,14 @@ pub struct Pending {
     pub deadline_ns: u64,
     /// What it may go before.
     pub lane: Lane,
+}
+
+/// A caller that wants a lease.
+pub enum Acquirer {
+    /// It sleeps until it has one.
+    Sleeps(Arc<Parking>),
+    /// It is told by a completion.
+    Completes(Box<Pending>),
 }
 
 /// The bytes of a request as they go out.
@@ -364,6 +373,7 @@ impl Lingering {
             times: Times { done_ns: now_ns(), ..self.told.times },
             bytes_sent: self.told.bytes_sent,
             evidence: None,
+            lease_generation: 0,
             response: self.response.clone(),
         }
     }
@@ -406,6 +416,15 @@ impl Pending {
         Ended { recipient: self.recipient, completion }
     }
 
+    /// Ends the wait for a lease with that lease.
+    pub fn leased(self, lease: Lease) -> Ended {
+        let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };
+        let slot = Some(lease.slot);
+        let granted = self.completion(Outcome::Ok, WireState::NotSent, slot, times, 0);
+        let completion = Completion { lease_generation: lease.generation, ..granted };
+        Ended { recipient: self.recipient, completion }
+    }
+
     fn completion(
         &self,
         outcome: Outcome,
@@ -423,6 +442,7 @@ impl Pending {
             times,
             bytes_sent,
             evidence: None,
+            lease_generation: 0,
             response: None,
         }
     }

@@ -65,11 +65,11 @@ use clock::now_ns;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
 use events::Events;
+use in_flight::Acquirer;
 use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
-use sleeper::Parking;
 use slot::Setting;
 use slots::Slots;
 use submit::Waits;
@@ -77,7 +77,7 @@ use suspend::Pauses;
 use timer::Timer;
 
 /// The dispatcher, locked.
-type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Arc<Parking>>>;
+type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
 
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
@@ -89,7 +89,7 @@ pub struct Pool {
     slots: Slots,
     /// Of the header fields that are watched; `None` if none are.
     last_values: Option<LastValues>,
-    dispatcher: Mutex<Dispatcher<Box<Waits>, Arc<Parking>>>,
+    dispatcher: Mutex<Dispatcher<Box<Waits>, Acquirer>>,
     delivery: Delivery,
     dialling: Dialling,
     timer: Timer,

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use super::clock::now_ns;
 use super::copied::Copied;
-use super::in_flight::{Outgoing, Payload, Pending, Recipient};
-use super::sleeper::Parking;
+use super::in_flight::{Acquirer, Outgoing, Payload, Pending, Recipient};
 use super::slot::NotStarted;
 use super::{Dispatching, NEVER, Pool};
 use crate::completion::Callback;
@@ -135,7 +134,7 @@ impl Pool {
     }
 
     /// Counts what became of a submit, and takes back the reserved place if it was refused.
-    fn accepted(
+    pub(super) fn accepted(
         &self,
         result: Result<u64, Status>,
         uses_completion_queue: bool,
@@ -249,20 +248,15 @@ impl Pool {
     pub(super) fn end_waiting(
         &self,
         held: &Dispatching<'_>,
-        who: Waiter<Box<Waits>, Arc<Parking>>,
+        who: Waiter<Box<Waits>, Acquirer>,
         end: End,
     ) {
         match who {
             Waiter::Request(waits, _) => {
                 self.deliver_locked(held, waits.pending.unsent(end.outcome()));
             }
-            Waiter::Caller(parking) => self.wake(&parking, Err(end.status())),
+            Waiter::Caller(who) => self.end_acquire(held, who, end),
         }
-    }
-
-    /// Gives a lease to a caller that sleeps in acquire.
-    pub(super) fn give_lease(&self, parking: &Parking, lease: Lease) {
-        self.wake(parking, Ok(lease));
     }
 
     /// Starts a request on a slot, and tells the timer and the driver what they must know of it.

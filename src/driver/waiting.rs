@@ -8,15 +8,16 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Pool;
 use super::clock::now_ns;
-use super::in_flight::Recipient;
+use super::in_flight::{Acquirer, Pending, Recipient};
 use super::sleeper::{Answer, Parking, Sleeper};
 use super::submit::WhenBusy;
-use crate::completion::Completion;
+use super::{Dispatching, NEVER, Pool};
+use crate::completion::{Callback, Completion};
 use crate::error::Status;
 use crate::http::request::Request;
-use crate::pool::dispatch::{Cancel, Lease, Refusal};
+use crate::lane::Lane;
+use crate::pool::dispatch::{Cancel, End, Lease, Refusal};
 
 thread_local! {
     /// Used again by the next execute on this thread, so that it allocates nothing.
@@ -70,7 +71,8 @@ impl Pool {
         let ticket = self.delivery.next_id();
         {
             let mut dispatcher = self.dispatcher();
-            dispatcher.enqueue_caller(ticket, Arc::clone(&parking), now_ns())?;
+            let who = Acquirer::Sleeps(Arc::clone(&parking));
+            dispatcher.enqueue_caller(ticket, NEVER, who, now_ns())?;
             self.dispatch(dispatcher);
         }
         self.sleep(&parking, deadline).unwrap_or_else(|| {
@@ -81,6 +83,60 @@ impl Pool {
                 _ => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
             }
         })
+    }
+
+    /// As [`Pool::acquire`], but does not sleep: the lease comes as a completion. Any thread.
+    pub fn acquire_async(
+        &self,
+        timeout_ns: u64,
+        user_data: u64,
+        callback: Option<Callback>,
+    ) -> Result<u64, Status> {
+        let recipient = Recipient::of(callback);
+        let uses_completion_queue = matches!(recipient, Recipient::Queue);
+        if uses_completion_queue && !self.delivery.completions.reserve() {
+            self.delivery.stats.refused.add();
+            return Err(Status::ERR_COMPLETIONS_FULL);
+        }
+        let (id, submit_ns, lane) = (self.delivery.next_id(), now_ns(), Lane::Orders);
+        let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
+        let result = self.lease_or_wait(pending);
+        self.accepted(result.map(|()| id), uses_completion_queue)
+    }
+
+    fn lease_or_wait(&self, pending: Pending) -> Result<(), Status> {
+        let (ticket, deadline_ns, now) = (pending.id, pending.deadline_ns, pending.submit_ns);
+        let mut dispatcher = self.dispatcher();
+        match dispatcher.lease(now) {
+            Ok(lease) => self.deliver_locked(&dispatcher, pending.leased(lease)),
+            Err(Refusal::NoSlot) => {
+                let who = Acquirer::Completes(Box::new(pending));
+                dispatcher.enqueue_caller(ticket, deadline_ns, who, now)?;
+                self.dispatch(dispatcher);
+                self.timer.note(deadline_ns);
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+        Ok(())
+    }
+
+    /// Gives a lease to whoever has waited for one.
+    pub(super) fn give_lease(&self, held: &Dispatching<'_>, who: Acquirer, lease: Lease) {
+        match who {
+            Acquirer::Sleeps(parking) => self.wake(&parking, Ok(lease)),
+            Acquirer::Completes(pending) => self.deliver_locked(held, pending.leased(lease)),
+        }
+    }
+
+    /// Ends the wait for a lease without one.
+    pub(super) fn end_acquire(&self, held: &Dispatching<'_>, who: Acquirer, end: End) {
+        match who {
+            Acquirer::Sleeps(parking) => self.wake(&parking, Err(end.status())),
+            Acquirer::Completes(pending) => {
+                self.deliver_locked(held, pending.unsent(end.outcome()));
+            }
+        }
     }
 
     /// Counts a lease that was not given.

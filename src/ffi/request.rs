@@ -297,7 +297,7 @@ pub unsafe extern "C" fn vp_request_bytes(request: *mut vp_request, out: *mut vp
 }
 
 /// Wraps a C function; the context travels as a number, because it is the user's to share.
-fn callback(
+pub(super) fn callback(
     function: unsafe extern "C" fn(*mut c_void, *const vp_completion),
     context: usize,
 ) -> Callback {

@@ -1,11 +1,12 @@
 //! Sending: submit, leases, cancel, execute.
 
+use std::ffi::c_void;
 use std::time::Duration;
 
 use super::handle::vp_pool;
-use super::request::vp_request;
-use super::types::{struct_size, vp_completion, vp_lease, write_sized};
-use super::{borrow, borrow_mut, complete, status};
+use super::request::{callback, vp_request};
+use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete, write_sized};
+use super::{borrow, borrow_mut, complete, guard, status};
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
 
@@ -120,6 +121,60 @@ pub unsafe extern "C" fn vp_pool_acquire(
         let patience = Duration::from_nanos(timeout_ns);
         *out = pool.with_open(|pool| pool.acquire(patience))?.into();
         Ok(())
+    })
+}
+
+/// Leases a slot as `vp_pool_acquire` does, without blocking: the lease comes as a completion, for
+/// engines that live in an event loop. The completion is like that of a request. Its outcome is OK,
+/// its wire state NOT_SENT, and `vp_completion_lease` gives the lease. Without a slot before
+/// `timeout_ns` it is TIMEOUT; CANCELLED after `vp_cancel`; SUSPENDED or SHUTDOWN when that came
+/// first. `out_id` may be NULL.
+///
+/// `on_complete` receives it; NULL sends it to the completion queue. Whoever receives a lease gives
+/// it back by `vp_lease_release`, also if it is not wanted any more.
+///
+/// Threads: any, also in a callback.
+/// Lifetime: `context` must be valid until the completion.
+/// Errors: ERR_NULL, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
+/// ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_acquire_async(
+    pool: *mut vp_pool,
+    timeout_ns: u64,
+    user_data: u64,
+    on_complete: vp_on_complete,
+    context: *mut c_void,
+    out_id: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let pool = unsafe { borrow(pool) }?;
+        let callback = on_complete.map(|function| callback(function, context as usize));
+        let id = pool.with_open(|pool| pool.acquire_async(timeout_ns, user_data, callback))?;
+        // SAFETY: the header.
+        unsafe { give(out_id, id) };
+        Ok(())
+    })
+}
+
+/// Returns the lease of a completion of `vp_pool_acquire_async`; its `generation` is 0 if there is
+/// none. NULL is allowed.
+///
+/// Threads: any.
+/// Lifetime: that of a lease.
+/// Errors: none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_completion_lease(completion: *const vp_completion) -> vp_lease {
+    let none = vp_lease { generation: 0, slot: VP_NO_SLOT, reserved: 0 };
+    guard(none, || {
+        // SAFETY: the header: NULL, or what a call or a callback has filled.
+        match unsafe { completion.as_ref() } {
+            // An older caller's struct has no such field.
+            Some(done) if done.struct_size >= size_of::<vp_completion>() => {
+                vp_lease { generation: done.lease_generation, slot: done.slot, reserved: 0 }
+            }
+            _ => none,
+        }
     })
 }
 

@@ -102,6 +102,9 @@ pub struct vp_completion {
     /// The request had a slot and sending began; 0 when it never had one. Until then it waited in
     /// the queue: since `submit_ns`, and if this is 0, until `done_ns`.
     pub start_ns: u64,
+    /// The lease that `vp_pool_acquire_async` asked for: with `slot`, as `vp_completion_lease`
+    /// gives it. 0 for a request, and when there is no lease.
+    pub lease_generation: u64,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -338,6 +341,7 @@ impl vp_completion {
             bytes_acked: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_acked),
             bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
             start_ns: completion.times.start_ns,
+            lease_generation: completion.lease_generation,
         }
     }
 }
@@ -382,7 +386,7 @@ unsafe impl Versioned for vp_watched {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 3 * 8);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 4 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 16);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);

@@ -217,11 +217,20 @@ impl<R, L> Dispatcher<R, L> {
         Ok(())
     }
 
-    /// Puts a caller, who watches his own deadline, at the end of the lane of the orders. If a slot
-    /// is free for it, the next action gives it.
-    pub fn enqueue_caller(&mut self, ticket: u64, who: L, now_ns: u64) -> Result<(), Refusal> {
+    /// Puts a caller that wants a lease at the end of the lane of the orders. If a slot is free for
+    /// it, the next action gives it. `deadline_ns`: `u64::MAX` if it watches its own.
+    pub fn enqueue_caller(
+        &mut self,
+        ticket: u64,
+        deadline_ns: u64,
+        who: L,
+        now_ns: u64,
+    ) -> Result<(), Refusal> {
         self.has_room(Lane::Orders, now_ns)?;
-        let (deadline_ns, who) = (NEVER, Waiter::Caller(who));
+        if deadline_ns != NEVER {
+            self.deadlines.insert((deadline_ns, ticket));
+        }
+        let who = Waiter::Caller(who);
         self.queue.insert(Lane::Orders, ticket, Waiting { deadline_ns, who });
         Ok(())
     }

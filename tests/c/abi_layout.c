@@ -89,7 +89,7 @@ int main(void) {
     FIELD(vp_stats, late, 352, 8);
     FIELD(vp_stats, stale_answers, 360, 8);
 
-    SIZE(vp_completion, 112);
+    SIZE(vp_completion, 120);
     FIELD(vp_completion, struct_size, 0, 8);
     FIELD(vp_completion, id, 8, 8);
     FIELD(vp_completion, user_data, 16, 8);

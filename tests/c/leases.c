@@ -63,6 +63,18 @@ int main(void) {
     OK(vp_lease_release(pool, third));
     OK(vp_lease_release(pool, second));
     CHECK_EQ(health_of(pool).idle, 2);
+
+    /* A lease by completion. An older caller's struct has no room for it. */
+    uint64_t id;
+    OK(vp_pool_acquire_async(pool, PATIENCE_NS, 77, NULL, NULL, &id));
+    vp_completion granted = next_completion(pool);
+    CHECK(granted.id == id && granted.user_data == 77 && granted.outcome == VP_OUTCOME_OK);
+    first = vp_completion_lease(&granted);
+    CHECK(first.generation != 0 && first.slot == granted.slot);
+    exchange(pool, first, request);
+    OK(vp_lease_release(pool, first));
+    granted.struct_size = 88;
+    CHECK_EQ(vp_completion_lease(&granted).generation, 0);
     vp_request_free(slow);
     vp_request_free(request);
     OK(vp_pool_close(pool));

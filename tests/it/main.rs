@@ -15,6 +15,7 @@ mod lanes;
 mod large;
 mod late;
 mod leased_beats;
+mod leases_by_completion;
 mod lifecycle;
 mod load;
 mod maintenance;

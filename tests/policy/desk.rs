@@ -359,9 +359,14 @@ impl Desk {
     }
 
     /// Puts a caller that wants a lease into the queue.
-    pub(crate) fn enqueue_caller(&mut self, ticket: u64, now: u64) -> Result<(), Refusal> {
-        let joined = self.dispatcher.enqueue_caller(ticket, ticket, now);
-        let (deadline_ns, lane) = (u64::MAX, Lane::Orders);
+    pub(crate) fn enqueue_caller(
+        &mut self,
+        ticket: u64,
+        deadline_ns: u64,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let joined = self.dispatcher.enqueue_caller(ticket, deadline_ns, ticket, now);
+        let lane = Lane::Orders;
         self.joined(joined, InQueue { ticket, is_caller: true, deadline_ns, lane }, now)
     }
 

@@ -107,10 +107,17 @@ impl Pool {
         // A number of its own, from the same row as those of requests.
         let ticket = self.ledger.promise(NEVER - S);
         self.ledger.refused(ticket);
-        if self.desk.enqueue_caller(ticket, self.now).is_ok() {
+        let patience_ns = self.random.within(0, 200 * MS);
+        // It sleeps, and watches its own deadline; or its lease comes as a completion.
+        let sleeps = self.random.percent(50);
+        let deadline_ns = if sleeps { NEVER } else { self.now + patience_ns };
+        if self.desk.enqueue_caller(ticket, deadline_ns, self.now).is_ok() {
             self.dispatch();
-            let patience_ns = self.random.within(0, 200 * MS);
-            self.after(patience_ns, Event::Impatient(ticket));
+            if sleeps {
+                self.after(patience_ns, Event::Impatient(ticket));
+            } else {
+                self.note(deadline_ns);
+            }
         }
     }
 

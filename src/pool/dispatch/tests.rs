@@ -49,10 +49,20 @@ fn checkout_is_lifo() {
 }
 
 #[test]
+fn a_caller_that_waits_for_a_lease_may_have_a_deadline() {
+    let mut dispatcher = busy(1);
+    dispatcher.enqueue_caller(1, 10, "waits", 0).unwrap();
+    dispatcher.enqueue_caller(2, u64::MAX, "sleeps", 0).unwrap();
+    assert_eq!((dispatcher.next_deadline(), dispatcher.next(9)), (Some(10), None));
+    let late = Some(Action::End(Waiter::Caller("waits"), End::TooLate));
+    assert_eq!((dispatcher.next(10), dispatcher.next(u64::MAX - 1)), (late, None));
+}
+
+#[test]
 fn the_queue_is_fifo_and_no_request_passes_it() {
     let mut dispatcher = busy(1);
     dispatcher.enqueue(queued(1, 10, "first"), 0).unwrap();
-    dispatcher.enqueue_caller(2, "second", 0).unwrap();
+    dispatcher.enqueue_caller(2, u64::MAX, "second", 0).unwrap();
     assert_eq!(dispatcher.next(0), None, "no slot is free");
     finish(&mut dispatcher, 0);
     assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::NoSlot), "it is the first one's");
@@ -125,7 +135,7 @@ fn the_queue_is_bounded_expires_and_can_be_left() {
     dispatcher.enqueue(queued(1, 30, "a"), 0).unwrap();
     dispatcher.enqueue(queued(2, 20, "b"), 0).unwrap();
     assert_eq!(dispatcher.enqueue(queued(3, 10, "c"), 0), Err(Refusal::QueueFull));
-    assert_eq!(dispatcher.enqueue_caller(3, "c", 0), Err(Refusal::QueueFull));
+    assert_eq!(dispatcher.enqueue_caller(3, u64::MAX, "c", 0), Err(Refusal::QueueFull));
     assert_eq!((dispatcher.next_deadline(), dispatcher.next(19)), (Some(20), None));
     let b = Waiter::Request("b", DUE);
     assert_eq!(dispatcher.next(20), Some(Action::End(b, End::TooLate)));
@@ -204,7 +214,7 @@ fn a_request_that_cannot_be_answered_in_time_gets_no_slot() {
 fn a_pause_empties_the_queue_and_refuses_everything_until_it_is_over() {
     let mut dispatcher = busy(2);
     dispatcher.enqueue(queued(1, 1_000, "waits"), 0).unwrap();
-    dispatcher.enqueue_caller(2, "sleeps", 0).unwrap();
+    dispatcher.enqueue_caller(2, u64::MAX, "sleeps", 0).unwrap();
     assert!(!dispatcher.suspend(10, 90, false));
     finish(&mut dispatcher, 0);
     let request = Waiter::Request("waits", DUE);
@@ -215,7 +225,7 @@ fn a_pause_empties_the_queue_and_refuses_everything_until_it_is_over() {
     assert_eq!(dispatcher.lease(99), Err(Refusal::Suspended));
     assert!(!dispatcher.heartbeat(0, 99));
     assert_eq!(dispatcher.enqueue(queued(3, 1_000, "late"), 99), Err(Refusal::Suspended));
-    assert_eq!(dispatcher.enqueue_caller(4, "late", 99), Err(Refusal::Suspended));
+    assert_eq!(dispatcher.enqueue_caller(4, u64::MAX, "late", 99), Err(Refusal::Suspended));
     assert_eq!(dispatcher.checkout(&DUE, 100), Ok(0), "it is over");
     dispatcher.suspend(100, 50, false);
     assert!(dispatcher.resume(150) && !dispatcher.resume(150));
@@ -251,7 +261,7 @@ fn after_close_nothing_is_given_out() {
     assert_eq!(dispatcher.lease(0), Err(Refusal::Closed));
     assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::Closed));
     assert_eq!(dispatcher.enqueue(queued(2, 10, "late"), 0), Err(Refusal::Closed));
-    assert_eq!(dispatcher.enqueue_caller(3, "late", 0), Err(Refusal::Closed));
+    assert_eq!(dispatcher.enqueue_caller(3, u64::MAX, "late", 0), Err(Refusal::Closed));
     assert_eq!(dispatcher.release(lease), Ok(()), "it can still be given back");
     assert_eq!(dispatcher.counts().idle, 0);
 }

@@ -20,6 +20,7 @@ fn completion(id: u64) -> Completion {
         times: Times::default(),
         bytes_sent: 0,
         evidence: None,
+        lease_generation: 0,
         response: None,
     }
 }

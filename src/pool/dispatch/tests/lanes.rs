@@ -108,8 +108,8 @@ fn each_lane_of_the_queue_has_its_own_bound() {
     let third = dispatcher.enqueue(in_lane(Lane::Background, 3), 0);
     assert_eq!(third, Err(Refusal::QueueFull));
     assert_eq!(dispatcher.enqueue(in_lane(Lane::Orders, 4), 0), Ok(()));
-    assert_eq!(dispatcher.enqueue_caller(5, "sleeps", 0), Ok(()));
-    assert_eq!(dispatcher.enqueue_caller(6, "sleeps", 0), Err(Refusal::QueueFull));
+    assert_eq!(dispatcher.enqueue_caller(5, u64::MAX, "sleeps", 0), Ok(()));
+    assert_eq!(dispatcher.enqueue_caller(6, u64::MAX, "sleeps", 0), Err(Refusal::QueueFull));
     assert_eq!(dispatcher.counts().waiting, 4);
 }
 
