@@ -176,16 +176,6 @@
 #define VP_QUEUE 1
 
 /**
- * So many slots in a row may go to higher lanes while a lower lane waits for one.
- */
-#define MOST_PASSED 64
-
-/**
- * 5 ms, which costs an idle pool less than a thousandth of a CPU.
- */
-#define SHORTEST_NS 5000000
-
-/**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
  * nothing and changed nothing.
  *
@@ -730,11 +720,6 @@ typedef enum vp_close_reason vp_close_reason;
 typedef int32_t vp_close_reason;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
-
-/**
- * Which requests go before others. A smaller number goes first.
- */
-typedef struct Lane Lane;
 
 /**
  * A configuration, opaque to C.
