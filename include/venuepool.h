@@ -148,6 +148,11 @@
 #define VP_EXCHANGE_TIME_MEASURED UINT64_MAX
 
 /**
+ * Lanes of `vp_pool_drain`: all but the orders.
+ */
+#define VP_LANES_BUT_ORDERS 13
+
+/**
  * The lane of cancels: its requests go before all others.
  */
 #define VP_LANE_URGENT 0
@@ -180,16 +185,6 @@
  * copied. The completion tells when it was sent.
  */
 #define VP_QUEUE 1
-
-/**
- * So many slots in a row may go to higher lanes while a lower lane waits for one.
- */
-#define MOST_PASSED 64
-
-/**
- * 5 ms, which costs an idle pool less than a thousandth of a CPU.
- */
-#define SHORTEST_NS 5000000
 
 /**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
@@ -319,6 +314,10 @@ enum vp_status
    * The venue asked for a pause, and the pool keeps it; `vp_pool_suspend` tells how.
    */
   VP_ERR_SUSPENDED = -34,
+  /**
+   * The pool is drained, and does not accept requests of that lane any more (`vp_pool_drain`).
+   */
+  VP_ERR_DRAINING = -35,
   /**
    * Opening failed: the host name could not be resolved.
    */
@@ -451,6 +450,10 @@ enum vp_outcome
    * The pool was suspended while the request waited in the queue.
    */
   VP_OUTCOME_SUSPENDED = 8,
+  /**
+   * The pool was drained while the request waited in the queue.
+   */
+  VP_OUTCOME_DRAINING = 9,
   /**
    * The status line breaks RFC 9112 section 4.
    */
@@ -730,11 +733,6 @@ typedef int32_t vp_close_reason;
 #endif // __cplusplus
 
 /**
- * Which requests go before others. A smaller number goes first.
- */
-typedef struct Lane Lane;
-
-/**
  * A configuration, opaque to C.
  */
 typedef struct vp_config vp_config;
@@ -984,6 +982,17 @@ typedef struct vp_health {
    * How many dials a second the pool may make: `vp_config_set_dials_per_second`.
    */
   uint32_t dials_allowed;
+  /**
+   * The lanes whose requests are accepted, with the bit `1 << lane` for each: all, those of
+   * `vp_pool_drain`, or after a shutdown none. A pause is told by `suspended_until_ns`.
+   */
+  uint32_t open_lanes;
+  /**
+   * Requests in flight and in the queue, also behind a heartbeat on a leased slot, and callers
+   * of `vp_pool_acquire` that wait. Heartbeats are not counted. 0 in a drain: each request has
+   * ended, and the last completion is delivered or about to be.
+   */
+  uint32_t outstanding;
 } vp_health;
 
 /**
@@ -1221,6 +1230,8 @@ typedef struct vp_watched {
    */
   char text[VP_WATCHED_TEXT];
 } vp_watched;
+
+
 
 
 
@@ -1999,6 +2010,34 @@ vp_status vp_pool_open(const struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Drains the pool: it accepts no request any more, but for requests of `open_lanes`. So an engine
+ * stops in this order: drain, wait for its last completions, ask the venue about each order whose
+ * end is not certain, cancel what rests there, close. See docs/drain.md.
+ *
+ * `open_lanes` has the bit `1 << lane` for each lane that stays open, for example
+ * `1u << VP_LANE_QUERIES`. VP_LANES_BUT_ORDERS is what most engines want: cancels, queries and
+ * background. 0 is no lane. A second call can only close more lanes, so the same call again
+ * changes nothing. There is no way back but a new pool.
+ *
+ * Of a lane that is not open, each submit that begins after this call has returned is refused with
+ * ERR_DRAINING. Requests that wait in the queue, or behind a heartbeat, end at once as DRAINING,
+ * NOT_SENT: an order that waited would reach the venue when its engine is about to leave. What is
+ * in flight goes on as before. One that another thread is sending at this moment may still go out;
+ * each that does is accepted, and has its one completion. `outstanding` in `vp_health` tells how
+ * many have not ended yet.
+ *
+ * `vp_pool_try_acquire` and `vp_pool_acquire` count as orders. A lease that was given before stays
+ * valid; of a request on it, the lane says whether it is accepted. Heartbeats, healing, pauses and
+ * late responses go on as before: in a pause, an open lane is refused with ERR_SUSPENDED.
+ *
+ * Threads: any, also in a callback. Callbacks of requests that end run on the thread that drives.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a bit that is no lane, ERR_FORKED, ERR_CLOSED after
+ * `vp_pool_shutdown` or `vp_pool_close`.
+ */
+VP_API vp_status vp_pool_drain(struct vp_pool *pool, uint32_t open_lanes) VP_NOEXCEPT;
+
+/**
  * Begins the shutdown of the pool, and returns at once. The pool accepts no request any more.
  * Requests and callers in the queue fail at once as NOT_SENT. Requests in flight may finish within
  * `grace_ns`, and fail then. A second call can only shorten the grace.
@@ -2318,7 +2357,8 @@ VP_NOEXCEPT;
  * Sets the lane of a request: what it goes before when it has to wait, and which slots it may use.
  * VP_LANE_ORDERS until it is set. Stays until it is changed.
  *
- * On a leased slot the lane says only whether the request is sent while the pool is suspended.
+ * On a leased slot the lane says only whether the request is sent while the pool is suspended or
+ * drained.
  *
  * Threads: one at a time.
  * Lifetime: none.
@@ -2407,8 +2447,8 @@ VP_NOEXCEPT;
  * Threads: any, also in a callback; each with a request of its own.
  * Lifetime: the pool keeps nothing of `request`.
  * Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
- * ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
- * ERR_FORKED; and the status of a refused building call (`vp_request_begin`).
+ * ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_DRAINING in a
+ * drain, ERR_CLOSED, ERR_FORKED; and the status of a refused building call (`vp_request_begin`).
  */
 VP_API
 vp_status vp_submit(struct vp_pool *pool,
@@ -2444,7 +2484,8 @@ VP_NOEXCEPT;
  *
  * Threads: any.
  * Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
- * Errors: ERR_NULL, ERR_NO_SLOT, ERR_SUSPENDED in a pause, ERR_CLOSED, ERR_FORKED.
+ * Errors: ERR_NULL, ERR_NO_SLOT, ERR_SUSPENDED in a pause, ERR_DRAINING in a drain, ERR_CLOSED,
+ * ERR_FORKED.
  */
 VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out) VP_NOEXCEPT;
 
@@ -2455,7 +2496,8 @@ VP_API vp_status vp_pool_try_acquire(struct vp_pool *pool, struct vp_lease *out)
  * Threads: any but the pool thread. Blocks for at most `timeout_ns`.
  * Lifetime: as `vp_pool_try_acquire`.
  * Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_SUSPENDED in a pause or when one begins,
- * ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED.
+ * ERR_DRAINING in a drain or when one begins, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
+ * ERR_FORKED.
  */
 VP_API
 vp_status vp_pool_acquire(struct vp_pool *pool,
@@ -2503,8 +2545,8 @@ VP_API struct vp_lease vp_completion_lease(const struct vp_completion *completio
  *
  * A request that meets a heartbeat of the pool is accepted and copied. It is sent as soon as the
  * heartbeat is answered. If the heartbeat shows that the connection is dead, the request ends as
- * CONNECTION_CLOSED, NOT_SENT. When its deadline, a cancel, a pause or the end of the pool comes
- * first, it ends as NOT_SENT too.
+ * CONNECTION_CLOSED, NOT_SENT. When its deadline, a cancel, a pause, a drain or the end of the
+ * pool comes first, it ends as NOT_SENT too.
  *
  * Threads: any, also in a callback; one at a time for each lease.
  * Lifetime: the pool keeps nothing of `request`.

@@ -79,6 +79,8 @@ pub enum Status {
     ERR_DRIVEN = -33,
     /// The venue asked for a pause, and the pool keeps it; `vp_pool_suspend` tells how.
     ERR_SUSPENDED = -34,
+    /// The pool is drained, and does not accept requests of that lane any more (`vp_pool_drain`).
+    ERR_DRAINING = -35,
     /// Opening failed: the host name could not be resolved.
     ERR_RESOLVE = -40,
     /// Opening failed: no address could be connected.
@@ -126,6 +128,8 @@ pub enum Outcome {
     TlsError = 7,
     /// The pool was suspended while the request waited in the queue.
     Suspended = 8,
+    /// The pool was drained while the request waited in the queue.
+    Draining = 9,
     /// The status line breaks RFC 9112 section 4.
     BadStatusLine = 10,
     /// The version is neither HTTP/1.0 nor HTTP/1.1.

@@ -70,6 +70,24 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
+/// Whatever a program that includes the header calls its own, the header leaves to it.
+#[test]
+fn each_macro_and_type_has_the_prefix_of_the_library() {
+    let header = read("include/venuepool.h");
+    let names = |before: &str| -> Vec<String> {
+        let is_name = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+        let lines = header.lines().filter_map(|line| line.strip_prefix(before));
+        lines.map(|rest| rest.chars().take_while(is_name).collect()).collect()
+    };
+    let macros = names("#define ");
+    assert!(macros.len() > 15, "only {macros:?} were found");
+    let is_ours = |name: &&String| name.starts_with("VP_") || name.starts_with("VENUEPOOL_");
+    assert_eq!(macros.iter().find(|name| !is_ours(name)), None, "a macro");
+    let types: Vec<String> = ["typedef struct ", "typedef enum ", "enum "].map(names).concat();
+    assert!(types.len() > 15, "only {types:?} were found");
+    assert_eq!(types.iter().find(|name| !name.starts_with("vp_")), None, "a type");
+}
+
 /// Name, comment and parameters of each function that changes a configuration.
 fn settings(header: &str) -> Vec<(&str, &str, &str)> {
     let mut found = Vec::new();

@@ -35,6 +35,7 @@ fn every_outcome_of_a_response_has_a_row() {
         Outcome::IoError,
         Outcome::TlsError,
         Outcome::Suspended,
+        Outcome::Draining,
         Outcome::Internal,
     ];
     for outcome in Outcome::ALL {

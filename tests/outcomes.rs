@@ -33,6 +33,7 @@ fn proof(outcome: Outcome) -> Proof {
         }
         Outcome::TlsError => Pool("outcomes", "bytes_that_are_no_tls_end_the_exchange"),
         Outcome::Suspended => Pool("suspend", "a_pause_empties_the_line"),
+        Outcome::Draining => Pool("drain", "what_waits_in_a_lane_that_closes_ends_not_sent"),
         Outcome::UnsolicitedResponse => {
             Pool("outcomes", "an_answer_to_a_request_that_was_not_sent_is_unsolicited")
         }

@@ -583,8 +583,12 @@ impl World {
                     Status::OK
                 }
                 4 => vp_pool_watched(pool, u32::from(input.byte() & 1), out.cast()),
-                // A short pause, ended by the next look or by itself.
-                5 => vp_pool_suspend(pool, u64::from(input.byte() & 1) * 100_000),
+                5 => match input.byte() {
+                    // A drain has no end, so there are few.
+                    bits @ 0xd0..0xf0 => vp_pool_drain(pool, u32::from(bits - 0xd0)),
+                    // A short pause, ended by the next look or by itself.
+                    byte => vp_pool_suspend(pool, u64::from(byte & 1) * 100_000),
+                },
                 6 => set_default_header(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });

@@ -171,6 +171,12 @@ class [[nodiscard]] Pool {
         return {error, Pool(raw)};
     }
 
+    /// Drains the pool: it accepts no more requests but of these lanes, a bit `1 << lane` for each.
+    /// What waits in the others ends as DRAINING, NOT_SENT. A second call can close more.
+    /// Errors: VP_ERR_ARGUMENT, VP_ERR_CLOSED. Threads: any, also in a callback.
+    Status drain(std::uint32_t open_lanes = VP_LANES_BUT_ORDERS) noexcept {
+        return vp_pool_drain(raw_, open_lanes);
+    }
     /// Begins the end of the pool: it accepts no more requests, and what is in flight may finish
     /// within `grace`. Returns at once. Threads: any, also in a callback.
     Status shutdown(std::chrono::nanoseconds grace = {}) noexcept {
@@ -245,7 +251,7 @@ class [[nodiscard]] Pool {
     /// id. VP_OK promises exactly one completion; after any other status nothing was sent.
     /// `flags`: 0 to be refused when no slot is idle, VP_QUEUE to wait in the queue for one.
     /// Errors: VP_ERR_NO_SLOT, VP_ERR_WAITING_FULL, VP_ERR_COMPLETIONS_FULL, VP_ERR_SUSPENDED,
-    /// VP_ERR_CLOSED, and what a building call of `request` was refused with.
+    /// VP_ERR_DRAINING, VP_ERR_CLOSED, and what a building call of `request` was refused with.
     Result<std::uint64_t> submit(Request& request, std::uint32_t flags = 0) noexcept {
         std::uint64_t id = 0;
         Status status = request.status_;

@@ -51,6 +51,7 @@ use crate::completion::CompletionQueue;
 use crate::config::{Config, Drive, Scheme, Url};
 use crate::error::Status;
 use crate::http::origin::Origin;
+use crate::lane::LaneSet;
 use crate::net::connect::{DialError, Dialer};
 use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
@@ -155,6 +156,23 @@ impl Pool {
             lifetime: Lifetime::new(),
             origin,
         })
+    }
+
+    /// Drains the pool: from now on nothing is accepted but requests of these lanes, and what waits
+    /// in the others ends. What is in flight goes on. A second call can only close more lanes. Any
+    /// thread, also in a callback.
+    pub fn drain(&self, open: LaneSet) -> Result<(), Status> {
+        let mut dispatcher = self.dispatcher();
+        if !dispatcher.drain(open) {
+            return Err(Status::ERR_CLOSED);
+        }
+        self.dispatch(dispatcher);
+        Ok(())
+    }
+
+    /// The lanes whose requests are accepted; none after a shutdown.
+    pub fn open_lanes(&self) -> LaneSet {
+        self.dispatcher().open_lanes()
     }
 
     /// Ends the pool: from now on nothing is accepted, what waits in the queue fails at once, what

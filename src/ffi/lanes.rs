@@ -68,7 +68,8 @@ pub unsafe extern "C" fn vp_config_set_lane(
 /// Sets the lane of a request: what it goes before when it has to wait, and which slots it may use.
 /// VP_LANE_ORDERS until it is set. Stays until it is changed.
 ///
-/// On a leased slot the lane says only whether the request is sent while the pool is suspended.
+/// On a leased slot the lane says only whether the request is sent while the pool is suspended or
+/// drained.
 ///
 /// Threads: one at a time.
 /// Lifetime: none.

@@ -11,6 +11,7 @@ use super::types::{
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
 use crate::error::Status;
+use crate::lane::LaneSet;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::pool::health::SlotHealth;
@@ -65,6 +66,43 @@ pub unsafe extern "C" fn vp_pool_open(
 fn refused(function: &str, step: Status) -> DialError {
     let text = format!("{function} was refused: {}", step.name().to_string_lossy());
     DialError { step, os_error: 0, text }
+}
+
+/// Lanes of `vp_pool_drain`: all but the orders.
+pub const VP_LANES_BUT_ORDERS: u32 = 13;
+
+/// Drains the pool: it accepts no request any more, but for requests of `open_lanes`. So an engine
+/// stops in this order: drain, wait for its last completions, ask the venue about each order whose
+/// end is not certain, cancel what rests there, close. See docs/drain.md.
+///
+/// `open_lanes` has the bit `1 << lane` for each lane that stays open, for example
+/// `1u << VP_LANE_QUERIES`. VP_LANES_BUT_ORDERS is what most engines want: cancels, queries and
+/// background. 0 is no lane. A second call can only close more lanes, so the same call again
+/// changes nothing. There is no way back but a new pool.
+///
+/// Of a lane that is not open, each submit that begins after this call has returned is refused with
+/// ERR_DRAINING. Requests that wait in the queue, or behind a heartbeat, end at once as DRAINING,
+/// NOT_SENT: an order that waited would reach the venue when its engine is about to leave. What is
+/// in flight goes on as before. One that another thread is sending at this moment may still go out;
+/// each that does is accepted, and has its one completion. `outstanding` in `vp_health` tells how
+/// many have not ended yet.
+///
+/// `vp_pool_try_acquire` and `vp_pool_acquire` count as orders. A lease that was given before stays
+/// valid; of a request on it, the lane says whether it is accepted. Heartbeats, healing, pauses and
+/// late responses go on as before: in a pause, an open lane is refused with ERR_SUSPENDED.
+///
+/// Threads: any, also in a callback. Callbacks of requests that end run on the thread that drives.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT for a bit that is no lane, ERR_FORKED, ERR_CLOSED after
+/// `vp_pool_shutdown` or `vp_pool_close`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_drain(pool: *mut vp_pool, open_lanes: u32) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let pool = unsafe { borrow(pool) }?;
+        let open = LaneSet::from_bits(open_lanes).ok_or(Status::ERR_ARGUMENT)?;
+        pool.with_open(|pool| pool.drain(open))
+    })
 }
 
 /// Begins the shutdown of the pool, and returns at once. The pool accepts no request any more.
@@ -268,6 +306,8 @@ impl vp_health {
             suspended_until_ns: pool.suspended_until_ns(),
             dials_needed,
             dials_allowed,
+            open_lanes: pool.open_lanes().bits(),
+            outstanding: counts.outstanding(),
         }
     }
 }

@@ -33,8 +33,8 @@ fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
 /// Threads: any, also in a callback; each with a request of its own.
 /// Lifetime: the pool keeps nothing of `request`.
 /// Errors: ERR_NULL, ERR_ARGUMENT for unknown flags, ERR_PHASE, ERR_TOO_LARGE, ERR_WRONG_POOL,
-/// ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
-/// ERR_FORKED; and the status of a refused building call (`vp_request_begin`).
+/// ERR_NO_SLOT, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_DRAINING in a
+/// drain, ERR_CLOSED, ERR_FORKED; and the status of a refused building call (`vp_request_begin`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_submit(
     pool: *mut vp_pool,
@@ -91,7 +91,8 @@ pub unsafe extern "C" fn vp_execute(
 ///
 /// Threads: any.
 /// Lifetime: the lease is valid until `vp_lease_release`, across any number of submits.
-/// Errors: ERR_NULL, ERR_NO_SLOT, ERR_SUSPENDED in a pause, ERR_CLOSED, ERR_FORKED.
+/// Errors: ERR_NULL, ERR_NO_SLOT, ERR_SUSPENDED in a pause, ERR_DRAINING in a drain, ERR_CLOSED,
+/// ERR_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_lease) -> Status {
     status(|| {
@@ -108,7 +109,8 @@ pub unsafe extern "C" fn vp_pool_try_acquire(pool: *mut vp_pool, out: *mut vp_le
 /// Threads: any but the pool thread. Blocks for at most `timeout_ns`.
 /// Lifetime: as `vp_pool_try_acquire`.
 /// Errors: ERR_NULL, ERR_TIMEOUT, ERR_WAITING_FULL, ERR_SUSPENDED in a pause or when one begins,
-/// ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED, ERR_FORKED.
+/// ERR_DRAINING in a drain or when one begins, ERR_WOULD_DEADLOCK in a callback, ERR_CLOSED,
+/// ERR_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_acquire(
     pool: *mut vp_pool,
@@ -183,8 +185,8 @@ pub unsafe extern "C" fn vp_completion_lease(completion: *const vp_completion) -
 ///
 /// A request that meets a heartbeat of the pool is accepted and copied. It is sent as soon as the
 /// heartbeat is answered. If the heartbeat shows that the connection is dead, the request ends as
-/// CONNECTION_CLOSED, NOT_SENT. When its deadline, a cancel, a pause or the end of the pool comes
-/// first, it ends as NOT_SENT too.
+/// CONNECTION_CLOSED, NOT_SENT. When its deadline, a cancel, a pause, a drain or the end of the
+/// pool comes first, it ends as NOT_SENT too.
 ///
 /// Threads: any, also in a callback; one at a time for each lease.
 /// Lifetime: the pool keeps nothing of `request`.

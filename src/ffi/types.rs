@@ -144,6 +144,13 @@ pub struct vp_health {
     pub dials_needed: u32,
     /// How many dials a second the pool may make: `vp_config_set_dials_per_second`.
     pub dials_allowed: u32,
+    /// The lanes whose requests are accepted, with the bit `1 << lane` for each: all, those of
+    /// `vp_pool_drain`, or after a shutdown none. A pause is told by `suspended_until_ns`.
+    pub open_lanes: u32,
+    /// Requests in flight and in the queue, also behind a heartbeat on a leased slot, and callers
+    /// of `vp_pool_acquire` that wait. Heartbeats are not counted. 0 in a drain: each request has
+    /// ended, and the last completion is delivered or about to be.
+    pub outstanding: u32,
 }
 
 /// The state of one slot at one moment. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never
@@ -387,7 +394,7 @@ unsafe impl Versioned for vp_watched {
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
     assert!(size_of::<vp_completion>() == vp_completion::FIRST + 4 * 8);
-    assert!(size_of::<vp_health>() == vp_health::FIRST + 16);
+    assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
     assert!(size_of::<vp_watched>() == vp_watched::FIRST);
@@ -443,17 +450,17 @@ mod tests {
     fn older_newer_and_stray_struct_sizes() {
         let value =
             vp_health { slots: 1, waiting: 6, suspended_until_ns: 7, ..vp_health::default() };
-        let mut newer = [usize::MAX; 7];
-        newer[0] = 56;
+        let mut newer = [usize::MAX; 8];
+        newer[0] = 64;
         let out = newer.as_mut_ptr().cast::<vp_health>();
-        // SAFETY: `newer` is 56 bytes long.
+        // SAFETY: `newer` is 64 bytes long.
         unsafe {
-            assert_eq!(struct_size(out), Ok(56));
-            write_sized(out, 56, &value);
+            assert_eq!(struct_size(out), Ok(64));
+            write_sized(out, 64, &value);
             assert_eq!((*out).slots, 1);
             assert_eq!((*out).waiting, 6);
         }
-        assert_eq!((newer[0], newer[4], newer[5], newer[6]), (56, 7, 0, 0));
+        assert_eq!((newer[0], &newer[4..]), (64, &[7, 0, 0, 0][..]));
         let mut older = [usize::MAX; 5];
         older[0] = 32;
         let out = older.as_mut_ptr().cast::<vp_health>();

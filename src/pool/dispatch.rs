@@ -19,8 +19,8 @@
 //! - Check-out is LIFO: the connection that was used last is the most likely to be good. A lane of
 //!   the queue is FIFO by ticket, and tickets are numbered in the order of the calls.
 //! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
-//! - During a pause, and after the end of the pool, nothing is sent and none waits. A lane
-//!   may be exempt from pauses.
+//! - During a pause, in a drain, and after the end of the pool, nothing is sent and none waits. A
+//!   lane may be exempt from pauses, and from a drain ([`open`]).
 //! - A report about a connection carries its epoch, so that a late report about an old connection
 //!   changes nothing.
 //!
@@ -28,6 +28,7 @@
 //! for a lease any value `L`. All times are in
 //! nanoseconds on any clock that never goes back.
 
+mod open;
 mod route;
 mod terms;
 
@@ -38,7 +39,7 @@ use super::lanes::{LaneRules, Shares};
 use super::pause::Pause;
 use super::queue::Queue;
 use super::slot::NoStart;
-use crate::lane::Lane;
+use crate::lane::{Lane, LaneSet};
 pub use terms::{
     Action, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter, Want,
 };
@@ -50,15 +51,6 @@ const NEVER: u64 = u64::MAX;
 struct Waiting<R, L> {
     deadline_ns: u64,
     who: Waiter<R, L>,
-}
-
-impl<R, L> Waiting<R, L> {
-    fn lane(&self) -> Lane {
-        match &self.who {
-            Waiter::Request(_, due) => due.lane,
-            Waiter::Caller(_) => Lane::Orders,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +92,8 @@ pub struct Dispatcher<R, L> {
     exchange_time: ExchangeTime,
     pause: Pause,
     leases: u64,
+    /// The lanes whose requests are accepted.
+    accepted: LaneSet,
     is_closed: bool,
 }
 
@@ -119,6 +113,7 @@ impl<R, L> Dispatcher<R, L> {
             exchange_time: ExchangeTime::new(estimate),
             pause: Pause::default(),
             leases: 0,
+            accepted: LaneSet::ALL,
             is_closed: false,
         }
     }
@@ -137,7 +132,7 @@ impl<R, L> Dispatcher<R, L> {
     /// Takes that very slot for a heartbeat, if it is free or rests with the holder of a lease;
     /// [`Dispatcher::finished`] ends it.
     pub fn heartbeat(&mut self, slot: SlotIndex, now_ns: u64) -> bool {
-        if self.is_open(Lane::Background, now_ns).is_err() {
+        if !self.is_open_for_heartbeats(now_ns) {
             return false;
         }
         let index = self.idle.iter().position(|idle| *idle == slot);
@@ -337,12 +332,6 @@ impl<R, L> Dispatcher<R, L> {
     pub fn resume(&mut self, until_ns: u64) -> bool {
         self.pause.end(until_ns)
     }
-
-    /// The pool has been shut down: no slot is given out from now on.
-    pub fn close(&mut self) {
-        self.is_closed = true;
-        self.idle.clear();
-    }
 }
 
 /// What follows.
@@ -366,25 +355,12 @@ impl<R, L> Dispatcher<R, L> {
         self.next_behind(now_ns).or_else(|| self.next_in_queue(now_ns))
     }
 
-    /// Who may not wait any more, because the pool is closed or suspended.
-    fn next_refused(&self, now_ns: u64) -> Option<(u64, End)> {
-        let end = match self.is_open_for_all(now_ns) {
-            Ok(()) => return None,
-            Err(Refusal::Suspended) => End::Suspended,
-            Err(_) => End::Closed,
-        };
-        let ends = |lane: Lane| end == End::Closed || !self.lanes.of(lane).through_pause;
-        let mut behind = self.behind.iter().filter(|(_, (_, waiting))| ends(waiting.lane()));
-        let first = self.queue.first_in(ends);
-        first.or_else(|| behind.next().map(|(ticket, _)| *ticket)).map(|ticket| (ticket, end))
-    }
-
     /// Serves a request whose leased slot has no heartbeat any more.
     fn next_behind(&mut self, now_ns: u64) -> Option<Action<R, L>> {
         let slots = &self.slots;
         let is_over = |slot: SlotIndex| !slots[slot as usize].in_use;
         let (&ticket, (slot, first)) = self.behind.iter().find(|(_, (slot, _))| is_over(*slot))?;
-        let (slot, lane, deadline_ns) = (*slot, first.lane(), first.deadline_ns);
+        let (slot, lane, deadline_ns) = (*slot, first.who.lane(), first.deadline_ns);
         let end = match () {
             () if !slots[slot as usize].up => Some(End::SlotDown),
             () if self.is_too_late(first, now_ns) => Some(End::TooLate),
@@ -458,11 +434,6 @@ impl<R, L> Dispatcher<R, L> {
         &self.pause
     }
 
-    /// Whether [`Dispatcher::close`] was called.
-    pub fn is_closed(&self) -> bool {
-        self.is_closed
-    }
-
     /// Whether the slot is reserved by a lease.
     pub fn is_leased(&self, slot: SlotIndex) -> bool {
         self.slots[slot as usize].lease.is_some()
@@ -476,31 +447,15 @@ impl<R, L> Dispatcher<R, L> {
             live: count(|slot| slot.up),
             idle: self.idle.len() as u32,
             in_use: count(|slot| slot.in_use),
+            beating: count(|slot| slot.has_heartbeat),
             leased: count(|slot| slot.lease.is_some()),
             waiting: self.queue.len() as u32,
+            behind: self.behind.len() as u32,
         }
     }
 }
 
 impl<R, L> Dispatcher<R, L> {
-    /// Whether a request of that lane may be sent, or wait.
-    fn is_open(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
-        match self.is_open_for_all(now_ns) {
-            Err(Refusal::Suspended) if self.lanes.of(lane).through_pause => Ok(()),
-            answer => answer,
-        }
-    }
-
-    fn is_open_for_all(&self, now_ns: u64) -> Result<(), Refusal> {
-        if self.is_closed {
-            Err(Refusal::Closed)
-        } else if now_ns < self.pause.until_ns() {
-            Err(Refusal::Suspended)
-        } else {
-            Ok(())
-        }
-    }
-
     /// Whether a request of that lane that comes now has a slot.
     fn has_slot(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
         self.is_open(lane, now_ns)?;

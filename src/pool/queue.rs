@@ -47,10 +47,10 @@ impl<W> Queue<W> {
         self.lanes[lane as usize].first_key_value().map(|(ticket, who)| (*ticket, who))
     }
 
-    /// The smallest ticket in those lanes.
-    pub fn first_in(&self, lanes: impl Fn(Lane) -> bool) -> Option<u64> {
+    /// The smallest ticket in those lanes, and its lane.
+    pub fn first_in(&self, lanes: impl Fn(Lane) -> bool) -> Option<(u64, Lane)> {
         let lanes = Lane::ALL.into_iter().filter(|lane| lanes(*lane));
-        lanes.filter_map(|lane| self.first(lane)).map(|(ticket, _)| ticket).min()
+        lanes.filter_map(|lane| self.first(lane).map(|(ticket, _)| (ticket, lane))).min()
     }
 
     /// How many wait in that lane.
@@ -81,12 +81,13 @@ mod tests {
         queue.insert(Lane::Orders, 2, "a");
         queue.insert(Lane::Urgent, 7, "c");
         assert_eq!(queue.first(Lane::Orders), Some((2, &"a")));
-        assert_eq!(queue.first_in(|_| true), Some(2));
-        assert_eq!(queue.first_in(|lane| lane == Lane::Urgent), Some(7));
+        assert_eq!(queue.first_in(|_| true), Some((2, Lane::Orders)));
+        let urgent = |lane| lane == Lane::Urgent;
+        assert_eq!(queue.first_in(urgent), Some((7, Lane::Urgent)));
         assert_eq!((queue.len(), queue.len_of(Lane::Orders)), (3, 2));
         assert_eq!(queue.remove(7), Some("c"));
         assert_eq!(queue.remove(7), None);
-        assert_eq!(queue.first_in(|lane| lane == Lane::Urgent), None);
+        assert_eq!(queue.first_in(urgent), None);
         assert_eq!((queue.remove(2), queue.remove(5)), (Some("a"), Some("b")));
         assert!(queue.is_empty());
     }

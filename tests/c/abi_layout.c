@@ -35,7 +35,7 @@ int main(void) {
     FIELD(vp_error, os_error, 12, 4);
     FIELD(vp_error, text, 16, 256);
 
-    SIZE(vp_health, 48);
+    SIZE(vp_health, 56);
     FIELD(vp_health, struct_size, 0, 8);
     FIELD(vp_health, slots, 8, 4);
     FIELD(vp_health, live, 12, 4);
@@ -46,6 +46,8 @@ int main(void) {
     FIELD(vp_health, suspended_until_ns, 32, 8);
     FIELD(vp_health, dials_needed, 40, 4);
     FIELD(vp_health, dials_allowed, 44, 4);
+    FIELD(vp_health, open_lanes, 48, 4);
+    FIELD(vp_health, outstanding, 52, 4);
 
     SIZE(vp_slot_health, 64);
     FIELD(vp_slot_health, struct_size, 0, 8);

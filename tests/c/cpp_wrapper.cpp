@@ -393,6 +393,23 @@ void default_headers_are_replaced() {
     CHECK(pool.set_default_header("Host", "x") == VP_ERR_HEADER_RESERVED);
 }
 
+void a_drain_leaves_lanes_open() {
+    vp::Pool pool = open();
+    vp::Request request = echo(pool, "order");
+    CHECK(pool.health()->open_lanes == 15 && pool.health()->outstanding == 0);
+    CHECK(pool.drain(16) == VP_ERR_ARGUMENT && pool.health()->open_lanes == 15);
+    CHECK(pool.drain().ok() && pool.drain().ok());
+    CHECK(pool.health()->open_lanes == VP_LANES_BUT_ORDERS);
+    CHECK(pool.submit(request).status() == VP_ERR_DRAINING);
+    CHECK(pool.try_acquire().status() == VP_ERR_DRAINING);
+    CHECK(pool.execute(request.lane(VP_LANE_QUERIES))->http_status() == 200);
+    CHECK(pool.drain(1u << VP_LANE_URGENT).ok());
+    CHECK(pool.submit(request).status() == VP_ERR_DRAINING);
+    CHECK(pool.execute(request.lane(VP_LANE_URGENT))->http_status() == 200);
+    CHECK(pool.shutdown().ok() && pool.drain() == VP_ERR_CLOSED);
+    CHECK(pool.health()->open_lanes == 0);
+}
+
 void events_are_views() {
     std::atomic<int> up{0}, paused{0};
     auto listener = [&](vp::EventView event) {
@@ -530,6 +547,7 @@ int main() {
     moments_are_of_the_monotonic_clock();
     watched_headers_are_read();
     default_headers_are_replaced();
+    a_drain_leaves_lanes_open();
     events_are_views();
 #if defined(__cpp_lib_span)
     spans_are_taken_and_given();

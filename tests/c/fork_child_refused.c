@@ -39,6 +39,7 @@ static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_drain(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_shutdown(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_close(pool), VP_ERR_FORKED);

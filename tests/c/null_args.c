@@ -211,6 +211,7 @@ static void pool_is_null(vp_request *request) {
     slot.struct_size = sizeof slot;
     CHECK_STATUS(vp_pool_slots(NULL, &slot, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_suspend(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_drain(NULL, 0), VP_ERR_NULL);
     vp_watched watched;
     watched.struct_size = sizeof watched;
     CHECK_STATUS(vp_pool_watched(NULL, 0, &watched), VP_ERR_NULL);
@@ -234,6 +235,8 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_stats(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_slots(pool, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_drain(pool, 16), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_drain(pool, UINT32_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_watched(pool, 0, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(pool, BROKEN, text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(pool, text("a"), BROKEN), VP_ERR_NULL);

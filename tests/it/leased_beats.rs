@@ -10,6 +10,7 @@ use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
+use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::dispatch::Lease;
 use venuepool::pool::health::Activity;
 
@@ -200,6 +201,30 @@ fn an_order_behind_a_heartbeat_has_its_own_end() {
         assert_eq!((done.id, done.outcome), (id, Outcome::Shutdown));
         assert_eq!(done.wire_state, WireState::NotSent);
         drop(held.answer);
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn an_order_behind_a_heartbeat_ends_in_a_drain_and_the_lease_stays_good() {
+    for drive in DRIVES {
+        let held = held(drive, OK, 60 * S);
+        let pool = &held.pool;
+        let id = submit(pool, held.lease, "drained").unwrap();
+        assert_eq!(pool.counts().outstanding(), 1, "heartbeats are not counted");
+        pool.drain(LaneSet::from_bits(1 << Lane::Queries as u32).unwrap()).unwrap();
+        let done = next(pool);
+        assert_eq!((done.id, done.outcome), (id, Outcome::Draining));
+        assert_eq!((done.wire_state, pool.counts().outstanding()), (WireState::NotSent, 0));
+        assert_eq!(submit(pool, held.lease, "refused"), Err(Status::ERR_DRAINING));
+        let mut query = request(pool);
+        query.set_lane(Lane::Queries);
+        query.begin(b"GET", b"/query").unwrap();
+        let id = pool.submit_on(held.lease, &mut query, None).unwrap();
+        drop(held.answer);
+        let done = next(pool);
+        assert_eq!((done.id, done.outcome), (id, Outcome::Ok));
+        pool.release(held.lease).unwrap();
         pool.close().unwrap();
     }
 }

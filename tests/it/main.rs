@@ -7,6 +7,7 @@ mod caller;
 mod deadlines;
 mod desync;
 mod dials;
+mod drain;
 mod events;
 mod healing;
 mod healing_beside_trading;

@@ -53,6 +53,8 @@ impl Line {
 pub(crate) struct Desk {
     dispatcher: Dispatcher<u64, u64>,
     lanes: LaneRules,
+    /// The lanes that no drain has closed.
+    open: Vec<Lane>,
     /// Slots in a row that a waiting lane could have had, and that went to lanes above it.
     passed: [u32; LANES],
     pub(crate) lines: Vec<Line>,
@@ -72,6 +74,7 @@ impl Desk {
         Self {
             dispatcher: Dispatcher::new(slots, lanes, estimate),
             lanes,
+            open: Lane::ALL.to_vec(),
             passed: [0; LANES],
             lines: vec![Line::default(); slots as usize],
             idle: Vec::new(),
@@ -83,13 +86,18 @@ impl Desk {
     }
 
     /// After each event: the counts agree. If nobody is about to ask what to do next, then nobody
-    /// waits beside an idle slot, or until after `late_ns`, or in a pause.
+    /// waits beside an idle slot, or until after `late_ns`, or in a pause or a drain.
     pub(crate) fn check(&self, now: u64, late_ns: u64, asks: bool) {
         let counts = self.dispatcher.counts();
         let count = |fits: fn(&Line) -> bool| self.lines.iter().filter(|l| fits(l)).count() as u32;
         assert_eq!(counts.idle, self.idle.len() as u32, "idle slots");
         assert_eq!(counts.waiting, self.queue.len() as u32, "the queue");
         assert_eq!(counts.in_use, count(|line| line.in_use), "slots in use");
+        let waiting = (self.queue.len() + self.behind.len()) as u32;
+        let in_flight = count(|line| line.in_use && !line.has_heartbeat);
+        assert_eq!(counts.outstanding(), in_flight + waiting, "what has not ended");
+        let open = Lane::ALL.into_iter().filter(|lane| self.dispatcher.open_lanes().has(*lane));
+        assert!(open.eq(self.open.iter().copied()), "lanes that are open");
         assert_eq!(counts.leased, count(|line| line.lease.is_some()), "leases");
         assert_eq!(counts.live, count(|line| line.up), "live slots");
         assert_eq!(self.dispatcher.on_their_way(), self.on_their_way.len(), "on their way");
@@ -108,8 +116,9 @@ impl Desk {
         let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
         assert_eq!(late, None, "somebody waits beyond the deadline");
         let behind = self.behind.iter().map(|one| &one.0);
-        let paused = self.queue.iter().chain(behind).find(|one| self.is_suspended(one.lane, now));
-        assert_eq!(paused, None, "somebody waits in a pause");
+        let may_not = |one: &&InQueue| self.is_shut(one.lane, now).is_some();
+        let shut_out = self.queue.iter().chain(behind).find(may_not);
+        assert_eq!(shut_out, None, "somebody waits in a pause or a drain");
         let ready = self.behind.iter().find(|one| !self.lines[one.1 as usize].in_use);
         assert_eq!(ready, None, "a request waits behind nothing");
     }
@@ -176,8 +185,10 @@ impl Desk {
 
     /// What a lease can be used for.
     fn expected_of_lease(&self, lease: Lease, lane: Lane, now: u64) -> Result<u32, Refusal> {
+        if let Some(why) = self.is_shut(lane, now) {
+            return Err(why);
+        }
         match &self.lines[lease.slot as usize] {
-            _ if self.is_suspended(lane, now) => Err(Refusal::Suspended),
             line if line.lease != Some(lease.generation) => Err(Refusal::StaleLease),
             Line { behind: Some(_), .. } => Err(Refusal::SlotBusy),
             Line { has_heartbeat: true, .. } => Err(Refusal::Heartbeat),
@@ -378,10 +389,10 @@ impl Desk {
     ) -> Result<(), Refusal> {
         let is_full = self.in_lanes[who.lane as usize] >= self.lanes.of(who.lane).queue_capacity;
         let is_full = is_full && !self.may_have_one(who.lane);
-        let expected = match self.is_suspended(who.lane, now) {
-            true => Err(Refusal::Suspended),
-            false if is_full => Err(Refusal::QueueFull),
-            false => Ok(()),
+        let expected = match self.is_shut(who.lane, now) {
+            Some(why) => Err(why),
+            None if is_full => Err(Refusal::QueueFull),
+            None => Ok(()),
         };
         assert_eq!(joined, expected, "the queue is bounded");
         if joined.is_ok() {
@@ -458,13 +469,14 @@ impl Desk {
         let over = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
         let lane = self.next_lane();
         let first = self.queue.iter().find(|waiting| Some(waiting.lane) == lane).copied();
-        let is_paused = |one: &&InQueue| self.is_suspended(one.lane, now);
-        let paused = self.queue.iter().find(is_paused).copied();
-        let behind = self.behind.iter().map(|one| &one.0).filter(is_paused);
-        let paused = paused.or(behind.min_by_key(|one| one.ticket).copied());
+        let is_out = |one: &&InQueue| self.is_shut(one.lane, now).is_some();
+        let shut_out = self.queue.iter().find(is_out).copied();
+        let behind = self.behind.iter().map(|one| &one.0).filter(is_out);
+        let shut_out = shut_out.or(behind.min_by_key(|one| one.ticket).copied());
+        let why_out = shut_out.and_then(|one| self.is_shut(one.lane, now));
         let ready = self.behind.iter().filter(|one| !self.lines[one.1 as usize].in_use);
         let ready = ready.min_by_key(|one| one.0.ticket).copied();
-        let expected = paused.or(over).or(ready.map(|one| one.0)).or(first);
+        let expected = shut_out.or(over).or(ready.map(|one| one.0)).or(first);
         let who = match &action {
             None => None,
             Some(Action::Send(_, queued)) => Some((queued.ticket, false)),
@@ -485,8 +497,11 @@ impl Desk {
                 self.may_be_free(slot);
             }
         }
-        let may_have_slot = paused.is_none() && over.is_none();
-        self.follows(&action, may_have_slot, is_bound, ready);
+        let may_have_slot = shut_out.is_none() && over.is_none();
+        match (&action, why_out) {
+            (Some(Action::End(_, end)), Some(why)) => assert_eq!(end.status(), why.into()),
+            _ => self.follows(&action, may_have_slot, is_bound, ready),
+        }
         self.forget_passed();
         action
     }
@@ -502,7 +517,7 @@ impl Desk {
         match action {
             None => {}
             Some(Action::Send(slot, queued)) => {
-                assert!(may_have_slot, "a slot in a pause, or behind the deadline");
+                assert!(may_have_slot, "a slot in a pause or drain, or behind the deadline");
                 let lane = queued.due.lane;
                 if is_bound {
                     assert_eq!(ready.map(|one| one.1), Some(*slot), "its own slot");
@@ -517,10 +532,9 @@ impl Desk {
                 self.on_their_way.push((queued.ticket, false, is_bound));
             }
             Some(Action::Lease(lease, _)) => {
-                assert!(may_have_slot, "a lease in a pause");
+                assert!(may_have_slot, "a lease in a pause or drain");
                 self.is_leased_now(*lease);
             }
-            Some(Action::End(_, End::Suspended)) => assert!(!may_have_slot),
             Some(Action::End(_, End::SlotDown)) => {
                 assert!(ready.is_some_and(|one| !self.lines[one.1 as usize].up), "it is up");
             }

@@ -1,6 +1,6 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
-use venuepool::lane::Lane;
+use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal, Route, Want};
 use venuepool::pool::exchange_time::Due;
 
@@ -33,6 +33,7 @@ impl Pool {
                 self.begin_pause(for_ns, false);
             }
             98 => self.resume(),
+            99 if self.random.percent(4) => self.drain(),
             _ => {}
         }
         let wait_ns = match self.random.within(0, 99) {
@@ -41,6 +42,19 @@ impl Pool {
             _ => self.random.within(0, 20 * MS),
         };
         self.after(wait_ns, Event::Engine);
+    }
+
+    /// An engine drains the pool: most close the lane of the orders only.
+    fn drain(&mut self) {
+        let all = LaneSet::ALL.bits();
+        let bits = match self.random.percent(70) {
+            true => all & !(1 << Lane::Orders as u32),
+            false => self.random.within(0, u64::from(all)) as u32,
+        };
+        let open = LaneSet::from_bits(bits).expect("lanes");
+        self.desk.drain(open);
+        self.ledger.drained(open);
+        self.dispatch();
     }
 
     fn promise(&mut self) -> (u64, Due) {
@@ -53,7 +67,7 @@ impl Pool {
             false => Lane::Orders,
         };
         let due = Due { submit_ns: self.now, deadline_ns, lane };
-        (self.ledger.promise(deadline_ns), due)
+        (self.ledger.promise(deadline_ns, lane), due)
     }
 
     /// A request goes where the dispatcher says.
@@ -105,7 +119,7 @@ impl Pool {
             Err(_) => return,
         }
         // A number of its own, from the same row as those of requests.
-        let ticket = self.ledger.promise(NEVER - S);
+        let ticket = self.ledger.promise(NEVER - S, Lane::Orders);
         self.ledger.refused(ticket);
         let patience_ns = self.random.within(0, 200 * MS);
         // It sleeps, and watches its own deadline; or its lease comes as a completion.

@@ -7,13 +7,19 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use venuepool::error::{CloseReason, Outcome};
+use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::backoff::Bounds;
 
 use crate::world::{MS, Random, S, Setting};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    Promised { deadline_ns: u64 },
+    /// `is_open`: its lane was, when it was submitted.
+    Promised {
+        deadline_ns: u64,
+        lane: Lane,
+        is_open: bool,
+    },
     Refused,
     Completed,
 }
@@ -44,6 +50,8 @@ const TURN_NS: u64 = 100_000_000;
 /// What else was promised.
 pub(crate) struct Ledger {
     requests: Vec<State>,
+    /// The lanes that no drain has closed.
+    open_lanes: Vec<Lane>,
     pub(crate) open: usize,
     beating: u32,
     most_beating: u32,
@@ -89,6 +97,9 @@ pub(crate) struct Counts {
     /// Heartbeats on leased slots, and requests that waited behind one.
     pub(crate) leased_beats: u64,
     pub(crate) behind: u64,
+    /// Drains, and requests whose waiting ended by one.
+    pub(crate) drains: u64,
+    pub(crate) drained: u64,
 }
 
 impl Counts {
@@ -106,6 +117,8 @@ impl Counts {
         self.pauses += other.pauses;
         self.leased_beats += other.leased_beats;
         self.behind += other.behind;
+        self.drains += other.drains;
+        self.drained += other.drained;
     }
 }
 
@@ -113,6 +126,7 @@ impl Ledger {
     pub(crate) fn new(setting: &Setting) -> Self {
         Self {
             requests: Vec::new(),
+            open_lanes: Lane::ALL.to_vec(),
             open: 0,
             beating: 0,
             most_beating: (setting.slots / 4).max(1),
@@ -135,8 +149,9 @@ impl Ledger {
     }
 
     /// A new promise; its number.
-    pub(crate) fn promise(&mut self, deadline_ns: u64) -> u64 {
-        self.requests.push(State::Promised { deadline_ns });
+    pub(crate) fn promise(&mut self, deadline_ns: u64, lane: Lane) -> u64 {
+        let is_open = self.open_lanes.contains(&lane);
+        self.requests.push(State::Promised { deadline_ns, lane, is_open });
         self.open += 1;
         self.requests.len() as u64 - 1
     }
@@ -146,8 +161,14 @@ impl Ledger {
     }
 
     pub(crate) fn completed(&mut self, id: u64, outcome: Outcome, now: u64) {
-        let State::Promised { deadline_ns } = self.end(id, State::Completed) else { return };
+        let before = self.end(id, State::Completed);
+        let State::Promised { deadline_ns, lane, is_open } = before else { return };
         assert!(now <= deadline_ns + TURN_NS, "request {id} is completed too late");
+        assert!(is_open, "request {id} was accepted after the drain");
+        if outcome == Outcome::Draining {
+            assert!(!self.open_lanes.contains(&lane), "request {id} ends, and its lane is open");
+            self.counts.drained += 1;
+        }
         match outcome {
             Outcome::Ok => {
                 self.counts.answered += 1;
@@ -163,6 +184,12 @@ impl Ledger {
         assert!(is_open, "request {id} ends once, and was {before:?}");
         self.open -= 1;
         before
+    }
+
+    /// The engine drains the pool, but for these lanes.
+    pub(crate) fn drained(&mut self, open: LaneSet) {
+        self.open_lanes.retain(|lane| open.has(*lane));
+        self.counts.drains += 1;
     }
 
     pub(crate) fn beat_begins(&mut self) {

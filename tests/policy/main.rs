@@ -41,6 +41,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use venuepool::error::{CloseReason, Outcome};
+use venuepool::lane::{Lane, LaneSet};
 
 use ledger::{Counts, Ledger};
 use pool::Pool;
@@ -154,7 +155,8 @@ fn what_the_policy_promises_holds_in_a_random_world() {
     let each = [counts.answered / 100, counts.failed / 10, counts.dials / 10, counts.beats];
     let rare = [counts.replaced, counts.recalled, counts.again, counts.late_news, counts.pauses];
     let beats = [counts.leased_beats, counts.behind];
-    let all = each.into_iter().chain(rare).chain(beats);
+    let drains = [counts.drains, counts.drained];
+    let all = each.into_iter().chain(rare).chain(beats).chain(drains);
     assert!(all.min() >= Some(seeds / 100), "{counts:?}");
 }
 
@@ -207,8 +209,17 @@ fn the_ledger_finds_a_dial_too_many() {
 #[should_panic(expected = "request 0 ends once")]
 fn the_ledger_finds_a_second_completion() {
     let mut ledger = ledger();
-    ledger.promise(S);
+    ledger.promise(S, Lane::Orders);
     (0..2).for_each(|_| ledger.completed(0, Outcome::Ok, 1));
+}
+
+#[test]
+#[should_panic(expected = "request 0 was accepted after the drain")]
+fn the_ledger_finds_an_order_that_is_accepted_after_the_drain() {
+    let mut ledger = ledger();
+    ledger.drained(LaneSet::NONE);
+    ledger.promise(S, Lane::Orders);
+    ledger.completed(0, Outcome::Ok, 1);
 }
 
 #[test]

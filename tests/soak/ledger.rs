@@ -71,7 +71,8 @@ impl Page {
 
     /// Its completion came.
     pub(crate) fn completed(&self, done: &Completion) {
-        let number = done.user_data as usize;
+        // What stands above it is for `lanes.rs`.
+        let number = done.user_data as u32 as usize;
         let before = self.state[number].swap(COMPLETED, Ordering::SeqCst);
         assert_eq!(before, SUBMITTING, "order {number}: completed twice, or never submitted");
         let response = done.response.as_ref().map(|recycled| &recycled.response);
@@ -124,6 +125,10 @@ pub(crate) struct Ledger {
     /// From lost to up, in nanoseconds.
     pub(crate) heals: Vec<u64>,
     asked: u64,
+    /// Rounds in which all lanes were used, those with a drain, and what it refused.
+    pub(crate) with_lanes: u32,
+    pub(crate) drains: u32,
+    pub(crate) drain_refused: u64,
 }
 
 impl Ledger {
@@ -138,6 +143,9 @@ impl Ledger {
             reasons: BTreeMap::new(),
             heals: Vec::new(),
             asked: 0,
+            with_lanes: 0,
+            drains: 0,
+            drain_refused: 0,
         }
     }
 
@@ -216,6 +224,9 @@ impl Ledger {
     /// The table.
     pub(crate) fn print(&mut self) {
         println!("\n{:<36}{:>10}", "rounds (pools)", self.rounds);
+        println!("{:<36}{:>10}", "  with all lanes", self.with_lanes);
+        println!("{:<36}{:>10}", "  with a drain", self.drains);
+        println!("{:<36}{:>10}", "requests refused by a drain", self.drain_refused);
         println!("{:<36}{:>10}", "orders accepted, each completed once", self.accepted());
         println!("{:<36}{:>10}", "looked up at the venue", self.asked);
         println!("{:<36}{:>10}", "duplicates at the venue", 0);

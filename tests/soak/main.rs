@@ -9,9 +9,11 @@
 //!
 //! - `venue.rs`: the venue, a process of its own (this program once more)
 //! - `round.rs`: one pool from open to close, its engines and its faults
+//! - `lanes.rs`: the lanes of that pool, its drain, and what must hold of each request for its lane
 //! - `overload.rs`: one pool under more load than its venue can take, and a venue that stops
 //! - `ledger.rs`: what was promised for each order, and what was kept
 
+mod lanes;
 mod ledger;
 mod overload;
 mod round;

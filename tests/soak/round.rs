@@ -14,8 +14,11 @@ use venuepool::driver::submit::WhenBusy;
 use venuepool::error::Status;
 use venuepool::event::{Event, EventHook, EventKind};
 use venuepool::http::Request;
+use venuepool::lane::Lane;
+use venuepool::pool::dispatch::Lease;
 use venuepool::recycle::Recycled;
 
+use crate::lanes::{Lanes, data, of_lease};
 use crate::ledger::{Ledger, MOST_ORDERS, Page};
 use crate::venue::VenueProcess;
 
@@ -57,6 +60,7 @@ const FAULTS: &[&str] = &[
 /// What the threads of a round share.
 struct Scene<'a> {
     pool: &'a Pool,
+    lanes: &'a Lanes,
     page: &'a Page,
     next: AtomicUsize,
     over: AtomicBool,
@@ -65,7 +69,8 @@ struct Scene<'a> {
 /// Runs a round, and counts what became of it. The ledger is reconciled by the caller.
 pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng) {
     let heals = Arc::new(Mutex::new(Heals::default()));
-    let config = config(venue, &mut random, &heals);
+    let mut config = config(venue, &mut random, &heals);
+    let lanes = Lanes::set(&mut config, &mut random);
     if std::env::var_os("SOAK_VERBOSE").is_some() {
         println!("{:?} {:?} {:?}", config.drive(), config.maintenance(), config.timeouts());
     }
@@ -73,10 +78,12 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
     let pool = Pool::open(&config).unwrap();
     let scene = Scene {
         pool: &pool,
+        lanes: &lanes,
         page: &ledger.page,
         next: AtomicUsize::new(0),
         over: AtomicBool::new(false),
     };
+    let drains = random.bool();
     std::thread::scope(|scope| {
         for _ in 0..random.usize(1..=4) {
             let (scene, random) = (&scene, random.fork());
@@ -85,6 +92,11 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
         scope.spawn(|| collect(&scene));
         let end = Instant::now() + LOAD;
         while Instant::now() < end {
+            misbehave(venue, &mut random);
+        }
+        if drains {
+            // In the midst of it, and the lanes that are open go on for a while.
+            lanes.drain(&pool, &mut random);
             misbehave(venue, &mut random);
         }
         venue.tell("clear");
@@ -102,7 +114,11 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
         Err(status) => panic!("{status:?} from close, {drive:?}"),
     }
     assert!(start.elapsed() < HEALED_IN, "close took {:?}", start.elapsed());
+    lanes.check_slots();
     ledger.count(pool.stats());
+    ledger.with_lanes += u32::from(lanes.are_used());
+    ledger.drains += u32::from(drains);
+    ledger.drain_refused += lanes.refused.into_inner();
     ledger.heals.append(&mut heals.lock().unwrap().took_ns);
 }
 
@@ -113,7 +129,8 @@ fn await_health(scene: &Scene<'_>) {
         // A pause may have been asked for by the last answers.
         scene.pool.suspend(0);
         let (counts, owed) = (scene.pool.counts(), scene.page.owed());
-        if counts.live == scene.pool.slots() && owed == 0 {
+        let has_ended = owed == 0 && counts.outstanding() == 0;
+        if counts.live == scene.pool.slots() && has_ended {
             return;
         }
         let slots = scene.pool.slot_healths();
@@ -208,7 +225,10 @@ fn engine(scene: &Scene<'_>, mut random: Rng) {
         if number >= MOST_ORDERS {
             return;
         }
+        let lane = scene.lanes.choose(&mut random);
         build(&mut request, scene.page, number, &mut random);
+        request.set_lane(lane);
+        request.set_user_data(data(number, lane));
         scene.page.submitting(number);
         match send(scene, &mut request, &mut random) {
             Ok(id) => last_id = id,
@@ -230,52 +250,58 @@ fn build(request: &mut Request, page: &Page, number: usize, random: &mut Rng) {
     request.begin(b"POST", path.as_bytes()).unwrap();
     let body = format!("symbol=BTCUSDT&side=BUY&newClientOrderId={}", page.name(number));
     request.body(body.as_bytes()).unwrap();
-    request.set_user_data(number as u64);
     request.set_timeout_ns(if random.u8(..8) == 0 { random.u64(1..30) * MS } else { 0 });
 }
 
 /// Sends in one of the ways that there are. An error means: refused.
 fn send(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u64, Status> {
-    let pool = scene.pool;
+    let (pool, lanes, lane) = (scene.pool, scene.lanes, request.lane());
     match random.u8(..20) {
-        0..9 => pool.submit(request, None, WhenBusy::Refuse),
-        9..14 => pool.submit(request, None, WhenBusy::Queue),
+        0..9 => lanes.check(lane, || pool.submit(request, None, WhenBusy::Refuse)),
+        9..14 => lanes.check(lane, || pool.submit(request, None, WhenBusy::Queue)),
         14..17 => with_callback(scene, request),
         17 => {
-            let lease = pool.try_acquire()?;
-            let id = pool.submit_on(lease, request, None);
-            pool.release(lease).unwrap();
-            id
+            let lease = lanes.check(Lane::Orders, || pool.try_acquire())?;
+            on_lease(scene, request, lease)
         }
         18 => {
-            let lease = pool.acquire(Duration::from_millis(random.u64(..20)))?;
-            let id = pool.submit_on(lease, request, None);
-            pool.release(lease).unwrap();
-            id
+            let patience = Duration::from_millis(random.u64(..20));
+            let lease = lanes.check(Lane::Orders, || pool.acquire(patience))?;
+            on_lease(scene, request, lease)
         }
         _ => {
-            let done = pool.execute(request, WhenBusy::Queue)?;
+            let done = lanes.check(lane, || pool.execute(request, WhenBusy::Queue))?;
             let id = done.id;
-            record(scene.page, done);
+            note(scene, done);
             Ok(id)
         }
     }
 }
 
+/// Sends on a leased slot, and gives it back at once.
+fn on_lease(scene: &Scene<'_>, request: &mut Request, lease: Lease) -> Result<u64, Status> {
+    let (pool, lane) = (scene.pool, request.lane());
+    request.set_user_data(of_lease(request.user_data()));
+    let id = scene.lanes.check(lane, || pool.submit_on(lease, request, None));
+    pool.release(lease).unwrap();
+    id
+}
+
 /// Sends with a callback, and waits for it.
 fn with_callback(scene: &Scene<'_>, request: &mut Request) -> Result<u64, Status> {
     let told: Arc<Mutex<Option<Completion>>> = Arc::default();
-    let place = Arc::clone(&told);
+    let (place, lane) = (Arc::clone(&told), request.lane());
     let callback: Callback = Arc::new(move |done| {
         let before = place.lock().unwrap().replace(done);
         assert!(before.is_none(), "called twice");
     });
-    let id = scene.pool.submit(request, Some(callback), WhenBusy::Queue)?;
+    let submit = || scene.pool.submit(request, Some(callback), WhenBusy::Queue);
+    let id = scene.lanes.check(lane, submit)?;
     // Whoever drives calls it within the request's deadline.
     let end = Instant::now() + HEALED_IN;
     loop {
         if let Some(done) = told.lock().unwrap().take() {
-            record(scene.page, done);
+            note(scene, done);
             return Ok(id);
         }
         assert!(Instant::now() < end, "a callback is missing");
@@ -286,13 +312,20 @@ fn with_callback(scene: &Scene<'_>, request: &mut Request) -> Result<u64, Status
 /// Drives, if the engine is to, and takes completions, until the pool has ended.
 fn collect(scene: &Scene<'_>) {
     loop {
-        let taken = scene.pool.wait(16, Duration::from_millis(1), |done| record(scene.page, done));
+        let taken = scene.pool.wait(16, Duration::from_millis(1), |done| note(scene, done));
+        scene.lanes.check_queue(scene.pool);
         match taken {
             Ok(None) => return,
             Ok(_) => {}
             Err(status) => panic!("{status:?}"),
         }
     }
+}
+
+/// Notes a completion, and checks it for its lane.
+fn note(scene: &Scene<'_>, done: Completion) {
+    scene.lanes.completed(&done);
+    record(scene.page, done);
 }
 
 /// Notes a completion, and gives its response back.

@@ -128,6 +128,7 @@ fn every_outcome_of_a_response_is_produced() {
         Outcome::IoError,
         Outcome::TlsError,
         Outcome::Suspended,
+        Outcome::Draining,
         Outcome::UnsolicitedResponse,
         Outcome::OutOfMemory,
         Outcome::Internal,

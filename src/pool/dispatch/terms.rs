@@ -3,6 +3,7 @@
 //! Types and their conversions; the rules are in [`super`].
 
 use crate::error::{Outcome, Status};
+use crate::lane::Lane;
 use crate::pool::exchange_time::Due;
 
 /// The number of a slot in the pool, from 0.
@@ -84,6 +85,8 @@ pub enum End {
     Cancelled,
     /// The pool is suspended.
     Suspended,
+    /// The pool is drained, and its lane is not open any more.
+    Draining,
     /// The pool has been shut down.
     Closed,
     /// It waited for its leased slot, and the slot has lost its connection.
@@ -101,6 +104,8 @@ pub enum Refusal {
     QueueFull,
     /// The pool is suspended.
     Suspended,
+    /// The pool is drained, and does not accept requests of that lane any more.
+    Draining,
     /// The pool has been shut down.
     Closed,
     /// The lease was given back, or never given.
@@ -133,10 +138,31 @@ pub struct Counts {
     pub idle: u32,
     /// With an exchange.
     pub in_use: u32,
+    /// Of these, with a heartbeat.
+    pub beating: u32,
     /// Reserved by a lease.
     pub leased: u32,
     /// Requests and callers in the queue.
     pub waiting: u32,
+    /// Requests that wait for the end of a heartbeat on their leased slot.
+    pub behind: u32,
+}
+
+impl Counts {
+    /// Requests that were accepted and have not ended, and callers that wait for a lease.
+    pub fn outstanding(&self) -> u32 {
+        self.in_use - self.beating + self.waiting + self.behind
+    }
+}
+
+impl<R, L> Waiter<R, L> {
+    /// The lane in which it waits.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Request(_, due) => due.lane,
+            Self::Caller(_) => Lane::Orders,
+        }
+    }
 }
 
 impl<R> Queued<R> {
@@ -154,6 +180,7 @@ impl End {
             Self::TooLate => Outcome::Timeout,
             Self::Cancelled => Outcome::Cancelled,
             Self::Suspended => Outcome::Suspended,
+            Self::Draining => Outcome::Draining,
             Self::Closed => Outcome::Shutdown,
             Self::SlotDown => Outcome::ConnectionClosed,
         }
@@ -164,6 +191,7 @@ impl End {
         match self {
             Self::TooLate => Status::ERR_TIMEOUT,
             Self::Suspended => Status::ERR_SUSPENDED,
+            Self::Draining => Status::ERR_DRAINING,
             Self::SlotDown => Status::ERR_SLOT_DOWN,
             Self::Cancelled | Self::Closed => Status::ERR_CLOSED,
         }
@@ -177,6 +205,7 @@ impl From<Refusal> for Status {
             Refusal::TooLate => Self::ERR_TIMEOUT,
             Refusal::QueueFull => Self::ERR_WAITING_FULL,
             Refusal::Suspended => Self::ERR_SUSPENDED,
+            Refusal::Draining => Self::ERR_DRAINING,
             Refusal::Closed => Self::ERR_CLOSED,
             Refusal::StaleLease => Self::ERR_STALE_LEASE,
             Refusal::SlotBusy | Refusal::Heartbeat => Self::ERR_SLOT_BUSY,

@@ -3,6 +3,7 @@
 use super::*;
 
 mod lanes;
+mod open;
 mod route;
 
 /// A request that is never too late.

@@ -16,6 +16,7 @@ use venuepool_model::driver::model::Model;
 use venuepool_model::driver::submit::WhenBusy;
 use venuepool_model::error::{Outcome, Status};
 use venuepool_model::http::request::Request;
+use venuepool_model::lane::LaneSet;
 use venuepool_model::pool::dispatch::Lease;
 
 /// The venue answers whatever comes.
@@ -323,6 +324,45 @@ fn no_request_enters_the_queue_of_a_suspended_pool() {
             Ok(id) => assert_eq!(taken(&model), [(id, Outcome::Suspended)]),
             Err(status) => assert_eq!(status, Status::ERR_SUSPENDED),
         }
+        close(&model);
+    });
+}
+
+#[test]
+fn no_request_enters_the_queue_of_a_drained_pool() {
+    check(3, || {
+        let model = Model::new(1);
+        submit(&model, WhenBusy::Queue).unwrap();
+        let other = Arc::clone(&model);
+        let other = spawn(move || submit(&other, WhenBusy::Queue));
+        model.pool.drain(LaneSet::NONE).unwrap();
+        let queued = other.join().unwrap();
+        assert_eq!((model.counts().waiting, model.counts().outstanding()), (0, 1));
+        match queued {
+            Ok(id) => assert_eq!(taken(&model), [(id, Outcome::Draining)]),
+            Err(status) => assert_eq!(status, Status::ERR_DRAINING),
+        }
+        let late = submit(&model, WhenBusy::Queue);
+        assert_eq!(late, Err(Status::ERR_DRAINING), "the drain has returned");
+        close(&model);
+    });
+}
+
+/// The first is answered, so its slot is freed while the drain empties the queue.
+#[test]
+fn a_queued_request_has_one_end_when_a_slot_is_freed_in_a_drain() {
+    check(3, || {
+        let model = Model::new(1);
+        (0..2).for_each(|_| assert!(submit(&model, WhenBusy::Queue).is_ok()));
+        let server = serve(&model, ALL, 2);
+        assert_eq!(model.pool.drain(LaneSet::NONE), Ok(()));
+        // Either it ended by the drain, or it is on its way to the slot, or was sent.
+        assert_eq!(model.counts().waiting, 0);
+        server.join().unwrap();
+        let ended = taken(&model);
+        let was_sent = ended == [(1, Outcome::Ok), (2, Outcome::Ok)];
+        assert!(was_sent || ended == [(1, Outcome::Ok), (2, Outcome::Draining)], "{ended:?}");
+        assert_eq!((model.counts().idle, model.counts().outstanding()), (1, 0));
         close(&model);
     });
 }

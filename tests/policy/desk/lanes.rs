@@ -1,6 +1,7 @@
-//! The rules of the lanes once more, in plain lists: who may have a slot, and whose turn it is.
+//! The rules of the lanes once more, in plain lists: which are open, who may have a slot, and whose
+//! turn it is.
 
-use venuepool::lane::Lane;
+use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::dispatch::Refusal;
 use venuepool::pool::lanes::MOST_PASSED;
 
@@ -9,6 +10,20 @@ use super::Desk;
 impl Desk {
     pub(super) fn is_suspended(&self, lane: Lane, now: u64) -> bool {
         now < self.dispatcher.pause().until_ns() && !self.lanes.of(lane).through_pause
+    }
+
+    /// The pool is drained: these lanes stay open, if they were.
+    pub(crate) fn drain(&mut self, open: LaneSet) {
+        assert!(self.dispatcher.drain(open), "it has not ended");
+        self.open.retain(|lane| open.has(*lane));
+    }
+
+    /// Why no request of the lane is sent or waits, for now or for ever.
+    pub(super) fn is_shut(&self, lane: Lane, now: u64) -> Option<Refusal> {
+        if !self.open.contains(&lane) {
+            return Some(Refusal::Draining);
+        }
+        self.is_suspended(lane, now).then_some(Refusal::Suspended)
     }
 
     pub(super) fn has_waiting(&self, lane: Lane) -> bool {
@@ -60,9 +75,6 @@ impl Desk {
             .next_lane()
             .is_some_and(|next| next <= lane || self.passed[next as usize] >= MOST_PASSED);
         let has_slot = is_first && !is_passed_by && self.may_have_one(lane);
-        match self.is_suspended(lane, now) {
-            true => Some(Refusal::Suspended),
-            false => (!has_slot).then_some(Refusal::NoSlot),
-        }
+        self.is_shut(lane, now).or((!has_slot).then_some(Refusal::NoSlot))
     }
 }
