@@ -852,7 +852,7 @@ typedef struct vp_completion {
 } vp_completion;
 
 /**
- * One piece of news of a pool, for logs and alarms.
+ * One event of a pool, for logs and monitors.
  */
 typedef struct vp_event {
   /**
@@ -1954,7 +1954,7 @@ vp_status vp_config_set_suspend_cap_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the function that receives events, for logs and alarms; NULL, the default, for none.
+ * Sets the function that receives events, for logs and monitors; NULL, the default, for none.
  * Trading needs no event.
  *
  * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. Its first run

@@ -1,4 +1,4 @@
-//! News of the pool for the engine's log and alarms: what happened to connections, and pauses.
+//! Events of the pool, for the engine's log and monitors: what happened to connections, and pauses.
 //!
 //! Events are for people and monitors; no event is needed to trade. They are told on the pool
 //! thread, with no lock held, in the order in which that thread learns of them.
@@ -50,7 +50,7 @@ impl EventKind {
     }
 }
 
-/// One piece of news.
+/// One event.
 #[derive(Debug)]
 pub struct Event {
     /// What happened.

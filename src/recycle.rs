@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shelf_that_is_held_for_ever_is_not_waited_for() {
+    fn a_free_list_that_is_held_for_ever_is_not_waited_for() {
         let free_list = FreeList::new(2, 1024, None);
         let (first, second) = (free_list.take(), free_list.take());
         let held = free_list.lock();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shelf_is_bounded() {
+    fn the_free_list_is_bounded() {
         let free_list = FreeList::new(1, 1024, None);
         let (first, second) = (free_list.take(), free_list.take());
         Recycled::release(first);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_shelf_keeps_nothing_and_leaves_no_cycle() {
+    fn a_closed_free_list_keeps_nothing_and_leaves_no_cycle() {
         let free_list = FreeList::new(4, 1024, None);
         let (held, free) = (free_list.take(), free_list.take());
         Recycled::release(free);

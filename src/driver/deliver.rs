@@ -117,7 +117,7 @@ impl Pool {
         if !ended.recipient.is_heartbeat() {
             self.slots.in_flight.remove(slot.index);
         }
-        self.judge_pause(&ended.completion);
+        self.check_pause(&ended.completion);
         self.keep_watched(&ended.completion);
         ended
     }
@@ -145,7 +145,7 @@ impl Pool {
             if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
         let Ended { recipient, completion } = ended;
         match recipient {
-            Recipient::Heartbeat => return self.beat_ended(completion),
+            Recipient::Heartbeat => return self.heartbeat_ended(completion),
             Recipient::Callback(_) if !driving => {
                 return self.hand_over(Ended { recipient, completion });
             }

@@ -56,7 +56,7 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
     if let Ok(Some(late)) = answer {
         pool.delivery.stats.late.add();
         // Too late for its order, and in time for all that follow.
-        pool.judge_pause(&late);
+        pool.check_pause(&late);
         pool.keep_watched(&late);
         pool.tell_late(*late);
     }

@@ -110,7 +110,7 @@ impl Pool {
     fn maintain(self: &Arc<Self>, slot: &Slot) -> Rest {
         let needs = slot.maintain(&self.policy, now_ns());
         match needs.heartbeat {
-            true => needs.rest_after_beat(self.beat(slot)),
+            true => needs.rest_after_heartbeat(self.send_heartbeat(slot)),
             false => needs.rest,
         }
     }
@@ -122,7 +122,7 @@ impl Pool {
     }
 
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
-    fn beat(self: &Arc<Self>, slot: &Slot) -> u64 {
+    fn send_heartbeat(self: &Arc<Self>, slot: &Slot) -> u64 {
         let Some(beat) = self.maintenance.next_heartbeat() else { return NEVER };
         let pause = self.pause();
         if let Err(again_ns) = self.maintenance.limit().begin(&pause, now_ns()) {
@@ -154,7 +154,7 @@ impl Pool {
     }
 
     /// A heartbeat was answered, or missed.
-    pub(super) fn beat_ended(&self, completion: Completion) {
+    pub(super) fn heartbeat_ended(&self, completion: Completion) {
         if let Some(response) = completion.response {
             Recycled::release(response);
         }

@@ -183,7 +183,7 @@ impl Pool {
         self.lifetime.end_by(until);
         self.dispatcher().close();
         self.lifetime.ending.send_replace(true);
-        // Who serves a connection looks at the end only when there is news.
+        // Who serves a connection looks at the end only when it is woken.
         for slot in self.slots.iter() {
             slot.wake.notify_one();
         }

@@ -37,9 +37,9 @@ pub struct Started {
     pub needs_turn: bool,
 }
 
-/// The slot could not begin: no byte was sent. The promise goes back.
+/// The slot could not begin: no byte was sent.
 pub struct NotStarted {
-    /// The promise, still owed.
+    /// The request, of which a completion is still owed.
     pub pending: Pending,
     /// Why not.
     pub why: NoStart,
@@ -154,8 +154,8 @@ impl Slot {
                 held.began(pending, outgoing, fault);
                 Ok(Started { needs_turn: exchange.write_ns == 0 })
             }
-            Err(slot::NotStarted { why, is_news }) => {
-                if is_news {
+            Err(slot::NotStarted { why, wakes_task }) => {
+                if wakes_task {
                     self.wake.notify_one();
                 }
                 Err(NotStarted { pending, why })
@@ -181,7 +181,7 @@ impl Slot {
         self.drive(setting)
     }
 
-    /// Does all that can be done now without waiting: send, receive, decode, judge deadlines.
+    /// Does all that can be done now without waiting: send, receive, decode, check deadlines.
     pub fn drive(&self, setting: Setting<'_>) -> Turn {
         let mut inner = self.lock();
         // After the lock was had, so that nothing here is older than what the submitter noted.
@@ -209,7 +209,7 @@ impl Slot {
     /// heartbeat is the caller's to send.
     pub fn maintain(&self, policy: &Policy, now: u64) -> Needs {
         let needs = self.lock().state.maintain(&policy.rules, now);
-        if needs.news.is_some() {
+        if needs.for_task.is_some() {
             self.wake.notify_one();
         }
         needs

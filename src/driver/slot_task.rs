@@ -1,8 +1,8 @@
 //! The task of each slot: dial, install, drive until the connection is gone, dial again.
 //!
-//! One task per slot on the pool thread. It waits for the socket, for news from other threads, or
-//! for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]). In caller
-//! drive the engine does that, and the task only looks after the idle connection.
+//! One task per slot on the pool thread. It waits for the socket, for a wake from another thread,
+//! or for the end of the pool, and each time lets the slot do what it can ([`Slot::drive`]). In
+//! caller drive the engine does that, and the task only looks after the idle connection.
 //!
 //! It does what [`Healing`](crate::pool::healing::Healing) says of the dials: when one
 //! begins, where its connection goes, and whether it goes on after a loss.
@@ -57,8 +57,8 @@ pub(super) struct Wants {
     another_turn: bool,
 }
 
-/// Tends a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
-/// in flight: the slot is cleared and tended anew.
+/// Serves a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
+/// in flight: the slot is cleared and served anew.
 pub(super) async fn run(
     pool: Arc<Pool>,
     dial_thread: Arc<DialThread>,
@@ -159,7 +159,7 @@ impl<'a> SlotTask<'a> {
     }
 
     /// Drives, or in caller drive looks after, live connections until there is none. Then there is
-    /// a dial that is to bring the next. The end of the pool is news of the slot, too.
+    /// a dial that is to bring the next. The end of the pool wakes the slot, too.
     async fn serve(&mut self) {
         let (pool, slot) = (self.pool, self.slot);
         loop {

@@ -1,6 +1,6 @@
 //! The engine's side: submit, wait in the queue, lease, cancel.
 //!
-//! The path of one order: [`Pool::submit`] promises a completion, [`Pool::send`] asks where the
+//! The path of one order: [`Pool::submit`] owes a completion for it, [`Pool::send`] asks where the
 //! order goes, and [`Slot::start`](super::slot::Slot::start) sends it on the caller's own thread.
 
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub struct Waits {
 }
 
 impl Pool {
-    /// Sends a request on the hottest idle slot, or does what `when_busy` says. `Ok` is a promise
-    /// of exactly one completion; after `Err` there is none, and nothing was sent.
+    /// Sends a request on the idle slot that was used last, or does what `when_busy` says. After
+    /// `Ok` exactly one completion comes; after `Err` none does, and nothing was sent.
     pub fn submit(
         &self,
         request: &mut Request,

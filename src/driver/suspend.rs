@@ -51,7 +51,7 @@ impl Pool {
 
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
     /// again, so that no order in the queue is sent on it.
-    pub(super) fn judge_pause(&self, completion: &Completion) {
+    pub(super) fn check_pause(&self, completion: &Completion) {
         let Some(recycled) = completion.response.as_ref() else { return };
         let response = &recycled.response;
         let asked = self.pauses.rules.asked(response.status(), || {

@@ -277,7 +277,7 @@ pub unsafe extern "C" fn vp_config_set_suspend_cap_ns(
     }
 }
 
-/// Sets the function that receives events, for logs and alarms; NULL, the default, for none.
+/// Sets the function that receives events, for logs and monitors; NULL, the default, for none.
 /// Trading needs no event.
 ///
 /// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. Its first run

@@ -183,7 +183,7 @@ pub struct vp_slot_health {
     pub last_close_reason: i32,
 }
 
-/// One piece of news of a pool, for logs and alarms.
+/// One event of a pool, for logs and monitors.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct vp_event {

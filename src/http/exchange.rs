@@ -162,7 +162,7 @@ impl Exchange {
             watched.find(r.head.fields(), r.buf.filled());
         }
         let says = Framing::of(r);
-        self.judge_reuse(r, &says);
+        self.check_reuse(r, &says);
         let body = Body::of(r, &says, self.head_request, l)?;
         if let Body::Length(size) = body {
             r.expected_end = Some(len.saturating_add(size));
@@ -175,7 +175,7 @@ impl Exchange {
     /// the connection even if it does not say so (RFC 9110 section 15.5.9): servers send it by
     /// themselves on idle connections, and one that crossed the request on its way is no answer to
     /// it. The answer itself may follow, and must not meet the next request.
-    fn judge_reuse(&mut self, r: &Response, says: &Framing<'_>) {
+    fn check_reuse(&mut self, r: &Response, says: &Framing<'_>) {
         let over = r.version_minor() == 0 || r.status() == 408 || says.says_close;
         if self.reuse == Reuse::KeepAlive && over {
             self.reuse = Reuse::Close(CloseReason::ResponseClose);

@@ -91,7 +91,7 @@ impl Scan {
         if clean && !folded { Ok(()) } else { Err(self.bad_line()) }
     }
 
-    /// Judges the complete `line`, given without its LF; answers whether it ends the head.
+    /// Checks the complete `line`, given without its LF; answers whether it ends the head.
     fn end_line(&mut self, line: &[u8], l: &Limits) -> Result<bool, Outcome> {
         match line {
             // The first line cannot be empty: `check_status_start` refused it.

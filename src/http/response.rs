@@ -123,7 +123,7 @@ impl Response {
     /// `ERR_ARGUMENT` if no name has that index; `ERR_NOT_FOUND` if there is no such field.
     pub fn watched(&self, index: usize) -> Result<&[u8], Status> {
         let value = self.watched.as_ref().ok_or(Status::ERR_ARGUMENT)?.value(index)?;
-        // What was found in the head before this one is no news of this one.
+        // What was found in the head before this one is not of this one.
         if self.has_head() { Ok(value.of(self.buf.filled())) } else { Err(Status::ERR_NOT_FOUND) }
     }
 

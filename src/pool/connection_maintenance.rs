@@ -152,7 +152,7 @@ impl ConnectionMaintenance {
     pub fn action(&self, rules: &Rules, now_ns: u64, replacing: bool) -> Result<Action, u64> {
         let (early, _) = self.idle_ns(rules);
         let aged = self.aged_ns(rules);
-        let beat = self.beat_ns(rules);
+        let heartbeat = self.heartbeat_due_ns(rules);
         if self.requests_left(rules) == 0 {
             Ok(Action::Retire(CloseReason::MaxRequests))
         } else if self.is_idle_too_long(rules, now_ns) {
@@ -163,10 +163,10 @@ impl ConnectionMaintenance {
             Ok(Action::Replace(CloseReason::IdleLimit))
         } else if !replacing && aged <= now_ns {
             Ok(Action::Replace(CloseReason::MaxAge))
-        } else if beat <= now_ns {
+        } else if heartbeat <= now_ns {
             Ok(Action::Heartbeat)
         } else {
-            Err(self.next_limit_ns(rules, replacing).min(beat))
+            Err(self.next_limit_ns(rules, replacing).min(heartbeat))
         }
     }
 
@@ -201,18 +201,18 @@ impl ConnectionMaintenance {
         let theirs_ns = theirs_ns.map(|ns| (ns - ns / 10) * 17 / 20);
         let ours_ns = (rules.idle_limit_ns != 0).then_some(rules.idle_limit_ns / 20 * 17);
         let idle_ns = ours_ns.into_iter().chain(theirs_ns).min().unwrap_or(NEVER);
-        let beat_ns = if rules.heartbeat_ns == 0 { NEVER } else { rules.heartbeat_ns };
+        let heartbeat_ns = if rules.heartbeat_ns == 0 { NEVER } else { rules.heartbeat_ns };
         // Heartbeats are use. They come a fifth late at the latest.
         let by_idleness =
-            if beat_ns.saturating_add(beat_ns / 5) < idle_ns { NEVER } else { idle_ns };
+            if heartbeat_ns.saturating_add(heartbeat_ns / 5) < idle_ns { NEVER } else { idle_ns };
         let by_age = if rules.max_age_ns == 0 { NEVER } else { rules.max_age_ns / 10 * 9 };
         let theirs = self.announced.requests_left.map(|left| left + self.requests);
         let ours = (rules.max_requests != 0).then_some(rules.max_requests);
-        let by_beats = match ours.into_iter().chain(theirs).min() {
-            Some(requests) => beat_ns.saturating_mul(requests.max(1)),
+        let by_heartbeats = match ours.into_iter().chain(theirs).min() {
+            Some(requests) => heartbeat_ns.saturating_mul(requests.max(1)),
             None => NEVER,
         };
-        let life_ns = by_idleness.min(by_age).min(by_beats);
+        let life_ns = by_idleness.min(by_age).min(by_heartbeats);
         if life_ns == NEVER { 0 } else { 1_000 * SECOND_NS / life_ns.max(1) }
     }
 
@@ -223,7 +223,7 @@ impl ConnectionMaintenance {
         }
     }
 
-    fn beat_ns(&self, rules: &Rules) -> u64 {
+    fn heartbeat_due_ns(&self, rules: &Rules) -> u64 {
         match rules.heartbeat_ns {
             0 => NEVER,
             interval => {

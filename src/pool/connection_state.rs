@@ -122,12 +122,12 @@ impl ConnectionState {
     }
 
     /// Somebody could not look because of the exchange: look when it is over.
-    pub fn may_have_news(&mut self) {
+    pub fn look_again_later(&mut self) {
         self.look_again = true;
     }
 
     /// Whether a look was put off; answered once.
-    pub fn take_news(&mut self) -> bool {
+    pub fn take_look_again(&mut self) -> bool {
         std::mem::take(&mut self.look_again)
     }
 
@@ -159,7 +159,7 @@ impl ConnectionState {
 
     /// What it needs now, or when to look again at the latest. What is not a heartbeat is noted
     /// here, for the next turn. `at_work`: an exchange is in flight.
-    pub fn judge(&mut self, rules: &Rules, now_ns: u64, at_work: bool) -> Result<Action, u64> {
+    pub fn check(&mut self, rules: &Rules, now_ns: u64, at_work: bool) -> Result<Action, u64> {
         if self.retire.is_some() {
             return Err(NEVER);
         }
@@ -257,7 +257,7 @@ mod tests {
         let rules = Rules { max_age_ns: 10 * S, idle_limit_ns: 20 * S, ..Rules::default() };
         let mut connection = ConnectionState::default();
         connection.begin(0, 0);
-        assert_eq!(connection.judge(&rules, 10 * S, false), Ok(Action::Replace(AGE)));
+        assert_eq!(connection.check(&rules, 10 * S, false), Ok(Action::Replace(AGE)));
         (connection, rules)
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let (mut connection, rules) = aged();
         assert!(connection.wants_replacement() && connection.may_serve(false));
         assert_eq!(
-            (connection.end(true), connection.judge(&rules, 10 * S, false)),
+            (connection.end(true), connection.check(&rules, 10 * S, false)),
             (None, Err(20 * S))
         );
         connection.is_succeeded();
@@ -282,11 +282,11 @@ mod tests {
     #[test]
     fn a_connection_beyond_its_limit_serves_no_request_and_goes_after_its_exchange() {
         let (mut connection, rules) = aged();
-        assert_eq!(connection.judge(&rules, 20 * S, true), Err(NEVER), "it is at work");
+        assert_eq!(connection.check(&rules, 20 * S, true), Err(NEVER), "it is at work");
         let retire = Action::Retire(CloseReason::IdleLimit);
-        assert_eq!(connection.judge(&rules, 20 * S, false), Ok(retire));
+        assert_eq!(connection.check(&rules, 20 * S, false), Ok(retire));
         assert!(!connection.may_serve(false));
-        assert_eq!(connection.judge(&rules, 30 * S, false), Err(NEVER), "that is decided");
+        assert_eq!(connection.check(&rules, 30 * S, false), Err(NEVER), "that is decided");
         assert_eq!(connection.end(true), Some(CloseReason::IdleLimit));
         assert_eq!(connection.end(false), Some(CloseReason::Shutdown));
     }
@@ -319,8 +319,8 @@ mod tests {
         connection.used(6 * S);
         assert!(!connection.needs_look(7 * S - 1, S) && connection.needs_look(7 * S, S));
         assert!(connection.needs_look(6 * S, 0));
-        connection.may_have_news();
-        assert!(connection.take_news() && !connection.take_news());
+        connection.look_again_later();
+        assert!(connection.take_look_again() && !connection.take_look_again());
         connection.begin(6 * S, 0);
         assert!(connection.needs_look(6 * S, S));
     }

@@ -115,15 +115,15 @@ impl SlotState {
     pub fn maintain(&mut self, rules: &Rules, now_ns: u64) -> Needs {
         let dials = self.connection.maintenance().dials_at_rest(rules);
         let mut needs =
-            Needs { news: None, heartbeat: false, rest: Rest { look_ns: NEVER, dials } };
+            Needs { for_task: None, heartbeat: false, rest: Rest { look_ns: NEVER, dials } };
         while self.is_live {
-            match self.connection.judge(rules, now_ns, self.exchange.is_some()) {
+            match self.connection.check(rules, now_ns, self.exchange.is_some()) {
                 Ok(Action::Heartbeat) => {
                     needs.heartbeat = true;
                     needs.rest.look_ns = self.connection.next_limit_ns(rules);
                     break;
                 }
-                Ok(action) => needs.news = Some(action),
+                Ok(action) => needs.for_task = Some(action),
                 Err(look_ns) => {
                     needs.rest.look_ns = look_ns;
                     break;
@@ -153,7 +153,7 @@ impl SlotState {
         let is_engines = self.exchange.is_some_and(|exchange| exchange.id.is_some());
         let leaves = is_engines && now_ns < grace_ns;
         if leaves {
-            self.connection.may_have_news();
+            self.connection.look_again_later();
         }
         leaves
     }

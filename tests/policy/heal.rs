@@ -301,12 +301,12 @@ impl Pool {
     fn maintain_slot(&mut self, index: u32) -> Rest {
         let slot = &mut self.slots[index as usize];
         let needs = slot.state.maintain(&self.setting.rules, self.now);
-        if let (Some(action), Some(id)) = (needs.news, slot.connection) {
+        if let (Some(action), Some(id)) = (needs.for_task, slot.connection) {
             self.venue.connections[id].retired |= matches!(action, Action::Retire(_));
             self.wake(index);
         }
         match needs.heartbeat {
-            true => needs.rest_after_beat(self.beat(index)),
+            true => needs.rest_after_heartbeat(self.beat(index)),
             false => needs.rest,
         }
     }

@@ -504,8 +504,8 @@ impl Pool {
         let request = Request { id, deadline_ns };
         let (rules, look_after_ns) = (&setting.rules, setting.look_after_ns);
         let started = state.start(request, rules, look_after_ns, now, &mut wire, send);
-        if let Err(NotStarted { why, is_news }) = started {
-            if is_news {
+        if let Err(NotStarted { why, wakes_task }) = started {
+            if wakes_task {
                 self.wake(index);
             }
             return Err(why);

@@ -78,10 +78,10 @@ pub struct NotStarted {
     /// Why not.
     pub why: NoStart,
     /// The slot's task does not know yet that the connection is gone.
-    pub is_news: bool,
+    pub wakes_task: bool,
 }
 
-/// By what a turn is judged.
+/// What a turn goes by.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// What live connections need.
@@ -169,7 +169,7 @@ pub enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// What the slot's task is to be told of, if there is something.
-    pub news: Option<Action>,
+    pub for_task: Option<Action>,
     /// A heartbeat is due.
     pub heartbeat: bool,
     /// When to look again for another reason than that heartbeat.
@@ -178,7 +178,7 @@ pub struct Needs {
 
 impl Needs {
     /// When to look again, after the heartbeat was sent, or put off until then.
-    pub fn rest_after_beat(&self, again_ns: u64) -> Rest {
+    pub fn rest_after_heartbeat(&self, again_ns: u64) -> Rest {
         Rest { look_ns: self.rest.look_ns.min(again_ns), ..self.rest }
     }
 }

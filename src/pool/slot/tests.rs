@@ -106,14 +106,14 @@ fn a_request_is_sent_on_a_live_connection_after_a_look_and_before_its_deadline()
         slot.exchange = None;
         (sent, std::mem::take(&mut wire.steps))
     };
-    let gone = |epoch, is_news| Err(NotStarted { why: NoStart::Lost(epoch), is_news });
+    let gone = |epoch, wakes_task| Err(NotStarted { why: NoStart::Lost(epoch), wakes_task });
     let mut slot = SlotState::default();
     assert_eq!(ask(&mut slot, &mut wire, S), (gone(0, false), vec![]));
     slot.came_up(0, 0);
     assert_eq!(ask(&mut slot, &mut wire, S), (Ok(()), vec!["look"]));
     assert_eq!(ask(&mut slot, &mut wire, S + 9), (Ok(()), vec![]), "it was looked at just now");
     assert_eq!(ask(&mut slot, &mut wire, S + 10), (Ok(()), vec!["look"]));
-    let too_late = Err(NotStarted { why: NoStart::TooLate, is_news: false });
+    let too_late = Err(NotStarted { why: NoStart::TooLate, wakes_task: false });
     assert_eq!(ask(&mut slot, &mut wire, 9 * S), (too_late, vec![]));
     wire.found = Some(CloseReason::IdleBytes);
     assert_eq!(ask(&mut slot, &mut wire, 2 * S), (gone(1, true), vec!["look"]));
@@ -125,7 +125,7 @@ fn a_request_is_sent_on_a_live_connection_after_a_look_and_before_its_deadline()
 #[test]
 fn a_connection_that_takes_no_byte_is_dead_and_its_task_is_told() {
     let mut slot = live();
-    let gone = Err(NotStarted { why: NoStart::Lost(1), is_news: true });
+    let gone = Err(NotStarted { why: NoStart::Lost(1), wakes_task: true });
     assert_eq!(start(&mut slot, Some(7), Sent::Nothing(CloseReason::IdleReset)), gone);
     assert!(slot.exchange().is_none());
     let mut wire = Fake::default();
@@ -136,7 +136,7 @@ fn a_connection_that_takes_no_byte_is_dead_and_its_task_is_told() {
 #[test]
 fn a_request_that_is_withdrawn_at_the_last_moment_leaves_the_connection_as_it_was() {
     let mut slot = live();
-    let withdrawn = Err(NotStarted { why: NoStart::Withdrawn, is_news: false });
+    let withdrawn = Err(NotStarted { why: NoStart::Withdrawn, wakes_task: false });
     assert_eq!(start(&mut slot, Some(7), Sent::Withdrawn), withdrawn);
     assert!(slot.exchange().is_none() && slot.is_live());
     assert_eq!(start(&mut slot, Some(8), Sent::Begun(S)), Ok(()));
@@ -152,7 +152,7 @@ fn a_connection_beyond_its_idle_limit_takes_no_request_and_its_task_is_told() {
     };
     assert_eq!(start(&mut slot, S - 1), Ok(()));
     slot.exchange = None;
-    assert_eq!(start(&mut slot, S), Err(NotStarted { why: NoStart::Lost(1), is_news: true }));
+    assert_eq!(start(&mut slot, S), Err(NotStarted { why: NoStart::Lost(1), wakes_task: true }));
     turn(&mut slot, &mut Fake::default(), TERMS);
     assert_eq!(slot.last_loss(), Some(CloseReason::IdleLimit));
 }
@@ -354,7 +354,7 @@ fn a_replacement_waits_for_the_exchange_and_takes_over_in_an_open_pool_only() {
         let rules = Rules { max_age_ns: S, ..NO_RULES };
         let mut slot = live();
         let needs = slot.maintain(&rules, S);
-        assert_eq!(needs.news, Some(Action::Replace(CloseReason::MaxAge)));
+        assert_eq!(needs.for_task, Some(Action::Replace(CloseReason::MaxAge)));
         assert!(!needs.heartbeat && slot.wants_replacement(S).is_some());
         start(&mut slot, Some(7), Sent::Begun(S)).unwrap();
         assert!(!slot.replacement_came_up(S + 1, 0) && slot.has_next());
@@ -373,13 +373,13 @@ fn a_heartbeat_that_is_put_off_does_not_put_off_the_limits() {
     let rules = Rules { heartbeat_ns: S, idle_limit_ns: 10 * S, ..NO_RULES };
     let mut slot = live();
     let needs = slot.maintain(&rules, 2 * S);
-    assert!(needs.heartbeat && needs.news.is_none());
-    let rest = needs.rest_after_beat(60 * S);
+    assert!(needs.heartbeat && needs.for_task.is_none());
+    let rest = needs.rest_after_heartbeat(60 * S);
     assert!((8 * S..=9 * S).contains(&rest.look_ns), "for the replacement: {rest:?}");
-    assert_eq!(needs.rest_after_beat(3 * S).look_ns, 3 * S);
+    assert_eq!(needs.rest_after_heartbeat(3 * S).look_ns, 3 * S);
     let needs = slot.maintain(&rules, 9 * S);
-    assert!(needs.heartbeat && needs.news == Some(Action::Replace(CloseReason::IdleLimit)));
-    assert_eq!(needs.rest_after_beat(60 * S).look_ns, 10 * S, "for its end");
+    assert!(needs.heartbeat && needs.for_task == Some(Action::Replace(CloseReason::IdleLimit)));
+    assert_eq!(needs.rest_after_heartbeat(60 * S).look_ns, 10 * S, "for its end");
 }
 
 #[test]
@@ -398,7 +398,7 @@ fn after_a_defect_only_the_number_is_kept() {
     slot.abandon();
     assert!(!slot.is_live() && slot.exchange().is_none() && slot.take_loss().is_none());
     let needs = slot.maintain(&NO_RULES, S);
-    assert_eq!((slot.epoch(), needs.news, needs.rest.look_ns), (1, None, NEVER));
+    assert_eq!((slot.epoch(), needs.for_task, needs.rest.look_ns), (1, None, NEVER));
     slot.came_up(2 * S, 0);
     assert_eq!(slot.epoch(), 2);
 }

@@ -31,7 +31,7 @@ impl SlotState {
         send: impl FnOnce(&mut W) -> Sent,
     ) -> Result<&Exchange, NotStarted> {
         if request.deadline_ns <= now_ns {
-            return Err(NotStarted { why: NoStart::TooLate, is_news: false });
+            return Err(NotStarted { why: NoStart::TooLate, wakes_task: false });
         }
         if !self.is_live || !self.connection.may_serve(self.next.is_some()) {
             return Err(self.not_started(false));
@@ -45,7 +45,7 @@ impl SlotState {
             return Err(self.not_started(true));
         }
         match send(wire) {
-            Sent::Withdrawn => Err(NotStarted { why: NoStart::Withdrawn, is_news: false }),
+            Sent::Withdrawn => Err(NotStarted { why: NoStart::Withdrawn, wakes_task: false }),
             Sent::Nothing(reason) => {
                 self.connection.mark_dead(reason);
                 Err(self.not_started(true))
@@ -59,8 +59,8 @@ impl SlotState {
         }
     }
 
-    fn not_started(&self, is_news: bool) -> NotStarted {
-        NotStarted { why: NoStart::Lost(self.epoch()), is_news }
+    fn not_started(&self, wakes_task: bool) -> NotStarted {
+        NotStarted { why: NoStart::Lost(self.epoch()), wakes_task }
     }
 
     /// Does all that can be done now.
@@ -142,7 +142,7 @@ impl SlotState {
         let then = match reason {
             Some(reason) => Then::Close(reason),
             // Somebody could not look because of the exchange.
-            None if self.connection.take_news() => Then::Look,
+            None if self.connection.take_look_again() => Then::Look,
             None => Then::Keep,
         };
         let maintenance_ns = self.connection.next_look_ns(terms.rules, now_ns);

@@ -39,7 +39,7 @@ fn a_response_that_comes_back_while_it_is_taken_has_one_holder() {
 }
 
 #[test]
-fn a_closing_shelf_keeps_nothing_that_comes_back_meanwhile() {
+fn a_closing_free_list_keeps_nothing_that_comes_back_meanwhile() {
     check(5, || {
         let free_list = FreeList::new(1, 64, None);
         let response = free_list.take();
