@@ -20,4 +20,7 @@ endfunction()
 loop_example(libevent_loop libevent_loop.cpp libevent)
 loop_example(libuv_loop libuv_loop.cpp libuv)
 loop_example(asio_loop asio_loop.cpp asio_coroutines)
-loop_example(boost_asio_loop asio_loop.cpp boost_asio_coroutines)
+# The same source with Boost. It takes long to compile, so once is enough.
+if(NOT VENUEPOOL_SANITIZE)
+  loop_example(boost_asio_loop asio_loop.cpp boost_asio_coroutines)
+endif()
