@@ -2509,16 +2509,16 @@ VP_NOEXCEPT;
  * Leases a slot as `vp_pool_acquire` does, without blocking: the lease comes as a completion, for
  * engines that live in an event loop. The completion is like that of a request. Its outcome is OK,
  * its wire state NOT_SENT, and `vp_completion_lease` gives the lease. Without a slot before
- * `timeout_ns` it is TIMEOUT; CANCELLED after `vp_cancel`; SUSPENDED or SHUTDOWN when that came
- * first. `out_id` may be NULL.
+ * `timeout_ns` it is TIMEOUT; CANCELLED after `vp_cancel`; SUSPENDED, DRAINING or SHUTDOWN when
+ * that came first. `out_id` may be NULL.
  *
  * `on_complete` receives it; NULL sends it to the completion queue. Whoever receives a lease gives
  * it back by `vp_lease_release`, also if it is not wanted any more.
  *
  * Threads: any, also in a callback.
  * Lifetime: `context` must be valid until the completion.
- * Errors: ERR_NULL, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause, ERR_CLOSED,
- * ERR_FORKED.
+ * Errors: ERR_NULL, ERR_WAITING_FULL, ERR_COMPLETIONS_FULL, ERR_SUSPENDED in a pause,
+ * ERR_DRAINING, ERR_CLOSED, ERR_FORKED.
  */
 VP_API
 vp_status vp_pool_acquire_async(struct vp_pool *pool,
