@@ -37,9 +37,10 @@ test: test-rust test-c test-sanitize lint ## All tests and checks.
 test-rust: | test-tools ## The tests of the crates, and the models within bounds.
 	$(CARGO) test --locked --workspace --quiet
 
-lint: ## Format and lints.
+lint: ## Format, lints and documentation of the sources.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --quiet
 
 test-c: $(CONFIGURED) | test-tools ## The tests in C and C++, the examples, and the installed package.
 	cmake --build build --parallel $(JOBS)

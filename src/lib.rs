@@ -14,6 +14,7 @@
 //! ARCHITECTURE.md says which of them imports which.
 
 #![deny(unsafe_code)]
+#![allow(rustdoc::private_intra_doc_links)] // Its readers work on the crate itself.
 
 pub mod buf;
 pub mod completion;

@@ -14,7 +14,7 @@ impl Request {
     /// # Errors
     /// `ERR_PHASE` if not begun, before the query, after Host or a header of the library, after
     /// `Connection`, or after the body; `ERR_ARGUMENT` for no bytes; `ERR_TOO_LARGE` also for more
-    /// than [`MAX_PLACES`](crate::http::late::MAX_PLACES).
+    /// than [`MAX_PLACES`].
     pub fn placeholder(&mut self, len: usize) -> Result<usize, Status> {
         let written = self.write_placeholder(len);
         self.keep(written)
@@ -25,7 +25,7 @@ impl Request {
     ///
     /// # Errors
     /// `ERR_PHASE` without a body; `ERR_ARGUMENT` for no bytes, or beyond the body;
-    /// `ERR_TOO_LARGE` for more than [`MAX_PLACES`](crate::http::late::MAX_PLACES).
+    /// `ERR_TOO_LARGE` for more than [`MAX_PLACES`].
     pub fn body_placeholder(&mut self, offset: usize, len: usize) -> Result<usize, Status> {
         let noted = self.note_body_place(offset, len);
         self.keep(noted)
