@@ -141,7 +141,7 @@ impl Pool {
             self.send(Want::Leased(lease));
             if self.random.percent(70) {
                 // Now and then long enough for a heartbeat.
-                let most_ns = if self.random.percent(10) { 300 * MS } else { 10 * MS };
+                let most_ns = if self.random.percent(30) { 300 * MS } else { 10 * MS };
                 let pause_ns = self.random.within(0, most_ns);
                 return self.after(pause_ns, Event::Lease(lease));
             }
