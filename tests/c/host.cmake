@@ -5,7 +5,10 @@
 
 cmake_minimum_required(VERSION 3.16...3.31)
 file(REMOVE_RECURSE "${WORK}")
-set(ENV{MAKEFLAGS} "")
+# `make test` hands its own level down, and make then tells of each folder that it enters.
+foreach(variable IN ITEMS MAKEFLAGS MFLAGS MAKELEVEL)
+  unset(ENV{${variable}})
+endforeach()
 
 # run(output command...): fails when the command does.
 function(run output)
