@@ -166,29 +166,35 @@ fn over_several_connections_the_order_of_the_calls_is_the_order_of_sending() {
     let targets = Arc::default();
     let server = venue(&targets);
     let pool = open(&server.url(), THREADS, Drive::Thread);
-    // Each call says when it began; sending ends after that, and before the next call.
-    let (busy, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    // When each call began, and when the kernel had its request.
+    let sent = Arc::new(Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let (busy, calls) = (Arc::clone(&busy), Arc::clone(&calls));
+                let called_ns = Arc::new(AtomicU64::new(0));
+                let calls = Arc::clone(&called_ns);
                 let mut request = request(&pool);
                 request.begin(b"GET", b"/").unwrap();
-                request.set_on_send(Some(Arc::new(move |_: &mut Sending<'_>| {
-                    assert!(!busy.swap(true, Ordering::SeqCst), "two calls at a time");
+                request.set_on_send(Some(Arc::new(move |sending: &mut Sending<'_>| {
+                    calls.store(sending.moment.now_ns, Ordering::SeqCst);
                     std::thread::yield_now();
-                    calls.fetch_add(1, Ordering::SeqCst);
-                    busy.store(false, Ordering::SeqCst);
                     true
                 })));
                 for _ in 0..100 {
                     let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
                     assert_eq!(done.outcome, Outcome::Ok);
+                    let times = (called_ns.load(Ordering::SeqCst), done.times.write_ns);
+                    sent.lock().unwrap().push(times);
                 }
             });
         }
     });
-    assert_eq!(calls.load(Ordering::SeqCst), 100 * THREADS as u64);
+    let mut sent = sent.lock().unwrap();
+    sent.sort_unstable();
+    assert_eq!(sent.len(), 100 * THREADS);
+    for pair in sent.windows(2) {
+        assert!(pair[0].1 <= pair[1].0, "a call began before the one before was sent: {pair:?}");
+    }
 }
 
 #[test]
