@@ -4,10 +4,10 @@
 //! queue is emptied. A task on the pool thread tells of its beginning and its end.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::Pool;
-use super::clock::now_ns;
+use super::clock::{now_ns, wall_ns};
 use crate::completion::Completion;
 use crate::error::CloseReason;
 use crate::http::retry_after::retry_after;
@@ -55,7 +55,7 @@ impl Pool {
         let Some(recycled) = completion.response.as_ref() else { return };
         let response = &recycled.response;
         let asked = self.pauses.rules.asked(response.status(), || {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now = Duration::from_nanos(wall_ns());
             let wait = retry_after(response, now).unwrap_or_default();
             u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
         });
