@@ -20,6 +20,7 @@
 
 mod placeholder;
 mod take_over;
+mod writer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::http::field;
 use crate::http::late::{MAX_PLACES, OnSend, Place};
 use crate::http::origin::Origin;
 use crate::lane::Lane;
+use writer::{Writer, decimal_width, write_decimal};
 
 /// A request under construction, and then its bytes. Made once, built many times.
 pub struct Request {
@@ -549,74 +551,6 @@ impl State {
 /// What joins the next piece to this query: nothing if a separator stands there already.
 fn joint_behind(query: &[u8]) -> &'static [u8] {
     if query.ends_with(b"&") { b"" } else { b"&" }
-}
-
-/// Writes into the buffer from `at` on, and refuses what does not fit.
-struct Writer<'a> {
-    buf: &'a mut [u8],
-    at: usize,
-}
-
-impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        self.skip(bytes.len())?.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Writes a whole line, or nothing.
-    fn put_all<const N: usize>(&mut self, pieces: [&[u8]; N]) -> Result<(), Status> {
-        let mut line = self.skip(pieces.iter().map(|piece| piece.len()).sum())?;
-        for piece in pieces {
-            let (place, rest) = line.split_at_mut(piece.len());
-            place.copy_from_slice(piece);
-            line = rest;
-        }
-        Ok(())
-    }
-
-    /// Writes the default headers that are not overridden.
-    #[inline(never)] // Nearly always none is, and then they are one piece.
-    fn put_each(&mut self, headers: &DefaultHeaders, overridden: HeaderSet) -> Result<(), Status> {
-        headers.lines(overridden).try_for_each(|line| self.put(line))
-    }
-
-    fn put_encoded(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        const HEX: &[u8; 16] = b"0123456789ABCDEF";
-        for &byte in bytes {
-            if field::is_unreserved(byte) {
-                self.put(&[byte])?;
-            } else {
-                self.put(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Steps over `len` bytes, and gives them to be written.
-    fn skip(&mut self, len: usize) -> Result<&mut [u8], Status> {
-        // No overflow in the subtraction: `at` never passes the end.
-        if len > self.buf.len() - self.at {
-            return Err(Status::ERR_TOO_LARGE);
-        }
-        let start = self.at;
-        self.at += len;
-        Ok(&mut self.buf[start..self.at])
-    }
-}
-
-/// How many digits `number` has.
-fn decimal_width(number: usize) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
-}
-
-/// Writes `number` right-aligned into `field`, behind spaces.
-fn write_decimal(field: &mut [u8], number: usize) {
-    debug_assert!(decimal_width(number) <= field.len());
-    let mut rest = Some(number);
-    for byte in field.iter_mut().rev() {
-        *byte = rest.map_or(b' ', |number| b'0' + (number % 10) as u8);
-        rest = rest.and_then(|number| (number >= 10).then_some(number / 10));
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Places of a request that are filled when it is sent ([`crate::http::late`]).
 
-use super::{Phase, Request, Writer};
+use super::writer::Writer;
+use super::{Phase, Request};
 use crate::error::Status;
 use crate::http::late::{Late, MAX_PLACES, OnSend, Place, Rule};
 

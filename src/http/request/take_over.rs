@@ -7,7 +7,8 @@
 
 use zeroize::Zeroize;
 
-use super::{Phase, Request, Writer};
+use super::writer::Writer;
+use super::{Phase, Request};
 use crate::error::Status;
 
 impl Request {
