@@ -7,6 +7,12 @@ use std::path::Path;
 
 use venuepool::error::{CloseReason, Outcome, Status};
 
+/// The cases of the codec, in all files of their table.
+fn cases() -> String {
+    let files = ["cases", "cases/chunked", "cases/endings", "cases/limits"];
+    files.map(|file| read(&format!("src/http/exchange/tests/{file}.rs"))).concat()
+}
+
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -63,7 +69,7 @@ fn every_name_in_the_tables_is_one_of_the_header() {
 #[test]
 fn every_proof_exists() {
     let document = read("docs/http.md");
-    let cases = read("src/http/exchange/tests/cases.rs");
+    let cases = cases();
     let mut proofs = 0;
     for row in rows(&document) {
         let proof = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
@@ -89,7 +95,7 @@ fn every_proof_exists() {
 #[test]
 fn every_fault_of_the_predecessor_is_named() {
     let document = read("docs/http.md");
-    let cases = read("src/http/exchange/tests/cases.rs");
+    let cases = cases();
     // W13 and W19 are about buffers; W16 to W18 about requests.
     for fault in (1..=15).filter(|fault| *fault != 13) {
         assert!(document.contains(&format!("\"W{fault}: ")), "W{fault} in the document");

@@ -2,6 +2,10 @@
 //!
 //! A case that is named after a fault of the predecessor carries its number (W1 to W19).
 
+mod chunked;
+mod endings;
+mod limits;
+
 use super::feed::{End, Verdict};
 use crate::error::CloseReason::{CloseDelimited, RequestClose, ResponseClose, SurplusBytes};
 use crate::error::Outcome;
@@ -187,17 +191,17 @@ pub(super) fn table() -> Vec<Case> {
         bad_fields(),
         lengths(),
         bad_lengths(),
-        codings(),
-        chunks(),
-        bad_chunks(),
-        trailers(),
+        chunked::codings(),
+        chunked::chunks(),
+        chunked::bad_chunks(),
+        chunked::trailers(),
         interim(),
         bodyless(),
-        reuse(),
-        until_close(),
-        head_limits(),
-        body_limits(),
-        chunk_limits(),
+        endings::reuse(),
+        endings::until_close(),
+        limits::head_limits(),
+        limits::body_limits(),
+        limits::chunk_limits(),
     ]
     .concat()
 }
@@ -438,164 +442,6 @@ fn bad_lengths() -> Vec<Case> {
     ]
 }
 
-fn codings() -> Vec<Case> {
-    let ok =
-        |name: &str, lines: &str| Case::ok(name, lines, "5\r\nhello\r\n0\r\n\r\n").body("hello");
-    let bad = |name: &str, lines: &str| ok(name, lines).fails(Outcome::BadTransferEncoding);
-    vec![
-        ok("chunked", "Transfer-Encoding: chunked"),
-        ok("chunked in mixed case", "tRANSFER-eNCODING: ChUnKeD"),
-        ok("chunked with white space", "Transfer-Encoding: \t chunked \t"),
-        ok("empty element before the coding", "Transfer-Encoding: , chunked"),
-        ok("empty element behind the coding", "Transfer-Encoding: chunked,"),
-        ok("empty elements everywhere", "Transfer-Encoding:,, \t,chunked\t, ,,"),
-        ok("empty field before the coding", "Transfer-Encoding:\r\nTransfer-Encoding: chunked"),
-        ok("empty field behind the coding", "Transfer-Encoding: chunked\r\nTransfer-Encoding: ,"),
-        bad(
-            "W5: two codings, identity last",
-            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
-        ),
-        bad("W5: chunked is not last", "Transfer-Encoding: chunked, gzip"),
-        bad("chunked is not alone", "Transfer-Encoding: gzip, chunked"),
-        bad("chunked twice in a list", "Transfer-Encoding: chunked, chunked"),
-        bad("chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
-        bad("gzip and chunked apart", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"),
-        bad("identity", "Transfer-Encoding: identity"),
-        bad("gzip", "Transfer-Encoding: gzip"),
-        bad("unknown coding", "Transfer-Encoding: xchunked"),
-        bad("suffix", "Transfer-Encoding: chunkedx"),
-        bad("empty coding", "Transfer-Encoding:"),
-        bad("nothing but empty elements", "Transfer-Encoding: , ,\t,"),
-        bad("empty codings in two fields", "Transfer-Encoding:\r\nTransfer-Encoding: ,"),
-        bad("chunked twice around an empty element", "Transfer-Encoding: chunked, , chunked"),
-        bad(
-            "chunked twice around an empty field",
-            "Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\nTransfer-Encoding: chunked",
-        ),
-        bad("another coding behind an empty element", "Transfer-Encoding: chunked, , gzip"),
-        bad("a parameter that quotes a comma", "Transfer-Encoding: chunked;a=\",chunked,\""),
-        bad("two words without a comma", "Transfer-Encoding: chunked chunked"),
-        bad("parameter", "Transfer-Encoding: chunked;q=1"),
-        bad("quoted", "Transfer-Encoding: \"chunked\""),
-        bad("vertical separation", "Transfer-Encoding: chun ked"),
-        bad("W5: coding that is no UTF-8", "Transfer-Encoding: chunked\u{a0}"),
-        Case::new(
-            "coding on HTTP/1.0",
-            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        )
-        .fails(Outcome::BadTransferEncoding),
-    ]
-}
-
-fn chunked(name: &str, body: impl AsRef<[u8]>) -> Case {
-    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    Case::new(name, [&head[..], body.as_ref()].concat())
-}
-
-fn chunks() -> Vec<Case> {
-    let many = format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(500));
-    vec![
-        chunked("empty chunked body", "0\r\n\r\n"),
-        chunked("two chunks", "5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n").body("hello!"),
-        chunked("hex in both cases", "a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n")
-            .body("01234567890123456789"),
-        chunked("size of two digits", format!("1f\r\n{}\r\n0\r\n\r\n", "y".repeat(31)))
-            .body("y".repeat(31)),
-        chunked("W10: zero-padded size", "00000000000000000000000005\r\nhello\r\n0\r\n\r\n")
-            .body("hello"),
-        chunked("zero-padded end", "5\r\nhello\r\n000\r\n\r\n").body("hello"),
-        chunked(
-            "W10: long extension",
-            format!("5;chunk-signature={}\r\nhello\r\n0\r\n\r\n", "f".repeat(64)),
-        )
-        .body("hello"),
-        chunked("extension without value", "5;a\r\nhello\r\n0;b\r\n\r\n").body("hello"),
-        chunked("extension with quoted value", "5;a=\"b;\\\"c \"\r\nhello\r\n0\r\n\r\n")
-            .body("hello"),
-        chunked("extensions with bad white space", "5 \t; a = b\t\r\nhello\r\n0\r\n\r\n")
-            .body("hello"),
-        chunked("extension with obs-text", b"5;a=\xff\r\nhello\r\n0\r\n\r\n").body("hello"),
-        chunked("empty extension", "5;\r\nhello\r\n0\r\n\r\n").body("hello"),
-        chunked("data that looks like framing", "7\r\n0\r\n\r\n5\r\r\n0\r\n\r\n")
-            .body("0\r\n\r\n5\r"),
-        chunked("many chunks", many).body("x".repeat(500)),
-        chunked("W3: surplus behind the last chunk", "5\r\nhello\r\n0\r\n\r\nEVIL")
-            .body("hello")
-            .surplus(4),
-        chunked("a second end", "0\r\n\r\n0\r\n\r\n").surplus(5),
-        chunked("CRLF behind the end", "0\r\n\r\n\r\n").surplus(2),
-    ]
-}
-
-fn bad_chunks() -> Vec<Case> {
-    let bad = |name: &str, body: &[u8]| chunked(name, body).fails(Outcome::BadChunk);
-    vec![
-        bad("W6: signed size", b"+5\r\nhello\r\n0\r\n\r\n"),
-        bad("negative size", b"-5\r\nhello\r\n0\r\n\r\n"),
-        bad("prefix 0x", b"0x5\r\nhello\r\n0\r\n\r\n"),
-        bad("underscore", b"0_5\r\nhello\r\n0\r\n\r\n"),
-        bad("space before the size", b" 5\r\nhello\r\n0\r\n\r\n"),
-        bad("space behind the size", b"5 \r\nhello\r\n0\r\n\r\n"),
-        bad("space inside the size", b"1 0\r\n0123456789abcdef\r\n0\r\n\r\n"),
-        bad("W9: empty size", b"\r\nhello\r\n0\r\n\r\n"),
-        bad("empty size with extension", b";a=b\r\nhello\r\n0\r\n\r\n"),
-        bad("no hex digit", b"g\r\nhello\r\n0\r\n\r\n"),
-        bad("W8: CR inside the size", b"1\r0\r\n0123456789abcdef\r\n0\r\n\r\n"),
-        bad("CR CR LF behind the size", b"5\r\r\nhello\r\n0\r\n\r\n"),
-        bad("W8: bare LF behind the size", b"5\nhello\r\n0\r\n\r\n"),
-        bad("bare LF behind the last size", b"0\n\r\n"),
-        bad("bare LF behind an extension", b"5;a=b\nhello\r\n0\r\n\r\n"),
-        bad("bare CR in an extension", b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
-        bad("NUL in an extension", b"5;a\0\r\nhello\r\n0\r\n\r\n"),
-        bad("DEL in an extension", b"5;a\x7f\r\nhello\r\n0\r\n\r\n"),
-        bad("NUL behind the size", b"5\0\r\nhello\r\n0\r\n\r\n"),
-        bad("comma behind the size", b"5,5\r\nhello\r\n0\r\n\r\n"),
-        bad("W7: garbage behind the data", b"5\r\nhelloEVIL\r\n0\r\n\r\n"),
-        bad("data too short", b"5\r\nhell\r\n0\r\n\r\n"),
-        bad("no line end behind the data", b"5\r\nhello0\r\n\r\n"),
-        bad("bare LF behind the data", b"5\r\nhello\n0\r\n\r\n"),
-        bad("bare CR behind the data", b"5\r\nhello\r0\r\n\r\n"),
-        bad("another byte for the CR behind the data", b"5\r\nhelloX\n0\r\n\r\n"),
-        bad("another byte for the LF behind the data", b"5\r\nhello\rX0\r\n\r\n"),
-        bad("another byte for the LF behind the size", b"5\rXhello\r\n0\r\n\r\n"),
-        bad("space and extension without a size", b" ;a=b\r\n\r\n"),
-        bad("two line ends behind the data", b"5\r\nhello\r\n\r\n0\r\n\r\n"),
-        bad("size of 17 digits", b"10000000000000000\r\n"),
-        bad("size that wraps to 5", b"100000000000000005\r\nhello\r\n0\r\n\r\n"),
-        chunked("largest size that can be counted", "ffffffffffffffff\r\n")
-            .fails(Outcome::BodyTooLarge),
-        chunked("sizes whose sum wraps", "1\r\nx\r\nffffffffffffffff\r\n")
-            .fails(Outcome::BodyTooLarge),
-    ]
-}
-
-fn trailers() -> Vec<Case> {
-    let with = |name: &str, trailer: &[u8]| {
-        chunked(name, [b"1\r\nx\r\n0\r\n", trailer, b"\r\n"].concat()).body("x")
-    };
-    let bad = |name: &str, trailer: &[u8]| with(name, trailer).fails(Outcome::BadTrailer);
-    vec![
-        with("trailers", b"A: b\r\nC:\r\n").counts(0, 2),
-        with("trailer with obs-text", b"A: \xff\t\r\n").counts(0, 1),
-        with("a trailer is never a length", b"Content-Length: 7\r\nTransfer-Encoding: x\r\n")
-            .counts(0, 2),
-        with("a trailer is no header", b"Connection: close\r\n").counts(0, 1),
-        bad("trailer folded", b"A: b\r\n c\r\n"),
-        bad("space before the colon of a trailer", b"A : b\r\n"),
-        bad("trailer without colon", b"Abc\r\n"),
-        bad("trailer without name", b": b\r\n"),
-        bad("W15: NUL in a trailer", b"A: b\0\r\n"),
-        bad("bare CR in a trailer", b"A: b\rc\r\n"),
-        bad("bare LF behind a trailer", b"A: b\nC: d\r\n"),
-        bad("bare LF at the end", b"\n"),
-        bad("bare LF at the end, after a trailer", b"A: b\r\n\n"),
-        bad("space as the last line", b" \r\n"),
-        bad("CR and no LF at the end", b"\rX"),
-        bad("CR CR LF at the end", b"\r"),
-        bad("a response instead of the last line", b"HTTP/1.1 200 OK\r\n"),
-    ]
-}
-
 fn interim() -> Vec<Case> {
     let last = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let after = |name: &str, interim: &str, count| {
@@ -639,7 +485,8 @@ fn interim() -> Vec<Case> {
         .header("A", "new"),
         Case::new(
             "interim before a chunked response",
-            [&b"HTTP/1.1 100 \r\n\r\n"[..], &chunked("", "2\r\nok\r\n0\r\n\r\n").bytes].concat(),
+            [&b"HTTP/1.1 100 \r\n\r\n"[..], &chunked::chunked("", "2\r\nok\r\n0\r\n\r\n").bytes]
+                .concat(),
         )
         .counts(1, 0)
         .body("ok"),
@@ -687,190 +534,5 @@ fn bodyless() -> Vec<Case> {
             .fails(Outcome::BadContentLength),
         head("204 with an unknown coding", 204, "Transfer-Encoding: gzip\r\n")
             .fails(Outcome::BadTransferEncoding),
-    ]
-}
-
-fn reuse() -> Vec<Case> {
-    let with = |name: &str, lines: &str| Case::ok(name, &format!("{lines}\r\n{EMPTY}"), "");
-    let closes = |name: &str, lines: &str| with(name, lines).reuse(Close(ResponseClose));
-    let old = |name: &str, lines: &str| {
-        Case::new(name, format!("HTTP/1.0 200 OK\r\n{lines}Content-Length: 2\r\n\r\nok"))
-            .body("ok")
-            .reuse(Close(ResponseClose))
-    };
-    vec![
-        closes("W14: Connection: close", "Connection: close"),
-        closes("close in mixed case", "cOnNeCtIoN: ClOsE"),
-        closes("close in a list", "Connection: keep-alive, close"),
-        closes("close first in a list", "Connection: close,Upgrade"),
-        closes("close in a list with empty parts", "Connection: , ,\tclose\t,"),
-        closes("close in the second field", "Connection: Keep-Alive\r\nConnection: close"),
-        closes("close in the first field", "Connection: close\r\nConnection: keep-alive"),
-        with("keep-alive", "Connection: Keep-Alive"),
-        with("empty Connection", "Connection:"),
-        with("close as part of a word", "Connection: closed, not-close, clos"),
-        with("another field with close", "X-Connection: close\r\nProxy-Connection: close"),
-        with("request close", "A: b").request_close().reuse(Close(RequestClose)),
-        closes("both close", "Connection: close").request_close().reuse(Close(RequestClose)),
-        Case::ok("surplus before close", &format!("Connection: close\r\n{EMPTY}"), "x").surplus(1),
-        Case::ok("surplus before request close", EMPTY, "x").request_close().surplus(1),
-        Case::new("408", "HTTP/1.1 408 Slow\r\nContent-Length: 2\r\n\r\nok")
-            .status(408)
-            .body("ok")
-            .reuse(Close(ResponseClose)),
-        old("HTTP/1.0", ""),
-        old("HTTP/1.0 with keep-alive", "Connection: keep-alive\r\n"),
-        old("HTTP/1.0 with close", "Connection: close\r\n"),
-    ]
-}
-
-fn until_close() -> Vec<Case> {
-    let until = |name: &str, bytes: &str| Case::new(name, bytes).end(End::Clean).until_close();
-    let body = "HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello";
-    vec![
-        until("W14: body until close", body).body("hello"),
-        until("empty body until close", "HTTP/1.1 200 OK\r\n\r\n"),
-        until("HTTP/1.0 until close", "HTTP/1.0 200 OK\r\n\r\nhello").body("hello"),
-        until("a close said and done", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello")
-            .body("hello"),
-        until("a body that looks like a response", &format!("{body}{body}"))
-            .body(format!("hello{body}")),
-        until("body until close after 100", &format!("HTTP/1.1 100 \r\n\r\n{body}"))
-            .body("hello")
-            .counts(1, 0),
-        until("until close, unclean", body).end(End::Unclean).fails(Outcome::BodyTruncated),
-        until("empty until close, unclean", "HTTP/1.1 200 OK\r\n\r\n")
-            .end(End::Unclean)
-            .fails(Outcome::BodyTruncated),
-        Case::bad(Outcome::ConnectionClosed, "EOF before anything", "").end(End::Clean),
-        Case::bad(Outcome::ConnectionClosed, "unclean EOF before anything", "").end(End::Unclean),
-        Case::bad(Outcome::ConnectionClosed, "EOF in the head", "HTTP/1.1 200 OK\r\n")
-            .end(End::Clean),
-        Case::bad(Outcome::ConnectionClosed, "EOF after 100", "HTTP/1.1 100 \r\n\r\n")
-            .end(End::Clean),
-        Case::ok("EOF in the body", "Content-Length: 5", "hell")
-            .end(End::Clean)
-            .fails(Outcome::ConnectionClosed),
-        chunked("EOF before the last chunk", "5\r\nhello\r\n")
-            .end(End::Clean)
-            .fails(Outcome::ConnectionClosed),
-        chunked("EOF before the last line", "5\r\nhello\r\n0\r\n")
-            .end(End::Clean)
-            .fails(Outcome::ConnectionClosed),
-    ]
-}
-
-fn head_limits() -> Vec<Case> {
-    let head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
-    let small = |name: &str, max: usize| {
-        Case::new(name, format!("{head}ok")).body("ok").limits(|l| l.max_head_size = max)
-    };
-    let headers = |name: &str, count: usize, max: usize| {
-        let lines = "A: b\r\n".repeat(count);
-        Case::new(name, format!("HTTP/1.1 204 \r\n{lines}\r\n"))
-            .status(204)
-            .limits(|l| l.max_headers = max)
-    };
-    let interim = |name: &str, max| {
-        Case::new(name, format!("{}{head}ok", "HTTP/1.1 100 \r\n\r\n".repeat(2)))
-            .body("ok")
-            .counts(2, 0)
-            .limits(|l| l.max_interim = max)
-    };
-    vec![
-        small("W12: head at the limit", head.len()),
-        small("W12: head over the limit", head.len() - 1).fails(Outcome::HeadTooLarge),
-        small("head far over the limit", 20).fails(Outcome::HeadTooLarge),
-        small("no head fits", 0).fails(Outcome::HeadTooLarge),
-        Case::new(
-            "W12: small head, long body in one read",
-            format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{}", "x".repeat(500)),
-        )
-        .limits(|l| l.max_head_size = 41)
-        .body("x".repeat(500)),
-        Case::new("a line without end", format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(100)))
-            .limits(|l| l.max_head_size = 100)
-            .fails(Outcome::HeadTooLarge),
-        Case::new(
-            "the limit is for each interim head",
-            "HTTP/1.1 100 Continue\r\n\r\n".repeat(2) + "HTTP/1.1 204 \r\n\r\n",
-        )
-        .limits(|l| l.max_head_size = 25)
-        .status(204)
-        .counts(2, 0),
-        Case::new(
-            "a fault behind the limit is not seen",
-            format!("HTTP/1.1 200 OK\r\nA: {}\0\r\n\r\n", "x".repeat(100)),
-        )
-        .limits(|l| l.max_head_size = 100)
-        .fails(Outcome::HeadTooLarge),
-        Case::new(
-            "a fault before the limit is seen first",
-            format!("HTTP/1.1 200 OK\r\nA: \0{}\r\n\r\n", "x".repeat(100)),
-        )
-        .limits(|l| l.max_head_size = 100)
-        .fails(Outcome::BadHeader),
-        headers("headers at the limit", 3, 3),
-        headers("headers over the limit", 4, 3).fails(Outcome::TooManyHeaders),
-        headers("no headers allowed, none sent", 0, 0),
-        headers("256 headers", 256, usize::MAX),
-        headers("257 headers", 257, usize::MAX).fails(Outcome::TooManyHeaders),
-        interim("interim at the limit", 2),
-        interim("interim over the limit", 1).fails(Outcome::TooManyInterim),
-        interim("no interim allowed", 0).fails(Outcome::TooManyInterim),
-    ]
-}
-
-fn body_limits() -> Vec<Case> {
-    let body = |case: Case| case.limits(|l| l.max_body_size = 5);
-    vec![
-        body(Case::ok("length at the limit", "Content-Length: 5", "hello").body("hello")),
-        body(
-            Case::ok("length over the limit", "Content-Length: 6", "").fails(Outcome::BodyTooLarge),
-        ),
-        body(chunked("chunks at the limit", "4\r\nhell\r\n1\r\no\r\n0\r\n\r\n").body("hello")),
-        body(chunked("chunks over the limit", "4\r\nhell\r\n2\r\n").fails(Outcome::BodyTooLarge)),
-        body(chunked("one chunk over the limit", "6\r\n").fails(Outcome::BodyTooLarge)),
-        body(Case::new("until close at the limit", "HTTP/1.1 200 \r\n\r\nhello"))
-            .end(End::Clean)
-            .body("hello")
-            .until_close(),
-        body(Case::new("until close over the limit", "HTTP/1.1 200 \r\n\r\nhello!"))
-            .until_close()
-            .fails(Outcome::BodyTooLarge),
-    ]
-}
-
-fn chunk_limits() -> Vec<Case> {
-    let line = |name: &str, max| {
-        chunked(name, "0005;a=b\r\nhello\r\n0\r\n\r\n")
-            .body("hello")
-            .limits(|l| l.max_chunk_line = max)
-    };
-    let trailer = |name: &str, max| {
-        chunked(name, "0\r\nA: b\r\nC: d\r\n\r\n").counts(0, 2).limits(|l| l.max_trailer_size = max)
-    };
-    vec![
-        line("chunk line at the limit", 10),
-        line("chunk line over the limit", 9).fails(Outcome::ChunkOverhead),
-        chunked("endless zeros in a size", "0".repeat(9000)).fails(Outcome::ChunkOverhead),
-        chunked("endless extension", format!("1;{}", "x".repeat(9000)))
-            .fails(Outcome::ChunkOverhead),
-        // Framing here: 12 + 2 around the data, 3 at the end; the body weighs 2 against it.
-        chunked("overhead at the limit", "2;12345678\r\nok\r\n0\r\n\r\n")
-            .body("ok")
-            .limits(|l| l.max_chunk_overhead = 15),
-        chunked("overhead over the limit", "2;12345678\r\nok\r\n0\r\n\r\n")
-            .limits(|l| l.max_chunk_overhead = 14)
-            .fails(Outcome::ChunkOverhead),
-        chunked("a body in single bytes", "1\r\nx\r\n".repeat(30))
-            .limits(|l| l.max_chunk_overhead = 100)
-            .fails(Outcome::ChunkOverhead),
-        chunked("a body in small chunks", "8\r\n12345678\r\n".repeat(100) + "0\r\n\r\n")
-            .limits(|l| l.max_chunk_overhead = 100)
-            .body("12345678".repeat(100)),
-        trailer("trailers at the limit", 12),
-        trailer("W15: trailers over the limit", 11).fails(Outcome::TrailersTooLarge),
-        chunked("no trailers allowed, none sent", "0\r\n\r\n").limits(|l| l.max_trailer_size = 0),
     ]
 }
