@@ -2,8 +2,8 @@
  * venuepool: a REST connection pool for trading engines.
  *
  * It keeps hot HTTP/1.1 connections to one venue, heals them in the background, and sends requests
- * on the caller's own thread. It never sends a request twice. After each failure it tells whether the
- * request may have been executed (vp_wire).
+ * on the caller's own thread. It never sends a request twice, unless vp_submit_fanout asks for it.
+ * After each failure it tells whether the request may have been executed (vp_wire).
  *
  * Rules for all functions
  * - Status. 0 is VP_OK; a negative status is a refusal with a name (vp_status_name). A refused call has
@@ -185,6 +185,23 @@
  * copied. The completion tells when it was sent.
  */
 #define VP_QUEUE 1
+
+/**
+ * Fan-out flag: only an answer with a status from 200 to 299 completes the order, while another
+ * copy may still bring one.
+ */
+#define VP_FANOUT_FIRST_SUCCESS 2
+
+/**
+ * Fan-out flag: the function of `vp_request_set_on_send` signs each copy anew, and the venue
+ * accepts each of them. Without it a request with such a function is refused.
+ */
+#define VP_FANOUT_SIGN_EACH 4
+
+/**
+ * The most copies of `vp_submit_fanout`.
+ */
+#define VP_MAX_COPIES 8
 
 /**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
@@ -384,8 +401,9 @@ enum vp_event_kind
    */
   VP_EVENT_KIND_RESUMED = 7,
   /**
-   * The answer to a request arrived after its deadline, within the linger time. Its completion
-   * was delivered before, as a timeout; `late` is what it would have been.
+   * The answer to a request arrived after its completion; `late` is what the completion would
+   * have been. The request had timed out, and the answer came within the linger time. Or it is
+   * the answer of another copy of `vp_submit_fanout`.
    */
   VP_EVENT_KIND_LATE_RESPONSE = 8,
   /**
@@ -849,6 +867,14 @@ typedef struct vp_completion {
    * gives it. 0 for a request, and when there is no lease.
    */
   uint64_t lease_generation;
+  /**
+   * Of `vp_submit_fanout`: how many copies left by then, at least in part. 0 for other requests.
+   */
+  uint32_t copies_sent;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
 } vp_completion;
 
 /**
@@ -2579,6 +2605,36 @@ VP_API vp_status vp_lease_release(struct vp_pool *pool, struct vp_lease lease) V
  * Errors: ERR_NULL, ERR_UNKNOWN_ID when it ended already, ERR_CLOSED, ERR_FORKED.
  */
 VP_API vp_status vp_cancel(struct vp_pool *pool, uint64_t id) VP_NOEXCEPT;
+
+/**
+ * Sends the same request on up to `copies` connections. THE VENUE RECEIVES THE ORDER MORE THAN
+ * ONCE. It must know the order by its client order id, and must refuse the second one.
+ *
+ * With `hedge_after_ns` 0, all copies are sent at once, each on a free connection of its own.
+ * Otherwise one copy is sent at once. A further one is sent each time that `hedge_after_ns` passes
+ * without an answer, and when all copies that were sent have ended without one. Connections to
+ * other addresses are used first. The first copy is sent as `vp_submit` sends a request, and may
+ * wait with `VP_QUEUE`. A further copy never waits: without a free connection it is not sent.
+ *
+ * There is one completion. It is that of the first answer, or with `VP_FANOUT_FIRST_SUCCESS` of
+ * the first answer from 200 to 299. `slot` says which copy that was, and `copies_sent` how many
+ * left. Without such an answer it is that of the copy that got furthest: NOT_SENT only when no
+ * copy left. Answers of other copies are told as LATE_RESPONSE events with the same id. A copy
+ * that is not sent yet is withdrawn. `vp_cancel` cancels all copies.
+ *
+ * Threads: any, also in a callback. With a hedge, later copies are sent on the pool thread.
+ * Lifetime: the pool keeps nothing of `request`.
+ * Errors: as `vp_submit`. ERR_ARGUMENT for copies 0 or more than `VP_MAX_COPIES`. ERR_ARGUMENT for
+ * a request that is signed when it is sent, unless `VP_FANOUT_SIGN_EACH` is set.
+ */
+VP_API
+vp_status vp_submit_fanout(struct vp_pool *pool,
+                           struct vp_request *request,
+                           uint32_t copies,
+                           uint64_t hedge_after_ns,
+                           uint32_t flags,
+                           uint64_t *out_id)
+VP_NOEXCEPT;
 
 /**
  * Moves up to `capacity` completions from the queue into `out[]`, and returns how many; 0 when the

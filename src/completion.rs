@@ -53,6 +53,8 @@ pub struct Completion {
     pub evidence: Option<Evidence>,
     /// The number of the lease that was asked for; 0 for a request, or when there is none.
     pub lease_generation: u64,
+    /// Of an order with several copies, how many left, at least in part; 0 for other requests.
+    pub copies_sent: u32,
     /// The response. When the outcome is not OK: what had come of it, if its head is whole; it says
     /// itself that it is not complete.
     pub response: Option<Shared<Recycled>>,
@@ -323,6 +325,7 @@ mod tests {
             bytes_sent: 0,
             evidence: None,
             lease_generation: 0,
+            copies_sent: 0,
             response: None,
         }
     }

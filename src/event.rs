@@ -30,8 +30,9 @@ pub enum EventKind {
     Suspended = 6,
     /// The pause is over.
     Resumed = 7,
-    /// The answer to a request arrived after its deadline, within the linger time. Its completion
-    /// was delivered before, as a timeout; `late` is what it would have been.
+    /// The answer to a request arrived after its completion; `late` is what the completion would
+    /// have been. The request had timed out, and the answer came within the linger time. Or it is
+    /// the answer of another copy of `vp_submit_fanout`.
     LateResponse = 8,
     /// Limits of idle time, age and requests end connections more often than the dial limit lets
     /// the pool dial. The limits are the configured ones, and those that the venue announces. Some

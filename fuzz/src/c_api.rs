@@ -20,6 +20,7 @@ use venuepool::error::{Outcome, Status, WireState};
 use venuepool::event::EventKind;
 use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
+use venuepool::ffi::fanout::*;
 use venuepool::ffi::handle::vp_pool;
 use venuepool::ffi::lanes::*;
 use venuepool::ffi::late::*;
@@ -500,7 +501,13 @@ impl World {
         let flags = if input.byte() == 255 { any_number(input) as u32 } else { VP_QUEUE };
         let mut id = 0;
         let request = or_null(input, self.requests[index]);
-        let status = unsafe { vp_submit(or_null(input, pool), request, flags, &raw mut id) };
+        let status = if input.byte() & 7 == 7 {
+            let (copies, hedge_after_ns) = (u32::from(input.byte()), any_number(input));
+            let flags = flags | u32::from(input.byte() & 6);
+            unsafe { vp_submit_fanout(pool, request, copies, hedge_after_ns, flags, &raw mut id) }
+        } else {
+            unsafe { vp_submit(or_null(input, pool), request, flags, &raw mut id) }
+        };
         self.note(status, id, index);
     }
 

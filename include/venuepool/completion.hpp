@@ -44,6 +44,9 @@ class CompletionFields {
     /// Gives the slot that the request was sent on; VP_NO_SLOT when it was never sent.
     [[nodiscard]] std::uint32_t slot() const noexcept { return raw().slot; }
 
+    /// Of Pool::submit_fanout: gives how many copies left, at least in part; else 0.
+    [[nodiscard]] std::uint32_t copies_sent() const noexcept { return raw().copies_sent; }
+
     /// Gives the whole response; empty unless the outcome is OK. Borrowed from this completion.
     [[nodiscard]] ResponseView response() const noexcept {
         return ResponseView(ok() ? raw().response : nullptr);

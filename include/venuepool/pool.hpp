@@ -259,6 +259,23 @@ class [[nodiscard]] Pool {
         return {status, id};
     }
 
+    /// Sends the same request on up to `copies` connections, and completes it once. THE VENUE
+    /// RECEIVES THE ORDER MORE THAN ONCE: it must know it by its client order id. `hedge_after`: 0
+    /// sends all copies at once, else one more is sent each time that it passes without an answer.
+    /// `flags`: those of submit, VP_FANOUT_FIRST_SUCCESS, VP_FANOUT_SIGN_EACH.
+    /// Errors: as submit; VP_ERR_ARGUMENT for copies 0 or more than VP_MAX_COPIES.
+    Result<std::uint64_t> submit_fanout(Request& request, std::uint32_t copies,
+                                        std::chrono::nanoseconds hedge_after = {},
+                                        std::uint32_t flags = 0) noexcept {
+        std::uint64_t id = 0;
+        Status status = request.status_;
+        if (status.ok()) {
+            status = vp_submit_fanout(raw_, request.raw_, copies, detail::ns(hedge_after), flags,
+                                      &id);
+        }
+        return {status, id};
+    }
+
     /// Sends a request and waits for its completion, for scripts and background work. Blocks until
     /// the deadline of the request at most. Errors: as submit; VP_ERR_WOULD_DEADLOCK in a callback.
     Result<Completion> execute(Request& request, std::uint32_t flags = 0) noexcept {

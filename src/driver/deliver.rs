@@ -138,7 +138,7 @@ impl Pool {
     }
 
     /// Hands a completion to whom it belongs. The caller may hold the dispatcher's lock, but not if
-    /// the completion goes to a callback.
+    /// the completion goes to a callback, or to an order of several copies.
     pub(super) fn deliver(&self, ended: Ended) {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
@@ -146,6 +146,7 @@ impl Pool {
         let Ended { recipient, completion } = ended;
         match recipient {
             Recipient::Heartbeat => return self.heartbeat_ended(completion),
+            Recipient::Copy => return self.copy_ended(completion),
             Recipient::Callback(_) if !driving => {
                 return self.hand_over(Ended { recipient, completion });
             }
@@ -171,9 +172,10 @@ impl Pool {
 
     /// As [`Pool::deliver`], with the dispatcher held: no callback runs in here. It is held because
     /// the end of the pool empties the queue under the same lock, and ends the completions then.
-    pub(super) fn deliver_locked(&self, _held: &Dispatching<'_>, ended: Ended) {
+    pub(super) fn deliver_locked(&self, held: &Dispatching<'_>, ended: Ended) {
         match ended.recipient {
             Recipient::Callback(_) => self.hand_over(ended),
+            Recipient::Copy => self.copy_ended_locked(held, ended.completion),
             _ => self.deliver(ended),
         }
     }

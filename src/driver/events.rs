@@ -78,11 +78,11 @@ impl Pool {
         self.tell(EventKind::Resumed, |event| event.text = "resumed".to_owned());
     }
 
-    /// An answer came after its deadline.
+    /// An answer came after the completion of its request.
     pub(super) fn tell_late(&self, late: Completion) {
         self.tell(EventKind::LateResponse, |event| {
             event.slot = late.slot;
-            event.text = format!("request {}: answered after its deadline", late.id);
+            event.text = format!("request {}: answered after its completion", late.id);
             event.late = Some(late);
         });
     }

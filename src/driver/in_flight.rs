@@ -33,6 +33,8 @@ pub enum Recipient {
     Callback(Callback),
     /// A caller in execute.
     Sleeper(Arc<Answer>),
+    /// The order of that id, of which this is a copy.
+    Copy,
     /// The pool itself: it only wants to know whether the connection lives.
     Heartbeat,
 }
@@ -374,6 +376,7 @@ impl Lingering {
             bytes_sent: self.told.bytes_sent,
             evidence: None,
             lease_generation: 0,
+            copies_sent: 0,
             response: self.response.clone(),
         }
     }
@@ -443,6 +446,7 @@ impl Pending {
             bytes_sent,
             evidence: None,
             lease_generation: 0,
+            copies_sent: 0,
             response: None,
         }
     }
@@ -452,6 +456,11 @@ impl Recipient {
     /// The function, or else the queue.
     pub(super) fn of(callback: Option<Callback>) -> Self {
         callback.map_or(Self::Queue, Self::Callback)
+    }
+
+    /// Whether it is an order of several copies.
+    pub(super) fn is_order(&self) -> bool {
+        matches!(self, Self::Copy)
     }
 
     /// Whether it is the pool itself.

@@ -11,15 +11,13 @@ const BITS: usize = u64::BITS as usize;
 
 /// The slots with an exchange in flight.
 pub(super) struct InFlightSet {
-    tls_error: Box<[AtomicU64]>,
+    words: Box<[AtomicU64]>,
 }
 
 impl InFlightSet {
     /// None of so many slots.
     pub(super) fn new(slots: u32) -> Self {
-        Self {
-            tls_error: (0..(slots as usize).div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { words: (0..(slots as usize).div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// An exchange is about to begin on that slot.
@@ -43,12 +41,12 @@ impl InFlightSet {
     /// Whether there are more than so many.
     pub(super) fn exceed(&self, most: u32) -> bool {
         let ones = |word: &AtomicU64| word.load(Ordering::SeqCst).count_ones();
-        self.tls_error.iter().map(ones).sum::<u32>() > most
+        self.words.iter().map(ones).sum::<u32>() > most
     }
 
     /// The slots in flight, the lowest number first.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.tls_error.iter().enumerate().flat_map(|(index, word)| {
+        self.words.iter().enumerate().flat_map(|(index, word)| {
             let mut rest = word.load(Ordering::SeqCst);
             std::iter::from_fn(move || {
                 let bit = rest.trailing_zeros() as usize;
@@ -60,7 +58,7 @@ impl InFlightSet {
     }
 
     fn place(&self, slot: u32) -> (&AtomicU64, u64) {
-        (&self.tls_error[slot as usize / BITS], 1 << (slot as usize % BITS))
+        (&self.words[slot as usize / BITS], 1 << (slot as usize % BITS))
     }
 }
 

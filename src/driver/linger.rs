@@ -15,14 +15,33 @@ use crate::completion::Completion;
 use crate::net::watch::watch;
 use crate::sync::{Mutex, Notify};
 
-/// Exchanges on their way to the task that waits for their answers.
+/// On its way to the task that waits for late answers and tells of them.
 #[derive(Default)]
 pub(super) struct Late {
     queue: Mutex<Vec<Lingering>>,
+    answers: Mutex<Vec<Completion>>,
     wake: Notify,
 }
 
+impl Late {
+    /// An answer has come that is late already.
+    pub(super) fn tell(&self, late: Completion) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(late);
+        self.wake.notify_one();
+    }
+}
+
 impl Pool {
+    /// Tells of the answers that have come late.
+    fn tell_late_answers(&self) {
+        let late = &self.delivery.late.answers;
+        let answers = std::mem::take(&mut *late.lock().unwrap_or_else(PoisonError::into_inner));
+        for answer in answers {
+            self.delivery.stats.late.add();
+            self.tell_late(answer);
+        }
+    }
+
     /// Hands over an exchange whose answer is still waited for. Any thread.
     pub(super) fn linger(&self, lingering: Lingering) {
         self.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
@@ -38,6 +57,7 @@ pub(super) async fn await_late_answers(pool: Arc<Pool>) {
         let queue = std::mem::take(
             &mut *pool.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner),
         );
+        pool.tell_late_answers();
         for lingering in queue {
             if waiting.len() < pool.slots.len() {
                 waiting.spawn(await_answer(Arc::clone(&pool), lingering));

@@ -24,6 +24,7 @@ mod copied;
 mod deliver;
 mod dials;
 mod events;
+pub mod fanout;
 mod health;
 pub mod in_flight;
 mod in_flight_set;
@@ -67,6 +68,7 @@ use clock::now_ns;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
 use events::Events;
+use fanout::Orders;
 use in_flight::Acquirer;
 use last_values::LastValues;
 use lifetime::Lifetime;
@@ -94,6 +96,8 @@ pub struct Pool {
     dispatcher: Mutex<Dispatcher<Box<Waits>, Acquirer>>,
     delivery: Delivery,
     dialling: Dialling,
+    /// Orders of several copies.
+    orders: Orders,
     timer: Timer,
     maintenance: Maintenance,
     pauses: Pauses,
@@ -151,6 +155,7 @@ impl Pool {
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller),
             dialling: Dialling::new(dialer(config, url)?, dials),
+            orders: Orders::default(),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),
             events: Events::new(config.event_hook()),

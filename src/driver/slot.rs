@@ -276,6 +276,11 @@ impl Slot {
         self.lock().held.connection.as_ref().map(|connection| Arc::clone(connection.stream()))
     }
 
+    /// Which way the live connection goes: see [`Connection::way`]; 0 without one.
+    pub fn way(&self) -> u64 {
+        self.lock().held.connection.as_ref().map_or(0, Connection::way)
+    }
+
     /// The epoch of the newest connection.
     pub fn epoch(&self) -> u32 {
         self.lock().state.epoch()

@@ -319,8 +319,9 @@ impl Pool {
     /// The slot has a new live connection.
     pub(super) fn slot_is_up(&self, slot: &Slot) {
         self.delivery.stats.connected.add();
-        let epoch = slot.epoch();
+        let (epoch, way) = (slot.epoch(), slot.way());
         let mut dispatcher = self.dispatcher();
+        dispatcher.goes_by(slot.index, way);
         dispatcher.came_up(slot.index, epoch);
         self.dispatch(dispatcher);
         self.maintenance.timer.rearm.notify_one();

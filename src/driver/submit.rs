@@ -24,6 +24,16 @@ pub enum WhenBusy {
     Queue,
 }
 
+impl WhenBusy {
+    /// On which slot a request may go out.
+    pub(super) fn want(self) -> Want<'static> {
+        match self {
+            Self::Refuse => Want::Idle,
+            Self::Queue => Want::IdleOrQueue,
+        }
+    }
+}
+
 /// A request in the queue.
 pub struct Waits {
     pending: Pending,
@@ -52,11 +62,7 @@ impl Pool {
         let (pending, outgoing) = self.pending(request, recipient)?;
         let id = pending.id;
         let uses_completion_queue = matches!(pending.recipient, Recipient::Queue);
-        let want = match when_busy {
-            WhenBusy::Refuse => Want::Idle,
-            WhenBusy::Queue => Want::IdleOrQueue,
-        };
-        let result = self.send(want, pending, outgoing);
+        let result = self.send(when_busy.want(), pending, outgoing);
         self.accepted(result.map(|()| id), uses_completion_queue)
     }
 
@@ -85,6 +91,7 @@ impl Pool {
     /// Asks for the end of a request. Its completion still comes, exactly once: as cancelled, or as
     /// what it became in the meantime.
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
+        let has_copies = self.cancel_copies(id);
         {
             let mut dispatcher = self.dispatcher();
             match dispatcher.cancel(id) {
@@ -96,6 +103,9 @@ impl Pool {
                 Cancel::Unknown => {}
             }
         }
+        if has_copies {
+            return Ok(());
+        }
         let slot = self.slots.iter().find(|slot| slot.cancel(id));
         self.wake_driver(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
         Ok(())
@@ -103,7 +113,7 @@ impl Pool {
 
     /// Owes a completion for a request, and finishes its bytes. The place for the completion is
     /// reserved; [`Pool::accepted`] gives it back when the request is refused after all.
-    fn pending<'a>(
+    pub(super) fn pending<'a>(
         &self,
         request: &'a mut Request,
         recipient: Recipient,
@@ -153,9 +163,9 @@ impl Pool {
 
     /// Starts the request where the dispatcher says, or on the next slot if that one turns out dead
     /// before a byte was sent. Or lets it wait.
-    fn send(
+    pub(super) fn send(
         &self,
-        want: Want,
+        want: Want<'_>,
         mut pending: Pending,
         mut outgoing: Outgoing<'_>,
     ) -> Result<(), Status> {
@@ -192,7 +202,7 @@ impl Pool {
     /// Copies the request to those who wait.
     fn wait_for_slot(
         &self,
-        want: Want,
+        want: Want<'_>,
         pending: Pending,
         outgoing: &Outgoing<'_>,
     ) -> Result<(), Status> {
@@ -269,13 +279,22 @@ impl Pool {
         outgoing: &mut Outgoing<'_>,
     ) -> Result<(), NotStarted> {
         let deadline_ns = pending.deadline_ns;
+        let order = self.order_of(&pending);
         let _one_by_one = outgoing.is_late().then(|| self.delivery.signing());
         let slot = &self.slots[slot as usize];
         self.slots.in_flight.add(slot.index);
+        if let Some(order) = &order {
+            order.begins(slot.index);
+        }
         let started = slot.start(pending, outgoing, &self.policy).inspect_err(|_| {
             self.slots.in_flight.remove(slot.index);
+            if let Some(order) = &order {
+                order.not_begun(slot.index);
+            }
         })?;
-        if started.needs_turn {
+        // A cancel that came before did not find it here.
+        let is_cancelled = order.is_some_and(|order| order.is_cancelled() && slot.cancel(order.id));
+        if started.needs_turn || is_cancelled {
             self.wake_driver(slot);
         }
         // Its own deadline, if it has ended already.

@@ -72,7 +72,8 @@ impl Pool {
         let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
         let waiting = self.dispatcher().next_deadline();
         let grace = self.lifetime.grace_ns();
-        in_flight.unwrap_or(NEVER).min(waiting.unwrap_or(NEVER)).min(grace)
+        let due = waiting.unwrap_or(NEVER).min(self.orders.due_ns());
+        in_flight.unwrap_or(NEVER).min(due).min(grace)
     }
 
     /// Ends what is past its deadline: tells whoever drives, and ends the waiting.
@@ -87,5 +88,6 @@ impl Pool {
             }
         }
         self.dispatch(self.dispatcher());
+        self.send_due_copies(now);
     }
 }

@@ -38,6 +38,8 @@ pub mod late;
 
 pub mod submit;
 
+pub mod fanout;
+
 pub mod complete;
 
 pub mod response;

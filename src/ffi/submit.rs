@@ -1,6 +1,7 @@
 //! Sending: submit, leases, cancel, execute.
 
 use std::ffi::c_void;
+use std::mem::offset_of;
 use std::time::Duration;
 
 use super::handle::vp_pool;
@@ -15,7 +16,7 @@ use crate::error::Status;
 /// copied. The completion tells when it was sent.
 pub const VP_QUEUE: u32 = 1;
 
-fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
+pub(super) fn when_busy(flags: u32) -> Result<WhenBusy, Status> {
     match flags {
         0 => Ok(WhenBusy::Refuse),
         VP_QUEUE => Ok(WhenBusy::Queue),
@@ -172,7 +173,7 @@ pub unsafe extern "C" fn vp_completion_lease(completion: *const vp_completion) -
         // SAFETY: the header: NULL, or what a call or a callback has filled.
         match unsafe { completion.as_ref() } {
             // An older caller's struct has no such field.
-            Some(done) if done.struct_size >= size_of::<vp_completion>() => {
+            Some(done) if done.struct_size > offset_of!(vp_completion, lease_generation) => {
                 vp_lease { generation: done.lease_generation, slot: done.slot, reserved: 0 }
             }
             _ => none,
@@ -246,7 +247,7 @@ pub unsafe extern "C" fn vp_cancel(pool: *mut vp_pool, id: u64) -> Status {
 ///
 /// # Safety
 /// `out_id` is NULL or writable.
-unsafe fn give(out_id: *mut u64, id: u64) {
+pub(super) unsafe fn give(out_id: *mut u64, id: u64) {
     if !out_id.is_null() {
         // SAFETY: the caller's promise; not NULL.
         unsafe { out_id.write(id) };

@@ -105,6 +105,10 @@ pub struct vp_completion {
     /// The lease that `vp_pool_acquire_async` asked for: with `slot`, as `vp_completion_lease`
     /// gives it. 0 for a request, and when there is no lease.
     pub lease_generation: u64,
+    /// Of `vp_submit_fanout`: how many copies left by then, at least in part. 0 for other requests.
+    pub copies_sent: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -349,6 +353,8 @@ impl vp_completion {
             bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
             start_ns: completion.times.start_ns,
             lease_generation: completion.lease_generation,
+            copies_sent: completion.copies_sent,
+            reserved: 0,
         }
     }
 }
@@ -393,7 +399,7 @@ unsafe impl Versioned for vp_watched {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 4 * 8);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 5 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);

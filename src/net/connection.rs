@@ -5,6 +5,7 @@
 //! library's `write` on a socket is `send` with `MSG_NOSIGNAL` (its `write_vectored` is not, so TLS
 //! records are gathered in the outbox and sent from there).
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
@@ -147,6 +148,17 @@ impl Connection {
         let inbox = vec![0; INBOX].into_boxed_slice();
         let session = Session { tls, inbox, unread: 0..0, fault: None };
         Self { session: Some(Box::new(session)), ..Self::plain(stream) }
+    }
+
+    /// A number that is the same for connections between the same two addresses, whatever their
+    /// ports; 0 if the system does not tell them.
+    pub fn way(&self) -> u64 {
+        let (Ok(local), Ok(peer)) = (self.stream.local_addr(), self.stream.peer_addr()) else {
+            return 0;
+        };
+        let mut hasher = DefaultHasher::new();
+        (local.ip(), peer.ip()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The socket, for whoever watches it.

@@ -28,6 +28,7 @@
 //! for a lease any value `L`. All times are in
 //! nanoseconds on any clock that never goes back.
 
+mod apart;
 mod open;
 mod route;
 mod terms;
@@ -65,6 +66,8 @@ struct Slot {
     has_behind: bool,
     /// The lane that it counts for while it is in use or leased.
     lane: Option<Lane>,
+    /// The addresses of its connection, as a number.
+    way: u64,
 }
 
 /// A request that has left the queue and is not sent yet.

@@ -12,6 +12,7 @@ pub mod dial_limit;
 pub mod dial_schedule;
 pub mod dispatch;
 pub mod exchange_time;
+pub mod fanout;
 pub mod healing;
 pub mod health;
 pub mod lanes;

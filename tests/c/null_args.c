@@ -314,6 +314,7 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_sending_fill(NULL, 0, text("a")), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_acquire_async(NULL, 1, 0, NULL, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_submit_fanout(NULL, NULL, 1, 0, 0, NULL), VP_ERR_NULL);
     CHECK_EQ(vp_completion_lease(NULL).generation, 0);
     CHECK_STATUS(vp_request_bytes(NULL, &bytes), VP_ERR_NULL);
 }

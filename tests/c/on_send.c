@@ -9,6 +9,7 @@ static vp_request *another;
 
 struct signer {
     int calls;
+    int copies; /* it is called for each copy of an order */
     vp_str value;
     int32_t answer;
     vp_status filled;
@@ -20,7 +21,9 @@ static int32_t on_send(void *context, const vp_sending *sending) {
     CHECK_EQ(sending->struct_size, sizeof *sending);
     CHECK_EQ(sending->user_data, 42);
     CHECK(sending->slot < 2 && sending->now_ns > 0 && sending->wall_ns > 1700000000000000000ull);
-    CHECK(memcmp(sending->bytes.ptr, "GET /api/v3/time?t=0000 ", 24) == 0);
+    CHECK(memcmp(sending->bytes.ptr, "GET /api/v3/time?t=", 19) == 0);
+    /* Of further copies they are what the last one was signed with. */
+    CHECK(signer->copies || memcmp(sending->bytes.ptr + 19, "0000 ", 5) == 0);
     CHECK_STATUS(vp_submit(pool, another, 0, NULL), VP_ERR_WOULD_DEADLOCK);
     CHECK_STATUS(vp_cancel(pool, 1), VP_ERR_WOULD_DEADLOCK);
     CHECK_STATUS(vp_pool_close(pool), VP_ERR_WOULD_DEADLOCK);
@@ -52,10 +55,34 @@ static vp_request *with_place(struct signer *signer) {
     return request;
 }
 
+/* A request that is signed when it is sent goes on several connections only on demand. */
+static void signs_each_copy(struct signer *signer) {
+    vp_completion done = empty_completion();
+    signer->value = text("5678");
+    vp_request *request = with_place(signer);
+    CHECK_STATUS(vp_submit_fanout(pool, request, 2, 0, 0, NULL), VP_ERR_ARGUMENT);
+    int before = signer->calls;
+    signer->copies = 1;
+    OK(vp_submit_fanout(pool, request, 2, 0, VP_FANOUT_SIGN_EACH, NULL));
+    CHECK_EQ(vp_pool_wait(pool, &done, 1, PATIENCE_NS), 1);
+    CHECK(done.outcome == VP_OUTCOME_OK && done.copies_sent >= 1 && done.copies_sent <= 2);
+    CHECK_EQ(signer->calls - before, 2);
+    signer->copies = 0;
+    vp_response_release(done.response);
+    vp_request_free(request);
+
+    request = request_to(pool, "GET", "/api/v3/time");
+    OK(vp_request_begin(request, text("GET"), text("/api/v3/time")));
+    CHECK_STATUS(vp_submit_fanout(pool, request, 0, 0, 0, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_submit_fanout(pool, request, VP_MAX_COPIES + 1, 0, 0, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_submit_fanout(pool, request, 1, 0, 8, NULL), VP_ERR_ARGUMENT);
+    vp_request_free(request);
+}
+
 int main(void) {
     pool = venue_pool(2);
     another = request_to(pool, "GET", "/api/v3/ping");
-    struct signer signer = {0, text("1234"), 0, VP_OK};
+    struct signer signer = {0, 0, text("1234"), 0, VP_OK};
     vp_request *request = with_place(&signer);
     send_one(request, VP_OUTCOME_OK);
     /* The bytes of the last sending are no filler any more, so the next one begins anew. */
@@ -82,6 +109,8 @@ int main(void) {
         vp_request_free(request);
     }
     CHECK_EQ(signer.calls, 6);
+
+    signs_each_copy(&signer);
 
     /* Nobody fills it. */
     request = with_place(&signer);

@@ -9,6 +9,7 @@ mod desync;
 mod dials;
 mod drain;
 mod events;
+mod fanout;
 mod healing;
 mod healing_beside_trading;
 mod incomplete;

@@ -1,6 +1,7 @@
 //! Stands before the dispatcher: it keeps the same in plain lists, and whatever the dispatcher
 //! answers must be what the lists say.
 
+mod apart;
 mod lanes;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ pub(crate) struct Line {
     behind: Option<u64>,
     /// For which lane it is in use or leased.
     lane: Option<Lane>,
+    way: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -211,15 +213,16 @@ impl Desk {
     }
 
     /// Where a request goes, and why it has no slot if it goes elsewhere.
-    pub(crate) fn route(&mut self, want: Want, due: &Due, now: u64) -> Route {
+    pub(crate) fn route(&mut self, want: Want<'_>, due: &Due, now: u64) -> Route {
         let route = self.dispatcher.route(want, due, now);
         self.routed(route, want, due, now);
         route
     }
 
-    fn routed(&mut self, route: Route, want: Want, due: &Due, now: u64) {
+    fn routed(&mut self, route: Route, want: Want<'_>, due: &Due, now: u64) {
         let expected = match want {
             Want::Leased(lease) => self.expected_of_lease(lease, due.lane, now),
+            Want::Apart(used) => self.expected_apart(used, due.lane, now),
             _ => self.refusal(due.lane, now).map_or_else(|| Ok(*self.idle.last().unwrap()), Err),
         };
         match (route, expected) {
@@ -230,7 +233,7 @@ impl Desk {
                     Want::Leased(_) => self.lines[slot as usize].in_use = true,
                     _ => {
                         self.serves(due.lane);
-                        self.idle.pop();
+                        self.idle.retain(|idle| *idle != slot);
                         self.is_used(slot, due.lane);
                     }
                 }
@@ -240,7 +243,7 @@ impl Desk {
             }
             (Route::Wait, expected) => {
                 let may_wait = match want {
-                    Want::Idle => None,
+                    Want::Idle | Want::Apart(_) => None,
                     Want::IdleOrQueue => Some(Refusal::NoSlot),
                     Want::Leased(_) => Some(Refusal::Heartbeat),
                 };
@@ -253,7 +256,7 @@ impl Desk {
     /// The request could not be started on its slot: where it goes then.
     pub(crate) fn reroute(
         &mut self,
-        want: Want,
+        want: Want<'_>,
         due: &Due,
         slot: u32,
         why: NoStart,
@@ -279,7 +282,7 @@ impl Desk {
     /// Lets a request wait.
     pub(crate) fn wait(
         &mut self,
-        want: Want,
+        want: Want<'_>,
         queued: Queued<u64>,
         now: u64,
     ) -> Result<(), Refusal> {
@@ -354,7 +357,7 @@ impl Desk {
     /// Lets a request wait for the end of a heartbeat.
     fn wait_behind(
         &mut self,
-        want: Want,
+        want: Want<'_>,
         lease: Lease,
         queued: Queued<u64>,
         now: u64,

@@ -1,7 +1,7 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
 use venuepool::lane::{Lane, LaneSet};
-use venuepool::pool::dispatch::{Cancel, Lease, Queued, Refusal, Route, Want};
+use venuepool::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, Route, Want};
 use venuepool::pool::exchange_time::Due;
 
 use crate::pool::{Direct, Event, NEVER, Pool};
@@ -23,8 +23,9 @@ impl Pool {
             return self.after(every_ns, Event::Engine);
         }
         match self.random.within(0, 99) {
-            0..30 => self.send(Want::Idle),
-            30..65 => self.send(Want::IdleOrQueue),
+            0..25 => self.send(Want::Idle),
+            25..55 => self.send(Want::IdleOrQueue),
+            55..65 => self.send_copies(),
             65..75 => self.acquire(false),
             75..85 => self.acquire(true),
             85..97 => self.cancel(),
@@ -38,7 +39,7 @@ impl Pool {
         }
         let wait_ns = match self.random.within(0, 99) {
             0 => self.random.within(0, 5 * S),
-            1..80 => self.random.within(0, MS),
+            1..80 => self.random.within(0, self.setting.think_ns),
             _ => self.random.within(0, 20 * MS),
         };
         self.after(wait_ns, Event::Engine);
@@ -71,45 +72,62 @@ impl Pool {
     }
 
     /// A request goes where the dispatcher says.
-    fn send(&mut self, want: Want) {
+    fn send(&mut self, want: Want<'_>) {
         let (id, due) = self.promise();
+        self.go(want, id, due);
+    }
+
+    /// An order goes on several connections.
+    fn send_copies(&mut self) {
+        let (id, due) = self.promise();
+        let want = self.random.one_of(&[Want::Idle, Want::IdleOrQueue]);
+        self.send_copies_of_order(id, due, want);
+    }
+
+    /// A request, or one copy of it, goes where the dispatcher says.
+    pub(crate) fn go(&mut self, want: Want<'_>, id: u64, due: Due) {
         let route = self.desk.route(want, &due, self.now);
         self.follow(route, want, id, due);
     }
 
     /// A request has a slot, and is sent on it if that is as good as it was.
     pub(crate) fn send_direct(&mut self, direct: Direct) {
-        let Direct { want, id, due, slot } = direct;
-        if let Err(why) = self.start(slot, Some(id), due) {
-            let route = self.desk.reroute(want, &due, slot, why, self.now);
-            self.follow(route, want, id, due);
+        let Direct { want, used, id, due, slot } = direct;
+        let want = want.unwrap_or(Want::Apart(&used));
+        match self.start(slot, Some(id), due) {
+            Ok(()) => self.accepted(id),
+            Err(why) => {
+                let route = self.desk.reroute(want, &due, slot, why, self.now);
+                self.follow(route, want, id, due);
+            }
         }
     }
 
-    fn follow(&mut self, route: Route, want: Want, id: u64, due: Due) {
+    fn follow(&mut self, route: Route, want: Want<'_>, id: u64, due: Due) {
         match route {
-            Route::Send(slot) => self.send_direct_later(Direct { want, id, due, slot }),
+            Route::Send(slot) => self.send_direct_later(Direct::new(want, id, due, slot)),
             Route::Wait => self.wait_for_slot(want, id, due),
             Route::End(end) => {
                 self.end_waiting(id, end);
                 self.dispatch();
             }
             Route::Refuse(_) => {
-                self.ledger.refused(id);
                 self.dispatch();
+                self.refused(id);
             }
         }
     }
 
-    fn wait_for_slot(&mut self, want: Want, id: u64, due: Due) {
+    fn wait_for_slot(&mut self, want: Want<'_>, id: u64, due: Due) {
         self.ledger.counts.behind += u64::from(matches!(want, Want::Leased(_)));
         let queued = Queued::new(id, due, self.setting.queue_ns, id);
         let deadline_ns = queued.deadline_ns;
         if self.desk.wait(want, queued, self.now).is_err() {
-            return self.ledger.refused(id);
+            return self.refused(id);
         }
         self.dispatch();
         self.note(deadline_ns);
+        self.accepted(id);
     }
 
     fn acquire(&mut self, waits: bool) {
@@ -154,9 +172,11 @@ impl Pool {
     /// Cancels one of the newest requests, wherever it is.
     fn cancel(&mut self) {
         let Some(id) = self.ledger.newest_open(&mut self.random) else { return };
+        let has_copies = self.cancel_copies(id);
         match self.desk.cancel(id) {
-            Cancel::Left(_) => return self.ledger.cancelled(id, self.now),
+            Cancel::Left(_) => return self.end_waiting(id, End::Cancelled),
             Cancel::Marked => return,
+            Cancel::Unknown if has_copies => return,
             Cancel::Unknown => {}
         }
         let _ = (0..self.slots.len()).any(|index| self.cancel_on(index, id));

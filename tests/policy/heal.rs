@@ -204,6 +204,9 @@ impl Pool {
     fn is_up(&mut self, index: u32) {
         self.ledger.came_up(index as usize);
         let epoch = self.slots[index as usize].state.epoch();
+        // It may be lost already.
+        let way = self.slots[index as usize].connection.map_or(0, |id| 1 + id as u64 % 2);
+        self.desk.goes_by(index, way);
         self.desk.came_up(index, epoch);
         self.dispatch();
         self.look_at_maintenance(0);

@@ -100,6 +100,10 @@ pub(crate) struct Counts {
     /// Drains, and requests whose waiting ended by one.
     pub(crate) drains: u64,
     pub(crate) drained: u64,
+    /// Orders of several copies, copies after the first, and answers that came late.
+    pub(crate) orders: u64,
+    pub(crate) copies: u64,
+    pub(crate) late_copies: u64,
 }
 
 impl Counts {
@@ -119,6 +123,9 @@ impl Counts {
         self.behind += other.behind;
         self.drains += other.drains;
         self.drained += other.drained;
+        self.orders += other.orders;
+        self.copies += other.copies;
+        self.late_copies += other.late_copies;
     }
 }
 
@@ -395,11 +402,6 @@ impl Ledger {
         assert!(self.untold_ns >= now, "nobody is told of a pause");
         let late = self.hurry.iter().position(|hurry| hurry.owes_delay);
         assert_eq!(late, None, "a lost connection waits for the delay of its replacement");
-    }
-
-    /// A request that was in the queue was cancelled.
-    pub(crate) fn cancelled(&mut self, id: u64, now: u64) {
-        self.completed(id, Outcome::Cancelled, now);
     }
 
     /// One of the newest requests that are not ended.

@@ -8,6 +8,7 @@
 //! - `world.rs`: the venue, chance, the settings
 //! - `pool.rs`, `heal.rs`: hands for src/pool, put together as src/driver does it
 //! - `engine.rs`: what is asked of the pool
+//! - `copies.rs`: orders of several copies
 //! - `desk.rs`: what the dispatcher must answer
 //! - `ledger.rs`: what must come of it
 //! - `overload.rs`, `plot.rs`: the same pool under a steady load, and docs/overload.md
@@ -22,6 +23,7 @@ macro_rules! trace {
     };
 }
 
+mod copies;
 mod desk;
 mod engine;
 mod heal;
@@ -156,7 +158,8 @@ fn what_the_policy_promises_holds_in_a_random_world() {
     let rare = [counts.replaced, counts.recalled, counts.again, counts.late_news, counts.pauses];
     let beats = [counts.leased_beats, counts.behind];
     let drains = [counts.drains, counts.drained];
-    let all = each.into_iter().chain(rare).chain(beats).chain(drains);
+    let copies = [counts.orders, counts.copies, counts.late_copies];
+    let all = each.into_iter().chain(rare).chain(beats).chain(drains).chain(copies);
     assert!(all.min() >= Some(seeds / 100), "{counts:?}");
 }
 

@@ -21,6 +21,7 @@ use venuepool::pool::slot::{
 };
 
 use crate::Trace;
+use crate::copies::Orders;
 use crate::desk::Desk;
 use crate::heal::Hands;
 use crate::ledger::Ledger;
@@ -77,10 +78,24 @@ pub(crate) struct Ended {
 
 /// A request that has a slot, and is not sent yet.
 pub(crate) struct Direct {
-    pub(crate) want: Want,
+    /// `None`: it is a copy, and those `used` are of others.
+    pub(crate) want: Option<Want<'static>>,
+    pub(crate) used: Vec<u32>,
     pub(crate) id: u64,
     pub(crate) due: Due,
     pub(crate) slot: u32,
+}
+
+impl Direct {
+    pub(crate) fn new(want: Want<'_>, id: u64, due: Due, slot: u32) -> Self {
+        let (want, used) = match want {
+            Want::Apart(used) => (None, used.to_vec()),
+            Want::Idle => (Some(Want::Idle), Vec::new()),
+            Want::IdleOrQueue => (Some(Want::IdleOrQueue), Vec::new()),
+            Want::Leased(lease) => (Some(Want::Leased(lease)), Vec::new()),
+        };
+        Self { want, used, id, due, slot }
+    }
 }
 
 pub(crate) struct Slot {
@@ -117,6 +132,7 @@ pub(crate) struct Pool {
     turns: BTreeMap<u64, (u32, TurnEnd<Ended>)>,
     sends: BTreeMap<u64, (u32, Queued<u64>)>,
     directs: BTreeMap<u64, Direct>,
+    pub(crate) orders: Orders,
     /// Somebody is about to ask what to do next, so often.
     asking: u32,
     alarm_ns: u64,
@@ -164,6 +180,7 @@ impl Pool {
             turns: BTreeMap::new(),
             sends: BTreeMap::new(),
             directs: BTreeMap::new(),
+            orders: Orders::new(),
             asking: 0,
             alarm_ns: NEVER,
             maintain_ns: NEVER,
@@ -400,9 +417,7 @@ impl Pool {
             self.wake(index);
         }
         match turn.ended {
-            Some(Ended { id: Some(id), outcome, .. }) => {
-                self.ledger.completed(id, outcome, self.now);
-            }
+            Some(ended @ Ended { id: Some(id), .. }) => self.request_ended(id, &ended),
             Some(_) => {
                 self.ledger.beat_ends();
                 self.heartbeats.ended();
@@ -465,7 +480,7 @@ impl Pool {
     }
 
     pub(crate) fn end_waiting(&mut self, id: u64, end: End) {
-        self.ledger.completed(id, end.outcome(), self.now);
+        self.copy_without_slot(id, end);
     }
 
     /// As in src/driver/submit.rs.
@@ -492,6 +507,14 @@ impl Pool {
     /// Starts a request, or a heartbeat, on a slot. The slot turns out dead: the epoch of that
     /// connection; the deadline is past: none.
     pub(crate) fn start(&mut self, index: u32, id: Option<u64>, due: Due) -> Result<(), NoStart> {
+        let Some(id) = id else { return self.start_on(index, None, due) };
+        self.copy_begins(id, index);
+        self.start_on(index, Some(id), due).inspect_err(|_| self.copy_not_begun(id, index))?;
+        self.copy_is_sent(id, index);
+        Ok(())
+    }
+
+    fn start_on(&mut self, index: u32, id: Option<u64>, due: Due) -> Result<(), NoStart> {
         let (now, setting, deadline_ns) = (self.now, &self.setting, due.deadline_ns);
         let Slot { state, connection, next, is_announced, .. } = &mut self.slots[index as usize];
         assert!(state.exchange().is_none(), "slot {index} is given out twice");
@@ -557,10 +580,11 @@ impl Pool {
             }
         }
         self.dispatch();
+        self.send_due_copies();
         let open = self.slots.iter().filter(|slot| !slot.is_announced);
         let open = open.filter_map(|slot| slot.state.exchange());
         let open_ns = open.map(|exchange| exchange.ends_ns(&STEPS)).min();
-        let next = open_ns.unwrap_or(NEVER).min(self.desk.next_deadline());
+        let next = open_ns.unwrap_or(NEVER).min(self.desk.next_deadline()).min(self.next_copy_ns());
         self.alarm_ns = NEVER;
         if next != NEVER {
             self.note(next);

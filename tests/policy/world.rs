@@ -48,6 +48,8 @@ pub(crate) struct Setting {
     pub(crate) lanes: LaneRules,
     /// The engine uses all lanes.
     pub(crate) uses_lanes: bool,
+    /// How long an engine mostly waits before it asks for something else, at most.
+    pub(crate) think_ns: u64,
     pub(crate) dials_per_second: u32,
     pub(crate) bounds: Bounds,
     pub(crate) rules: Rules,
@@ -155,6 +157,7 @@ impl Setting {
             max_requests: random.one_of(&[None, None, Some(2), Some(30)]),
             addresses: random.within(1, 4) as u8,
             faults: random.one_of(&[0, 1, 5, 30]),
+            think_ns: random.one_of(&[MS, MS, 50 * MS]),
             load: None,
         }
     }
@@ -189,6 +192,7 @@ impl Setting {
             max_requests: None,
             addresses: 1,
             faults: 0,
+            think_ns: MS,
             load: Some(load),
         }
     }

@@ -9,10 +9,11 @@ use crate::pool::slot::{Fate, NoStart, TurnReport};
 
 impl<R, L> Dispatcher<R, L> {
     /// Where a request goes that was submitted now.
-    pub fn route(&mut self, want: Want, due: &Due, now_ns: u64) -> Route {
+    pub fn route(&mut self, want: Want<'_>, due: &Due, now_ns: u64) -> Route {
         let answer = match want {
             Want::Idle | Want::IdleOrQueue => self.checkout(due, now_ns),
             Want::Leased(lease) => self.begin(lease, due, now_ns),
+            Want::Apart(used) => self.checkout_apart(used, due, now_ns),
         };
         match (answer, want) {
             (Ok(slot), _) => Route::Send(slot),
@@ -27,7 +28,7 @@ impl<R, L> Dispatcher<R, L> {
     /// be free for somebody who waits.
     pub fn reroute(
         &mut self,
-        want: Want,
+        want: Want<'_>,
         due: &Due,
         slot: SlotIndex,
         why: NoStart,
@@ -36,7 +37,7 @@ impl<R, L> Dispatcher<R, L> {
         self.start_failed(slot, why);
         match (want, why) {
             (_, NoStart::Withdrawn) => Route::End(End::Cancelled),
-            (Want::Idle | Want::IdleOrQueue, _) => self.route(want, due, now_ns),
+            (Want::Idle | Want::IdleOrQueue | Want::Apart(_), _) => self.route(want, due, now_ns),
             (Want::Leased(_), NoStart::TooLate) if !self.is_closed => Route::End(End::TooLate),
             // It has no other slot to go to.
             (Want::Leased(_), _) => Route::Refuse(Refusal::SlotDown),
@@ -44,9 +45,9 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// Lets a request of [`Route::Wait`] wait.
-    pub fn wait(&mut self, want: Want, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
+    pub fn wait(&mut self, want: Want<'_>, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
         match want {
-            Want::Idle | Want::IdleOrQueue => self.enqueue(queued, now_ns),
+            Want::Idle | Want::IdleOrQueue | Want::Apart(_) => self.enqueue(queued, now_ns),
             Want::Leased(lease) => self.enqueue_behind(lease, queued, now_ns),
         }
     }

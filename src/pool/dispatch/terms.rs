@@ -42,13 +42,15 @@ pub struct Queued<R> {
 
 /// On which slot a request may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
+pub enum Want<'a> {
     /// On any idle slot, and only at once.
     Idle,
     /// On any idle slot; it waits in the queue until there is one.
     IdleOrQueue,
     /// On the slot of that lease; it waits for the end of a heartbeat there.
     Leased(Lease),
+    /// On any idle slot but these, and only at once: it is a copy of what was sent on them.
+    Apart(&'a [SlotIndex]),
 }
 
 /// Where a request goes.

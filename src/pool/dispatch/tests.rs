@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod apart;
 mod lanes;
 mod open;
 mod route;

@@ -21,6 +21,7 @@ fn completion(id: u64) -> Completion {
         bytes_sent: 0,
         evidence: None,
         lease_generation: 0,
+        copies_sent: 0,
         response: None,
     }
 }
