@@ -335,6 +335,11 @@ enum vp_status
    */
   VP_ERR_SYSTEM = -43,
   /**
+   * Opening failed: the public key of the server is none of the pinned ones
+   * (`vp_config_add_pin`).
+   */
+  VP_ERR_PIN = -46,
+  /**
    * A defect in the library: a panic was caught. The pool should be closed.
    */
   VP_ERR_INTERNAL = -99,
@@ -1088,7 +1093,7 @@ typedef struct vp_stats {
    */
   uint64_t failed_connect;
   /**
-   * Dials that failed in TLS, certificate checks included.
+   * Dials that failed in TLS, certificate checks and pins included.
    */
   uint64_t failed_tls;
   /**
@@ -1740,6 +1745,20 @@ VP_NOEXCEPT;
 VP_API vp_status vp_config_set_alpn(struct vp_config *config, struct vp_str protocols) VP_NOEXCEPT;
 
 /**
+ * Adds a public key of which the server must show one: `sha256//` and the Base64 of the SHA-256 of
+ * the SubjectPublicKeyInfo (RFC 5280), as curl's CURLOPT_PINNEDPUBLICKEY has it. At most 16 keys.
+ * Only the key of the server's own certificate counts, none of an authority's. The certificate is
+ * verified besides, unless `vp_config_set_insecure_skip_verify` says otherwise. A dial to a server
+ * with another key fails as ERR_PIN, and the text tells the pin that was seen. A pool
+ * with pins and an `http://` URL is refused at open (ERR_TLS_CONFIG).
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `pin` is copied.
+ * Errors: ERR_NULL, ERR_TLS_CONFIG.
+ */
+VP_API vp_status vp_config_add_pin(struct vp_config *config, struct vp_str pin) VP_NOEXCEPT;
+
+/**
  * Accepts any certificate (on when not 0). For tests only: the pool then does not check who the
  * peer is.
  *
@@ -2001,7 +2020,7 @@ VP_NOEXCEPT;
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
- * ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
+ * ERR_CONNECT, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
  */
 VP_API
 vp_status vp_pool_open(const struct vp_config *config,

@@ -23,7 +23,7 @@ pub use maintenance::{Heartbeat, Maintenance};
 pub use sizes::Sizes;
 pub use sockets::{Sockets, TcpKeepalive};
 pub use suspend::SuspendRule;
-pub use tls::{ClientCert, Pem, Tls};
+pub use tls::{ClientCert, Pem, Pin, Tls};
 pub use url::{Scheme, Url};
 
 use zeroize::Zeroizing;

@@ -89,6 +89,9 @@ pub enum Status {
     ERR_TLS = -42,
     /// The system refused a thread, a descriptor or a socket option.
     ERR_SYSTEM = -43,
+    /// Opening failed: the public key of the server is none of the pinned ones
+    /// (`vp_config_add_pin`).
+    ERR_PIN = -46,
     /// A defect in the library: a panic was caught. The pool should be closed.
     ERR_INTERNAL = -99,
 }

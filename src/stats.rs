@@ -60,7 +60,7 @@ impl Stats {
         let index = match step {
             Status::ERR_RESOLVE => 0,
             Status::ERR_CONNECT => 1,
-            Status::ERR_TLS => 2,
+            Status::ERR_TLS | Status::ERR_PIN => 2,
             _ => 3,
         };
         self.dial_failures[index].add();

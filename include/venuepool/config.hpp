@@ -326,6 +326,10 @@ class [[nodiscard]] Config {
     Config& alpn(std::string_view protocols) noexcept {
         return remember("alpn", vp_config_set_alpn(raw_, detail::str(protocols)));
     }
+    /// Adds a public key of which the server must show one, as `sha256//` and Base64. At most 16.
+    Config& add_pin(std::string_view pin) noexcept {
+        return remember("add_pin", vp_config_add_pin(raw_, detail::str(pin)));
+    }
     /// Accepts any certificate. For tests only: the peer may be anybody.
     Config& insecure_skip_verify(bool on = true) noexcept {
         return remember("insecure_skip_verify", vp_config_set_insecure_skip_verify(raw_, on));

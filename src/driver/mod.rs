@@ -282,10 +282,13 @@ impl Pool {
 
 fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
     let settings = config.tls();
+    let bad = |text| DialError { step: Status::ERR_TLS_CONFIG, os_error: 0, text };
     let tls = match url.scheme {
+        Scheme::Http if !settings.pins.is_empty() => {
+            return Err(bad("a pin, and the URL is not https".to_owned()));
+        }
         Scheme::Http => None,
         Scheme::Https => {
-            let bad = |text| DialError { step: Status::ERR_TLS_CONFIG, os_error: 0, text };
             let name = settings.server_name.as_deref().unwrap_or(&url.host);
             Some((client_config(settings).map_err(bad)?, server_name(name).map_err(bad)?))
         }

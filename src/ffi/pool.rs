@@ -30,7 +30,7 @@ use crate::stats::Counter;
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
 /// for ever, and answers ERR_CLOSED after that.
 /// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
-/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
+/// ERR_CONNECT, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_open(
     config: *const vp_config,

@@ -246,7 +246,7 @@ pub struct vp_stats {
     pub failed_resolve: u64,
     /// Dials that failed to connect.
     pub failed_connect: u64,
-    /// Dials that failed in TLS, certificate checks included.
+    /// Dials that failed in TLS, certificate checks and pins included.
     pub failed_tls: u64,
     /// Dials that failed at a system call of our own (no descriptor left, for example).
     pub failed_system: u64,

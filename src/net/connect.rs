@@ -30,6 +30,7 @@ use super::connection::Connection;
 use super::resolve::Resolver;
 use crate::config::Sockets;
 use crate::error::Status;
+use crate::net::pins::Unpinned;
 use crate::net::standard::spared;
 
 /// RFC 8305 section 5: the recommended connection attempt delay.
@@ -59,7 +60,7 @@ pub struct Dialer {
 /// Why a dial failed.
 #[derive(Clone, Debug)]
 pub struct DialError {
-    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_TLS` or `ERR_SYSTEM`.
+    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_TLS`, `ERR_PIN` or `ERR_SYSTEM`.
     pub step: Status,
     /// The system's error number, 0 when there is none.
     pub os_error: i32,
@@ -215,7 +216,13 @@ impl Dialer {
         let handshake = connector.connect(name.clone(), NoVectored(stream));
         match timeout(self.tls_handshake_timeout, handshake).await {
             Err(_) => Err(DialError::timeout(Status::ERR_TLS, what, self.tls_handshake_timeout)),
-            Ok(Err(error)) => Err(DialError::new(Status::ERR_TLS, what, &error)),
+            Ok(Err(error)) => Err(match Unpinned::in_handshake(&error) {
+                Some(unpinned) => {
+                    let text = format!("{what}: {unpinned}");
+                    DialError { step: Status::ERR_PIN, os_error: 0, text }
+                }
+                None => DialError::new(Status::ERR_TLS, what, &error),
+            }),
             Ok(Ok(stream)) => {
                 let (NoVectored(stream), session) = stream.into_inner();
                 Ok(Connection::tls(detach(stream)?, session))

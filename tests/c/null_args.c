@@ -74,6 +74,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_client_cert_pem(NULL, url, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_alpn(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_pin(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_insecure_skip_verify(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_key_log(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_busy_poll(NULL, 1), VP_ERR_NULL);
@@ -134,6 +135,8 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_client_cert_pem(config, BROKEN, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_alpn(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_pin(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_pin(config, NOTHING), VP_ERR_TLS_CONFIG);
     vp_str get = VP_STR("GET"), path = VP_STR("/");
     CHECK_STATUS(vp_config_set_heartbeat(config, BROKEN, path, 1000000, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_heartbeat(config, get, BROKEN, 1000000, 1000), VP_ERR_NULL);

@@ -26,6 +26,7 @@ mod nginx;
 mod opening;
 mod outcomes;
 mod overload;
+mod pins;
 mod queue;
 mod responses;
 mod rig;

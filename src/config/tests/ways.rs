@@ -1,0 +1,26 @@
+//! Tests of the settings that say how a connection gets to the venue, and which key it must meet.
+
+use super::*;
+
+const PIN: &str = "sha256//AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+#[test]
+fn pins() {
+    let mut config = Config::default();
+    config.add_pin(PIN.as_bytes()).unwrap();
+    assert_eq!(config.tls().pins, [Pin(std::array::from_fn(|at| at as u8))]);
+    assert_eq!(config.tls().pins[0].to_string(), PIN);
+    let cut = &PIN[..PIN.len() - 1];
+    let short = "sha256//AAECAw==";
+    let long = "sha256//AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
+    let list = format!("{PIN};{PIN}");
+    let bare = &PIN["sha256//".len()..];
+    for text in ["", "sha256//", "SHA256//", cut, short, long, &list, bare, " "] {
+        let add = |config: &mut Config| config.add_pin(text.as_bytes());
+        assert_refuses(&mut config, Status::ERR_TLS_CONFIG, add);
+    }
+    for _ in 1..16 {
+        config.add_pin(PIN.as_bytes()).unwrap();
+    }
+    assert_refuses(&mut config, Status::ERR_TLS_CONFIG, |c| c.add_pin(PIN.as_bytes()));
+}
