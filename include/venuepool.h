@@ -1668,6 +1668,23 @@ vp_status vp_config_set_addresses(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets the Unix socket to connect to, by its absolute path of at most 107 bytes; empty connects
+ * over TCP again. The host of the URL is then not resolved. It is still used for Host, SNI and the
+ * certificate. Plaintext and TLS work as over TCP. What only TCP has is left out: TCP_NODELAY,
+ * keepalive, the local address, and what the kernel knows of a request after a failure. The
+ * connect timeout counts. A Unix socket and `vp_config_set_addresses` do not go together: open
+ * refuses both as ERR_ADDRESS.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `path` is copied.
+ * Errors: ERR_NULL, ERR_ADDRESS.
+ */
+VP_API
+vp_status vp_config_set_unix_socket(struct vp_config *config,
+                                    struct vp_str path)
+VP_NOEXCEPT;
+
+/**
  * Sets how long a slot waits between failed dials. The first dial is at once. Then the longest
  * wait begins at `first_ns` (100 ms by default) and doubles up to `max_ns` (5 s by default); each
  * wait is a random part of it (full jitter). Both are 1 us to 1 day, and `first_ns` is not above

@@ -15,6 +15,7 @@ mod suspend;
 mod tls;
 mod url;
 mod watch;
+mod ways;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -25,6 +26,7 @@ pub use sockets::{Sockets, TcpKeepalive};
 pub use suspend::SuspendRule;
 pub use tls::{ClientCert, Pem, Pin, Tls};
 pub use url::{Scheme, Url};
+pub use ways::Ways;
 
 use zeroize::Zeroizing;
 
@@ -50,6 +52,7 @@ pub struct Config {
     lanes: [lanes::LaneSetting; 4],
     limits: Limits,
     sockets: Sockets,
+    ways: Ways,
     backoff: Backoff,
     dials_per_second: u32,
     estimate: Estimate,
@@ -151,6 +154,7 @@ impl Default for Config {
             lanes: Default::default(),
             limits: Limits::default(),
             sockets: Sockets::default(),
+            ways: Ways::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,
             estimate: Estimate::Measured,

@@ -195,7 +195,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 51;
+        let which = input.byte() % 52;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -223,6 +223,7 @@ impl World {
                     let out = or_null(input, &raw mut index);
                     vp_config_watch_header(config, any_text(input), out)
                 }
+                51 => vp_config_set_unix_socket(config, unix_path(input)),
                 50 => vp_config_add_pin(config, pin(input)),
                 _ => set_number(config, which, input),
             });
@@ -374,6 +375,15 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
 fn pin(input: &mut Input<'_>) -> vp_str {
     match input.byte() & 1 {
         0 => text(b"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        _ => any_text(input),
+    }
+}
+
+/// Any text; now and then a good path, on which nothing listens, or none.
+fn unix_path(input: &mut Input<'_>) -> vp_str {
+    match input.byte() % 3 {
+        0 => text(b"/nonexistent/venue.sock"),
+        1 => text(b""),
         _ => any_text(input),
     }
 }

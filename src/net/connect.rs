@@ -69,7 +69,8 @@ pub struct DialError {
 }
 
 impl DialError {
-    fn new(step: Status, what: impl fmt::Display, error: &io::Error) -> Self {
+    /// What the system, or the TLS library, says of a step.
+    pub(super) fn new(step: Status, what: impl fmt::Display, error: &io::Error) -> Self {
         Self { step, os_error: error.raw_os_error().unwrap_or(0), text: format!("{what}: {error}") }
     }
 
@@ -125,15 +126,20 @@ impl Dialer {
         })?;
         let ordered = self.memory().ordered(&resolved, Instant::now());
         let (stream, address) = self.connect_any(&ordered).await?;
-        let connection = match &self.tls {
-            None => detach(stream).map(Connection::plain),
-            Some((config, name)) => self.handshake(stream, config, name).await,
-        };
+        let connection = self.secure(stream).await;
         match &connection {
             Ok(_) => self.memory().worked(address.ip()),
             Err(error) => self.blame(address, error),
         }
         connection
+    }
+
+    /// Makes a connection of a stream: by a TLS handshake, if the venue speaks TLS.
+    pub(super) async fn secure(&self, stream: TcpStream) -> Result<Connection, DialError> {
+        match &self.tls {
+            None => detach(stream).map(Connection::plain),
+            Some((config, name)) => self.handshake(stream, config, name).await,
+        }
     }
 
     /// Connects to the first address that answers, and says which that was.

@@ -17,4 +17,6 @@ pub mod resolve;
 pub mod standard;
 pub mod thread;
 pub mod tls;
+mod unix;
 pub mod watch;
+pub mod ways;

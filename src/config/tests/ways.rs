@@ -24,3 +24,20 @@ fn pins() {
     }
     assert_refuses(&mut config, Status::ERR_TLS_CONFIG, |c| c.add_pin(PIN.as_bytes()));
 }
+
+#[test]
+fn a_unix_socket_has_an_absolute_path_that_fits() {
+    let mut config = Config::default();
+    let longest = format!("/{}", "a".repeat(106));
+    for path in ["/run/venue.sock", "/", "/a b", &longest] {
+        config.set_unix_socket(path.as_bytes()).unwrap();
+        assert_eq!(config.ways().unix_socket.as_deref(), Some(std::path::Path::new(path)));
+    }
+    for path in ["venue.sock", "./venue.sock", "unix:/venue.sock", "/a\0b", &format!("{longest}a")]
+    {
+        let set = |config: &mut Config| config.set_unix_socket(path.as_bytes());
+        assert_refuses(&mut config, Status::ERR_ADDRESS, set);
+    }
+    config.set_unix_socket(b"").unwrap();
+    assert_eq!(config.ways().unix_socket, None);
+}
