@@ -335,6 +335,14 @@ enum vp_status
    */
   VP_ERR_SYSTEM = -43,
   /**
+   * Opening failed: a proxy could not be reached, or gave no connection to the venue.
+   */
+  VP_ERR_PROXY = -44,
+  /**
+   * Opening failed: a proxy wants a user and a password, or other ones.
+   */
+  VP_ERR_PROXY_AUTH = -45,
+  /**
    * Opening failed: the public key of the server is none of the pinned ones
    * (`vp_config_add_pin`).
    */
@@ -1089,7 +1097,7 @@ typedef struct vp_stats {
    */
   uint64_t failed_resolve;
   /**
-   * Dials that failed to connect.
+   * Dials that failed to connect, or at a proxy.
    */
   uint64_t failed_connect;
   /**
@@ -1685,6 +1693,28 @@ vp_status vp_config_set_unix_socket(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Adds a proxy to go through. Its URL is `http://[user[:password]@]host:port` (CONNECT, RFC 9110,
+ * with Basic, RFC 7617) or `socks5://[user:password@]host:port` (RFC 1928, RFC 1929); `socks5h` is
+ * `socks5`. The proxy resolves the name of the venue, and venues of `http://` get a tunnel, too.
+ * User and password may be percent-encoded, and have at most 255 bytes each. No error text and no
+ * event has them.
+ *
+ * Several proxies, at most 64, are spread over the slots: slot `n` begins with proxy `n` modulo
+ * their number. While that gives no connection, the dial goes on with the next one. A proxy
+ * through which a dial failed within the last minute comes last.
+ *
+ * The resolve timeout is for the proxy's name, the connect timeout for its answer, too. All
+ * proxies of one dial together take no longer than both. A dial fails as ERR_PROXY, or as
+ * ERR_PROXY_AUTH when the credentials are to blame. Open refuses a proxy together with a Unix
+ * socket or with `vp_config_set_addresses`, as ERR_ADDRESS.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `url` is copied; the copy of user and password is wiped in the end.
+ * Errors: ERR_NULL, ERR_URL, ERR_ARGUMENT for too many.
+ */
+VP_API vp_status vp_config_add_proxy(struct vp_config *config, struct vp_str url) VP_NOEXCEPT;
+
+/**
  * Sets how long a slot waits between failed dials. The first dial is at once. Then the longest
  * wait begins at `first_ns` (100 ms by default) and doubles up to `max_ns` (5 s by default); each
  * wait is a random part of it (full jitter). Both are 1 us to 1 day, and `first_ns` is not above
@@ -2036,8 +2066,9 @@ VP_NOEXCEPT;
  * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
- * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
- * ERR_CONNECT, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
+ * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_ADDRESS, ERR_TLS_CONFIG, ERR_TOO_LARGE,
+ * ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the
+ * status of a refused `vp_config_*` call.
  */
 VP_API
 vp_status vp_pool_open(const struct vp_config *config,

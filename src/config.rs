@@ -9,6 +9,7 @@ mod lanes;
 mod limits;
 mod maintenance;
 mod overload;
+mod proxy;
 mod sizes;
 mod sockets;
 mod suspend;
@@ -21,6 +22,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 pub use maintenance::{Heartbeat, Maintenance};
+pub use proxy::{Credentials, Proxy, ProxyKind};
 pub use sizes::Sizes;
 pub use sockets::{Sockets, TcpKeepalive};
 pub use suspend::SuspendRule;

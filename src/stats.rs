@@ -59,7 +59,7 @@ impl Stats {
     pub fn dial_failed(&self, step: Status) {
         let index = match step {
             Status::ERR_RESOLVE => 0,
-            Status::ERR_CONNECT => 1,
+            Status::ERR_CONNECT | Status::ERR_PROXY | Status::ERR_PROXY_AUTH => 1,
             Status::ERR_TLS | Status::ERR_PIN => 2,
             _ => 3,
         };

@@ -305,6 +305,11 @@ class [[nodiscard]] Config {
     Config& unix_socket(std::string_view path) noexcept {
         return remember("unix_socket", vp_config_set_unix_socket(raw_, detail::str(path)));
     }
+    /// Adds a proxy to go through, `http://` or `socks5://`, with user and password if it has any.
+    /// At most 64, spread over the connections.
+    Config& add_proxy(std::string_view text) noexcept {
+        return remember("add_proxy", vp_config_add_proxy(raw_, detail::str(text)));
+    }
     /// Pins the IP addresses to connect to, separated by commas, at most 64; empty resolves the
     /// name.
     Config& addresses(std::string_view list) noexcept {

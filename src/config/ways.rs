@@ -5,16 +5,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::proxy::Proxy;
 use crate::error::Status;
 
 /// What `sun_path` holds beside the NUL at its end (unix(7)).
 const MAX_UNIX_PATH: usize = 107;
+
+const MAX_PROXIES: usize = 64;
 
 /// How a connection gets to the venue. Without any of these: over TCP, to one of its addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ways {
     /// The Unix socket to connect to.
     pub unix_socket: Option<PathBuf>,
+    /// The proxies to go through, spread over the slots.
+    pub proxies: Vec<Proxy>,
 }
 
 /// Ways.
@@ -33,6 +38,19 @@ impl Config {
             return Err(Status::ERR_ADDRESS);
         }
         self.ways.unix_socket = Some(Path::new(OsStr::from_bytes(path)).to_owned());
+        Ok(())
+    }
+
+    /// Adds a proxy to go through. Several are spread over the slots.
+    ///
+    /// # Errors
+    /// `ERR_URL`, see [`Proxy::parse`]; `ERR_ARGUMENT` for more than 64.
+    pub fn add_proxy(&mut self, url: &[u8]) -> Result<(), Status> {
+        let proxy = Proxy::parse(url)?;
+        if self.ways.proxies.len() == MAX_PROXIES {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        self.ways.proxies.push(proxy);
         Ok(())
     }
 

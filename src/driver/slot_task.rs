@@ -219,8 +219,8 @@ async fn dial(
     slot: &Slot,
 ) -> Result<(Connection, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
-    let ways = pool.dialling.ways.clone();
-    let dial = async move { ways.dial().await.map(|connection| Dialled(Some(connection))) };
+    let (ways, index) = (pool.dialling.ways.clone(), slot.index);
+    let dial = async move { ways.dial(index).await.map(|connection| Dialled(Some(connection))) };
     let dialled = dial_thread.run(dial).await;
     let connection = dialled.map_err(DialError::of_system("dial thread"))??.take();
     let socket = pool.watch(slot, &connection)?;

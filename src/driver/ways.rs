@@ -5,22 +5,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Scheme, Url};
+use crate::config::{Config, Proxy, Scheme, Url};
 use crate::error::Status;
 use crate::net::connect::{DialError, Dialer};
+use crate::net::proxy::Target;
 use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
-use crate::net::ways::{Way, Ways};
+use crate::net::ways::{Proxies, Way, Ways};
 
 /// How the dials of a pool get to its venue.
 pub(super) fn ways(config: &Config, url: &Url) -> Result<Ways, DialError> {
     let dialer = dialer(config, url)?;
-    let way = match &config.ways().unix_socket {
-        None => Way::Straight,
-        Some(_) if !config.sockets().addresses.is_empty() => {
-            return Err(refused(Status::ERR_ADDRESS, "a Unix socket and addresses to connect to"));
+    let (ways, has_addresses) = (config.ways(), !config.sockets().addresses.is_empty());
+    let conflict = |text| Err(refused(Status::ERR_ADDRESS, text));
+    let way = match (&ways.unix_socket, &ways.proxies[..]) {
+        (None, []) => Way::Straight,
+        (Some(_), [_, ..]) => return conflict("a Unix socket and a proxy"),
+        (Some(_), []) if has_addresses => return conflict("a Unix socket and addresses"),
+        (None, [_, ..]) if has_addresses => return conflict("a proxy and addresses"),
+        (Some(path), []) => Way::Unix(path.as_path().into()),
+        (None, list) => {
+            let with_dialer = |proxy: &Proxy| {
+                let (host, resolver) =
+                    (proxy.host.clone(), resolver_of(&proxy.host, proxy.port, config));
+                let addresses = Arc::default();
+                (proxy.clone(), Dialer { host, resolver, addresses, tls: None, ..dialer.clone() })
+            };
+            let target = Target { host: url.host.clone(), port: url.port };
+            Way::Proxies(Arc::new(Proxies::new(list.iter().map(with_dialer).collect(), target)))
         }
-        Some(path) => Way::Unix(path.as_path().into()),
     };
     Ok(Ways { dialer, way })
 }
@@ -55,12 +68,18 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
     })
 }
 
-/// Pinned addresses and literals need no look-up.
+/// Pinned addresses need no look-up.
 fn resolver(config: &Config, url: &Url) -> Arc<Resolver> {
-    let pinned = &config.sockets().addresses;
-    match url.host.parse() {
-        _ if !pinned.is_empty() => Resolver::of_addresses(pinned, url.port),
-        Ok(literal) => Resolver::of_addresses(&[literal], url.port),
-        Err(_) => Resolver::of_host(&url.host, url.port, config.thread_name()),
+    match &config.sockets().addresses[..] {
+        [] => resolver_of(&url.host, url.port, config),
+        pinned => Resolver::of_addresses(pinned, url.port),
+    }
+}
+
+/// Nor do literals.
+fn resolver_of(host: &str, port: u16, config: &Config) -> Arc<Resolver> {
+    match host.parse() {
+        Ok(literal) => Resolver::of_addresses(&[literal], port),
+        Err(_) => Resolver::of_host(host, port, config.thread_name()),
     }
 }

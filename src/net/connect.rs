@@ -60,7 +60,8 @@ pub struct Dialer {
 /// Why a dial failed.
 #[derive(Clone, Debug)]
 pub struct DialError {
-    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_TLS`, `ERR_PIN` or `ERR_SYSTEM`.
+    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_PROXY`, `ERR_PROXY_AUTH`, `ERR_TLS`, `ERR_PIN`
+    /// or `ERR_SYSTEM`.
     pub step: Status,
     /// The system's error number, 0 when there is none.
     pub os_error: i32,
@@ -79,7 +80,8 @@ impl DialError {
         move |error| Self::new(Status::ERR_SYSTEM, what, &error)
     }
 
-    fn timeout(step: Status, what: impl fmt::Display, budget: Duration) -> Self {
+    /// A step took longer than it may.
+    pub(super) fn timeout(step: Status, what: impl fmt::Display, budget: Duration) -> Self {
         let text = format!("{what}: no answer within {budget:?}");
         Self { step, os_error: 0, text }
     }
@@ -91,7 +93,7 @@ impl DialError {
     /// Not so a family of addresses that this machine does not have (EAFNOSUPPORT, EINVAL from a
     /// bind to the other one) and no route there (ENETUNREACH, EHOSTUNREACH): other addresses may
     /// do better.
-    fn is_of_this_machine(&self) -> bool {
+    pub(super) fn is_of_this_machine(&self) -> bool {
         matches!(
             self.os_error,
             libc::EMFILE
@@ -110,9 +112,18 @@ impl DialError {
 impl Dialer {
     /// Makes one connection, ready for its first request.
     pub async fn dial(&self) -> Result<Connection, DialError> {
+        let resolved = self.resolve().await?;
+        let (stream, address) = self.connect(&resolved).await?;
+        let connection = self.secure(stream).await;
+        self.judge(address, connection.as_ref().map(|_| ()));
+        connection
+    }
+
+    /// The addresses of the host.
+    pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
         let what = || format!("resolve {}", self.host);
         let resolved = self.resolver.resolve(self.resolve_timeout).await;
-        let resolved = resolved.map_err(|error| match error.kind() {
+        resolved.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
                 DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
             }
@@ -123,15 +134,24 @@ impl Dialer {
                 let step = if of_system { Status::ERR_SYSTEM } else { Status::ERR_RESOLVE };
                 DialError::new(step, what(), &error)
             }
-        })?;
-        let ordered = self.memory().ordered(&resolved, Instant::now());
-        let (stream, address) = self.connect_any(&ordered).await?;
-        let connection = self.secure(stream).await;
-        match &connection {
-            Ok(_) => self.memory().worked(address.ip()),
+        })
+    }
+
+    /// Connects to one of the addresses, and says to which.
+    pub(super) async fn connect(
+        &self,
+        resolved: &[SocketAddr],
+    ) -> Result<(TcpStream, SocketAddr), DialError> {
+        let ordered = self.memory().ordered(resolved, Instant::now());
+        self.connect_any(&ordered).await
+    }
+
+    /// Remembers what came of an address that was connected.
+    pub(super) fn judge(&self, address: SocketAddr, result: Result<(), &DialError>) {
+        match result {
+            Ok(()) => self.memory().worked(address.ip()),
             Err(error) => self.blame(address, error),
         }
-        connection
     }
 
     /// Makes a connection of a stream: by a TLS handshake, if the venue speaks TLS.

@@ -68,6 +68,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_bind_address(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_addresses(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_unix_socket(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_proxy(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_backoff(NULL, 1000, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_dials_per_second(NULL, 5), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_exchange_time_ns(NULL, 0), VP_ERR_NULL);
@@ -130,6 +131,8 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_addresses(config, text("127.0.0.1,,")), VP_ERR_ADDRESS);
     CHECK_STATUS(vp_config_set_unix_socket(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_unix_socket(config, text("not/absolute")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_config_add_proxy(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_proxy(config, NOTHING), VP_ERR_URL);
     CHECK_STATUS(vp_config_set_backoff(config, 0, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_backoff(config, 2000, 1000), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_dials_per_second(config, 0), VP_ERR_ARGUMENT);

@@ -27,6 +27,7 @@ mod opening;
 mod outcomes;
 mod overload;
 mod pins;
+mod proxies;
 mod queue;
 mod relay;
 mod responses;

@@ -41,3 +41,14 @@ fn a_unix_socket_has_an_absolute_path_that_fits() {
     config.set_unix_socket(b"").unwrap();
     assert_eq!(config.ways().unix_socket, None);
 }
+
+#[test]
+fn proxies_are_a_list() {
+    let mut config = Config::default();
+    for number in 1..=64_u16 {
+        config.add_proxy(format!("http://proxy:{number}").as_bytes()).unwrap();
+        assert_eq!(config.ways().proxies.last().unwrap().port, number);
+    }
+    assert_refuses(&mut config, Status::ERR_ARGUMENT, |c| c.add_proxy(b"http://proxy:65"));
+    assert_refuses(&mut config, Status::ERR_URL, |c| c.add_proxy(b"http://proxy"));
+}
