@@ -352,6 +352,19 @@ enum vp_status
    */
   VP_ERR_SYSTEM = -43,
   /**
+   * Opening failed: a proxy could not be reached, or gave no connection to the venue.
+   */
+  VP_ERR_PROXY = -44,
+  /**
+   * Opening failed: a proxy wants a user and a password, or other ones.
+   */
+  VP_ERR_PROXY_AUTH = -45,
+  /**
+   * Opening failed: the public key of the server is none of the pinned ones
+   * (`vp_config_add_pin`).
+   */
+  VP_ERR_PIN = -46,
+  /**
    * A defect in the library: a panic was caught. The pool should be closed.
    */
   VP_ERR_INTERNAL = -99,
@@ -1110,11 +1123,11 @@ typedef struct vp_stats {
    */
   uint64_t failed_resolve;
   /**
-   * Dials that failed to connect.
+   * Dials that failed to connect, or at a proxy.
    */
   uint64_t failed_connect;
   /**
-   * Dials that failed in TLS, certificate checks included.
+   * Dials that failed in TLS, certificate checks and pins included.
    */
   uint64_t failed_tls;
   /**
@@ -1689,6 +1702,45 @@ vp_status vp_config_set_addresses(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets the Unix socket to connect to, by its absolute path of at most 107 bytes; empty connects
+ * over TCP again. The host of the URL is then not resolved. It is still used for Host, SNI and the
+ * certificate. Plaintext and TLS work as over TCP. What only TCP has is left out: TCP_NODELAY,
+ * keepalive, the local address, and what the kernel knows of a request after a failure. The
+ * connect timeout counts. A Unix socket and `vp_config_set_addresses` do not go together: open
+ * refuses both as ERR_ADDRESS.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `path` is copied.
+ * Errors: ERR_NULL, ERR_ADDRESS.
+ */
+VP_API
+vp_status vp_config_set_unix_socket(struct vp_config *config,
+                                    struct vp_str path)
+VP_NOEXCEPT;
+
+/**
+ * Adds a proxy to go through. Its URL is `http://[user[:password]@]host:port` (CONNECT, RFC 9110,
+ * with Basic, RFC 7617) or `socks5://[user:password@]host:port` (RFC 1928, RFC 1929); `socks5h` is
+ * `socks5`. The proxy resolves the name of the venue, and venues of `http://` get a tunnel, too.
+ * User and password may be percent-encoded, and have at most 255 bytes each. No error text and no
+ * event has them.
+ *
+ * Several proxies, at most 64, are spread over the slots: slot `n` begins with proxy `n` modulo
+ * their number. While that gives no connection, the dial goes on with the next one. A proxy
+ * through which a dial failed within the last minute comes last.
+ *
+ * The resolve timeout is for the proxy's name, the connect timeout for its answer, too. All
+ * proxies of one dial together take no longer than both. A dial fails as ERR_PROXY, or as
+ * ERR_PROXY_AUTH when the credentials are to blame. Open refuses a proxy together with a Unix
+ * socket or with `vp_config_set_addresses`, as ERR_ADDRESS.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `url` is copied; the copy of user and password is wiped in the end.
+ * Errors: ERR_NULL, ERR_URL, ERR_ARGUMENT for too many.
+ */
+VP_API vp_status vp_config_add_proxy(struct vp_config *config, struct vp_str url) VP_NOEXCEPT;
+
+/**
  * Sets how long a slot waits between failed dials. The first dial is at once. Then the longest
  * wait begins at `first_ns` (100 ms by default) and doubles up to `max_ns` (5 s by default); each
  * wait is a random part of it (full jitter). Both are 1 us to 1 day, and `first_ns` is not above
@@ -1764,6 +1816,20 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_TLS_CONFIG.
  */
 VP_API vp_status vp_config_set_alpn(struct vp_config *config, struct vp_str protocols) VP_NOEXCEPT;
+
+/**
+ * Adds a public key of which the server must show one: `sha256//` and the Base64 of the SHA-256 of
+ * the SubjectPublicKeyInfo (RFC 5280), as curl's CURLOPT_PINNEDPUBLICKEY has it. At most 16 keys.
+ * Only the key of the server's own certificate counts, none of an authority's. The certificate is
+ * verified besides, unless `vp_config_set_insecure_skip_verify` says otherwise. A dial to a server
+ * with another key fails as ERR_PIN, and the text tells the pin that was seen. A pool
+ * with pins and an `http://` URL is refused at open (ERR_TLS_CONFIG).
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `pin` is copied.
+ * Errors: ERR_NULL, ERR_TLS_CONFIG.
+ */
+VP_API vp_status vp_config_add_pin(struct vp_config *config, struct vp_str pin) VP_NOEXCEPT;
 
 /**
  * Accepts any certificate (on when not 0). For tests only: the pool then does not check who the
@@ -2026,8 +2092,9 @@ VP_NOEXCEPT;
  * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
- * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
- * ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
+ * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_ADDRESS, ERR_TLS_CONFIG, ERR_TOO_LARGE,
+ * ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the
+ * status of a refused `vp_config_*` call.
  */
 VP_API
 vp_status vp_pool_open(const struct vp_config *config,

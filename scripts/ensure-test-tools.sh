@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 # The programs are run, because a library may be missing.
 runs() { "$@" >/dev/null 2>&1; }
+microsocks_runs() { microsocks -h 2>&1 | grep -q SOCKS5; }
 nginx_runs() { PATH="$PATH:/usr/sbin:/usr/local/sbin" runs nginx -V; }
 
 # need PACKAGE PROGRAM "what is left out without it" how to see that it is there
@@ -18,6 +19,8 @@ need() {
 }
 
 need nginx nginx "the tests against nginx" nginx_runs
+need tinyproxy-bin tinyproxy "the tests against tinyproxy" runs tinyproxy -v
+need microsocks microsocks "the tests against microsocks" microsocks_runs
 need iproute2 ip "the tests across a network" runs ip -V
 need valgrind valgrind "the counts of instructions and cache lines" runs valgrind --tool=none true
 need abigail-tools abidiff "the comparison of the ABI with its reference" runs abidiff --version

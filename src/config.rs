@@ -9,22 +9,26 @@ mod lanes;
 mod limits;
 mod maintenance;
 mod overload;
+mod proxy;
 mod sizes;
 mod sockets;
 mod suspend;
 mod tls;
 mod url;
 mod watch;
+mod ways;
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 pub use maintenance::{Heartbeat, Maintenance};
+pub use proxy::{Credentials, Proxy, ProxyKind};
 pub use sizes::Sizes;
 pub use sockets::{Sockets, TcpKeepalive};
 pub use suspend::SuspendRule;
-pub use tls::{ClientCert, Pem, Tls};
+pub use tls::{ClientCert, Pem, Pin, Tls};
 pub use url::{Scheme, Url};
+pub use ways::Ways;
 
 use zeroize::Zeroizing;
 
@@ -50,6 +54,7 @@ pub struct Config {
     lanes: [lanes::LaneSetting; 4],
     limits: Limits,
     sockets: Sockets,
+    ways: Ways,
     backoff: Backoff,
     dials_per_second: u32,
     estimate: Estimate,
@@ -151,6 +156,7 @@ impl Default for Config {
             lanes: Default::default(),
             limits: Limits::default(),
             sockets: Sockets::default(),
+            ways: Ways::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,
             estimate: Estimate::Measured,

@@ -89,6 +89,13 @@ pub enum Status {
     ERR_TLS = -42,
     /// The system refused a thread, a descriptor or a socket option.
     ERR_SYSTEM = -43,
+    /// Opening failed: a proxy could not be reached, or gave no connection to the venue.
+    ERR_PROXY = -44,
+    /// Opening failed: a proxy wants a user and a password, or other ones.
+    ERR_PROXY_AUTH = -45,
+    /// Opening failed: the public key of the server is none of the pinned ones
+    /// (`vp_config_add_pin`).
+    ERR_PIN = -46,
     /// A defect in the library: a panic was caught. The pool should be closed.
     ERR_INTERNAL = -99,
 }

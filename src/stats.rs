@@ -59,8 +59,8 @@ impl Stats {
     pub fn dial_failed(&self, step: Status) {
         let index = match step {
             Status::ERR_RESOLVE => 0,
-            Status::ERR_CONNECT => 1,
-            Status::ERR_TLS => 2,
+            Status::ERR_CONNECT | Status::ERR_PROXY | Status::ERR_PROXY_AUTH => 1,
+            Status::ERR_TLS | Status::ERR_PIN => 2,
             _ => 3,
         };
         self.dial_failures[index].add();

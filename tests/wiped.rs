@@ -3,6 +3,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -67,6 +70,68 @@ fn venue(certificates: Option<&Certificates>) -> ScriptServer {
     }
 }
 
+/// A proxy that serves each connection so, on a thread that plays the venue, too.
+fn proxy(serve: fn(TcpStream, SocketAddr) -> io::Result<()>, venue: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        PLAYS_THE_VENUE.with(|venue| venue.set(true));
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                PLAYS_THE_VENUE.with(|venue| venue.set(true));
+                drop(serve(stream, venue));
+            });
+        }
+    });
+    address
+}
+
+/// Refuses user and password by HTTP, when it has read them.
+fn refuse(mut stream: TcpStream, _: SocketAddr) -> io::Result<()> {
+    let mut seen = [0; 1024];
+    let mut len = 0;
+    while !seen[..len].ends_with(b"\r\n\r\n") {
+        len += stream.read(&mut seen[len..])?;
+    }
+    stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+}
+
+/// Takes user and password by SOCKS 5, and leads to the venue.
+fn lead(mut stream: TcpStream, venue: SocketAddr) -> io::Result<()> {
+    stream.read_exact(&mut [0; 4])?;
+    stream.write_all(&[5, 2])?;
+    stream.read_exact(&mut [0; 2 + 1 + 1 + SECRET.len() + 1])?;
+    stream.write_all(&[1, 0])?;
+    let mut request = [0; 5];
+    stream.read_exact(&mut request)?;
+    // An IPv4 address, or a name that says how long it is.
+    let rest = if request[3] == 1 { 5 } else { usize::from(request[4]) + 2 };
+    stream.read_exact(&mut [0; 64][..rest])?;
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
+    let mut far = TcpStream::connect(venue)?;
+    let (mut answers, mut back) = (far.try_clone()?, stream.try_clone()?);
+    std::thread::spawn(move || {
+        PLAYS_THE_VENUE.with(|venue| venue.set(true));
+        let _ = io::copy(&mut answers, &mut back);
+        back.shutdown(Shutdown::Write)
+    });
+    io::copy(&mut stream, &mut far)?;
+    far.shutdown(Shutdown::Write)
+}
+
+/// Both, in this order.
+fn add_proxies(config: &mut Config, venue: SocketAddr) {
+    for (scheme, serve) in [("http", refuse as fn(_, _) -> _), ("socks5", lead)] {
+        let address = proxy(serve, venue);
+        let text = token(6);
+        let password = std::str::from_utf8(&text).unwrap();
+        // Neither moved nor freed: it is not the library's to wipe.
+        let mut url = String::with_capacity(200);
+        write!(url, "{scheme}://u:{password}@{address}").unwrap();
+        config.add_proxy(url.leak().as_bytes()).unwrap();
+    }
+}
+
 /// A token, on the stack.
 fn token(number: u8) -> [u8; SECRET.len() + 1] {
     let mut token = [b'0' + number; SECRET.len() + 1];
@@ -89,6 +154,7 @@ fn open(server: &ScriptServer, certificates: Option<&Certificates>, drive: Drive
     if let Some(certificates) = certificates {
         config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
     }
+    add_proxies(&mut config, server.address());
     drop(config.clone());
     Pool::open(&config).unwrap()
 }

@@ -196,7 +196,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 50;
+        let which = input.byte() % 53;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -224,6 +224,9 @@ impl World {
                     let out = or_null(input, &raw mut index);
                     vp_config_watch_header(config, any_text(input), out)
                 }
+                52 => vp_config_add_proxy(config, proxy(input)),
+                51 => vp_config_set_unix_socket(config, unix_path(input)),
+                50 => vp_config_add_pin(config, pin(input)),
                 _ => set_number(config, which, input),
             });
         }
@@ -367,6 +370,33 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             48 => vp_config_set_suspend_cap_ns(config, number),
             _ => vp_config_new(null_mut()),
         }
+    }
+}
+
+/// Any text; now and then a good pin.
+fn pin(input: &mut Input<'_>) -> vp_str {
+    match input.byte() & 1 {
+        0 => text(b"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        _ => any_text(input),
+    }
+}
+
+/// Any text; now and then a good path, on which nothing listens, or none.
+fn unix_path(input: &mut Input<'_>) -> vp_str {
+    match input.byte() % 3 {
+        0 => text(b"/nonexistent/venue.sock"),
+        1 => text(b""),
+        _ => any_text(input),
+    }
+}
+
+/// Any text; now and then a good proxy, on a port where nothing listens. A pool with a proxy is
+/// refused at open, because addresses are set there.
+fn proxy(input: &mut Input<'_>) -> vp_str {
+    match input.byte() % 3 {
+        0 => text(b"http://user:pass%20word@127.0.0.1:9"),
+        1 => text(b"socks5://127.0.0.1:9"),
+        _ => any_text(input),
     }
 }
 

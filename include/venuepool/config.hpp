@@ -301,6 +301,15 @@ class [[nodiscard]] Config {
     Config& bind_address(std::string_view address) noexcept {
         return remember("bind_address", vp_config_set_bind_address(raw_, detail::str(address)));
     }
+    /// Sets the Unix socket to connect to, by its absolute path; empty connects over TCP again.
+    Config& unix_socket(std::string_view path) noexcept {
+        return remember("unix_socket", vp_config_set_unix_socket(raw_, detail::str(path)));
+    }
+    /// Adds a proxy to go through, `http://` or `socks5://`, with user and password if it has any.
+    /// At most 64, spread over the connections.
+    Config& add_proxy(std::string_view text) noexcept {
+        return remember("add_proxy", vp_config_add_proxy(raw_, detail::str(text)));
+    }
     /// Pins the IP addresses to connect to, separated by commas, at most 64; empty resolves the
     /// name.
     Config& addresses(std::string_view list) noexcept {
@@ -325,6 +334,10 @@ class [[nodiscard]] Config {
     /// none.
     Config& alpn(std::string_view protocols) noexcept {
         return remember("alpn", vp_config_set_alpn(raw_, detail::str(protocols)));
+    }
+    /// Adds a public key of which the server must show one, as `sha256//` and Base64. At most 16.
+    Config& add_pin(std::string_view pin) noexcept {
+        return remember("add_pin", vp_config_add_pin(raw_, detail::str(pin)));
     }
     /// Accepts any certificate. For tests only: the peer may be anybody.
     Config& insecure_skip_verify(bool on = true) noexcept {

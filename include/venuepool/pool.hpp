@@ -161,8 +161,8 @@ class [[nodiscard]] Pool {
     /// Opens a pool: dials all connections in parallel, and returns when all are live, or with the
     /// reason why one is not. Blocks for at most the resolve, connect and handshake timeouts
     /// together.
-    /// Errors: VP_ERR_RESOLVE, VP_ERR_CONNECT, VP_ERR_TLS, VP_ERR_SYSTEM, and what a setter of
-    /// `config` was refused with.
+    /// Errors: VP_ERR_RESOLVE, VP_ERR_CONNECT, VP_ERR_PROXY, VP_ERR_PROXY_AUTH, VP_ERR_TLS,
+    /// VP_ERR_PIN, VP_ERR_SYSTEM, and what a setter of `config` was refused with.
     static Result<Pool, Error> open(const Config& config) noexcept {
         if (!config.status().ok()) return {config.error(), Pool()};
         Error error;

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use super::*;
 use crate::pool::connection_maintenance::Rules;
 
+mod ways;
+
 fn with_url(url: &str) -> Config {
     let mut config = Config::default();
     config.set_url(url.as_bytes()).unwrap();

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use super::{Config, list, printable, url};
 use crate::error::Status;
 
@@ -16,6 +19,8 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// Whether any certificate of the server is taken.
     pub insecure_skip_verify: bool,
+    /// The public keys of which the server must show one. Empty: any that its certificate proves.
+    pub pins: Vec<Pin>,
     /// Whether session secrets are written to the file that SSLKEYLOGFILE names.
     pub key_log: bool,
     /// The protocols offered by ALPN (RFC 7301), best first. Empty: ALPN is not used.
@@ -31,6 +36,17 @@ pub struct ClientCert {
     pub key: Pem,
 }
 
+/// The SHA-256 of a public key, as it stands in certificates (SubjectPublicKeyInfo, RFC 5280
+/// section 4.1.2.7). Written as `sha256//` and Base64, the form of curl's CURLOPT_PINNEDPUBLICKEY.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Pin(pub [u8; 32]);
+
+/// What a pin begins with.
+const PIN_PREFIX: &[u8] = b"sha256//";
+
+/// A venue has a key or two, and the next one.
+const MAX_PINS: usize = 16;
+
 /// PEM text, not read yet. Shown by its length alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pem(Vec<u8>);
@@ -42,6 +58,7 @@ impl Default for Tls {
             client_cert: None,
             server_name: None,
             insecure_skip_verify: false,
+            pins: Vec::new(),
             key_log: false,
             alpn: vec![b"http/1.1".to_vec()],
         }
@@ -87,6 +104,20 @@ impl Config {
         self.tls.insecure_skip_verify = skip;
     }
 
+    /// Adds a public key of which the server must show one, as `sha256//` and Base64. The
+    /// certificate is verified besides.
+    ///
+    /// # Errors
+    /// `ERR_TLS_CONFIG` if it is no such text, or for more than 16.
+    pub fn add_pin(&mut self, pin: &[u8]) -> Result<(), Status> {
+        let pin = Pin::parse(pin).ok_or(Status::ERR_TLS_CONFIG)?;
+        if self.tls.pins.len() == MAX_PINS {
+            return Err(Status::ERR_TLS_CONFIG);
+        }
+        self.tls.pins.push(pin);
+        Ok(())
+    }
+
     /// Sets whether session secrets are written to the file that SSLKEYLOGFILE names, for a look
     /// into the traffic with Wireshark.
     pub const fn set_key_log(&mut self, on: bool) {
@@ -113,6 +144,25 @@ impl Config {
     /// How an `https` origin is spoken to and trusted.
     pub const fn tls(&self) -> &Tls {
         &self.tls
+    }
+}
+
+impl Pin {
+    fn parse(text: &[u8]) -> Option<Self> {
+        let hash = BASE64_STANDARD.decode(text.strip_prefix(PIN_PREFIX)?).ok()?;
+        hash.try_into().map(Self).ok()
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256//{}", BASE64_STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

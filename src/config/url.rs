@@ -123,7 +123,7 @@ pub(super) fn server_name(name: &str) -> Option<String> {
 }
 
 /// The host, still in the brackets of an IPv6 address, and the text behind its colon.
-fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     let host_end = if authority.starts_with('[') {
         authority.find(']')? + 1
     } else {
@@ -136,7 +136,7 @@ fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-fn parse_host(host: &str) -> Option<String> {
+pub(super) fn parse_host(host: &str) -> Option<String> {
     if let Some(literal) = host.strip_prefix('[') {
         let ip: Ipv6Addr = literal.strip_suffix(']')?.parse().ok()?;
         return Some(ip.to_string());
@@ -147,7 +147,7 @@ fn parse_host(host: &str) -> Option<String> {
     }
 }
 
-fn parse_port(port: &str) -> Option<u16> {
+pub(super) fn parse_port(port: &str) -> Option<u16> {
     // The standard parser would take a sign.
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     if digits { port.parse().ok().filter(|&port| port != 0) } else { None }

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use super::Pool;
 use super::clock::now_ns;
 use super::slot::Slot;
-use crate::net::connect::{DialError, Dialer};
+use crate::net::connect::DialError;
+use crate::net::ways::Ways;
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
 use crate::pool::healing::{Healing, Next};
@@ -27,15 +28,15 @@ pub(super) struct Dials {
 
 /// What a pool dials with, and what came of it.
 pub(super) struct Dialling {
-    pub(super) dialer: Dialer,
+    pub(super) ways: Ways,
     pub(super) dials: Dials,
     last_error: Mutex<Option<DialError>>,
 }
 
 impl Dialling {
     /// Nothing was dialled yet.
-    pub(super) fn new(dialer: Dialer, dials: Dials) -> Self {
-        Self { dialer, dials, last_error: Mutex::default() }
+    pub(super) fn new(ways: Ways, dials: Dials) -> Self {
+        Self { ways, dials, last_error: Mutex::default() }
     }
 
     /// Keeps why a dial has failed.

@@ -45,18 +45,17 @@ mod suspend;
 mod thread;
 pub mod timer;
 pub mod waiting;
+mod ways;
 
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::completion::CompletionQueue;
-use crate::config::{Config, Drive, Scheme, Url};
+use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
-use crate::net::connect::{DialError, Dialer};
-use crate::net::resolve::Resolver;
-use crate::net::tls::{client_config, server_name};
+use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
@@ -154,7 +153,7 @@ impl Pool {
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller),
-            dialling: Dialling::new(dialer(config, url)?, dials),
+            dialling: Dialling::new(ways::ways(config, url)?, dials),
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),
@@ -254,7 +253,7 @@ impl Pool {
 
     /// How often the last good answer stood in for a look-up of the name.
     pub fn stale_answers(&self) -> u64 {
-        self.dialling.dialer.resolver.stale()
+        self.dialling.ways.stale_answers()
     }
 
     /// How many slots are in which state.
@@ -282,39 +281,6 @@ impl Pool {
             free_list: &self.slots.free_list,
             grace_ns: self.lifetime.grace_ns(),
         }
-    }
-}
-
-fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
-    let settings = config.tls();
-    let tls = match url.scheme {
-        Scheme::Http => None,
-        Scheme::Https => {
-            let bad = |text| DialError { step: Status::ERR_TLS_CONFIG, os_error: 0, text };
-            let name = settings.server_name.as_deref().unwrap_or(&url.host);
-            Some((client_config(settings).map_err(bad)?, server_name(name).map_err(bad)?))
-        }
-    };
-    let timeouts = config.timeouts();
-    Ok(Dialer {
-        host: url.host.clone(),
-        resolver: resolver(config, url),
-        addresses: Arc::default(),
-        sockets: Arc::new(config.sockets().clone()),
-        tls,
-        resolve_timeout: Duration::from_nanos(timeouts.resolve_ns),
-        connect_timeout: Duration::from_nanos(timeouts.connect_ns),
-        tls_handshake_timeout: Duration::from_nanos(timeouts.tls_handshake_ns),
-    })
-}
-
-/// Pinned addresses and literals need no look-up.
-fn resolver(config: &Config, url: &Url) -> Arc<Resolver> {
-    let pinned = &config.sockets().addresses;
-    match url.host.parse() {
-        _ if !pinned.is_empty() => Resolver::of_addresses(pinned, url.port),
-        Ok(literal) => Resolver::of_addresses(&[literal], url.port),
-        Err(_) => Resolver::of_host(&url.host, url.port, config.thread_name()),
     }
 }
 

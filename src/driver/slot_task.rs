@@ -219,8 +219,8 @@ async fn dial(
     slot: &Slot,
 ) -> Result<(Connection, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
-    let dialer = pool.dialling.dialer.clone();
-    let dial = async move { dialer.dial().await.map(|connection| Dialled(Some(connection))) };
+    let (ways, index) = (pool.dialling.ways.clone(), slot.index);
+    let dial = async move { ways.dial(index).await.map(|connection| Dialled(Some(connection))) };
     let dialled = dial_thread.run(dial).await;
     let connection = dialled.map_err(DialError::of_system("dial thread"))??.take();
     let socket = pool.watch(slot, &connection)?;
@@ -360,8 +360,8 @@ impl Pool {
         if let Some(tls_error) = tls_error
             && loss.is_failed_dial(true)
         {
-            let text =
-                format!("TLS with {} after the handshake: {tls_error}", self.dialling.dialer.host);
+            let host = &self.dialling.ways.dialer.host;
+            let text = format!("TLS with {host} after the handshake: {tls_error}");
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }
         self.tell_lost(slot.index, loss, tls_error);

@@ -29,8 +29,9 @@ use crate::stats::Counter;
 /// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
 /// for ever, and answers ERR_CLOSED after that.
-/// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_TLS_CONFIG, ERR_TOO_LARGE, ERR_RESOLVE,
-/// ERR_CONNECT, ERR_TLS, ERR_SYSTEM, and the status of a refused `vp_config_*` call.
+/// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_ADDRESS, ERR_TLS_CONFIG, ERR_TOO_LARGE,
+/// ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the
+/// status of a refused `vp_config_*` call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_open(
     config: *const vp_config,

@@ -1,6 +1,6 @@
 //! Configuration, continued: sockets, addresses, and how often the pool dials.
 
-use super::config::{configure, size, switch, vp_config};
+use super::config::{add, configure, size, switch, vp_config};
 use super::types::vp_str;
 use crate::config::{Config, TcpKeepalive};
 use crate::error::Status;
@@ -108,6 +108,50 @@ pub unsafe extern "C" fn vp_config_set_addresses(
             config.set_addresses(addresses.bytes()?)
         })
     }
+}
+
+/// Sets the Unix socket to connect to, by its absolute path of at most 107 bytes; empty connects
+/// over TCP again. The host of the URL is then not resolved. It is still used for Host, SNI and the
+/// certificate. Plaintext and TLS work as over TCP. What only TCP has is left out: TCP_NODELAY,
+/// keepalive, the local address, and what the kernel knows of a request after a failure. The
+/// connect timeout counts. A Unix socket and `vp_config_set_addresses` do not go together: open
+/// refuses both as ERR_ADDRESS.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `path` is copied.
+/// Errors: ERR_NULL, ERR_ADDRESS.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_unix_socket(config: *mut vp_config, path: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_unix_socket", |config| {
+            config.set_unix_socket(path.bytes()?)
+        })
+    }
+}
+
+/// Adds a proxy to go through. Its URL is `http://[user[:password]@]host:port` (CONNECT, RFC 9110,
+/// with Basic, RFC 7617) or `socks5://[user:password@]host:port` (RFC 1928, RFC 1929); `socks5h` is
+/// `socks5`. The proxy resolves the name of the venue, and venues of `http://` get a tunnel, too.
+/// User and password may be percent-encoded, and have at most 255 bytes each. No error text and no
+/// event has them.
+///
+/// Several proxies, at most 64, are spread over the slots: slot `n` begins with proxy `n` modulo
+/// their number. While that gives no connection, the dial goes on with the next one. A proxy
+/// through which a dial failed within the last minute comes last.
+///
+/// The resolve timeout is for the proxy's name, the connect timeout for its answer, too. All
+/// proxies of one dial together take no longer than both. A dial fails as ERR_PROXY, or as
+/// ERR_PROXY_AUTH when the credentials are to blame. Open refuses a proxy together with a Unix
+/// socket or with `vp_config_set_addresses`, as ERR_ADDRESS.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `url` is copied; the copy of user and password is wiped in the end.
+/// Errors: ERR_NULL, ERR_URL, ERR_ARGUMENT for too many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_add_proxy(config: *mut vp_config, url: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { add(config, "vp_config_add_proxy", |config| config.add_proxy(url.bytes()?)) }
 }
 
 /// Sets how long a slot waits between failed dials. The first dial is at once. Then the longest

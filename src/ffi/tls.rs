@@ -1,6 +1,6 @@
 //! Configuration, continued: TLS.
 
-use super::config::{configure, switch, vp_config};
+use super::config::{add, configure, switch, vp_config};
 use super::types::vp_str;
 use crate::error::Status;
 
@@ -60,6 +60,22 @@ pub unsafe extern "C" fn vp_config_set_server_name(config: *mut vp_config, name:
 pub unsafe extern "C" fn vp_config_set_alpn(config: *mut vp_config, protocols: vp_str) -> Status {
     // SAFETY: the header.
     unsafe { configure(config, "vp_config_set_alpn", |config| config.set_alpn(protocols.bytes()?)) }
+}
+
+/// Adds a public key of which the server must show one: `sha256//` and the Base64 of the SHA-256 of
+/// the SubjectPublicKeyInfo (RFC 5280), as curl's CURLOPT_PINNEDPUBLICKEY has it. At most 16 keys.
+/// Only the key of the server's own certificate counts, none of an authority's. The certificate is
+/// verified besides, unless `vp_config_set_insecure_skip_verify` says otherwise. A dial to a server
+/// with another key fails as ERR_PIN, and the text tells the pin that was seen. A pool
+/// with pins and an `http://` URL is refused at open (ERR_TLS_CONFIG).
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `pin` is copied.
+/// Errors: ERR_NULL, ERR_TLS_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_add_pin(config: *mut vp_config, pin: vp_str) -> Status {
+    // SAFETY: the header.
+    unsafe { add(config, "vp_config_add_pin", |config| config.add_pin(pin.bytes()?)) }
 }
 
 /// Accepts any certificate (on when not 0). For tests only: the pool then does not check who the

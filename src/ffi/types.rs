@@ -248,9 +248,9 @@ pub struct vp_stats {
     pub connected: u64,
     /// Dials that failed to resolve the name.
     pub failed_resolve: u64,
-    /// Dials that failed to connect.
+    /// Dials that failed to connect, or at a proxy.
     pub failed_connect: u64,
-    /// Dials that failed in TLS, certificate checks included.
+    /// Dials that failed in TLS, certificate checks and pins included.
     pub failed_tls: u64,
     /// Dials that failed at a system call of our own (no descriptor left, for example).
     pub failed_system: u64,

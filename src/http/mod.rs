@@ -39,6 +39,7 @@ pub mod origin;
 pub mod request;
 pub mod response;
 pub mod retry_after;
+pub mod tunnel;
 pub mod watch;
 
 pub use default_headers::MAX_DEFAULT_HEADERS;

@@ -30,6 +30,7 @@ use super::connection::Connection;
 use super::resolve::Resolver;
 use crate::config::Sockets;
 use crate::error::Status;
+use crate::net::pins::Unpinned;
 use crate::net::standard::spared;
 
 /// RFC 8305 section 5: the recommended connection attempt delay.
@@ -59,7 +60,8 @@ pub struct Dialer {
 /// Why a dial failed.
 #[derive(Clone, Debug)]
 pub struct DialError {
-    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_TLS` or `ERR_SYSTEM`.
+    /// The step: `ERR_RESOLVE`, `ERR_CONNECT`, `ERR_PROXY`, `ERR_PROXY_AUTH`, `ERR_TLS`, `ERR_PIN`
+    /// or `ERR_SYSTEM`.
     pub step: Status,
     /// The system's error number, 0 when there is none.
     pub os_error: i32,
@@ -68,7 +70,8 @@ pub struct DialError {
 }
 
 impl DialError {
-    fn new(step: Status, what: impl fmt::Display, error: &io::Error) -> Self {
+    /// What the system, or the TLS library, says of a step.
+    pub(super) fn new(step: Status, what: impl fmt::Display, error: &io::Error) -> Self {
         Self { step, os_error: error.raw_os_error().unwrap_or(0), text: format!("{what}: {error}") }
     }
 
@@ -77,7 +80,8 @@ impl DialError {
         move |error| Self::new(Status::ERR_SYSTEM, what, &error)
     }
 
-    fn timeout(step: Status, what: impl fmt::Display, budget: Duration) -> Self {
+    /// A step took longer than it may.
+    pub(super) fn timeout(step: Status, what: impl fmt::Display, budget: Duration) -> Self {
         let text = format!("{what}: no answer within {budget:?}");
         Self { step, os_error: 0, text }
     }
@@ -89,7 +93,7 @@ impl DialError {
     /// Not so a family of addresses that this machine does not have (EAFNOSUPPORT, EINVAL from a
     /// bind to the other one) and no route there (ENETUNREACH, EHOSTUNREACH): other addresses may
     /// do better.
-    fn is_of_this_machine(&self) -> bool {
+    pub(super) fn is_of_this_machine(&self) -> bool {
         matches!(
             self.os_error,
             libc::EMFILE
@@ -108,9 +112,18 @@ impl DialError {
 impl Dialer {
     /// Makes one connection, ready for its first request.
     pub async fn dial(&self) -> Result<Connection, DialError> {
+        let resolved = self.resolve().await?;
+        let (stream, address) = self.connect(&resolved).await?;
+        let connection = self.secure(stream).await;
+        self.judge(address, connection.as_ref().map(|_| ()));
+        connection
+    }
+
+    /// The addresses of the host.
+    pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
         let what = || format!("resolve {}", self.host);
         let resolved = self.resolver.resolve(self.resolve_timeout).await;
-        let resolved = resolved.map_err(|error| match error.kind() {
+        resolved.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
                 DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
             }
@@ -121,18 +134,32 @@ impl Dialer {
                 let step = if of_system { Status::ERR_SYSTEM } else { Status::ERR_RESOLVE };
                 DialError::new(step, what(), &error)
             }
-        })?;
-        let ordered = self.memory().ordered(&resolved, Instant::now());
-        let (stream, address) = self.connect_any(&ordered).await?;
-        let connection = match &self.tls {
-            None => detach(stream).map(Connection::plain),
-            Some((config, name)) => self.handshake(stream, config, name).await,
-        };
-        match &connection {
-            Ok(_) => self.memory().worked(address.ip()),
+        })
+    }
+
+    /// Connects to one of the addresses, and says to which.
+    pub(super) async fn connect(
+        &self,
+        resolved: &[SocketAddr],
+    ) -> Result<(TcpStream, SocketAddr), DialError> {
+        let ordered = self.memory().ordered(resolved, Instant::now());
+        self.connect_any(&ordered).await
+    }
+
+    /// Remembers what came of an address that was connected.
+    pub(super) fn judge(&self, address: SocketAddr, result: Result<(), &DialError>) {
+        match result {
+            Ok(()) => self.memory().worked(address.ip()),
             Err(error) => self.blame(address, error),
         }
-        connection
+    }
+
+    /// Makes a connection of a stream: by a TLS handshake, if the venue speaks TLS.
+    pub(super) async fn secure(&self, stream: TcpStream) -> Result<Connection, DialError> {
+        match &self.tls {
+            None => detach(stream).map(Connection::plain),
+            Some((config, name)) => self.handshake(stream, config, name).await,
+        }
     }
 
     /// Connects to the first address that answers, and says which that was.
@@ -215,7 +242,13 @@ impl Dialer {
         let handshake = connector.connect(name.clone(), NoVectored(stream));
         match timeout(self.tls_handshake_timeout, handshake).await {
             Err(_) => Err(DialError::timeout(Status::ERR_TLS, what, self.tls_handshake_timeout)),
-            Ok(Err(error)) => Err(DialError::new(Status::ERR_TLS, what, &error)),
+            Ok(Err(error)) => Err(match Unpinned::in_handshake(&error) {
+                Some(unpinned) => {
+                    let text = format!("{what}: {unpinned}");
+                    DialError { step: Status::ERR_PIN, os_error: 0, text }
+                }
+                None => DialError::new(Status::ERR_TLS, what, &error),
+            }),
             Ok(Ok(stream)) => {
                 let (NoVectored(stream), session) = stream.into_inner();
                 Ok(Connection::tls(detach(stream)?, session))

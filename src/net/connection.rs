@@ -334,8 +334,11 @@ impl Connection {
 
     /// Ends the connection with RST, so that nothing that the kernel still holds is sent.
     pub fn reset(self) {
-        // A socket that is gone already needs none.
-        let _ = abort(&self.stream);
+        // A Unix socket knows no reset: the peer has what the kernel took, and nothing follows. A
+        // socket that is gone already needs none.
+        if abort(&self.stream).is_err() {
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
     }
 
     /// Sends without a copy when nothing is queued before it.

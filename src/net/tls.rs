@@ -16,6 +16,7 @@ use rustls::{
 };
 
 use crate::config::{ClientCert, Pem, Tls};
+use crate::net::pins::PinnedKeys;
 use crate::net::standard::spared;
 
 /// What error texts call the certificates to trust, and the own ones.
@@ -30,15 +31,8 @@ pub fn client_config(settings: &Tls) -> Result<Arc<ClientConfig>, String> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let builder = if settings.insecure_skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-    } else {
-        let roots = Arc::new(roots(settings.ca_pem.as_ref().map(Pem::as_bytes))?);
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
-            .build()
-            .map_err(|error| error.to_string())?;
-        builder.with_webpki_verifier(verifier)
-    };
+    let builder =
+        builder.dangerous().with_custom_certificate_verifier(verifier(settings, provider)?);
     let mut config = match &settings.client_cert {
         None => builder.with_no_client_auth(),
         Some(client_cert) => with_client_cert(builder, client_cert)?,
@@ -49,6 +43,24 @@ pub fn client_config(settings: &Tls) -> Result<Arc<ClientConfig>, String> {
         config.key_log = Arc::new(key_log.map_err(|error| format!("key log: {error}"))?);
     }
     Ok(Arc::new(config))
+}
+
+/// What decides whether a server is the venue.
+fn verifier(
+    settings: &Tls,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let verifier: Arc<dyn ServerCertVerifier> = if settings.insecure_skip_verify {
+        Arc::new(AnyCertificate(provider))
+    } else {
+        let roots = Arc::new(roots(settings.ca_pem.as_ref().map(Pem::as_bytes))?);
+        let builder = WebPkiServerVerifier::builder_with_provider(roots, provider);
+        builder.build().map_err(|error| error.to_string())?
+    };
+    Ok(match &settings.pins[..] {
+        [] => verifier,
+        pins => Arc::new(PinnedKeys::new(verifier, pins.to_vec())),
+    })
 }
 
 fn with_client_cert(

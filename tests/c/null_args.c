@@ -67,6 +67,8 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_socket_buffers(NULL, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_bind_address(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_addresses(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_unix_socket(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_proxy(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_backoff(NULL, 1000, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_dials_per_second(NULL, 5), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_exchange_time_ns(NULL, 0), VP_ERR_NULL);
@@ -74,6 +76,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_client_cert_pem(NULL, url, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_alpn(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_pin(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_insecure_skip_verify(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_key_log(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_busy_poll(NULL, 1), VP_ERR_NULL);
@@ -126,6 +129,10 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_bind_address(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_bind_address(config, text("nowhere")), VP_ERR_ADDRESS);
     CHECK_STATUS(vp_config_set_addresses(config, text("127.0.0.1,,")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_config_set_unix_socket(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_unix_socket(config, text("not/absolute")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_config_add_proxy(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_proxy(config, NOTHING), VP_ERR_URL);
     CHECK_STATUS(vp_config_set_backoff(config, 0, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_backoff(config, 2000, 1000), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_dials_per_second(config, 0), VP_ERR_ARGUMENT);
@@ -134,6 +141,8 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_client_cert_pem(config, BROKEN, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_server_name(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_alpn(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_pin(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_pin(config, NOTHING), VP_ERR_TLS_CONFIG);
     vp_str get = VP_STR("GET"), path = VP_STR("/");
     CHECK_STATUS(vp_config_set_heartbeat(config, BROKEN, path, 1000000, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_heartbeat(config, get, BROKEN, 1000000, 1000), VP_ERR_NULL);

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A pin of the right form, which no key has. */
+#define NO_KEY "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 /* Before the first pool. */
 static int threads, fds;
 
@@ -97,6 +100,10 @@ int main(void) {
 
     venue_do("POST /certificate?kind=good");
     vp_config *config = venue_config(1);
+    OK(vp_config_add_pin(config, text(NO_KEY)));
+    must_fail(config, VP_ERR_PIN, "not pinned: sha256//");
+    vp_config_free(config);
+    config = venue_config(1);
     OK(vp_config_set_ca_pem(config, text("no PEM at all")));
     must_fail(config, VP_ERR_TLS_CONFIG, "CA");
     vp_config_free(config);

@@ -72,7 +72,9 @@ impl Drop for Nginx {
 /// One try: nginx cannot pick a port by itself, and another process may take ours in between.
 fn launch(program: &str, folder: &Path) -> Option<(Child, u16)> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    fs::write(folder.join("nginx.conf"), configuration(port)).unwrap();
+    // What an earlier try has left.
+    SOCKETS.iter().for_each(|name| drop(fs::remove_file(folder.join(name))));
+    fs::write(folder.join("nginx.conf"), configuration(folder, port)).unwrap();
     let mut child = Command::new(program)
         .args(["-p".as_ref(), folder.as_os_str(), "-c".as_ref(), "nginx.conf".as_ref()])
         .stderr(Stdio::null())
@@ -85,7 +87,11 @@ fn launch(program: &str, folder: &Path) -> Option<(Child, u16)> {
     up.then_some((child, port))
 }
 
-fn configuration(port: u16) -> String {
+/// The Unix sockets that nginx listens on: with TLS, and without.
+const SOCKETS: [&str; 2] = ["tls.sock", "plain.sock"];
+
+fn configuration(folder: &Path, port: u16) -> String {
+    let [tls, plain] = SOCKETS.map(|name| folder.join(name).display().to_string());
     format!(
         "daemon off; master_process off; pid nginx.pid; error_log error.log;
          events {{ worker_connections 64; }}
@@ -96,7 +102,8 @@ fn configuration(port: u16) -> String {
            types {{ text/plain txt; text/html shtml; }}
            keepalive_requests 10; keepalive_timeout 1s; client_max_body_size 100k;
            server {{
-             listen 127.0.0.1:{port} ssl; server_name localhost; root html;
+             listen 127.0.0.1:{port} ssl; listen unix:{tls} ssl; listen unix:{plain};
+             server_name localhost; root html;
              ssl_certificate server.pem; ssl_certificate_key server.key;
              location /api/ {{ default_type application/json; return 200 '{{\"answer\":true}}'; }}
              location /nothing {{ return 204; }}
@@ -133,6 +140,27 @@ fn nginx_ends_idle_connections_and_they_are_healed_before_the_order() {
     let done = get(&pool, "/api/order");
     assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200));
     pool.close().unwrap();
+}
+
+#[test]
+fn nginx_serves_over_unix_sockets() {
+    let Some(nginx) = Nginx::start() else { return };
+    for (url, socket) in ["https://localhost", "http://localhost"].into_iter().zip(SOCKETS) {
+        let mut config = config(url, 2);
+        config.set_ca_pem(nginx.certificates.ca_pem().as_bytes()).unwrap();
+        let path = nginx.folder.join(socket);
+        config.set_unix_socket(path.as_os_str().as_encoded_bytes()).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        let mut request = request(&pool);
+        for number in 0..25 {
+            order(&mut request, &number.to_string());
+            let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
+            assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200), "order {number}");
+            assert_eq!(body(&done), r#"{"answer":true}"#);
+        }
+        assert_eq!(get(&pool, "/big.txt").outcome, Outcome::Ok);
+        pool.close().unwrap();
+    }
 }
 
 #[test]

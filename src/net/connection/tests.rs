@@ -5,6 +5,8 @@ use crate::net::resolve::Resolver;
 use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
 use socket2::SockRef;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -322,4 +324,22 @@ fn a_connection_that_hears_no_more_is_reset_although_all_is_acknowledged() {
     connection.is_deaf = true;
     connection.end();
     assert_eq!(read_to_reset(&mut peer), b"order");
+}
+
+/// Over a Unix socket there is nothing to reset: what the kernel took is the peer's.
+#[test]
+fn a_unix_socket_has_no_evidence_and_its_partial_request_ends_for_the_peer_at_once() {
+    let (near, mut peer) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let mut connection = Connection::plain(TcpStream::from(OwnedFd::from(near)));
+    connection.start(&vec![b'x'; 32 << 20]).unwrap();
+    assert_eq!(connection.wire_state(), WireState::Partial);
+    assert_eq!((connection.last_evidence(), connection.is_unheard()), (None, false));
+    let sent = connection.bytes_sent();
+    // Whoever watches it holds the socket, too.
+    let _watched = Arc::clone(connection.stream());
+    connection.end();
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len() as u64, sent);
 }

@@ -1,0 +1,85 @@
+//! What a pool dials with, made of its settings.
+//!
+//! Settings that do not go together are refused here, at open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Proxy, Scheme, Url};
+use crate::error::Status;
+use crate::net::connect::{DialError, Dialer};
+use crate::net::proxy::Target;
+use crate::net::resolve::Resolver;
+use crate::net::tls::{client_config, server_name};
+use crate::net::ways::{Proxies, Way, Ways};
+
+/// How the dials of a pool get to its venue.
+pub(super) fn ways(config: &Config, url: &Url) -> Result<Ways, DialError> {
+    let dialer = dialer(config, url)?;
+    let (ways, has_addresses) = (config.ways(), !config.sockets().addresses.is_empty());
+    let conflict = |text| Err(refused(Status::ERR_ADDRESS, text));
+    let way = match (&ways.unix_socket, &ways.proxies[..]) {
+        (None, []) => Way::Straight,
+        (Some(_), [_, ..]) => return conflict("a Unix socket and a proxy"),
+        (Some(_), []) if has_addresses => return conflict("a Unix socket and addresses"),
+        (None, [_, ..]) if has_addresses => return conflict("a proxy and addresses"),
+        (Some(path), []) => Way::Unix(path.as_path().into()),
+        (None, list) => {
+            let with_dialer = |proxy: &Proxy| {
+                let (host, resolver) =
+                    (proxy.host.clone(), resolver_of(&proxy.host, proxy.port, config));
+                let addresses = Arc::default();
+                (proxy.clone(), Dialer { host, resolver, addresses, tls: None, ..dialer.clone() })
+            };
+            let target = Target { host: url.host.clone(), port: url.port };
+            Way::Proxies(Arc::new(Proxies::new(list.iter().map(with_dialer).collect(), target)))
+        }
+    };
+    Ok(Ways { dialer, way })
+}
+
+fn refused(step: Status, text: impl Into<String>) -> DialError {
+    DialError { step, os_error: 0, text: text.into() }
+}
+
+fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
+    let settings = config.tls();
+    let bad = |text: String| refused(Status::ERR_TLS_CONFIG, text);
+    let tls = match url.scheme {
+        Scheme::Http if !settings.pins.is_empty() => {
+            return Err(bad("a pin, and the URL is not https".to_owned()));
+        }
+        Scheme::Http => None,
+        Scheme::Https => {
+            let name = settings.server_name.as_deref().unwrap_or(&url.host);
+            Some((client_config(settings).map_err(bad)?, server_name(name).map_err(bad)?))
+        }
+    };
+    let timeouts = config.timeouts();
+    Ok(Dialer {
+        host: url.host.clone(),
+        resolver: resolver(config, url),
+        addresses: Arc::default(),
+        sockets: Arc::new(config.sockets().clone()),
+        tls,
+        resolve_timeout: Duration::from_nanos(timeouts.resolve_ns),
+        connect_timeout: Duration::from_nanos(timeouts.connect_ns),
+        tls_handshake_timeout: Duration::from_nanos(timeouts.tls_handshake_ns),
+    })
+}
+
+/// Pinned addresses need no look-up.
+fn resolver(config: &Config, url: &Url) -> Arc<Resolver> {
+    match &config.sockets().addresses[..] {
+        [] => resolver_of(&url.host, url.port, config),
+        pinned => Resolver::of_addresses(pinned, url.port),
+    }
+}
+
+/// Nor do literals.
+fn resolver_of(host: &str, port: u16, config: &Config) -> Arc<Resolver> {
+    match host.parse() {
+        Ok(literal) => Resolver::of_addresses(&[literal], port),
+        Err(_) => Resolver::of_host(host, port, config.thread_name()),
+    }
+}
