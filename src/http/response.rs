@@ -143,7 +143,7 @@ impl Response {
         self.buf.padded_from(self.body.start)
     }
 
-    /// What came behind the head of a 101; nothing for any other response.
+    /// What came behind the head of a 101; nothing for any other response that is whole.
     pub fn behind(&self) -> &[u8] {
         &self.buf.filled()[self.body.end..]
     }
