@@ -1,10 +1,12 @@
 //! The opening handshake: the request it writes, and a table of answers, each fed in every way.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::*;
 use crate::error::Outcome;
 use crate::http::Origin;
+use crate::ws::error::ErrorKind;
 
 /// The key of the example in RFC 6455 section 1.3.
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -269,6 +271,19 @@ fn each_answer_gives_its_verdict_however_it_is_cut() {
         let is_early = matches!(case.want, Err(Error::Http(_)));
         assert!(early == Ok(None) || is_early, "{} cut short: {early:?}", case.name);
     }
+}
+
+/// Those that have no close code, because there is no connection yet to send it on.
+#[test]
+fn every_error_of_a_handshake_is_produced() {
+    let errors: Vec<_> = table().iter().filter_map(|case| case.want.err()).collect();
+    assert!(errors.iter().all(|error| error.close_code().is_none()));
+    let produced: HashSet<_> = errors.into_iter().map(ErrorKind::from).collect();
+    // The others are the receiver's: `message/tests.rs` has them.
+    let first_of_receiver = ErrorKind::ReservedBits;
+    let all = <ErrorKind as strum::VariantArray>::VARIANTS.iter();
+    let wanted: HashSet<_> = all.take_while(|kind| **kind != first_of_receiver).copied().collect();
+    assert_eq!(produced, wanted);
 }
 
 #[test]
