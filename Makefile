@@ -57,7 +57,7 @@ model: ## Orders of the threads in tests/model, until MODEL_SECONDS (120) cut a 
 	MODEL_SECONDS=$(or $(MODEL_SECONDS),120) \
 	    $(CARGO) test --locked --package venuepool-model --no-fail-fast -- --nocapture
 
-fuzz: ## Fuzzes the codec and the C functions, FUZZ_SECONDS (60) each; needs a nightly toolchain.
+fuzz: ## Fuzzes the codecs and the C functions, FUZZ_SECONDS (60) each; needs a nightly toolchain.
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a random one).

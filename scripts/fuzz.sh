@@ -13,7 +13,7 @@ seconds=${1:-60}
 case $seconds in
     '' | *[!0-9]*) echo "usage: $0 [SECONDS [TARGET...]]" >&2; exit 2 ;;
 esac
-[ $# -gt 0 ] || set -- response exchanges request c_api
+[ $# -gt 0 ] || set -- response exchanges request c_api ws_frames ws_handshake
 sanitizer=${SANITIZER:-address}
 
 if ! cargo +nightly --version >/dev/null 2>&1; then
@@ -31,9 +31,13 @@ for target; do
         c_api) max_len=500 ;;
         *) max_len=2000 ;;
     esac
+    case $target in
+        ws_frames) dict=ws.dict ;;
+        *) dict=http.dict ;;
+    esac
     echo "== $target: $seconds seconds"
     cargo +nightly fuzz run --sanitizer "$sanitizer" --release "$target" \
         "$folder/found/$target" "$folder/corpus/$target" -- \
-        -dict="$folder/http.dict" -max_len=$max_len -max_total_time="$seconds" \
+        -dict="$folder/$dict" -max_len=$max_len -max_total_time="$seconds" \
         -rss_limit_mb=2048 -timeout=25 -verbosity=0 -print_final_stats=1
 done

@@ -15,6 +15,7 @@
 
 use std::collections::TryReserveError;
 use std::fmt;
+use std::ops::Range;
 
 /// Zero bytes that stay readable behind a sealed body, so that a SIMD parser (simdjson wants 64)
 /// may read past the end without a copy.
@@ -127,11 +128,16 @@ impl Buf {
 
     /// Drops the first `n` bytes and moves the rest to the front.
     pub fn drop_front(&mut self, n: usize) {
-        if n > 0 {
+        self.remove(0..n);
+    }
+
+    /// Drops the bytes in `place` and moves what is behind them there.
+    pub fn remove(&mut self, place: Range<usize>) {
+        if !place.is_empty() {
             #[cfg(test)]
-            cost::add(self.filled - n);
-            self.bytes.copy_within(n..self.filled, 0);
-            self.filled -= n;
+            cost::add(self.filled - place.end);
+            self.bytes.copy_within(place.end..self.filled, place.start);
+            self.filled -= place.len();
         }
     }
 
@@ -144,7 +150,25 @@ impl Buf {
     /// The contents from `start` on together with the [`TAIL`] bytes behind them, which are zero
     /// once the buffer is sealed.
     pub fn padded_from(&self, start: usize) -> &[u8] {
-        &self.bytes[start..self.filled + TAIL]
+        self.padded(start..self.filled)
+    }
+
+    /// The contents at `place` together with the [`TAIL`] bytes behind them, which are zero between
+    /// [`Buf::zero_behind`] and [`Buf::restore_behind`].
+    pub fn padded(&self, place: Range<usize>) -> &[u8] {
+        &self.bytes[place.start..place.end + TAIL]
+    }
+
+    /// Zeroes the [`TAIL`] bytes behind `end`, which may be contents, and answers what they were.
+    pub fn zero_behind(&mut self, end: usize) -> [u8; TAIL] {
+        let mut behind = [0; TAIL];
+        behind.swap_with_slice(&mut self.bytes[end..end + TAIL]);
+        behind
+    }
+
+    /// Undoes [`Buf::zero_behind`].
+    pub fn restore_behind(&mut self, end: usize, behind: &[u8; TAIL]) {
+        self.bytes[end..end + TAIL].copy_from_slice(behind);
     }
 }
 
@@ -221,6 +245,31 @@ mod tests {
         buf.truncate(1);
         buf.filled_mut()[0] = b'x';
         assert_eq!(buf.filled(), b"x");
+    }
+
+    #[test]
+    fn remove_closes_the_gap() {
+        let mut buf = Buf::with_capacity(8);
+        put(&mut buf, b"abcdef");
+        buf.remove(3..3);
+        buf.remove(1..3);
+        assert_eq!(buf.filled(), b"adef");
+        buf.remove(2..4);
+        assert_eq!(buf.filled(), b"ad");
+    }
+
+    #[test]
+    fn a_part_has_zeros_behind_it_for_a_while() {
+        let mut buf = Buf::with_capacity(200);
+        put(&mut buf, &[7; 100]);
+        let behind = buf.zero_behind(60);
+        assert_eq!(behind[..40], [7; 40]);
+        assert_eq!(
+            (&buf.padded(50..60)[..10], &buf.padded(50..60)[10..]),
+            (&[7; 10][..], &[0; TAIL][..])
+        );
+        buf.restore_behind(60, &behind);
+        assert_eq!(buf.filled(), [7; 100]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
 //! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
+//! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy; no session yet.
 //! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`recycle`], [`stats`],
 //!   [`buf`]: what they talk about.
 //!
@@ -32,3 +33,5 @@ pub mod pool;
 pub mod recycle;
 pub mod stats;
 pub mod sync;
+#[cfg(not(feature = "model"))] // No thread meets another there.
+pub mod ws;

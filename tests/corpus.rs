@@ -42,6 +42,16 @@ fn c_api() {
 }
 
 #[test]
+fn ws_frames() {
+    replay("ws_frames", checks::ws_frames::check, 200);
+}
+
+#[test]
+fn ws_handshake() {
+    replay("ws_handshake", checks::ws_handshake::check, 100);
+}
+
+#[test]
 fn the_c_api_target_calls_every_function() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = fs::read_to_string(root.join("fuzz/src/c_api.rs")).unwrap();

@@ -10,6 +10,8 @@ mod input;
 mod peer;
 pub mod request;
 pub mod response;
+pub mod ws_frames;
+pub mod ws_handshake;
 
 // The same model that the library's own tests use.
 #[path = "../../src/http/exchange/tests/model.rs"]

@@ -35,6 +35,8 @@ pub enum Reuse {
 pub struct Exchange {
     state: State,
     head_request: bool,
+    /// The request asks for another protocol, so 101 is an answer to it.
+    asks_upgrade: bool,
     begun: bool,
     /// What will become of the connection if nothing worse is found.
     reuse: Reuse,
@@ -45,6 +47,8 @@ enum State {
     Head(Scan),
     Body(Body),
     Done,
+    /// A 101 has come: what follows is no HTTP.
+    Switched,
     Failed(Outcome),
 }
 
@@ -57,7 +61,23 @@ impl Exchange {
             true => Reuse::Close(CloseReason::RequestClose),
             false => Reuse::KeepAlive,
         };
-        Self { state: State::Head(Scan::default()), head_request, begun: false, reuse }
+        Self {
+            state: State::Head(Scan::default()),
+            head_request,
+            asks_upgrade: false,
+            begun: false,
+            reuse,
+        }
+    }
+
+    /// An exchange whose request asks for an upgrade; see `upgrade.rs`.
+    pub(super) fn upgrade() -> Self {
+        Self { asks_upgrade: true, ..Self::new(false, false) }
+    }
+
+    /// Whether a 101 has come that was asked for.
+    pub(super) const fn is_switched(&self) -> bool {
+        matches!(self.state, State::Switched)
     }
 
     /// Whether any byte of a response was seen, interim responses included.
@@ -101,6 +121,7 @@ impl Exchange {
                 }
                 return Ok(Progress::Done(self.reuse));
             }
+            State::Switched => return Ok(Progress::Done(self.reuse)),
             State::Body(Body::UntilClose) => Outcome::BodyTruncated,
             State::Head(_) | State::Body(_) => Outcome::ConnectionClosed,
             State::Failed(outcome) => outcome,
@@ -123,6 +144,7 @@ impl Exchange {
                 Ok(self.finish(r, r.body.start + end.len))
             }
             State::Done => Ok(self.refuse_surplus(r)),
+            State::Switched => Ok(Progress::Done(self.reuse)),
             State::Failed(outcome) => Err(*outcome),
         }
     }
@@ -141,6 +163,7 @@ impl Exchange {
             let padded = r.buf.padded_from(start);
             let Some(len) = next_head(padded, &mut scan, &mut r.head, l)? else { break None };
             match r.head.status {
+                101 if self.asks_upgrade => return Ok(switch(r, start, len)),
                 // Section 7.8: an upgrade takes a request that asks for it.
                 101 => return Err(Outcome::UnexpectedUpgrade),
                 100..=199 if r.interim_count == l.max_interim => {
@@ -205,6 +228,14 @@ impl Exchange {
         }
         self.state = State::Failed(outcome);
     }
+}
+
+/// The head of a 101 lies at `start` and is `len` bytes long: the response ends with it.
+fn switch(r: &mut Response, start: usize, len: usize) -> State {
+    r.buf.drop_front(start);
+    r.body = len..len;
+    r.complete = true;
+    State::Switched
 }
 
 /// Reads the head that `padded` begins with, if it is complete, and answers its length. The last

@@ -118,7 +118,7 @@ fn is_reserved(name: &[u8]) -> bool {
 }
 
 /// Whether the comma-separated list holds `token`, in any case (RFC 9110 section 5.6.1).
-pub(super) fn list_contains(list: &[u8], token: &[u8]) -> bool {
+pub(crate) fn list_contains(list: &[u8], token: &[u8]) -> bool {
     elements(list).any(|element| element.eq_ignore_ascii_case(token))
 }
 

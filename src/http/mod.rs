@@ -24,7 +24,8 @@
 //!
 //! [`response::Response`] owns the bytes, [`exchange::Exchange`] says what they mean. `head` finds
 //! and reads a head, `watch` finds the fields in it that an engine asked for, `body` chooses the
-//! framing (RFC 9112 section 6.3) and follows it.
+//! framing (RFC 9112 section 6.3) and follows it. `upgrade` is the exchange to which 101 is an
+//! answer.
 
 mod body;
 mod default_headers;
@@ -40,6 +41,7 @@ pub mod request;
 pub mod response;
 pub mod retry_after;
 pub mod tunnel;
+pub mod upgrade;
 pub mod watch;
 
 pub use default_headers::MAX_DEFAULT_HEADERS;

@@ -20,6 +20,8 @@
 
 mod placeholder;
 mod take_over;
+#[cfg(not(feature = "model"))] // Only `ws` asks for an upgrade.
+mod upgrade;
 mod writer;
 
 use std::fmt;

@@ -143,6 +143,11 @@ impl Response {
         self.buf.padded_from(self.body.start)
     }
 
+    /// What came behind the head of a 101; nothing for any other response that is whole.
+    pub fn behind(&self) -> &[u8] {
+        &self.buf.filled()[self.body.end..]
+    }
+
     /// The number of trailer fields. They are checked and not kept (RFC 9110 section 6.5.1 lets a
     /// recipient discard them).
     pub fn trailer_count(&self) -> usize {
