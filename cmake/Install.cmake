@@ -10,6 +10,7 @@ install(PROGRAMS "${venuepool_lib_dir}/${venuepool_shared_name}"
 install(FILES "${venuepool_lib_dir}/${venuepool_soname}"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
 install(FILES LICENSE-APACHE LICENSE-MIT
+    packaging/notices/THIRD-PARTY-NOTICES-libvenuepool.txt
   DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
 
 install(FILES "${venuepool_lib_dir}/libvenuepool.so" "${venuepool_lib_dir}/libvenuepool.a"
@@ -28,6 +29,8 @@ endif()
 if(TARGET venuepool_mock_venue)
   install(PROGRAMS "${venuepool_mock_venue}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES packaging/notices/THIRD-PARTY-NOTICES-mock-venue.txt
+    DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
 endif()
 
 # While the version begins with 0., each minor version may break what was before.

@@ -36,10 +36,11 @@ function(must_match part expression)
     message(FATAL_ERROR "${part} has ${${part}}")
   endif()
 endfunction()
-must_match(runtime "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-")
+must_match(runtime
+  "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-|/THIRD-PARTY-NOTICES-libvenuepool\\.txt$")
 must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake)$")
 must_match(debug "/\\.debug/libvenuepool\\.so\\.[0-9.]+\\.debug$")
-must_match(tools "/mock-venue$")
+must_match(tools "/mock-venue$|/THIRD-PARTY-NOTICES-mock-venue\\.txt$")
 
 # find(result expected-message prefix component...): what find_package makes of an installation.
 file(WRITE "${WORK}/find/CMakeLists.txt" "
