@@ -29,6 +29,10 @@ endif()
 if(TARGET venuepool_mock_venue)
   install(PROGRAMS "${venuepool_mock_venue}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(TARGETS venuepool_with_venue
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES cmake/venuepoolVenueTest.cmake
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/venuepool" COMPONENT tools)
   install(FILES packaging/notices/THIRD-PARTY-NOTICES-mock-venue.txt
     DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
 endif()

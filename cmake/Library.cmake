@@ -11,8 +11,9 @@ set(venuepool_native_libs_file "${VENUEPOOL_CARGO_TARGET_DIR}/native-static-libs
 set(venuepool_lib_dir "${PROJECT_BINARY_DIR}/lib")
 
 # What a program with the static library needs besides; the test release_build compares it with what
-# rustc says. With -l, because a plain name may be that of a target of the host, such as "util".
-set(venuepool_native_libs -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc)
+# rustc says. With -l, because a plain name may be that of a target of the host, such as "util". The
+# unwinder is not among them: the compiler adds libgcc_s, or libgcc_eh to a fully static program.
+set(venuepool_native_libs -lutil -lrt -lpthread -lm -ldl -lc)
 
 venuepool_add_cargo_build(venuepool_cargo "${venuepool_archive}" "cargo: libvenuepool"
   rustc --locked --release --lib --crate-type staticlib ${venuepool_cargo_target}
@@ -36,7 +37,8 @@ target_link_options(venuepool_shared PRIVATE "LINKER:--version-script=${venuepoo
   LINKER:-z,nodelete LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack
   LINKER:--gc-sections LINKER:-O1 LINKER:--as-needed LINKER:--build-id)
 target_link_libraries(venuepool_shared PRIVATE
-  -Wl,--whole-archive "${venuepool_archive}" -Wl,--no-whole-archive ${venuepool_native_libs})
+  -Wl,--whole-archive "${venuepool_archive}" -Wl,--no-whole-archive
+  -lgcc_s ${venuepool_native_libs})
 
 # Debuggers and valgrind find the file by its name in the library, and by the build id.
 if(VENUEPOOL_STRIP)
