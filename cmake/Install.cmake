@@ -31,7 +31,7 @@ if(VENUEPOOL_STRIP)
 endif()
 
 if(TARGET venuepool_mock_venue)
-  install(PROGRAMS "${venuepool_mock_venue}"
+  install(PROGRAMS "${venuepool_installed_venue}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
   install(TARGETS venuepool_with_venue
     RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)

@@ -19,6 +19,20 @@ venuepool_add_cargo_build(venuepool_mock_venue "${venuepool_mock_venue}" "cargo:
 set_target_properties(venuepool_mock_venue PROPERTIES EXCLUDE_FROM_ALL OFF)
 # One cargo at a time: a second one would only wait for the lock of the target folder.
 add_dependencies(venuepool_mock_venue venuepool_cargo)
+
+# What is installed has no debug information, which would be most of its size.
+set(venuepool_installed_venue "${venuepool_mock_venue}")
+if(VENUEPOOL_STRIP)
+  set(venuepool_installed_venue "${PROJECT_BINARY_DIR}/stripped/mock-venue")
+endif()
+if(VENUEPOOL_INSTALL AND VENUEPOOL_STRIP)
+  add_custom_command(OUTPUT "${venuepool_installed_venue}"
+    COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/stripped"
+    COMMAND "${CMAKE_OBJCOPY}" --strip-all "${venuepool_mock_venue}" "${venuepool_installed_venue}"
+    DEPENDS venuepool_mock_venue "${venuepool_mock_venue_stamp}" VERBATIM)
+  add_custom_target(venuepool_stripped_venue ALL DEPENDS "${venuepool_installed_venue}")
+endif()
+
 add_executable(venuepool::mock_venue IMPORTED GLOBAL)
 set_target_properties(venuepool::mock_venue PROPERTIES IMPORTED_LOCATION "${venuepool_mock_venue}")
 
@@ -26,4 +40,7 @@ add_executable(venuepool_with_venue "${PROJECT_SOURCE_DIR}/tests/venue/with_venu
 set_target_properties(venuepool_with_venue PROPERTIES OUTPUT_NAME with-mock-venue
   C_STANDARD 99 C_STANDARD_REQUIRED ON)
 add_dependencies(venuepool_with_venue venuepool_mock_venue)
+if(TARGET venuepool_stripped_venue)
+  add_dependencies(venuepool_with_venue venuepool_stripped_venue)
+endif()
 add_executable(venuepool::with_venue ALIAS venuepool_with_venue)

@@ -34,6 +34,29 @@ export CARGO_ENCODED_RUSTFLAGS="$rust"
 c="-ffile-prefix-map=$here=$sources -ffile-prefix-map=$cargo_home=$packages"
 export CFLAGS_x86_64_unknown_linux_gnu="$c"
 
+# zig compiles parts of glibc and the unwinder, once. Their debug information tells where zig is
+# installed, and would be linked in.
+prepare_zig() {
+    export ZIG_GLOBAL_CACHE_DIR="$dist/zig"
+    cmp -s build/tools/python/wanted "$dist/zig/wanted" && return
+    rm -rf "$dist/zig"
+    mkdir -p "$dist/zig"
+    echo 'int main(void) { return 0; }' >"$dist/zig/main.c"
+    for kind in -shared -pie; do
+        "$here/packaging/release/zig-cc.sh" -g -fPIC $kind "$dist/zig/main.c" -o "$dist/zig/main" \
+            -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+    done
+    find "$dist/zig/o" -name '*.o' -exec strip --strip-debug {} +
+    # The members of its archives are named by their paths, with which strip cannot cope.
+    find "$dist/zig/o" -name '*.a' | while read -r archive; do
+        members=$(ar t "$archive")
+        rm "$archive"
+        # shellcheck disable=SC2086 # words on purpose
+        ar rcsD "$archive" $members
+    done
+    cp build/tools/python/wanted "$dist/zig/wanted"
+}
+
 # build TREE PREFIX LIBDIR: cargo's folder is shared, so it compiles once.
 build() {
     cmake -S . -B "$dist/$1" -DCMAKE_TOOLCHAIN_FILE="$here/packaging/release/toolchain.cmake" \
@@ -93,6 +116,7 @@ sbom() {
     done
 }
 
+prepare_zig
 archives
 debian_packages
 rpm_packages

@@ -2,6 +2,16 @@
 # The same commit gives the same bytes: builds it once more in another folder, with cargo's folder
 # in another place, and compares with build/dist/out. What is not committed is not built here.
 . "$(dirname "$0")/common.sh"
+# No file tells where it was made.
+for archive in "$out"/*.tar.gz; do
+    mkdir -p "$work/files"
+    tar -xzf "$archive" -C "$work/files"
+done
+if grep -rlaF -e "$checkout" -e "$HOME/" "$work/files"; then
+    fail "these files have a path of this machine"
+fi
+rm -rf "$work/files"
+
 again=$work/another-folder-of-another-length
 git clone --quiet "$checkout" "$again"
 mkdir "$again/build" "$work/cargo"
