@@ -22,8 +22,6 @@ target=x86_64-unknown-linux-gnu
 say() { echo "dist: $*" >&2; }
 
 [ -z "$(git status --porcelain)" ] || say "the checkout has changes that are not committed"
-rm -rf "$out"
-mkdir -p "$out"
 
 # No path of this machine gets into a file.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
@@ -35,11 +33,12 @@ c="-ffile-prefix-map=$here=$sources -ffile-prefix-map=$cargo_home=$packages"
 export CFLAGS_x86_64_unknown_linux_gnu="$c"
 
 # zig compiles parts of glibc and the unwinder, once. Their debug information tells where zig is
-# installed, and would be linked in.
+# installed, and would be linked in. With another zig or another glibc all is built anew.
 prepare_zig() {
     export ZIG_GLOBAL_CACHE_DIR="$dist/zig"
-    cmp -s build/tools/python/wanted "$dist/zig/wanted" && return
-    rm -rf "$dist/zig"
+    made_with="$(cat build/tools/python/wanted), glibc $VENUEPOOL_GLIBC"
+    [ "$(cat "$dist/made-with" 2>/dev/null)" != "$made_with" ] || return 0
+    rm -rf "$dist"
     mkdir -p "$dist/zig"
     echo 'int main(void) { return 0; }' >"$dist/zig/main.c"
     for kind in -shared -pie; do
@@ -54,7 +53,7 @@ prepare_zig() {
         # shellcheck disable=SC2086 # words on purpose
         ar rcsD "$archive" $members
     done
-    cp build/tools/python/wanted "$dist/zig/wanted"
+    echo "$made_with" >"$dist/made-with"
 }
 
 # build TREE PREFIX LIBDIR: cargo's folder is shared, so it compiles once.
@@ -117,6 +116,8 @@ sbom() {
 }
 
 prepare_zig
+rm -rf "$out"
+mkdir -p "$out"
 archives
 debian_packages
 rpm_packages
