@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
 .PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
-.PHONY: toolchains dist check-packages clean cmake test-tools
+.PHONY: toolchains dist check-packages numbers clean cmake test-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -78,6 +78,9 @@ dist: | cmake ## The archives and packages of a release, in build/dist/out.
 
 check-packages: | cmake ## Makes them, and installs and uses each; in some 20 minutes.
 	@scripts/check-packages.sh
+
+numbers: library ## Measures the table "In numbers" of the README, and prints it.
+	@scripts/numbers.sh
 
 clean: ## Removes build/ and target/.
 	rm -rf build target
