@@ -40,6 +40,9 @@ add_executable(venuepool_with_venue "${PROJECT_SOURCE_DIR}/tests/venue/with_venu
 set_target_properties(venuepool_with_venue PROPERTIES OUTPUT_NAME with-mock-venue
   C_STANDARD 99 C_STANDARD_REQUIRED ON)
 add_dependencies(venuepool_with_venue venuepool_mock_venue)
+if(VENUEPOOL_STRIP)
+  target_link_options(venuepool_with_venue PRIVATE -s)
+endif()
 if(TARGET venuepool_stripped_venue)
   add_dependencies(venuepool_with_venue venuepool_stripped_venue)
 endif()

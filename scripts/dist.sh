@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes what is released, in build/dist/out: archives, packages for dpkg and rpm, the lists of what
-# they are built from (SBOM), and SHA256SUMS. The same commit gives the same bytes in any folder.
+# they are built from (SBOM), and SHA256SUMS. The same commit is to give the same bytes in any
+# folder, which packaging/checks/reproducible.sh compares.
 #
 # VENUEPOOL_GLIBC (2.17) is the oldest glibc to run with. SOURCE_DATE_EPOCH is the date of the
 # files, that of the commit by default.
@@ -32,19 +33,23 @@ export CARGO_ENCODED_RUSTFLAGS="$rust"
 c="-ffile-prefix-map=$here=$sources -ffile-prefix-map=$cargo_home=$packages"
 export CFLAGS_x86_64_unknown_linux_gnu="$c"
 
-# zig compiles parts of glibc and the unwinder, once. Their debug information tells where zig is
-# installed, and would be linked in. With another zig or another glibc all is built anew.
-prepare_zig() {
+# With another zig or other options all is built anew.
+prepare() {
     export ZIG_GLOBAL_CACHE_DIR="$dist/zig"
-    made_with="$(cat build/tools/python/wanted), glibc $VENUEPOOL_GLIBC"
+    made_with="$(cat build/tools/python/wanted packaging/release/zig-cc.sh) $VENUEPOOL_GLIBC"
     [ "$(cat "$dist/made-with" 2>/dev/null)" != "$made_with" ] || return 0
     rm -rf "$dist"
-    mkdir -p "$dist/zig"
-    echo 'int main(void) { return 0; }' >"$dist/zig/main.c"
-    for kind in -shared -pie; do
-        "$here/packaging/release/zig-cc.sh" -g -fPIC $kind "$dist/zig/main.c" -o "$dist/zig/main" \
-            -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
-    done
+    mkdir -p "$dist"
+    build tar /usr/local lib
+    strip_zig
+    # They are linked again, of what was stripped.
+    rm "$dist"/tar/lib/*.so*
+    echo "$made_with" >"$dist/made-with"
+}
+
+# zig has compiled parts of glibc and the unwinder for the first link. Their debug information tells
+# where zig is installed, so it is taken out.
+strip_zig() {
     find "$dist/zig/o" -name '*.o' -exec strip --strip-debug {} +
     # The members of its archives are named by their paths, with which strip cannot cope.
     find "$dist/zig/o" -name '*.a' | while read -r archive; do
@@ -53,7 +58,6 @@ prepare_zig() {
         # shellcheck disable=SC2086 # words on purpose
         ar rcsD "$archive" $members
     done
-    echo "$made_with" >"$dist/made-with"
 }
 
 # build TREE PREFIX LIBDIR: cargo's folder is shared, so it compiles once.
@@ -115,7 +119,7 @@ sbom() {
     done
 }
 
-prepare_zig
+prepare
 rm -rf "$out"
 mkdir -p "$out"
 archives

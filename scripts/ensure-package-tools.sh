@@ -23,9 +23,7 @@ fi
 
 for tool in cargo-cyclonedx@0.5.9 cargo-deny@0.20.2; do
     name=${tool%@*}
-    case $("build/tools/cargo/bin/$name" --version 2>/dev/null) in
-        *" ${tool#*@}") continue ;;
-    esac
+    grep -qsF "\"$name ${tool#*@} " build/tools/cargo/.crates.toml && continue
     echo "installing $tool with cargo into build/tools/cargo" >&2
     nice cargo install --quiet --locked --root build/tools/cargo "$tool" >&2 || {
         echo "MISSING: $tool, because cargo cannot install it" >&2

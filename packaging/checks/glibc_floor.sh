@@ -19,6 +19,9 @@ for file in "lib/libvenuepool.so.$version" bin/mock-venue bin/with-mock-venue; d
     [ -n "$needs" ] || fail "$file names no version of glibc"
     echo "$file needs glibc $needs; $floor is promised"
     ! is_newer "$needs" || failed=1
+    # A symbol without a version is in no library.
+    nowhere=$(objdump -T "$work/tree/$file" | awk '/\*UND\*/ && !/GLIBC_|GCC_/ && !/ w /')
+    [ -z "$nowhere" ] || fail "$file needs what no library has: $nowhere"
     # Nothing of the machine that built it either: only libraries that belong to glibc and GCC.
     readelf -dW "$work/tree/$file" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' >"$work/needed"
     grep -vE '^(lib(c|m|dl|rt|util|pthread)\.so\.[0-9]+|libgcc_s\.so\.1|ld-linux-x86-64\.so\.2)$' \

@@ -5,7 +5,8 @@
 git -C "$checkout" archive --format=tar --prefix=sources/ HEAD | tar -x -C "$work"
 cd "$work/sources"
 mkdir .cargo
-cargo vendor --quiet --locked --versioned-dirs vendor >.cargo/config.toml
+cargo vendor --locked --versioned-dirs vendor >.cargo/config.toml 2>"$work/log"
+[ -s .cargo/config.toml ] || fail "cargo vendor has said nothing of where the packages are"
 map=
 [ "$(id -u)" -eq 0 ] || map=--map-current-user
 # shellcheck disable=SC2086 # no word, or one
