@@ -11,7 +11,8 @@ variables="{'VENUEPOOL_CARGO_TARGET_DIR': '$work/cargo'}"
 create() {
     echo "== shared=$1 tools=$2"
     conan create "$checkout/packaging/conan" -o "venuepool/*:shared=$1" -o "venuepool/*:tools=$2" \
-        -c "tools.cmake.cmaketoolchain:extra_variables=$variables" >"$work/log" 2>&1 ||
+        -c "tools.cmake.cmaketoolchain:extra_variables=$variables" \
+        -c "tools.cmake.cmake_layout:test_folder=$work/test" >"$work/log" 2>&1 ||
         { tail -n 80 "$work/log"; exit 1; }
     grep -E 'tests passed|^venuepool .*: ' "$work/log"
 }
