@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
 .PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
-.PHONY: toolchains clean cmake test-tools
+.PHONY: toolchains dist check-packages numbers clean cmake test-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -41,6 +41,8 @@ lint: ## Format, lints and documentation of the sources.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	@if [ -x build/tools/cargo/bin/cargo-deny ]; then packaging/checks/dependencies.sh; \
+	else echo "SKIPPED: cargo deny, which make check-packages gets"; fi
 
 test-c: $(CONFIGURED) | test-tools ## The tests in C and C++, the examples, and the installed package.
 	cmake --build build --parallel $(JOBS)
@@ -65,11 +67,20 @@ soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a r
 	    $(CARGO) test --locked --release --test soak
 
 install: $(CONFIGURED) ## Into PREFIX, /usr/local by default.
-	cmake --build build --target venuepool venuepool_mock_venue
+	cmake --build build --target venuepool venuepool_with_venue
 	cmake --install build $(if $(PREFIX),--prefix '$(PREFIX)')
 
 toolchains: | cmake ## Builds and tests with many compilers and linkers, in roots of their own.
 	@scripts/toolchains.sh
+
+dist: | cmake ## The archives and packages of a release, in build/dist/out.
+	@scripts/dist.sh
+
+check-packages: | cmake ## Makes them, and installs and uses each; in some 20 minutes.
+	@scripts/check-packages.sh
+
+numbers: library ## Measures the table "In numbers" of the README, and prints it.
+	@scripts/numbers.sh
 
 clean: ## Removes build/ and target/.
 	rm -rf build target

@@ -10,12 +10,17 @@ install(PROGRAMS "${venuepool_lib_dir}/${venuepool_shared_name}"
 install(FILES "${venuepool_lib_dir}/${venuepool_soname}"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
 install(FILES LICENSE-APACHE LICENSE-MIT
+    packaging/notices/THIRD-PARTY-NOTICES-libvenuepool.txt
   DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
 
 install(FILES "${venuepool_lib_dir}/libvenuepool.so" "${venuepool_lib_dir}/libvenuepool.a"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 install(FILES include/venuepool.h include/venuepool.hpp
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
+install(FILES README.md CHANGELOG.md ARCHITECTURE.md SECURITY.md
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development)
+install(DIRECTORY docs
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development)
 install(DIRECTORY include/venuepool
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
   FILES_MATCHING PATTERN "*.hpp")
@@ -26,8 +31,14 @@ if(VENUEPOOL_STRIP)
 endif()
 
 if(TARGET venuepool_mock_venue)
-  install(PROGRAMS "${venuepool_mock_venue}"
+  install(PROGRAMS "${venuepool_installed_venue}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(TARGETS venuepool_with_venue
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES cmake/venuepoolVenueTest.cmake
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/venuepool" COMPONENT tools)
+  install(FILES packaging/notices/THIRD-PARTY-NOTICES-mock-venue.txt
+    DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
 endif()
 
 # While the version begins with 0., each minor version may break what was before.

@@ -11,8 +11,9 @@ set(venuepool_native_libs_file "${VENUEPOOL_CARGO_TARGET_DIR}/native-static-libs
 set(venuepool_lib_dir "${PROJECT_BINARY_DIR}/lib")
 
 # What a program with the static library needs besides; the test release_build compares it with what
-# rustc says. With -l, because a plain name may be that of a target of the host, such as "util".
-set(venuepool_native_libs -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc)
+# rustc says. With -l, because a plain name may be that of a target of the host, such as "util". The
+# unwinder is not among them: the compiler adds libgcc_s, or libgcc_eh to a fully static program.
+set(venuepool_native_libs -lutil -lrt -lpthread -lm -ldl -lc)
 
 venuepool_add_cargo_build(venuepool_cargo "${venuepool_archive}" "cargo: libvenuepool"
   rustc --locked --release --lib --crate-type staticlib ${venuepool_cargo_target}
@@ -22,7 +23,8 @@ venuepool_add_cargo_build(venuepool_cargo "${venuepool_archive}" "cargo: libvenu
 # Changes with the option, so that the library is then linked anew.
 file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/stamps/strip" CONTENT "${VENUEPOOL_STRIP}\n")
 
-# nodelete: a library with a thread and thread-local destructors cannot be unloaded safely.
+# nodelete: a library with a thread and thread-local destructors cannot be unloaded safely. defs: a
+# symbol that is nowhere is found here, and not by the first program that is linked to it.
 set(venuepool_map "${PROJECT_SOURCE_DIR}/cmake/venuepool.map")
 add_library(venuepool_shared SHARED EXCLUDE_FROM_ALL "${venuepool_map}")
 add_dependencies(venuepool_shared venuepool_cargo)
@@ -33,10 +35,11 @@ set_target_properties(venuepool_shared PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY "$<1:${venuepool_lib_dir}>"
   LINK_DEPENDS "${venuepool_cargo_stamp};${venuepool_map};${PROJECT_BINARY_DIR}/stamps/strip")
 target_link_options(venuepool_shared PRIVATE "LINKER:--version-script=${venuepool_map}"
-  LINKER:-z,nodelete LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack
+  LINKER:-z,nodelete LINKER:-z,defs LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack
   LINKER:--gc-sections LINKER:-O1 LINKER:--as-needed LINKER:--build-id)
 target_link_libraries(venuepool_shared PRIVATE
-  -Wl,--whole-archive "${venuepool_archive}" -Wl,--no-whole-archive ${venuepool_native_libs})
+  -Wl,--whole-archive "${venuepool_archive}" -Wl,--no-whole-archive
+  -lgcc_s ${venuepool_native_libs})
 
 # Debuggers and valgrind find the file by its name in the library, and by the build id.
 if(VENUEPOOL_STRIP)

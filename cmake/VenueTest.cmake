@@ -1,60 +1,49 @@
-# Tests that need a venue: each gets a mock venue of its own, on ports of its own.
-#
-#   venuepool_add_venue_test(NAME <name> COMMAND <target> [ARGS <arg>...] [TLS]
-#                            [VENUE_ARGS <arg>...] [LABELS <label>...] [TIMEOUT <seconds>]
-#                            [WRAPPER <program>])
-#
-# runs the program with, in its environment,
-#   VENUE_URL      where the venue is, such as https://localhost:40123
-#   VENUE_CA       the file with the certificate to trust; empty without TLS
-#   VENUE_CONTROL  the venue's control server, such as http://127.0.0.1:40124
-# VENUE_ARGS go to the mock venue (tests/venue/README.md); a WRAPPER is run with the program as its
-# first argument. Without VENUEPOOL_BUILD_TESTS it does nothing.
+# The mock venue, and the program that runs another one against a venue of its own; with
+# VENUEPOOL_BUILD_TOOLS or VENUEPOOL_BUILD_TESTS. venuepoolVenueTest.cmake makes tests of them.
+
+set(VENUEPOOL_TEST_LABELS "")
+if(VENUEPOOL_SANITIZE)
+  set(VENUEPOOL_TEST_LABELS sanitize)
+endif()
+include("${CMAKE_CURRENT_LIST_DIR}/venuepoolVenueTest.cmake")
+if(NOT VENUEPOOL_BUILD_TESTS AND NOT VENUEPOOL_BUILD_TOOLS)
+  return()
+endif()
 
 # The mock venue is built as the library is: they share what takes longest to compile, and it has to
 # keep up with the load tests.
-if(VENUEPOOL_BUILD_TESTS OR VENUEPOOL_BUILD_TOOLS)
-  set(venuepool_mock_venue "${venuepool_cargo_release}/mock-venue")
-  venuepool_add_cargo_build(venuepool_mock_venue "${venuepool_mock_venue}" "cargo: the mock venue"
-    build --locked --release -p mock-venue ${venuepool_cargo_target}
-    --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}")
-  set_target_properties(venuepool_mock_venue PROPERTIES EXCLUDE_FROM_ALL OFF)
-  # One cargo at a time: a second one would only wait for the lock of the target folder.
-  add_dependencies(venuepool_mock_venue venuepool_cargo)
+set(venuepool_mock_venue "${venuepool_cargo_release}/mock-venue")
+venuepool_add_cargo_build(venuepool_mock_venue "${venuepool_mock_venue}" "cargo: the mock venue"
+  build --locked --release -p mock-venue ${venuepool_cargo_target}
+  --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}")
+set_target_properties(venuepool_mock_venue PROPERTIES EXCLUDE_FROM_ALL OFF)
+# One cargo at a time: a second one would only wait for the lock of the target folder.
+add_dependencies(venuepool_mock_venue venuepool_cargo)
+
+# What is installed has no debug information, which would be most of its size.
+set(venuepool_installed_venue "${venuepool_mock_venue}")
+if(VENUEPOOL_STRIP)
+  set(venuepool_installed_venue "${PROJECT_BINARY_DIR}/stripped/mock-venue")
+endif()
+if(VENUEPOOL_INSTALL AND VENUEPOOL_STRIP)
+  add_custom_command(OUTPUT "${venuepool_installed_venue}"
+    COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/stripped"
+    COMMAND "${CMAKE_OBJCOPY}" --strip-all "${venuepool_mock_venue}" "${venuepool_installed_venue}"
+    DEPENDS venuepool_mock_venue "${venuepool_mock_venue_stamp}" VERBATIM)
+  add_custom_target(venuepool_stripped_venue ALL DEPENDS "${venuepool_installed_venue}")
 endif()
 
-function(venuepool_add_venue_test)
-  cmake_parse_arguments(PARSE_ARGV 0 test "TLS" "NAME;COMMAND;TIMEOUT;WRAPPER" "ARGS;VENUE_ARGS;LABELS")
-  if(test_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "venuepool_add_venue_test: what is ${test_UNPARSED_ARGUMENTS}?")
-  endif()
-  if(NOT VENUEPOOL_BUILD_TESTS)
-    return()
-  endif()
-  set(venue "${venuepool_mock_venue}")
-  if(test_TLS)
-    set(certificates "${CMAKE_CURRENT_BINARY_DIR}/venue-${test_NAME}")
-    file(MAKE_DIRECTORY "${certificates}")
-    list(APPEND venue --tls --cert-dir "${certificates}")
-  endif()
-  # CMake runs the first program by the emulator of a cross build, and we the two that it starts.
-  set(emulator ${CMAKE_CROSSCOMPILING_EMULATOR})
-  add_test(NAME ${test_NAME} COMMAND venuepool_with_venue
-    ${emulator} ${venue} ${test_VENUE_ARGS}
-    -- ${test_WRAPPER} ${emulator} $<TARGET_FILE:${test_COMMAND}> ${test_ARGS})
-  venuepool_test_properties(${test_NAME} "${test_TIMEOUT}" ${test_LABELS})
-endfunction()
+add_executable(venuepool::mock_venue IMPORTED GLOBAL)
+set_target_properties(venuepool::mock_venue PROPERTIES IMPORTED_LOCATION "${venuepool_mock_venue}")
 
-# venuepool_test_properties(name timeout [label...]): what all tests have in common.
-function(venuepool_test_properties name timeout)
-  if(NOT timeout)
-    set(timeout 60)
-  endif()
-  set(labels ${ARGN})
-  if(VENUEPOOL_SANITIZE)
-    list(APPEND labels sanitize)
-  endif()
-  # 77 is how a test says that it cannot run here; it then says why, too.
-  set_tests_properties(${name} PROPERTIES
-    TIMEOUT ${timeout} LABELS "${labels}" SKIP_RETURN_CODE 77)
-endfunction()
+add_executable(venuepool_with_venue "${PROJECT_SOURCE_DIR}/tests/venue/with_venue.c")
+set_target_properties(venuepool_with_venue PROPERTIES OUTPUT_NAME with-mock-venue
+  C_STANDARD 99 C_STANDARD_REQUIRED ON)
+add_dependencies(venuepool_with_venue venuepool_mock_venue)
+if(VENUEPOOL_STRIP)
+  target_link_options(venuepool_with_venue PRIVATE -s)
+endif()
+if(TARGET venuepool_stripped_venue)
+  add_dependencies(venuepool_with_venue venuepool_stripped_venue)
+endif()
+add_executable(venuepool::with_venue ALIAS venuepool_with_venue)

@@ -17,6 +17,8 @@ for folder in "$root"/usr/libexec/valgrind "$root"/usr/lib/*/valgrind; do
     fi
 done
 
+case $name in rpm*) export RPM_CONFIGDIR="$root/usr/lib/rpm" ;; esac
+
 # A .bin is the program itself, behind a script that looks for it in the system.
 for program in "$name.bin" "$name"; do
     for folder in usr/bin usr/sbin bin sbin; do

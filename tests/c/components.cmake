@@ -36,16 +36,21 @@ function(must_match part expression)
     message(FATAL_ERROR "${part} has ${${part}}")
   endif()
 endfunction()
-must_match(runtime "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-")
-must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake)$")
+must_match(runtime
+  "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-|/THIRD-PARTY-NOTICES-libvenuepool\\.txt$")
+must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake)$|/doc/.*\\.(md|svg)$")
 must_match(debug "/\\.debug/libvenuepool\\.so\\.[0-9.]+\\.debug$")
-must_match(tools "/mock-venue$")
+must_match(tools
+  "/(with-)?mock-venue$|/venuepoolVenueTest\\.cmake$|/THIRD-PARTY-NOTICES-mock-venue\\.txt$")
 
 # find(result expected-message prefix component...): what find_package makes of an installation.
 file(WRITE "${WORK}/find/CMakeLists.txt" "
   cmake_minimum_required(VERSION 3.16...3.31)
   project(find LANGUAGES C)
   find_package(venuepool CONFIG REQUIRED \${COMPONENTS})
+  if(TARGET venuepool::mock_venue AND NOT COMMAND venuepool_add_venue_test)
+    message(FATAL_ERROR \"there are tools, and no venuepool_add_venue_test\")
+  endif()
   foreach(target IN ITEMS \${TARGETS})
     if(NOT TARGET venuepool::\${target})
       message(FATAL_ERROR \"there is no venuepool::\${target}\")

@@ -26,3 +26,13 @@ run("${CMAKE_COMMAND}" --build "${WORK}/${VERSION}")
 foreach(program IN ITEMS consumer_shared consumer_static consumer_cpp)
   run(${EMULATOR} "${WORK}/${VERSION}/${program}")
 endforeach()
+
+# The tests that it adds by venuepool_add_venue_test().
+get_filename_component(bin "${CMAKE_COMMAND}" DIRECTORY)
+execute_process(COMMAND "${CMAKE_COMMAND}" -E chdir "${WORK}/${VERSION}" "${bin}/ctest"
+    --output-on-failure --parallel 4
+  RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
+if(NOT code EQUAL 0 OR NOT said MATCHES "100% tests passed(, 0 tests failed)? out of 4\n"
+    OR NOT said MATCHES "mine += .*1 test" OR NOT said MATCHES "skips \\(Skipped\\)")
+  message(FATAL_ERROR "the consumer's own tests: ${said}")
+endif()

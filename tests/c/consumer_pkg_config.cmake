@@ -41,6 +41,11 @@ run("${CC}" "${define}" ${cflags} "${source}.c" "${lib_dir}/libvenuepool.a" ${li
   -o "${WORK}/static")
 run("${CXX}" -std=c++17 "${define}" ${cflags} "${source}.cpp" ${libs} "-Wl,-rpath,${lib_dir}"
   -o "${WORK}/cpp")
-foreach(program IN ITEMS shared static cpp)
+# A program with no shared library at all; the compiler then adds libgcc_eh. The linker warns of
+# getaddrinfo, which looks up names by shared libraries of the same glibc.
+ask(libs_static --libs --static)
+run("${CC}" -static "${define}" ${cflags} "${source}.c" ${libs_static}
+  -o "${WORK}/fully_static")
+foreach(program IN ITEMS shared static fully_static cpp)
   run(${EMULATOR} "${WORK}/${program}")
 endforeach()

@@ -1,6 +1,7 @@
 #!/bin/sh
 # release_build.sh ARCHIVE NATIVE-LIBS-FILE LIB...: the artefacts were built with LTO, and need the
-# native libraries that CMake and pkg-config name, and no others.
+# native libraries that CMake and pkg-config name, and no others but libgcc_s, which is left to the
+# compiler: it takes libgcc_eh for a fully static program.
 set -eu
 archive=$1 file=$2
 shift 2
@@ -12,7 +13,7 @@ if [ "$objects" -ne 1 ]; then
     exit 1
 fi
 
-needed=$(tr ' ' '\n' < "$file" | grep '^-l' | sort -u)
+needed=$(tr ' ' '\n' < "$file" | grep '^-l' | grep -vxF -e -lgcc_s | sort -u)
 named=$(printf '%s\n' "$@" | sort -u)
 if [ "$needed" != "$named" ]; then
     echo "rustc says that these are needed:" $needed "; cmake/Library.cmake names:" $named

@@ -1,7 +1,7 @@
 /*
  * Runs a program against a mock venue of its own:
  *
- *   with_venue VENUE [VENUE-ARGUMENT...] -- PROGRAM [ARGUMENT...]
+ *   with-mock-venue VENUE [VENUE-ARGUMENT...] -- PROGRAM [ARGUMENT...]
  *
  * Starts the venue, waits for its ready line, tells the program by VENUE_URL, VENUE_CA and
  * VENUE_CONTROL where it is, and ends as the program does. The venue cannot be left behind: it ends
@@ -27,7 +27,7 @@
 enum { READY_SECONDS = 30, END_SECONDS = 10, ARGUMENTS = 64 };
 
 static void die(const char *what) {
-    fprintf(stderr, "with_venue: %s\n", what);
+    fprintf(stderr, "with-mock-venue: %s\n", what);
     exit(1);
 }
 
@@ -49,7 +49,7 @@ static pid_t start(char **arguments, int input, int output) {
     if (input >= 0) dup2(input, 0);
     if (output >= 0) dup2(output, 1);
     execv(arguments[0], arguments);
-    fprintf(stderr, "with_venue: cannot run %s: %s\n", arguments[0], strerror(errno));
+    fprintf(stderr, "with-mock-venue: cannot run %s: %s\n", arguments[0], strerror(errno));
     _exit(127);
 }
 
@@ -107,7 +107,7 @@ int main(int argc, char **argv) {
         if (count == ARGUMENTS) die("too many arguments");
         venue[count++] = argv[at++];
     }
-    if (count == 0 || at + 1 >= argc) die("usage: with_venue VENUE [...] -- PROGRAM [...]");
+    if (count == 0 || at + 1 >= argc) die("usage: with-mock-venue VENUE [...] -- PROGRAM [...]");
     char exit_with_parent[] = "--exit-with-parent", max_seconds[] = "--max-seconds", most[] = "900";
     venue[count++] = exit_with_parent;
     venue[count++] = max_seconds;
@@ -130,12 +130,12 @@ int main(int argc, char **argv) {
 
     close(input[1]);
     if (wait_for(venue_pid, END_SECONDS * 1000) == -1) {
-        fprintf(stderr, "with_venue: the venue does not end; killed\n");
+        fprintf(stderr, "with-mock-venue: the venue does not end; killed\n");
         kill(venue_pid, SIGKILL);
         wait_for(venue_pid, -1);
     }
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "with_venue: the program was killed by signal %d\n", WTERMSIG(status));
+        fprintf(stderr, "with-mock-venue: the program was killed by signal %d\n", WTERMSIG(status));
         return 128 + WTERMSIG(status);
     }
     return WEXITSTATUS(status);
