@@ -106,6 +106,12 @@
 #define VP_NO_SLOT UINT32_MAX
 
 /**
+ * Completion flag: the answer came after the completion of the request, which this one follows
+ * (`vp_config_set_late_answers`).
+ */
+#define VP_COMPLETION_LATE 1
+
+/**
  * The room for close reasons in `vp_stats`; more than there are today.
  */
 #define VP_CLOSE_REASONS 32
@@ -131,6 +137,17 @@
  * thread drives at a time.
  */
 #define VP_DRIVE_CALLER 1
+
+/**
+ * Late answers: as events (`VP_EVENT_KIND_LATE_RESPONSE`), on the pool thread.
+ */
+#define VP_LATE_EVENT 0
+
+/**
+ * Late answers: as completions with the flag `VP_COMPLETION_LATE`, in the way in which the request
+ * was to be completed.
+ */
+#define VP_LATE_COMPLETION 1
 
 /**
  * Suspend policy: the pool keeps its connections open.
@@ -885,9 +902,9 @@ typedef struct vp_completion {
    */
   uint32_t copies_sent;
   /**
-   * Zero.
+   * `VP_COMPLETION_LATE` or 0.
    */
-  uint32_t reserved;
+  uint32_t flags;
 } vp_completion;
 
 /**
@@ -1143,7 +1160,7 @@ typedef struct vp_stats {
    */
   uint64_t heartbeats;
   /**
-   * Answers that came within the linger time after their deadline.
+   * Answers that came after the completion of their request.
    */
   uint64_t late;
   /**
@@ -1993,8 +2010,8 @@ VP_NOEXCEPT;
 /**
  * Sets how long the pool still waits for a response after the deadline of its request, 1 us to 1
  * day; 0, the default, for not at all. The completion comes at the deadline in any case, as a
- * timeout. A late response is reported as an event (`VP_EVENT_KIND_LATE_RESPONSE`), and its
- * connection is closed. The slot is healed meanwhile. When a request was not sent to its last
+ * timeout. A late response is told as `vp_config_set_late_answers` says, and its connection is
+ * closed. The slot is healed meanwhile. When a request was not sent to its last
  * byte, the pool does not wait: it resets the connection.
  *
  * Threads: as `vp_config_new`.
@@ -2002,6 +2019,22 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_ARGUMENT.
  */
 VP_API vp_status vp_config_set_linger_ns(struct vp_config *config, uint64_t linger_ns) VP_NOEXCEPT;
+
+/**
+ * Sets how an answer is told that comes after the completion of its request: within the linger
+ * time (`vp_config_set_linger_ns`), or of another copy (`vp_submit_fanout`). The default is
+ * `VP_LATE_EVENT`.
+ *
+ * With `VP_LATE_COMPLETION` the callback of the request is called once more, or the completion
+ * queue has one completion more. Its `flags` have `VP_COMPLETION_LATE`. So an engine that lives in
+ * one loop reconciles there. It is an event all the same when the completion queue is full, and
+ * for `vp_execute`.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: the callbacks of all requests must be valid until the pool is closed.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_config_set_late_answers(struct vp_config *config, uint32_t how) VP_NOEXCEPT;
 
 /**
  * Makes responses with this status suspend the pool; 429, 418, 403 and 503 are usual. The pool is

@@ -55,6 +55,8 @@ pub struct Completion {
     pub lease_generation: u64,
     /// Of an order with several copies, how many left, at least in part; 0 for other requests.
     pub copies_sent: u32,
+    /// The answer came after the completion of its request, which this one follows.
+    pub is_late: bool,
     /// The response. When the outcome is not OK: what had come of it, if its head is whole; it says
     /// itself that it is not complete.
     pub response: Option<Shared<Recycled>>,
@@ -326,6 +328,7 @@ mod tests {
             evidence: None,
             lease_generation: 0,
             copies_sent: 0,
+            is_late: false,
             response: None,
         }
     }

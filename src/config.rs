@@ -106,6 +106,9 @@ pub struct Timeouts {
     pub queue_ns: u64,
     /// How long an answer is waited for after its deadline; 0 for not at all.
     pub linger_ns: u64,
+    /// An answer that comes after the completion of its request is a second completion, and not an
+    /// event.
+    pub late_completes: bool,
 }
 
 /// The bounds of the wait between failed dials. The first dial after a loss is made at once.
@@ -151,6 +154,7 @@ impl Default for Config {
                 first_byte_ns: 0,
                 queue_ns: 0,
                 linger_ns: 0,
+                late_completes: false,
             },
             sizes: Sizes::default(),
             lanes: Default::default(),
@@ -335,13 +339,18 @@ impl Config {
     }
 
     /// Sets how long an answer is still waited for after its deadline, 1 us to 1 day, or 0 for not
-    /// at all. It comes as an event.
+    /// at all. It comes as an event, or as a completion.
     ///
     /// # Errors
     /// `ERR_ARGUMENT`.
     pub fn set_linger_ns(&mut self, linger_ns: u64) -> Result<(), Status> {
         self.timeouts.linger_ns = optional(linger_ns)?;
         Ok(())
+    }
+
+    /// Sets whether an answer that comes after the completion of its request is a second completion.
+    pub const fn set_late_completes(&mut self, completes: bool) {
+        self.timeouts.late_completes = completes;
     }
 
     /// Sets who is told what happens to the connections.

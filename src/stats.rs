@@ -40,7 +40,7 @@ pub struct Stats {
     pub dial_failures: [Counter; 4],
     /// Heartbeats sent.
     pub heartbeats: Counter,
-    /// Answers that came within the linger time after their deadline.
+    /// Answers that came after the completion of their request.
     pub late: Counter,
     /// Connections given up, by [`CloseReason`].
     pub closed: [Counter; CloseReason::ALL.len()],

@@ -356,11 +356,12 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             41 => vp_config_set_idle_limit_ns(config, number),
             42 => vp_config_set_max_age_ns(config, number),
             43 => vp_config_set_max_requests(config, number),
-            44 => match number % 5 {
+            44 => match number % 6 {
                 0 => vp_config_set_write_timeout_ns(config, any_number(input)),
                 1 => vp_config_set_first_byte_timeout_ns(config, any_number(input)),
                 2 => vp_config_set_queue_timeout_ns(config, any_number(input)),
                 3 => vp_config_set_resolve_timeout_ns(config, any_number(input)),
+                4 => vp_config_set_late_answers(config, small & 3),
                 _ => vp_config_set_linger_ns(config, any_number(input)),
             },
             45 => vp_config_suspend_on(config, on, any_number(input), small % 3),

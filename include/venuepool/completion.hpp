@@ -44,6 +44,9 @@ class CompletionFields {
     /// Gives the slot that the request was sent on; VP_NO_SLOT when it was never sent.
     [[nodiscard]] std::uint32_t slot() const noexcept { return raw().slot; }
 
+    /// Whether the answer came after the completion of the request, which this one follows
+    /// (Config::late_answers).
+    [[nodiscard]] bool is_late() const noexcept { return (raw().flags & VP_COMPLETION_LATE) != 0; }
     /// Of Pool::submit_fanout: gives how many copies left, at least in part; else 0.
     [[nodiscard]] std::uint32_t copies_sent() const noexcept { return raw().copies_sent; }
 

@@ -127,7 +127,12 @@ class [[nodiscard]] Config {
     Config& queue_timeout(std::chrono::nanoseconds timeout) noexcept {
         return remember("queue_timeout", vp_config_set_queue_timeout_ns(raw_, detail::ns(timeout)));
     }
-    /// Sets how long an answer is read after its deadline, as an event; 0, the default: not at all.
+    /// Sets how an answer is told that comes after the completion of its request: VP_LATE_EVENT, the
+    /// default, or VP_LATE_COMPLETION, as one more completion (CompletionFields::is_late).
+    Config& late_answers(std::uint32_t how) noexcept {
+        return remember("late_answers", vp_config_set_late_answers(raw_, how));
+    }
+    /// Sets how long an answer is read after its deadline; 0, the default: not at all.
     Config& linger(std::chrono::nanoseconds time) noexcept {
         return remember("linger", vp_config_set_linger_ns(raw_, detail::ns(time)));
     }

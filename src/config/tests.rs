@@ -68,6 +68,7 @@ fn defaults_are_those_of_the_design() {
         first_byte_ns: 0,
         queue_ns: 0,
         linger_ns: 0,
+        late_completes: false,
     };
     assert_eq!(*config.timeouts(), timeouts);
     assert_eq!(config.backoff(), Backoff { first_ns: 100_000_000, max_ns: 5_000_000_000 });

@@ -147,9 +147,10 @@ impl Pool {
         match recipient {
             Recipient::Heartbeat => return self.heartbeat_ended(completion),
             Recipient::Copy => return self.copy_ended(completion),
-            Recipient::Callback(_) if !driving => {
+            Recipient::Callback(_) | Recipient::LateCallback(_) if !driving => {
                 return self.hand_over(Ended { recipient, completion });
             }
+            Recipient::LateCallback(callback) => return callback(completion),
             Recipient::Callback(callback) => {
                 self.delivery.stats.ended(completion.outcome);
                 return callback(completion);

@@ -29,6 +29,8 @@ pub struct Order {
     deadline_ns: u64,
     lane: crate::lane::Lane,
     bytes: Mutex<Copied>,
+    /// Who receives the answers that come after the completion.
+    late_to: Recipient,
     state: Mutex<State>,
 }
 
@@ -83,9 +85,10 @@ impl Orders {
 impl Order {
     fn new(pending: Pending, outgoing: &Outgoing<'_>, rules: FanoutRules) -> Self {
         let Pending { id, user_data, recipient, submit_ns, deadline_ns, lane } = pending;
+        let late_to = recipient.clone();
         let state = State { fanout: Fanout::new(rules), recipient: Some(recipient), kept: None };
         let (bytes, state) = (Mutex::new(Copied::of(outgoing)), Mutex::new(state));
-        Self { id, user_data, submit_ns, deadline_ns, lane, bytes, state }
+        Self { id, user_data, submit_ns, deadline_ns, lane, bytes, late_to, state }
     }
 
     /// A copy, of which an end is owed to this order.
@@ -198,6 +201,11 @@ impl Pool {
         self.timer.note(order.state().fanout.due_ns());
     }
 
+    /// Who receives the completion of that order.
+    pub(super) fn recipient_of_order(&self, id: u64) -> Option<Recipient> {
+        Some(self.orders.find(id)?.late_to.clone())
+    }
+
     /// The order of which this is a copy, if it is one.
     pub(super) fn order_of(&self, pending: &Pending) -> Option<Arc<Order>> {
         if pending.recipient.is_order() { self.orders.find(pending.id) } else { None }
@@ -255,7 +263,10 @@ impl Pool {
                 kept.into_iter().for_each(forget);
                 return ended;
             }
-            Meaning::Late => self.delivery.late.tell(completion),
+            Meaning::Late => {
+                let completion = Completion { is_late: true, ..completion };
+                self.delivery.late.tell(Ended { recipient: order.late_to.clone(), completion });
+            }
             Meaning::Kept | Meaning::Nothing => forget(completion),
         }
         None

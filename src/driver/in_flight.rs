@@ -26,11 +26,14 @@ use crate::sync::Shared;
 const TURN_BYTES: usize = 64 * 1024;
 
 /// Who receives the completion of a request.
+#[derive(Clone)]
 pub enum Recipient {
     /// Whoever polls the completion queue; a place in it is reserved.
     Queue,
     /// A function.
     Callback(Callback),
+    /// A function that has had the completion, for the late answer.
+    LateCallback(Callback),
     /// A caller in execute.
     Sleeper(Arc<Answer>),
     /// The order of that id, of which this is a copy.
@@ -131,6 +134,8 @@ pub struct Lingering {
     response: Option<Shared<Recycled>>,
     /// What was told when it was given up, without a response.
     told: Completion,
+    /// Who had the completion.
+    recipient: Recipient,
 }
 
 /// What a look for a late answer comes to.
@@ -140,7 +145,7 @@ pub(super) enum LateLook {
     /// There is more to read, of which the socket does not tell.
     Unread,
     /// The waiting is over, with the late completion or without.
-    Over(Option<Box<Completion>>),
+    Over(Option<Box<Ended>>),
 }
 
 /// One exchange in flight. Its times, and when it is over, are with the slot's state.
@@ -296,7 +301,8 @@ impl InFlight {
         });
         let completion = Completion { response: so_far, ..completion };
         let (connection, response) = (Some(connection), Some(response));
-        let lingering = Lingering { connection, codec, response, told };
+        let recipient = pending.recipient.clone();
+        let lingering = Lingering { connection, codec, response, told, recipient };
         let ended = Ended { recipient: pending.recipient, completion };
         Over { ended, lingering: Some(Box::new(lingering)) }
     }
@@ -329,6 +335,15 @@ impl Lingering {
     /// The connection.
     pub(super) fn connection(&self) -> Option<&Connection> {
         self.connection.as_ref()
+    }
+
+    /// A copy of an order: the late answer is for whoever has the order's completion.
+    pub(super) fn replace_recipient(&mut self, of_order: impl FnOnce(u64) -> Option<Recipient>) {
+        if self.recipient.is_order()
+            && let Some(recipient) = of_order(self.told.id)
+        {
+            self.recipient = recipient;
+        }
     }
 
     /// Looks for the answer, and reads as much of it as one turn may.
@@ -364,9 +379,9 @@ impl Lingering {
         Some(LateLook::Unread)
     }
 
-    /// The completion as it would have been in time.
-    fn late(&self) -> Completion {
-        Completion {
+    /// The completion as it would have been in time, for the recipient of that one.
+    fn late(&self) -> Ended {
+        let completion = Completion {
             id: self.told.id,
             user_data: self.told.user_data,
             outcome: Outcome::Ok,
@@ -377,8 +392,10 @@ impl Lingering {
             evidence: None,
             lease_generation: 0,
             copies_sent: 0,
+            is_late: true,
             response: self.response.clone(),
-        }
+        };
+        Ended { recipient: self.recipient.clone(), completion }
     }
 }
 
@@ -447,6 +464,7 @@ impl Pending {
             evidence: None,
             lease_generation: 0,
             copies_sent: 0,
+            is_late: false,
             response: None,
         }
     }

@@ -1,4 +1,5 @@
-//! Answers that come too late: waited for a while, told as an event, good for nothing else.
+//! Answers that come too late: waited for a while, told as an event or as a completion, good for
+//! nothing else.
 //!
 //! The engine has its completion (a timeout) and the slot heals; the old connection stays aside
 //! until its answer is there or the linger time is over, and is then closed. The waiting is on the
@@ -10,8 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::Pool;
-use super::in_flight::{LateLook, Lingering};
-use crate::completion::Completion;
+use super::in_flight::{Ended, LateLook, Lingering, Recipient};
 use crate::net::watch::watch;
 use crate::sync::{Mutex, Notify};
 
@@ -19,13 +19,13 @@ use crate::sync::{Mutex, Notify};
 #[derive(Default)]
 pub(super) struct Late {
     queue: Mutex<Vec<Lingering>>,
-    answers: Mutex<Vec<Completion>>,
+    answers: Mutex<Vec<Ended>>,
     wake: Notify,
 }
 
 impl Late {
     /// An answer has come that is late already.
-    pub(super) fn tell(&self, late: Completion) {
+    pub(super) fn tell(&self, late: Ended) {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(late);
         self.wake.notify_one();
     }
@@ -36,14 +36,31 @@ impl Pool {
     fn tell_late_answers(&self) {
         let late = &self.delivery.late.answers;
         let answers = std::mem::take(&mut *late.lock().unwrap_or_else(PoisonError::into_inner));
-        for answer in answers {
-            self.delivery.stats.late.add();
-            self.tell_late(answer);
+        answers.into_iter().for_each(|answer| self.late_answer(answer));
+    }
+
+    /// An answer has come after the completion of its request: it is another completion, or an
+    /// event.
+    fn late_answer(&self, late: Ended) {
+        self.delivery.stats.late.add();
+        let Ended { recipient, completion } = late;
+        let queue = &self.delivery.completions;
+        match recipient {
+            Recipient::Callback(callback) if self.policy.late_completes => {
+                self.deliver(Ended { recipient: Recipient::LateCallback(callback), completion });
+            }
+            Recipient::Queue if self.policy.late_completes && queue.reserve() => {
+                queue.push(completion);
+                queue.announce();
+                queue.ring();
+            }
+            _ => self.tell_late(completion),
         }
     }
 
     /// Hands over an exchange whose answer is still waited for. Any thread.
-    pub(super) fn linger(&self, lingering: Lingering) {
+    pub(super) fn linger(&self, mut lingering: Lingering) {
+        lingering.replace_recipient(|id| self.recipient_of_order(id));
         self.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
         self.delivery.late.wake.notify_one();
     }
@@ -74,15 +91,14 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
     let patience = Duration::from_nanos(pool.policy.linger_ns);
     let answer = tokio::time::timeout(patience, read(&pool, &mut lingering)).await;
     if let Ok(Some(late)) = answer {
-        pool.delivery.stats.late.add();
         // Too late for its order, and in time for all that follow.
-        pool.check_pause(&late);
-        pool.keep_watched(&late);
-        pool.tell_late(*late);
+        pool.check_pause(&late.completion);
+        pool.keep_watched(&late.completion);
+        pool.late_answer(*late);
     }
 }
 
-async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Box<Completion>> {
+async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Box<Ended>> {
     let socket = watch(lingering.connection()?).ok()?;
     loop {
         match lingering.advance(&pool.policy.limits) {

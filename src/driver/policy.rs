@@ -21,6 +21,8 @@ pub struct Policy {
     pub queue_timeout_ns: u64,
     /// How long an answer is waited for after its deadline; 0 for not at all.
     pub linger_ns: u64,
+    /// An answer after the completion is a completion, too.
+    pub late_completes: bool,
     /// The pool thread never sleeps.
     pub busy_poll: bool,
     /// How old the last look at an idle connection may be.
@@ -42,6 +44,7 @@ impl Policy {
             },
             queue_timeout_ns: optional(timeouts.queue_ns),
             linger_ns: timeouts.linger_ns,
+            late_completes: timeouts.late_completes,
             busy_poll: config.busy_poll(),
             look_after_ns: maintenance.look_after_ns,
         }

@@ -193,8 +193,8 @@ pub unsafe extern "C" fn vp_config_set_queue_timeout_ns(
 
 /// Sets how long the pool still waits for a response after the deadline of its request, 1 us to 1
 /// day; 0, the default, for not at all. The completion comes at the deadline in any case, as a
-/// timeout. A late response is reported as an event (`VP_EVENT_KIND_LATE_RESPONSE`), and its
-/// connection is closed. The slot is healed meanwhile. When a request was not sent to its last
+/// timeout. A late response is told as `vp_config_set_late_answers` says, and its connection is
+/// closed. The slot is healed meanwhile. When a request was not sent to its last
 /// byte, the pool does not wait: it resets the connection.
 ///
 /// Threads: as `vp_config_new`.
@@ -205,6 +205,39 @@ pub unsafe extern "C" fn vp_config_set_linger_ns(config: *mut vp_config, linger_
     // SAFETY: the header.
     unsafe {
         configure(config, "vp_config_set_linger_ns", |config| config.set_linger_ns(linger_ns))
+    }
+}
+
+/// Late answers: as events (`VP_EVENT_KIND_LATE_RESPONSE`), on the pool thread.
+pub const VP_LATE_EVENT: u32 = 0;
+/// Late answers: as completions with the flag `VP_COMPLETION_LATE`, in the way in which the request
+/// was to be completed.
+pub const VP_LATE_COMPLETION: u32 = 1;
+
+/// Sets how an answer is told that comes after the completion of its request: within the linger
+/// time (`vp_config_set_linger_ns`), or of another copy (`vp_submit_fanout`). The default is
+/// `VP_LATE_EVENT`.
+///
+/// With `VP_LATE_COMPLETION` the callback of the request is called once more, or the completion
+/// queue has one completion more. Its `flags` have `VP_COMPLETION_LATE`. So an engine that lives in
+/// one loop reconciles there. It is an event all the same when the completion queue is full, and
+/// for `vp_execute`.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: the callbacks of all requests must be valid until the pool is closed.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_late_answers(config: *mut vp_config, how: u32) -> Status {
+    let completes = match how {
+        VP_LATE_EVENT => Ok(false),
+        VP_LATE_COMPLETION => Ok(true),
+        _ => Err(Status::ERR_ARGUMENT),
+    };
+    // SAFETY: the header.
+    unsafe {
+        configure(config, "vp_config_set_late_answers", |config| {
+            completes.map(|completes| config.set_late_completes(completes))
+        })
     }
 }
 

@@ -56,6 +56,10 @@ pub const VP_BYTES_UNKNOWN: u64 = u64::MAX;
 /// `slot` of a request that never got one.
 pub const VP_NO_SLOT: u32 = u32::MAX;
 
+/// Completion flag: the answer came after the completion of the request, which this one follows
+/// (`vp_config_set_late_answers`).
+pub const VP_COMPLETION_LATE: u32 = 1;
+
 /// How one accepted request ended. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never was.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +111,8 @@ pub struct vp_completion {
     pub lease_generation: u64,
     /// Of `vp_submit_fanout`: how many copies left by then, at least in part. 0 for other requests.
     pub copies_sent: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// `VP_COMPLETION_LATE` or 0.
+    pub flags: u32,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -258,7 +262,7 @@ pub struct vp_stats {
     pub closed: [u64; VP_CLOSE_REASONS],
     /// Heartbeats sent.
     pub heartbeats: u64,
-    /// Answers that came within the linger time after their deadline.
+    /// Answers that came after the completion of their request.
     pub late: u64,
     /// Dials for which the last good answer stood in for a name look-up that failed or hung.
     pub stale_answers: u64,
@@ -354,7 +358,7 @@ impl vp_completion {
             start_ns: completion.times.start_ns,
             lease_generation: completion.lease_generation,
             copies_sent: completion.copies_sent,
-            reserved: 0,
+            flags: if completion.is_late { VP_COMPLETION_LATE } else { 0 },
         }
     }
 }

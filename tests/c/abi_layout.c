@@ -110,6 +110,7 @@ int main(void) {
     FIELD(vp_completion, start_ns, 104, 8);
     FIELD(vp_completion, lease_generation, 112, 8);
     FIELD(vp_completion, copies_sent, 120, 4);
+    FIELD(vp_completion, flags, 124, 4);
 
     SIZE(vp_lease, 16);
     FIELD(vp_lease, generation, 0, 8);

@@ -90,6 +90,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_first_byte_timeout_ns(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_queue_timeout_ns(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_linger_ns(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_late_answers(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(NULL, 1000000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
@@ -159,6 +160,7 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_first_byte_timeout_ns(config, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_queue_timeout_ns(config, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_linger_ns(config, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_late_answers(config, 2), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_suspend_on(config, 429, 0, 2), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_suspend_on(config, 200, 0, VP_SUSPEND_CLOSE), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_suspend_on(config, INT32_MIN, 0, 0), VP_ERR_ARGUMENT);

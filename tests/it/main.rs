@@ -16,6 +16,7 @@ mod incomplete;
 mod lanes;
 mod large;
 mod late;
+mod late_answers;
 mod leased_beats;
 mod leases_by_completion;
 mod lifecycle;

@@ -22,6 +22,7 @@ fn completion(id: u64) -> Completion {
         evidence: None,
         lease_generation: 0,
         copies_sent: 0,
+        is_late: false,
         response: None,
     }
 }
