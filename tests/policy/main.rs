@@ -49,7 +49,7 @@ use ledger::{Counts, Ledger};
 use pool::Pool;
 use world::{MS, Random, S, Setting};
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 1_200;
 const EVENTS: u64 = 2_000;
 /// Lines that are shown of a run that failed.
 const LAST_LINES: usize = 30;
