@@ -178,6 +178,11 @@ pub(crate) fn data(number: usize, lane: Lane) -> u64 {
     number as u64 | (lane as u64) << LANE_SHIFT
 }
 
+/// The number of the order that a completion has brought back.
+pub(crate) fn number_of(data: u64) -> usize {
+    data as u32 as usize
+}
+
 /// The same for a request on a leased slot.
 pub(crate) fn of_lease(data: u64) -> u64 {
     data | ON_LEASE

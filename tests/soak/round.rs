@@ -16,10 +16,11 @@ use venuepool::event::{Event, EventHook, EventKind};
 use venuepool::http::Request;
 use venuepool::lane::Lane;
 use venuepool::pool::dispatch::Lease;
+use venuepool::pool::fanout::{Completes, FanoutRules};
 use venuepool::recycle::Recycled;
 
-use crate::lanes::{Lanes, data, of_lease};
-use crate::ledger::{Ledger, MOST_ORDERS, Page};
+use crate::lanes::{Lanes, data, number_of, of_lease};
+use crate::ledger::{Ledger, MOST_COPIES, MOST_ORDERS, Page};
 use crate::venue::VenueProcess;
 
 const MS: u64 = 1_000_000;
@@ -256,7 +257,7 @@ fn build(request: &mut Request, page: &Page, number: usize, random: &mut Rng) {
 /// Sends in one of the ways that there are. An error means: refused.
 fn send(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u64, Status> {
     let (pool, lanes, lane) = (scene.pool, scene.lanes, request.lane());
-    match random.u8(..20) {
+    match random.u8(..22) {
         0..9 => lanes.check(lane, || pool.submit(request, None, WhenBusy::Refuse)),
         9..14 => lanes.check(lane, || pool.submit(request, None, WhenBusy::Queue)),
         14..17 => with_callback(scene, request),
@@ -269,6 +270,7 @@ fn send(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u6
             let lease = lanes.check(Lane::Orders, || pool.acquire(patience))?;
             on_lease(scene, request, lease)
         }
+        19 | 20 => on_several(scene, request, random),
         _ => {
             let done = lanes.check(lane, || pool.execute(request, WhenBusy::Queue))?;
             let id = done.id;
@@ -276,6 +278,20 @@ fn send(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u6
             Ok(id)
         }
     }
+}
+
+/// Sends copies on several connections, at once or while no answer comes.
+fn on_several(scene: &Scene<'_>, request: &mut Request, random: &mut Rng) -> Result<u64, Status> {
+    let (number, lane) = (number_of(request.user_data()), request.lane());
+    scene.page.may_be_sent_again(number);
+    let rules = FanoutRules {
+        copies: random.u32(1..=MOST_COPIES),
+        hedge_after_ns: if random.bool() { 0 } else { random.u64(1..20) * MS },
+        completes: if random.bool() { Completes::First } else { Completes::FirstSuccess },
+    };
+    let when_busy = if random.bool() { WhenBusy::Queue } else { WhenBusy::Refuse };
+    let submit = || scene.pool.submit_fanout(request, None, when_busy, rules);
+    scene.lanes.check(lane, submit)
 }
 
 /// Sends on a leased slot, and gives it back at once.
