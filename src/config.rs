@@ -348,7 +348,7 @@ impl Config {
         Ok(())
     }
 
-    /// Sets whether an answer that comes after the completion of its request is a second completion.
+    /// Sets whether a late answer, after the completion of its request, is another completion.
     pub const fn set_late_completes(&mut self, completes: bool) {
         self.timeouts.late_completes = completes;
     }

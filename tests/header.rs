@@ -120,7 +120,8 @@ fn each_setting_gives_its_range() {
         let is_number = parameters.contains("int32_t") || parameters.contains("int64_t");
         let is_switch = parameters.contains("int32_t on") && text.contains("when not 0");
         let has_range = [" to ", "any number"].iter().any(|part| text.contains(part));
-        let is_choice = text.contains("`VP_DRIVE_CALLER`");
+        let choices = ["`VP_DRIVE_CALLER`", "`VP_LATE_COMPLETION`"];
+        let is_choice = choices.iter().any(|choice| text.contains(choice));
         assert!(
             !is_number || is_switch || has_range || is_choice,
             "the comment of {name} does not give its range"

@@ -127,7 +127,7 @@ class [[nodiscard]] Config {
     Config& queue_timeout(std::chrono::nanoseconds timeout) noexcept {
         return remember("queue_timeout", vp_config_set_queue_timeout_ns(raw_, detail::ns(timeout)));
     }
-    /// Sets how an answer is told that comes after the completion of its request: VP_LATE_EVENT, the
+    /// Sets how a late answer is told, after the completion of its request: VP_LATE_EVENT, the
     /// default, or VP_LATE_COMPLETION, as one more completion (CompletionFields::is_late).
     Config& late_answers(std::uint32_t how) noexcept {
         return remember("late_answers", vp_config_set_late_answers(raw_, how));

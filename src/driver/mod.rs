@@ -15,6 +15,7 @@
 //! Locks: the dispatcher's and a slot's are never held at the same time. Under either, only locks
 //! are taken under which nothing else is: of the free list, of what is handed over, of sleepers.
 //! The lock of late signing is taken before a slot's, and the function that signs runs under both.
+//! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
 mod busy;

@@ -18,6 +18,7 @@ use venuepool_model::error::{Outcome, Status};
 use venuepool_model::http::request::Request;
 use venuepool_model::lane::LaneSet;
 use venuepool_model::pool::dispatch::Lease;
+use venuepool_model::pool::fanout::{Completes, FanoutRules};
 
 /// The venue answers whatever comes.
 const ALL: usize = usize::MAX;
@@ -384,5 +385,45 @@ fn a_pool_that_closes_waits_for_whoever_tells_a_pause_to_the_line() {
         assert!(is_one_of(Outcome::Shutdown) || is_one_of(Outcome::Suspended), "{ended:?}");
         assert!(model.pool.completions().is_drained(), "the end is told after it");
         pauser.join().unwrap();
+    });
+}
+
+/// Sends an order on two connections at once.
+fn submit_copies(model: &Model) -> u64 {
+    let mut request = Request::new(Arc::clone(model.pool.origin()));
+    request.begin(b"GET", b"/").unwrap();
+    let rules = FanoutRules { copies: 2, hedge_after_ns: 0, completes: Completes::First };
+    let id = model.pool.submit_fanout(&mut request, None, WhenBusy::Refuse, rules);
+    model.sent();
+    id.unwrap()
+}
+
+/// The first copy may be answered before the second one is sent.
+#[test]
+fn an_order_on_two_connections_has_one_completion() {
+    check(2, || {
+        let model = Model::new(2);
+        let server = serve(&model, ALL, 1);
+        let id = submit_copies(&model);
+        server.join().unwrap();
+        assert_eq!(taken(&model), [(id, Outcome::Ok)]);
+        close(&model);
+        assert_eq!(taken(&model), []);
+    });
+}
+
+/// One of the copies is answered, or none is, before the cancel.
+#[test]
+fn a_cancel_ends_both_copies_of_an_order() {
+    check(2, || {
+        let model = Model::new(2);
+        let server = serve(&model, 1, 1);
+        let id = submit_copies(&model);
+        let cancelled = model.pool.cancel(id);
+        server.join().unwrap();
+        let taken = taken(&model);
+        assert_eq!(taken.iter().map(|one| one.0).collect::<Vec<_>>(), [id]);
+        assert!(taken[0].1 == Outcome::Ok || cancelled == Ok(()));
+        close(&model);
     });
 }
