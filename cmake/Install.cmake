@@ -20,6 +20,9 @@ install(DIRECTORY include/venuepool
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
   FILES_MATCHING PATTERN "*.hpp")
 
+install(DIRECTORY packaging/suppressions
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/venuepool" COMPONENT development)
+
 if(VENUEPOOL_STRIP)
   install(FILES "${venuepool_lib_dir}/${venuepool_debug_file}"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/.debug" COMPONENT debug)
@@ -28,6 +31,8 @@ endif()
 if(TARGET venuepool_mock_venue)
   install(PROGRAMS "${venuepool_mock_venue}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES packaging/man/mock-venue.1
+    DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
 endif()
 
 # While the version begins with 0., each minor version may break what was before.
