@@ -26,4 +26,7 @@ migration_example(multi_libcurl multi_libcurl.c libcurl)
 # It takes long to compile, and sanitizers would look at other libraries only.
 if(NOT VENUEPOOL_SANITIZE)
   migration_example(order_beast order_beast.cpp boost_beast openssl openssl_tls)
+  if(TARGET order_beast)
+    target_compile_options(order_beast PRIVATE -O0 -g0)
+  endif()
 endif()
