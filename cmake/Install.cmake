@@ -33,6 +33,10 @@ if(TARGET venuepool_mock_venue)
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
   install(FILES packaging/man/mock-venue.1
     DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+  if(TARGET venuepool_with_venue)
+    install(FILES packaging/man/with-mock-venue.1
+      DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+  endif()
 endif()
 
 # While the version begins with 0., each minor version may break what was before.

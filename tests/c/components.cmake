@@ -39,7 +39,7 @@ endfunction()
 must_match(runtime "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-")
 must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake|tsan|supp)$")
 must_match(debug "/\\.debug/libvenuepool\\.so\\.[0-9.]+\\.debug$")
-must_match(tools "/mock-venue$|/man1/mock-venue\\.1$")
+must_match(tools "/mock-venue$|/man1/(with-)?mock-venue\\.1$")
 
 # find(result expected-message prefix component...): what find_package makes of an installation.
 file(WRITE "${WORK}/find/CMakeLists.txt" "

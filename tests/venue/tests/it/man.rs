@@ -1,5 +1,5 @@
-//! The man page names each option of `--help`, and no other. It is made from its Markdown source in
-//! docs/man: `UPDATE_MAN=1` rewrites it.
+//! The man page of the mock venue names each option of `--help`, and no other. The man pages are
+//! made from their Markdown sources in docs/man: `UPDATE_MAN=1` rewrites them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,8 +10,8 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
 }
 
-fn source() -> String {
-    fs::read_to_string(file("docs/man/mock-venue.1.md")).unwrap()
+fn source(page: &str) -> String {
+    fs::read_to_string(file(&format!("docs/man/{page}.md"))).unwrap()
 }
 
 /// The long options that a text has, such as `--tls`.
@@ -31,11 +31,15 @@ fn help(arguments: &[&str]) -> String {
 fn the_man_page_has_each_option_of_the_help() {
     let known = options(&(help(&[]) + &help(&["certs"])));
     assert!(known.contains("--fault") && known.contains("--dir"));
-    assert_eq!(options(&source()), known);
+    assert_eq!(options(&source("mock-venue.1")), known);
 }
 
-/// A line of text as roff: emphasis of Markdown becomes that of man.
+/// A line of text as roff: emphasis of Markdown becomes that of man, and a link its text.
 fn inline(text: &str) -> String {
+    let text = match text.strip_prefix('[').and_then(|link| link.split_once("](")) {
+        Some((text, _)) => text,
+        None => text,
+    };
     let mut roff = String::new();
     let (mut is_code, mut is_emphasis) = (false, false);
     for c in text.chars() {
@@ -59,7 +63,7 @@ fn inline(text: &str) -> String {
 
 /// The man page of a source: headings, paragraphs, items with a name, and literal blocks.
 fn man_page(source: &str) -> String {
-    let mut roff = String::from(".\\\" Made from docs/man/mock-venue.1.md; do not edit.\n");
+    let mut roff = String::from(".\\\" Made from a page of docs/man; do not edit.\n");
     let mut is_literal = false;
     for line in source.lines() {
         let made = if line.starts_with("```") {
@@ -98,18 +102,20 @@ fn man_page(source: &str) -> String {
 }
 
 #[test]
-fn the_committed_man_page_is_that_of_its_source() {
-    let path = file("packaging/man/mock-venue.1");
-    let made = man_page(&source());
-    if std::env::var_os("UPDATE_MAN").is_some() {
-        fs::write(&path, &made).unwrap();
+fn the_committed_man_pages_are_those_of_their_sources() {
+    for page in ["mock-venue.1", "with-mock-venue.1"] {
+        let path = file(&format!("packaging/man/{page}"));
+        let made = man_page(&source(page));
+        if std::env::var_os("UPDATE_MAN").is_some() {
+            fs::write(&path, &made).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == made,
+            "packaging/man is not that of docs/man; rewrite it by\n  \
+             UPDATE_MAN=1 cargo test -p mock-venue --test it man"
+        );
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == made,
-        "packaging/man is not that of docs/man; rewrite it by\n  \
-         UPDATE_MAN=1 cargo test -p mock-venue --test it man"
-    );
 }
 
 #[test]
