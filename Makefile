@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
 .PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
-.PHONY: toolchains dist check-packages numbers clean cmake test-tools
+.PHONY: toolchains docs dist check-packages numbers clean cmake test-tools docs-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -73,6 +73,9 @@ install: $(CONFIGURED) ## Into PREFIX, /usr/local by default.
 toolchains: | cmake ## Builds and tests with many compilers and linkers, in roots of their own.
 	@scripts/toolchains.sh
 
+docs: | docs-tools ## The site of all pages and of the headers, in build/docs; warnings are errors.
+	@scripts/docs.sh
+
 dist: | cmake ## The archives and packages of a release, in build/dist/out.
 	@scripts/dist.sh
 
@@ -85,7 +88,7 @@ numbers: library ## Measures the table "In numbers" of the README, and prints it
 clean: ## Removes build/ and target/.
 	rm -rf build target
 
-cmake test-tools:
+cmake test-tools docs-tools:
 	@scripts/ensure-$@.sh
 
 $(CONFIGURED): CMakeLists.txt | cmake

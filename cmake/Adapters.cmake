@@ -1,4 +1,4 @@
-# The libraries that the headers for event loops and the signing examples need, and their tests.
+# The libraries that the headers for event loops and some examples need, and their tests.
 #
 # scripts/ensure-adapter-libraries.sh unpacks below build/tools what the system has not. What cannot
 # be had is a test that says SKIPPED, so that it is seen.
@@ -7,7 +7,8 @@ set(adapter_unpacked "${PROJECT_SOURCE_DIR}/build/tools/debian/usr")
 
 # venuepool_adapter(NAME header [library]): the target adapter_NAME, if header and library are here.
 function(venuepool_adapter name header)
-  find_path(adapter_${name}_include ${header} HINTS "${adapter_unpacked}/include")
+  find_path(adapter_${name}_include ${header} HINTS "${adapter_unpacked}/include"
+    "${adapter_unpacked}/include/${CMAKE_LIBRARY_ARCHITECTURE}")
   mark_as_advanced(adapter_${name}_include)
   set(found "${adapter_${name}_include}")
   foreach(library IN LISTS ARGN)
@@ -35,6 +36,10 @@ venuepool_adapter(asio asio.hpp)
 venuepool_adapter(boost_asio boost/asio.hpp)
 venuepool_adapter(openssl openssl/evp.h crypto)
 venuepool_adapter(sodium sodium.h sodium)
+# For docs/migration-from-*.md.
+venuepool_adapter(libcurl curl/curl.h curl)
+venuepool_adapter(boost_beast boost/beast.hpp)
+venuepool_adapter(openssl_tls openssl/ssl.h ssl)
 if(TARGET adapter_boost_asio)
   target_compile_definitions(adapter_boost_asio INTERFACE VENUEPOOL_BOOST_ASIO)
 endif()

@@ -20,10 +20,14 @@ install(FILES include/venuepool.h include/venuepool.hpp
 install(FILES README.md CHANGELOG.md ARCHITECTURE.md SECURITY.md
   DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development)
 install(DIRECTORY docs
-  DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development)
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development
+  PATTERN site EXCLUDE)
 install(DIRECTORY include/venuepool
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
   FILES_MATCHING PATTERN "*.hpp")
+
+install(DIRECTORY packaging/suppressions
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/venuepool" COMPONENT development)
 
 if(VENUEPOOL_STRIP)
   install(FILES "${venuepool_lib_dir}/${venuepool_debug_file}"
@@ -39,6 +43,12 @@ if(TARGET venuepool_mock_venue)
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/venuepool" COMPONENT tools)
   install(FILES packaging/notices/THIRD-PARTY-NOTICES-mock-venue.txt
     DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
+  install(FILES packaging/man/mock-venue.1
+    DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+  if(TARGET venuepool_with_venue)
+    install(FILES packaging/man/with-mock-venue.1
+      DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+  endif()
 endif()
 
 # While the version begins with 0., each minor version may break what was before.

@@ -38,9 +38,20 @@ apt_unpack() {
         dpkg-deb --extract "$package" "$tools/debian" || return 1
         rm "$package"
     done
+    mend_links
     shift
     for program; do
         ln -sf ../../../scripts/unpacked.sh "$tools/bin/$program"
+    done
+}
+
+# A library that the system has is not unpacked, so what was unpacked may lead nowhere: it is led there.
+mend_links() {
+    for link in "$tools"/debian/usr/lib/*-linux-gnu*/lib*.so; do
+        [ -L "$link" ] && [ ! -e "$link" ] || continue
+        folder=${link%/*}
+        library=/usr/lib/${folder##*/}/$(readlink "$link")
+        [ ! -e "$library" ] || ln -sf "$library" "$link"
     done
 }
 

@@ -131,22 +131,22 @@ fn sentences_are_plain() {
     for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
         found.extend(hard_sentences(&root().join(name), markdown));
     }
-    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            found.extend(hard_sentences(&path, markdown));
-        }
+    let mut pages = Vec::new();
+    files_below(&root().join("docs"), "md", &mut pages);
+    assert!(pages.iter().any(|page| page.ends_with("venues/README.md")));
+    for page in pages {
+        found.extend(hard_sentences(&page, markdown));
     }
     assert!(found.is_empty(), "{} sentences are hard to read:\n{}", found.len(), found.join("\n"));
 }
 
-/// The source files below a folder.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// The files with that extension below a folder.
+fn files_below(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files_below(&path, extension, found);
+        } else if path.extension().is_some_and(|its| its == extension) {
             found.push(path);
         }
     }
@@ -155,7 +155,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn comments_in_the_sources_avoid_the_words_too() {
     let (mut files, mut found) = (Vec::new(), Vec::new());
-    sources(&root().join("src"), &mut files);
+    files_below(&root().join("src"), "rs", &mut files);
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {

@@ -319,8 +319,12 @@ class [[nodiscard]] Result {
 
 }  // namespace venuepool
 
+namespace std {
+
 /// A Status can stand where a std::error_code is wanted.
 template <>
-struct std::is_error_code_enum<venuepool::Status> : std::true_type {};
+struct is_error_code_enum<venuepool::Status> : true_type {};
+
+}  // namespace std
 
 #endif  // VENUEPOOL_STATUS_HPP

@@ -6,5 +6,6 @@ mod endpoints;
 mod faults;
 mod grammar;
 mod lifecycle;
+mod man;
 mod script;
 mod tls;
