@@ -840,8 +840,8 @@ typedef struct vp_completion {
    */
   uint64_t bytes_unsent;
   /**
-   * The request had a slot and sending began; 0 when it never had one. Until then it waited in
-   * the queue: since `submit_ns`, and if this is 0, until `done_ns`.
+   * The request had a slot; 0 when it never had one. Until then it waited in the queue: since
+   * `submit_ns`, and if this is 0, until `done_ns`.
    */
   uint64_t start_ns;
   /**
@@ -849,6 +849,46 @@ typedef struct vp_completion {
    * gives it. 0 for a request, and when there is no lease.
    */
   uint64_t lease_generation;
+  /**
+   * How long the request waited in the queue, in nanoseconds.
+   */
+  uint64_t queue_wait_ns;
+  /**
+   * The first byte was handed to TLS or to the kernel. Between `start_ns` and this the pool
+   * looked at the socket, and signed a request with `vp_request_set_on_send`. If it did neither,
+   * both are the same.
+   */
+  uint64_t write_begin_ns;
+  /**
+   * `write_ns` by the system's clock: nanoseconds since 1970, UTC. It is computed, because a
+   * read for each request would cost time. So after somebody has set that clock it may be wrong
+   * for as long as the shortest timeout that is configured.
+   */
+  uint64_t write_wall_ns;
+  /**
+   * The head of the response was read to its end. `first_byte_ns`, this and `done_ns` are the
+   * times at which the pool began to read, so they are equal if one turn read it all.
+   */
+  uint64_t head_ns;
+  /**
+   * The completion was given to the engine: by poll or wait, or its callback began. Between
+   * `done_ns` and this it was decoded, and waited for the engine.
+   */
+  uint64_t delivered_ns;
+  /**
+   * Bytes that were read from the socket since the request was sent, as on the wire (under TLS:
+   * ciphertext).
+   */
+  uint64_t bytes_received;
+  /**
+   * The number of the connection that it was sent on, in its slot: from 1, as `connections` in
+   * `vp_slot_health`; 0 when it was never sent.
+   */
+  uint32_t connection;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } vp_completion;
 
 /**

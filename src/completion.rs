@@ -22,14 +22,31 @@ use crate::sync::{Condvar, EventFd, Mutex, OnceLock, Receiver, Sender, Shared, b
 pub struct Times {
     /// The submit call began.
     pub submit_ns: u64,
-    /// The request had a slot, and sending began: it waited in the queue until then.
+    /// The request had a slot: it waited in the queue until then.
     pub start_ns: u64,
+    /// The first byte was handed to TLS or to the kernel. Between `start_ns` and this are the look
+    /// at the socket and the signature of a request that is signed late.
+    pub write_begin_ns: u64,
     /// The kernel had taken the last byte of the request.
     pub write_ns: u64,
-    /// The first byte of the response was read.
+    /// The same by the system's clock, since 1970.
+    pub write_wall_ns: u64,
+    /// The turn began that read the first byte of the response.
     pub first_byte_ns: u64,
+    /// The turn began that read the end of its head.
+    pub head_ns: u64,
     /// The exchange was over.
     pub done_ns: u64,
+    /// The completion was given to the engine.
+    pub delivered_ns: u64,
+}
+
+impl Times {
+    /// How long the request waited for a slot, until it had one or ended without.
+    pub fn queue_wait_ns(&self) -> u64 {
+        let until_ns = if self.start_ns == 0 { self.done_ns } else { self.start_ns };
+        until_ns.saturating_sub(self.submit_ns)
+    }
 }
 
 /// How one accepted request ended. There is exactly one for each.
@@ -45,10 +62,14 @@ pub struct Completion {
     pub wire_state: WireState,
     /// The slot it was sent on; `None` when it never got one.
     pub slot: Option<u32>,
+    /// The number of the connection in its slot, from 1; 0 when it was never sent.
+    pub connection: u32,
     /// When things happened.
     pub times: Times,
     /// Bytes of the request that the kernel took, as on the wire.
     pub bytes_sent: u64,
+    /// Bytes that were read from the socket since the request was sent, as on the wire.
+    pub bytes_received: u64,
     /// What the kernel knows of those bytes, when there is no whole response.
     pub evidence: Option<Evidence>,
     /// The number of the lease that was asked for; 0 for a request, or when there is none.
@@ -319,8 +340,10 @@ mod tests {
             outcome: Outcome::Ok,
             wire_state: WireState::Answered,
             slot: None,
+            connection: 0,
             times: Times::default(),
             bytes_sent: 0,
+            bytes_received: 0,
             evidence: None,
             lease_generation: 0,
             response: None,

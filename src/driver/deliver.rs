@@ -7,7 +7,7 @@
 use std::sync::PoisonError;
 
 use super::caller::Caller;
-use super::clock::now_ns;
+use super::clock::{WallClock, now_ns};
 use super::in_flight::{Ended, Over, Recipient};
 use super::linger::Late;
 use super::slot::{Slot, Turn};
@@ -28,6 +28,8 @@ pub(super) struct Delivery {
     /// Exchanges whose late answers are still waited for.
     pub(super) late: Late,
     next_id: AtomicU64,
+    /// What the system's clock shows.
+    pub(super) wall: WallClock,
     /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
     has_handed_over: AtomicBool,
@@ -44,6 +46,7 @@ impl Delivery {
             caller,
             late: Late::default(),
             next_id: AtomicU64::new(1),
+            wall: WallClock::new(),
             handed_over: Mutex::default(),
             has_handed_over: AtomicBool::new(false),
             signing: Mutex::new(()),
@@ -143,7 +146,8 @@ impl Pool {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
             if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
-        let Ended { recipient, completion } = ended;
+        let Ended { recipient, mut completion } = ended;
+        self.delivery.wall.date(&mut completion.times);
         match recipient {
             Recipient::Heartbeat => return self.heartbeat_ended(completion),
             Recipient::Callback(_) if !driving => {
@@ -151,6 +155,7 @@ impl Pool {
             }
             Recipient::Callback(callback) => {
                 self.delivery.stats.ended(completion.outcome);
+                completion.times.delivered_ns = now_ns();
                 return callback(completion);
             }
             Recipient::Sleeper(answer) => {

@@ -79,7 +79,9 @@ impl Pool {
     }
 
     /// An answer came after its deadline.
-    pub(super) fn tell_late(&self, late: Completion) {
+    pub(super) fn tell_late(&self, mut late: Completion) {
+        self.delivery.wall.date(&mut late.times);
+        late.times.delivered_ns = now_ns();
         self.tell(EventKind::LateResponse, |event| {
             event.slot = late.slot;
             event.text = format!("request {}: answered after its deadline", late.id);

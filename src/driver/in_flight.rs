@@ -223,6 +223,9 @@ impl InFlight {
                         exchange.first_byte_ns = now;
                     }
                     let progress = self.codec.on_bytes(response, limits);
+                    if exchange.head_ns == 0 && response.has_head() {
+                        exchange.head_ns = now;
+                    }
                     progress.map_err(|outcome| (outcome, CloseReason::Protocol))
                 }
                 Ok(Received::End { clean }) => {
@@ -312,14 +315,22 @@ impl InFlight {
         let times = Times {
             submit_ns: self.pending.submit_ns,
             start_ns: exchange.start_ns,
+            write_begin_ns: exchange.write_begin_ns,
             write_ns: exchange.write_ns,
             first_byte_ns: exchange.first_byte_ns,
+            head_ns: exchange.head_ns,
             done_ns: now,
+            ..Times::default()
         };
-        let bytes_sent = connection.bytes_sent();
-        let told = self.pending.completion(outcome, wire_state, Some(slot), times, bytes_sent);
+        let (bytes_sent, bytes_received) = (connection.bytes_sent(), connection.bytes_received());
         let failed = outcome != Outcome::Ok && bytes_sent > 0;
-        Completion { evidence: failed.then(|| connection.last_evidence()).flatten(), ..told }
+        Completion {
+            connection: exchange.connection,
+            bytes_sent,
+            bytes_received,
+            evidence: failed.then(|| connection.last_evidence()).flatten(),
+            ..self.pending.completion(outcome, wire_state, Some(slot), times)
+        }
     }
 }
 
@@ -348,7 +359,11 @@ impl Lingering {
                     if self.told.times.first_byte_ns == 0 {
                         self.told.times.first_byte_ns = now_ns();
                     }
-                    self.codec.on_bytes(response, limits)
+                    let progress = self.codec.on_bytes(response, limits);
+                    if self.told.times.head_ns == 0 && response.has_head() {
+                        self.told.times.head_ns = now_ns();
+                    }
+                    progress
                 }
                 Ok(Received::End { clean }) => self.codec.on_eof(response, clean),
                 Err(_) => return None,
@@ -370,8 +385,10 @@ impl Lingering {
             outcome: Outcome::Ok,
             wire_state: WireState::Answered,
             slot: self.told.slot,
+            connection: self.told.connection,
             times: Times { done_ns: now_ns(), ..self.told.times },
             bytes_sent: self.told.bytes_sent,
+            bytes_received: self.connection.as_ref().map_or(0, Connection::bytes_received),
             evidence: None,
             lease_generation: 0,
             response: self.response.clone(),
@@ -412,7 +429,7 @@ impl Pending {
     /// Ends a request that never reached a connection.
     pub fn unsent(self, outcome: Outcome) -> Ended {
         let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };
-        let completion = self.completion(outcome, WireState::NotSent, None, times, 0);
+        let completion = self.completion(outcome, WireState::NotSent, None, times);
         Ended { recipient: self.recipient, completion }
     }
 
@@ -420,7 +437,7 @@ impl Pending {
     pub fn leased(self, lease: Lease) -> Ended {
         let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };
         let slot = Some(lease.slot);
-        let granted = self.completion(Outcome::Ok, WireState::NotSent, slot, times, 0);
+        let granted = self.completion(Outcome::Ok, WireState::NotSent, slot, times);
         let completion = Completion { lease_generation: lease.generation, ..granted };
         Ended { recipient: self.recipient, completion }
     }
@@ -431,7 +448,6 @@ impl Pending {
         wire_state: WireState,
         slot: Option<u32>,
         times: Times,
-        bytes_sent: u64,
     ) -> Completion {
         Completion {
             id: self.id,
@@ -439,8 +455,10 @@ impl Pending {
             outcome,
             wire_state,
             slot,
+            connection: 0,
             times,
-            bytes_sent,
+            bytes_sent: 0,
+            bytes_received: 0,
             evidence: None,
             lease_generation: 0,
             response: None,

@@ -90,6 +90,8 @@ struct Held {
     /// A live connection that takes over as soon as no exchange is in flight.
     next: Option<Connection>,
     in_flight: Option<InFlight>,
+    /// The socket was looked at since the last request was sent.
+    has_looked: bool,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
     /// state's losses.
     tls_error: VecDeque<Option<String>>,
@@ -315,7 +317,10 @@ impl Held {
         let Some(connection) = &mut self.connection else {
             return Sent::Nothing(CloseReason::Internal);
         };
+        let has_paused = std::mem::take(&mut self.has_looked) || outgoing.is_late();
         let Some(bytes) = outgoing.sign(moment) else { return Sent::Withdrawn };
+        // Without a look and a signature no time has passed that is worth reading the clock.
+        let begin_ns = if has_paused { now_ns() } else { 0 };
         *fault = connection.start(bytes).err();
         match fault {
             Some(fault) if connection.wire_state() == WireState::NotSent => {
@@ -323,8 +328,8 @@ impl Held {
                 let reason = connection.look_idle().err();
                 Sent::Nothing(reason.unwrap_or_else(|| fault.close_reason(true)))
             }
-            None if !connection.has_unsent() => Sent::Begun(now_ns()),
-            _ => Sent::Begun(0),
+            None if !connection.has_unsent() => Sent::Begun { begin_ns, end_ns: now_ns() },
+            _ => Sent::Begun { begin_ns, end_ns: 0 },
         }
     }
 
@@ -347,6 +352,7 @@ impl Held {
 
 impl Look for Held {
     fn look(&mut self) -> Option<CloseReason> {
+        self.has_looked = true;
         self.connection.as_mut().and_then(|connection| connection.look_idle().err())
     }
 }

@@ -60,6 +60,7 @@ impl Pool {
             self.deliver_handed_over();
         }
         self.expire(now_ns());
+        self.delivery.wall.refresh();
         let latest = now_ns().saturating_add(period_ns);
         let armed = self.next_deadline().min(latest);
         self.timer.arm(armed);

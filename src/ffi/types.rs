@@ -99,12 +99,36 @@ pub struct vp_completion {
     /// drops them: they never will. The rest is on its way, or lost. `VP_BYTES_UNKNOWN` as for
     /// `bytes_acked`.
     pub bytes_unsent: u64,
-    /// The request had a slot and sending began; 0 when it never had one. Until then it waited in
-    /// the queue: since `submit_ns`, and if this is 0, until `done_ns`.
+    /// The request had a slot; 0 when it never had one. Until then it waited in the queue: since
+    /// `submit_ns`, and if this is 0, until `done_ns`.
     pub start_ns: u64,
     /// The lease that `vp_pool_acquire_async` asked for: with `slot`, as `vp_completion_lease`
     /// gives it. 0 for a request, and when there is no lease.
     pub lease_generation: u64,
+    /// How long the request waited in the queue, in nanoseconds.
+    pub queue_wait_ns: u64,
+    /// The first byte was handed to TLS or to the kernel. Between `start_ns` and this the pool
+    /// looked at the socket, and signed a request with `vp_request_set_on_send`. If it did neither,
+    /// both are the same.
+    pub write_begin_ns: u64,
+    /// `write_ns` by the system's clock: nanoseconds since 1970, UTC. It is computed, because a
+    /// read for each request would cost time. So after somebody has set that clock it may be wrong
+    /// for as long as the shortest timeout that is configured.
+    pub write_wall_ns: u64,
+    /// The head of the response was read to its end. `first_byte_ns`, this and `done_ns` are the
+    /// times at which the pool began to read, so they are equal if one turn read it all.
+    pub head_ns: u64,
+    /// The completion was given to the engine: by poll or wait, or its callback began. Between
+    /// `done_ns` and this it was decoded, and waited for the engine.
+    pub delivered_ns: u64,
+    /// Bytes that were read from the socket since the request was sent, as on the wire (under TLS:
+    /// ciphertext).
+    pub bytes_received: u64,
+    /// The number of the connection that it was sent on, in its slot: from 1, as `connections` in
+    /// `vp_slot_health`; 0 when it was never sent.
+    pub connection: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -349,6 +373,14 @@ impl vp_completion {
             bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
             start_ns: completion.times.start_ns,
             lease_generation: completion.lease_generation,
+            queue_wait_ns: completion.times.queue_wait_ns(),
+            write_begin_ns: completion.times.write_begin_ns,
+            write_wall_ns: completion.times.write_wall_ns,
+            head_ns: completion.times.head_ns,
+            delivered_ns: completion.times.delivered_ns,
+            bytes_received: completion.bytes_received,
+            connection: completion.connection,
+            reserved: 0,
         }
     }
 }
@@ -393,7 +425,7 @@ unsafe impl Versioned for vp_watched {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 4 * 8);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 11 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);

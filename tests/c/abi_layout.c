@@ -91,7 +91,7 @@ int main(void) {
     FIELD(vp_stats, late, 352, 8);
     FIELD(vp_stats, stale_answers, 360, 8);
 
-    SIZE(vp_completion, 120);
+    SIZE(vp_completion, 176);
     FIELD(vp_completion, struct_size, 0, 8);
     FIELD(vp_completion, id, 8, 8);
     FIELD(vp_completion, user_data, 16, 8);
@@ -108,6 +108,15 @@ int main(void) {
     FIELD(vp_completion, bytes_acked, 88, 8);
     FIELD(vp_completion, bytes_unsent, 96, 8);
     FIELD(vp_completion, start_ns, 104, 8);
+    FIELD(vp_completion, lease_generation, 112, 8);
+    FIELD(vp_completion, queue_wait_ns, 120, 8);
+    FIELD(vp_completion, write_begin_ns, 128, 8);
+    FIELD(vp_completion, write_wall_ns, 136, 8);
+    FIELD(vp_completion, head_ns, 144, 8);
+    FIELD(vp_completion, delivered_ns, 152, 8);
+    FIELD(vp_completion, bytes_received, 160, 8);
+    FIELD(vp_completion, connection, 168, 4);
+    FIELD(vp_completion, reserved, 172, 4);
 
     SIZE(vp_lease, 16);
     FIELD(vp_lease, generation, 0, 8);

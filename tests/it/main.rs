@@ -32,6 +32,7 @@ mod rig;
 mod segmentation;
 mod sleepers;
 mod suspend;
+mod times;
 mod tls_faults;
 mod tls_peer;
 mod tokens;
