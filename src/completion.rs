@@ -24,21 +24,17 @@ pub struct Times {
     pub submit_ns: u64,
     /// The request had a slot: it waited in the queue until then.
     pub start_ns: u64,
-    /// The first byte was handed to TLS or to the kernel. Between `start_ns` and this are the look
-    /// at the socket and the signature of a request that is signed late.
+    /// Sending began. Between `start_ns` and this is the signature of a request that is signed
+    /// late; for any other both are the same.
     pub write_begin_ns: u64,
     /// The kernel had taken the last byte of the request.
     pub write_ns: u64,
-    /// The same by the system's clock, since 1970.
-    pub write_wall_ns: u64,
     /// The turn began that read the first byte of the response.
     pub first_byte_ns: u64,
     /// The turn began that read the end of its head.
     pub head_ns: u64,
     /// The exchange was over.
     pub done_ns: u64,
-    /// The completion was given to the engine.
-    pub delivered_ns: u64,
 }
 
 impl Times {

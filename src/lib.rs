@@ -8,8 +8,8 @@
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
 //! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
-//! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`recycle`], [`stats`],
-//!   [`buf`]: what they talk about.
+//! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
+//!   [`stats`], [`buf`]: what they talk about.
 //!
 //! ARCHITECTURE.md says which of them imports which.
 
@@ -27,6 +27,7 @@ pub mod event;
 pub mod ffi;
 pub mod http;
 pub mod lane;
+pub mod metrics;
 pub mod net;
 pub mod pool;
 pub mod recycle;

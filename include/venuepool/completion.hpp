@@ -66,7 +66,7 @@ class CompletionFields {
     [[nodiscard]] std::optional<TimePoint> start_time() const noexcept {
         return detail::time_if_any(raw().start_ns);
     }
-    /// Gives the moment at which sending began, after the look at the socket and a late signature.
+    /// Gives the moment at which sending began, after a late signature, if it ever did.
     [[nodiscard]] std::optional<TimePoint> write_begin_time() const noexcept {
         return detail::time_if_any(raw().write_begin_ns);
     }

@@ -19,7 +19,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use super::clock::now_ns;
 use super::in_flight_set::InFlightSet;
 use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
@@ -158,18 +157,6 @@ impl Caller {
     }
 }
 
-/// Says in each completion of one call when the first of them was given to the engine.
-fn delivered(mut take: impl FnMut(Completion)) -> impl FnMut(Completion) {
-    let mut delivered_ns = 0;
-    move |mut completion| {
-        if delivered_ns == 0 {
-            delivered_ns = now_ns();
-        }
-        completion.times.delivered_ns = delivered_ns;
-        take(completion);
-    }
-}
-
 impl Pool {
     /// Whether the calling thread is in a callback of this pool, or is its pool thread.
     pub fn is_delivering(&self) -> bool {
@@ -193,7 +180,6 @@ impl Pool {
         limit: usize,
         take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
-        let take = delivered(take);
         let Some(caller) = &self.delivery.caller else {
             return Ok(self.delivery.completions.poll(limit, take));
         };
@@ -217,9 +203,8 @@ impl Pool {
         &self,
         limit: usize,
         mut patience: Duration,
-        take: impl FnMut(Completion),
+        mut take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
-        let mut take = delivered(take);
         let Some(caller) = &self.delivery.caller else {
             return Ok(self.delivery.completions.wait(limit, patience, take));
         };

@@ -7,12 +7,13 @@
 use std::sync::PoisonError;
 
 use super::caller::Caller;
-use super::clock::{WallClock, now_ns};
+use super::clock::now_ns;
 use super::in_flight::{Ended, Over, Recipient};
 use super::linger::Late;
 use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
 use crate::completion::CompletionQueue;
+use crate::metrics::records::Records;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
 use crate::stats::Stats;
@@ -25,11 +26,11 @@ pub(super) struct Delivery {
     pub(super) stats: Stats,
     /// Caller drive, when the engine chose it.
     pub(super) caller: Option<Caller>,
+    /// Of requests that ended without a slot, if durations are counted.
+    pub(super) slotless: Option<Mutex<Records>>,
     /// Exchanges whose late answers are still waited for.
     pub(super) late: Late,
     next_id: AtomicU64,
-    /// What the system's clock shows.
-    pub(super) wall: WallClock,
     /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
     has_handed_over: AtomicBool,
@@ -39,14 +40,18 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// Nothing was submitted yet.
-    pub(super) fn new(completions: CompletionQueue, caller: Option<Caller>) -> Self {
+    pub(super) fn new(
+        completions: CompletionQueue,
+        caller: Option<Caller>,
+        slotless: Option<Records>,
+    ) -> Self {
         Self {
             completions,
+            slotless: slotless.map(Mutex::new),
             stats: Stats::default(),
             caller,
             late: Late::default(),
             next_id: AtomicU64::new(1),
-            wall: WallClock::new(),
             handed_over: Mutex::default(),
             has_handed_over: AtomicBool::new(false),
             signing: Mutex::new(()),
@@ -96,6 +101,7 @@ impl Pool {
             }
         };
         let Some(report) = report else { return };
+        let uncounted = turn.uncounted;
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
         let has_waiting = self.dispatcher().turn_is_over(slot.index, &report);
@@ -108,6 +114,10 @@ impl Pool {
         }
         if has_waiting {
             self.dispatch(self.dispatcher());
+        }
+        // Last: the engine has its answer, and those who waited are sent.
+        if uncounted {
+            slot.count();
         }
     }
 
@@ -146,8 +156,7 @@ impl Pool {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
             if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
-        let Ended { recipient, mut completion } = ended;
-        self.delivery.wall.date(&mut completion.times);
+        let Ended { recipient, completion } = ended;
         match recipient {
             Recipient::Heartbeat => return self.heartbeat_ended(completion),
             Recipient::Callback(_) if !driving => {
@@ -155,7 +164,6 @@ impl Pool {
             }
             Recipient::Callback(callback) => {
                 self.delivery.stats.ended(completion.outcome);
-                completion.times.delivered_ns = now_ns();
                 return callback(completion);
             }
             Recipient::Sleeper(answer) => {

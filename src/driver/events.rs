@@ -79,9 +79,7 @@ impl Pool {
     }
 
     /// An answer came after its deadline.
-    pub(super) fn tell_late(&self, mut late: Completion) {
-        self.delivery.wall.date(&mut late.times);
-        late.times.delivered_ns = now_ns();
+    pub(super) fn tell_late(&self, late: Completion) {
         self.tell(EventKind::LateResponse, |event| {
             event.slot = late.slot;
             event.text = format!("request {}: answered after its deadline", late.id);

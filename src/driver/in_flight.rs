@@ -320,7 +320,6 @@ impl InFlight {
             first_byte_ns: exchange.first_byte_ns,
             head_ns: exchange.head_ns,
             done_ns: now,
-            ..Times::default()
         };
         let (bytes_sent, bytes_received) = (connection.bytes_sent(), connection.bytes_received());
         let failed = outcome != Outcome::Ok && bytes_sent > 0;

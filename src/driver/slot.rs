@@ -15,10 +15,13 @@ use std::sync::{Arc, PoisonError};
 use super::clock::now_ns;
 use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending};
 use super::{NEVER, Policy};
+use crate::completion::Completion;
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::late::Moment;
 use crate::http::response::Response;
+use crate::metrics::Kind;
+use crate::metrics::records::{Record, Records};
 use crate::net::connection::{Connection, Fault};
 use crate::pool::connection_maintenance::Announced;
 use crate::pool::connection_state::{Loss, Proof};
@@ -53,6 +56,8 @@ pub struct Turn {
     pub wants_write: bool,
     /// Bytes were left in the socket for another turn, of which the socket does not tell.
     pub unread: bool,
+    /// The durations of the last orders wait to be counted: it is time for [`Slot::count`].
+    pub uncounted: bool,
 }
 
 /// What the pool gives to each turn.
@@ -90,8 +95,10 @@ struct Held {
     /// A live connection that takes over as soon as no exchange is in flight.
     next: Option<Connection>,
     in_flight: Option<InFlight>,
-    /// The socket was looked at since the last request was sent.
-    has_looked: bool,
+    /// What is recorded here, if durations are counted.
+    records: Option<Records>,
+    /// The list of the last orders is full.
+    uncounted: bool,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
     /// state's losses.
     tls_error: VecDeque<Option<String>>,
@@ -107,11 +114,18 @@ struct Hands<'a> {
 }
 
 impl Slot {
-    /// An empty slot.
+    /// An empty slot, in which no durations are counted.
+    #[cfg(test)]
     pub fn new(index: u32) -> Self {
+        Self::with_records(index, None)
+    }
+
+    /// An empty slot. `records`: where durations are counted, if they are.
+    pub fn with_records(index: u32, records: Option<Records>) -> Self {
+        let held = Held { records, ..Held::default() };
         Self {
             index,
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner { state: SlotState::default(), held }),
             wake: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
         }
@@ -177,7 +191,7 @@ impl Slot {
         let mut inner = self.lock();
         if inner.state.leaves_turn_to_engine(setting.grace_ns, now_ns()) {
             let end = TurnEnd::nothing(inner.state.epoch());
-            return Turn { end, wants_write: false, unread: false };
+            return Turn { end, wants_write: false, unread: false, uncounted: false };
         }
         drop(inner);
         self.drive(setting)
@@ -204,7 +218,8 @@ impl Slot {
             // The step may have changed since the deadline was stored, or announced.
             self.watch_end(exchange, &policy.steps, now);
         }
-        Turn { end, wants_write: held.has_unsent(), unread: held.has_unread() }
+        let (wants_write, unread) = (held.has_unsent(), held.has_unread());
+        Turn { end, wants_write, unread, uncounted: held.uncounted }
     }
 
     /// What the connection needs now. What the slot's task can do about it, it is told here; a
@@ -273,6 +288,32 @@ impl Slot {
         deadline <= now && swap(deadline).is_ok()
     }
 
+    /// Counts the durations of the last orders. For when the last one was delivered.
+    pub fn count(&self) {
+        let held = &mut self.lock().held;
+        held.uncounted = false;
+        if let Some(records) = &mut held.records {
+            records.count();
+        }
+    }
+
+    /// Records how long something took that happens seldom.
+    pub fn record(&self, kind: Kind, ns: u64) {
+        if let Some(records) = &mut self.lock().held.records {
+            records.record(kind, ns);
+        }
+    }
+
+    /// Copies what was recorded over `copy`. `reset_wall_ns`: begins anew, at that time. Allocates
+    /// nothing, because a request may wait for the lock.
+    pub fn copy_record(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
+        let held = &mut self.lock().held;
+        held.uncounted = false;
+        if let Some(records) = &mut held.records {
+            records.copy(kind, copy, reset_wall_ns);
+        }
+    }
+
     /// The socket of the live connection.
     pub fn socket(&self) -> Option<Arc<TcpStream>> {
         self.lock().held.connection.as_ref().map(|connection| Arc::clone(connection.stream()))
@@ -317,10 +358,10 @@ impl Held {
         let Some(connection) = &mut self.connection else {
             return Sent::Nothing(CloseReason::Internal);
         };
-        let has_paused = std::mem::take(&mut self.has_looked) || outgoing.is_late();
+        let is_late = outgoing.is_late();
         let Some(bytes) = outgoing.sign(moment) else { return Sent::Withdrawn };
-        // Without a look and a signature no time has passed that is worth reading the clock.
-        let begin_ns = if has_paused { now_ns() } else { 0 };
+        // Without a signature no time has passed that is worth reading the clock.
+        let begin_ns = if is_late { now_ns() } else { 0 };
         *fault = connection.start(bytes).err();
         match fault {
             Some(fault) if connection.wire_state() == WireState::NotSent => {
@@ -339,6 +380,19 @@ impl Held {
         self.in_flight = Some(InFlight::new(pending, outgoing, response, fault));
     }
 
+    /// An exchange is over: its durations are recorded.
+    fn ended(&mut self, exchange: &Exchange, completion: &Completion) {
+        let Some(records) = &mut self.records else { return };
+        let times = &completion.times;
+        match exchange.id {
+            Some(_) => self.uncounted = records.order(times),
+            None if completion.outcome == Outcome::Ok => {
+                records.record(Kind::Heartbeat, times.done_ns.saturating_sub(times.write_begin_ns));
+            }
+            None => {}
+        }
+    }
+
     /// Bytes of the exchange in flight wait for the socket to become writable.
     fn has_unsent(&self) -> bool {
         self.in_flight.is_some() && self.connection.as_ref().is_some_and(Connection::has_unsent)
@@ -352,7 +406,6 @@ impl Held {
 
 impl Look for Held {
     fn look(&mut self) -> Option<CloseReason> {
-        self.has_looked = true;
         self.connection.as_mut().and_then(|connection| connection.look_idle().err())
     }
 }
@@ -388,10 +441,13 @@ impl Wire for Hands<'_> {
         let in_flight = held.in_flight.take().expect("what ends is in flight");
         let connection = &mut held.connection;
         if lingers && let Some(connection) = connection.take() {
-            return in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
+            let over = in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
+            held.ended(exchange, &over.ended.completion);
+            return over;
         }
         let connection = connection.as_mut().expect("an exchange has a connection");
         let ended = in_flight.end(self.index, connection, exchange, stop, now_ns);
+        held.ended(exchange, &ended.completion);
         Over { ended, lingering: None }
     }
 

@@ -7,6 +7,7 @@ use super::handle::vp_pool;
 use super::request::{callback, vp_request};
 use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete, write_sized};
 use super::{borrow, borrow_mut, complete, guard, status};
+use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
 
@@ -82,7 +83,7 @@ pub unsafe extern "C" fn vp_execute(
         let when_busy = when_busy(flags)?;
         let completion = pool.with_open(|pool| pool.execute(&mut request.request, when_busy))?;
         // SAFETY: the header; `size` is what the caller's struct has.
-        unsafe { write_sized(out, size, &complete::owned(completion)) };
+        unsafe { write_sized(out, size, &complete::owned(completion, now_ns())) };
         Ok(())
     })
 }

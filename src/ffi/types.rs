@@ -5,8 +5,10 @@ use std::mem::size_of;
 use std::slice;
 
 use crate::completion::Completion;
+use crate::driver::clock::by_wall_clock;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
+use crate::metrics::snapshot::Summary;
 use crate::pool::dispatch::Lease;
 use crate::pool::health::Activity;
 
@@ -107,9 +109,9 @@ pub struct vp_completion {
     pub lease_generation: u64,
     /// How long the request waited in the queue, in nanoseconds.
     pub queue_wait_ns: u64,
-    /// The first byte was handed to TLS or to the kernel. Between `start_ns` and this the pool
-    /// looked at the socket, and signed a request with `vp_request_set_on_send`. If it did neither,
-    /// both are the same.
+    /// Sending began. Between `start_ns` and this a request with `vp_request_set_on_send` was
+    /// signed; for any other both are the same. What follows is the look at the socket if one is
+    /// due, encryption, and `send`.
     pub write_begin_ns: u64,
     /// `write_ns` by the system's clock: nanoseconds since 1970, UTC. It is computed, because a
     /// read for each request would cost time. So after somebody has set that clock it may be wrong
@@ -308,6 +310,30 @@ pub struct vp_watched {
     pub text: [c_char; VP_WATCHED_TEXT],
 }
 
+/// The most important numbers of a histogram. Durations are in nanoseconds.
+///
+/// Set `struct_size` to `sizeof(vp_summary)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct vp_summary {
+    /// `sizeof(vp_summary)` as the caller was compiled.
+    pub struct_size: usize,
+    /// How many durations.
+    pub count: u64,
+    /// The shortest one; 0 if there is none.
+    pub min_ns: u64,
+    /// The longest one; 0 if there is none.
+    pub max_ns: u64,
+    /// The mean.
+    pub mean_ns: u64,
+    /// The standard deviation.
+    pub stdev_ns: u64,
+    /// The first moment that counts, by the system's clock: nanoseconds since 1970.
+    pub since_wall_ns: u64,
+    /// The last one: when the snapshot was taken.
+    pub until_wall_ns: u64,
+}
+
 /// A response, shared by reference count. Its bytes stay where they are until the last release.
 pub struct vp_response {
     _private: [u8; 0],
@@ -350,9 +376,30 @@ impl From<Lease> for vp_lease {
     }
 }
 
+impl vp_summary {
+    pub(super) fn new(summary: &Summary) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            count: summary.count,
+            min_ns: summary.min_ns,
+            max_ns: summary.max_ns,
+            mean_ns: summary.mean_ns,
+            stdev_ns: summary.stdev_ns,
+            since_wall_ns: summary.since_wall_ns,
+            until_wall_ns: summary.until_wall_ns,
+        }
+    }
+}
+
 impl vp_completion {
     /// The C form. `response` is passed on as it is: counted or borrowed is the caller's to say.
-    pub(super) fn new(completion: &Completion, response: *mut vp_response) -> Self {
+    /// `delivered_ns`: now.
+    #[inline(always)]
+    pub(super) fn new(
+        completion: &Completion,
+        response: *mut vp_response,
+        delivered_ns: u64,
+    ) -> Self {
         let evidence = completion.evidence;
         let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
         Self {
@@ -375,9 +422,9 @@ impl vp_completion {
             lease_generation: completion.lease_generation,
             queue_wait_ns: completion.times.queue_wait_ns(),
             write_begin_ns: completion.times.write_begin_ns,
-            write_wall_ns: completion.times.write_wall_ns,
+            write_wall_ns: by_wall_clock(completion.times.write_ns),
             head_ns: completion.times.head_ns,
-            delivered_ns: completion.times.delivered_ns,
+            delivered_ns,
             bytes_received: completion.bytes_received,
             connection: completion.connection,
             reserved: 0,
@@ -421,6 +468,10 @@ unsafe impl Versioned for vp_stats {
 unsafe impl Versioned for vp_watched {
     const FIRST: usize = 96;
 }
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_summary {
+    const FIRST: usize = 64;
+}
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
@@ -430,6 +481,7 @@ const _: () = {
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
     assert!(size_of::<vp_watched>() == vp_watched::FIRST);
+    assert!(size_of::<vp_summary>() == vp_summary::FIRST);
 };
 
 /// The size that the caller's struct has.

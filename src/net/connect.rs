@@ -105,9 +105,19 @@ impl DialError {
     }
 }
 
+/// A connection that was dialled, and how long that took.
+pub struct Dialled {
+    /// It is ready for its first request.
+    pub connection: Connection,
+    /// Until the socket was connected, without the look-up of the name.
+    pub connect: Duration,
+    /// The TLS handshake, if there was one.
+    pub handshake: Option<Duration>,
+}
+
 impl Dialer {
-    /// Makes one connection, ready for its first request.
-    pub async fn dial(&self) -> Result<Connection, DialError> {
+    /// Makes one connection.
+    pub async fn dial(&self) -> Result<Dialled, DialError> {
         let what = || format!("resolve {}", self.host);
         let resolved = self.resolver.resolve(self.resolve_timeout).await;
         let resolved = resolved.map_err(|error| match error.kind() {
@@ -122,8 +132,10 @@ impl Dialer {
                 DialError::new(step, what(), &error)
             }
         })?;
-        let ordered = self.memory().ordered(&resolved, Instant::now());
+        let begin = Instant::now();
+        let ordered = self.memory().ordered(&resolved, begin);
         let (stream, address) = self.connect_any(&ordered).await?;
+        let connected = Instant::now();
         let connection = match &self.tls {
             None => detach(stream).map(Connection::plain),
             Some((config, name)) => self.handshake(stream, config, name).await,
@@ -132,7 +144,9 @@ impl Dialer {
             Ok(_) => self.memory().worked(address.ip()),
             Err(error) => self.blame(address, error),
         }
-        connection
+        let handshake = self.tls.is_some().then(|| connected.elapsed());
+        let connect = connected.duration_since(begin);
+        connection.map(|connection| Dialled { connection, connect, handshake })
     }
 
     /// Connects to the first address that answers, and says which that was.

@@ -118,6 +118,16 @@ int main(void) {
     FIELD(vp_completion, connection, 168, 4);
     FIELD(vp_completion, reserved, 172, 4);
 
+    SIZE(vp_summary, 64);
+    FIELD(vp_summary, struct_size, 0, 8);
+    FIELD(vp_summary, count, 8, 8);
+    FIELD(vp_summary, min_ns, 16, 8);
+    FIELD(vp_summary, max_ns, 24, 8);
+    FIELD(vp_summary, mean_ns, 32, 8);
+    FIELD(vp_summary, stdev_ns, 40, 8);
+    FIELD(vp_summary, since_wall_ns, 48, 8);
+    FIELD(vp_summary, until_wall_ns, 56, 8);
+
     SIZE(vp_lease, 16);
     FIELD(vp_lease, generation, 0, 8);
     FIELD(vp_lease, slot, 8, 4);

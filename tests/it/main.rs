@@ -11,6 +11,7 @@ mod drain;
 mod events;
 mod healing;
 mod healing_beside_trading;
+mod histograms;
 mod incomplete;
 mod lanes;
 mod large;

@@ -1,7 +1,7 @@
 //! What a completion tells of its order: when each step was, on which connection, how many bytes.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mock_venue::{How, Options, Script, Venue};
 use venuepool::completion::{Completion, Times};
@@ -26,7 +26,6 @@ fn assert_in_order(times: &Times) {
         times.first_byte_ns,
         times.head_ns,
         times.done_ns,
-        times.delivered_ns,
     ];
     assert!(steps[0] > 0 && steps.is_sorted(), "{times:?}");
     assert_eq!(times.queue_wait_ns(), times.start_ns - times.submit_ns);
@@ -37,10 +36,6 @@ fn taken(pool: &Pool) -> Completion {
     let mut completion = None;
     pool.wait(1, PATIENCE, |it| completion = Some(it)).unwrap();
     completion.unwrap()
-}
-
-fn since_1970_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
 }
 
 #[test]
@@ -55,7 +50,6 @@ fn the_steps_of_an_order_are_in_their_order_in_each_way() {
         let mut config = venue_config(&venue, 1);
         config.set_drive(drive);
         let pool = Pool::open(&config).unwrap();
-        let before_ns = since_1970_ns();
         let mut orders = request(&pool);
         for number in 0..20 {
             order(&mut orders, &number.to_string());
@@ -63,19 +57,14 @@ fn the_steps_of_an_order_are_in_their_order_in_each_way() {
             until_idle(&pool, 1);
             order(&mut orders, &format!("{number} by the queue"));
             pool.submit(&mut orders, None, WhenBusy::Refuse).unwrap();
-            let by_queue = taken(&pool);
-            assert_in_order(&by_queue.times);
-            // A clock that is set meanwhile would be seen here; nobody sets it.
-            let wall_ns = by_queue.times.write_wall_ns;
-            let slack_ns = 100_000_000;
-            assert!(before_ns <= wall_ns + slack_ns && wall_ns <= since_1970_ns() + slack_ns);
+            assert_in_order(&taken(&pool).times);
         }
         pool.close().unwrap();
     }
 }
 
 #[test]
-fn a_callback_is_told_when_it_was_called() {
+fn the_steps_are_told_to_a_callback() {
     let venue = Venue::start(Options::plain()).unwrap();
     let pool = venue_pool(&venue, 1);
     let (tell, told) = std::sync::mpsc::channel();
@@ -175,9 +164,8 @@ fn an_order_that_never_had_a_slot_has_only_waited() {
     assert_eq!((done.outcome, done.slot, done.connection), (Outcome::Timeout, None, 0));
     assert_eq!((done.bytes_sent, done.bytes_received), (0, 0));
     assert_eq!(times.queue_wait_ns(), times.done_ns - times.submit_ns);
-    assert!(times.queue_wait_ns() >= 10_000_000 && times.delivered_ns >= times.done_ns);
-    let never = [times.start_ns, times.write_begin_ns, times.write_ns, times.write_wall_ns];
-    assert_eq!(never, [0; 4]);
+    assert!(times.queue_wait_ns() >= 10_000_000);
+    assert_eq!([times.start_ns, times.write_begin_ns, times.write_ns], [0; 3]);
     pool.release(lease).unwrap();
     pool.close().unwrap();
 }

@@ -38,7 +38,7 @@ pub struct Exchange {
     pub start_ns: u64,
     /// When it must be over.
     pub deadline_ns: u64,
-    /// When sending began, after the look and the signature.
+    /// When sending began, after the signature of a request that is signed late.
     pub write_begin_ns: u64,
     /// When the kernel had taken the whole request; 0 before.
     pub write_ns: u64,
