@@ -46,6 +46,8 @@ impl Times {
 }
 
 /// How one accepted request ended. There is exactly one for each.
+///
+/// It is moved several times on its way, and no larger than the compiler moves without a call.
 #[derive(Debug)]
 pub struct Completion {
     /// The id that submit gave.
@@ -56,8 +58,8 @@ pub struct Completion {
     pub outcome: Outcome,
     /// Whether the request may have been executed.
     pub wire_state: WireState,
-    /// The slot it was sent on; `None` when it never got one.
-    pub slot: Option<u32>,
+    /// The slot it was sent on; `None` when it never got one. There are at most 1024.
+    pub slot: Option<u16>,
     /// The number of the connection in its slot, from 1; 0 when it was never sent.
     pub connection: u32,
     /// When things happened.
@@ -67,13 +69,16 @@ pub struct Completion {
     /// Bytes that were read from the socket since the request was sent, as on the wire.
     pub bytes_received: u64,
     /// What the kernel knows of those bytes, when there is no whole response.
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
     /// The number of the lease that was asked for; 0 for a request, or when there is none.
     pub lease_generation: u64,
     /// The response. When the outcome is not OK: what had come of it, if its head is whole; it says
     /// itself that it is not complete.
     pub response: Option<Shared<Recycled>>,
 }
+
+#[cfg(all(target_pointer_width = "64", not(feature = "model")))]
+const _: () = assert!(size_of::<Completion>() <= 128);
 
 /// Where the completion of one request goes instead of the queue.
 pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;

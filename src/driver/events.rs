@@ -81,7 +81,7 @@ impl Pool {
     /// An answer came after its deadline.
     pub(super) fn tell_late(&self, late: Completion) {
         self.tell(EventKind::LateResponse, |event| {
-            event.slot = late.slot;
+            event.slot = late.slot.map(u32::from);
             event.text = format!("request {}: answered after its deadline", late.id);
             event.late = Some(late);
         });

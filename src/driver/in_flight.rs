@@ -327,7 +327,7 @@ impl InFlight {
             connection: exchange.connection,
             bytes_sent,
             bytes_received,
-            evidence: failed.then(|| connection.last_evidence()).flatten(),
+            evidence: failed.then(|| connection.last_evidence()).flatten().map(Box::new),
             ..self.pending.completion(outcome, wire_state, Some(slot), times)
         }
     }
@@ -453,7 +453,7 @@ impl Pending {
             user_data: self.user_data,
             outcome,
             wire_state,
-            slot,
+            slot: slot.map(|slot| slot as u16),
             connection: 0,
             times,
             bytes_sent: 0,

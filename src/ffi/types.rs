@@ -400,7 +400,7 @@ impl vp_completion {
         response: *mut vp_response,
         delivered_ns: u64,
     ) -> Self {
-        let evidence = completion.evidence;
+        let evidence = completion.evidence.as_deref();
         let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
         Self {
             struct_size: size_of::<Self>(),
@@ -409,7 +409,7 @@ impl vp_completion {
             outcome: completion.outcome,
             wire_state: completion.wire_state,
             http_status,
-            slot: completion.slot.unwrap_or(VP_NO_SLOT),
+            slot: completion.slot.map_or(VP_NO_SLOT, u32::from),
             response,
             submit_ns: completion.times.submit_ns,
             write_ns: completion.times.write_ns,

@@ -32,7 +32,7 @@ fn next(pool: &Pool) -> Completion {
 fn lease(done: &Completion) -> Lease {
     assert_eq!((done.outcome, done.wire_state), (Outcome::Ok, WireState::NotSent));
     assert!(done.response.is_none() && done.lease_generation != 0);
-    Lease { slot: done.slot.unwrap(), generation: done.lease_generation }
+    Lease { slot: done.slot.unwrap().into(), generation: done.lease_generation }
 }
 
 #[test]
