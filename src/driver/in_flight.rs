@@ -312,15 +312,7 @@ impl InFlight {
         now: u64,
     ) -> Completion {
         let (outcome, wire_state) = stop.told(connection.wire_state(), self.codec.has_begun());
-        let times = Times {
-            submit_ns: self.pending.submit_ns,
-            start_ns: exchange.start_ns,
-            write_begin_ns: exchange.write_begin_ns,
-            write_ns: exchange.write_ns,
-            first_byte_ns: exchange.first_byte_ns,
-            head_ns: exchange.head_ns,
-            done_ns: now,
-        };
+        let times = times(exchange, self.pending.submit_ns, now);
         let (bytes_sent, bytes_received) = (connection.bytes_sent(), connection.bytes_received());
         let failed = outcome != Outcome::Ok && bytes_sent > 0;
         Completion {
@@ -330,6 +322,19 @@ impl InFlight {
             evidence: failed.then(|| connection.last_evidence()).flatten().map(Box::new),
             ..self.pending.completion(outcome, wire_state, Some(slot), times)
         }
+    }
+}
+
+/// The times of an exchange that is over now.
+pub(super) fn times(exchange: &Exchange, submit_ns: u64, now_ns: u64) -> Times {
+    Times {
+        submit_ns,
+        start_ns: exchange.start_ns,
+        write_begin_ns: exchange.write_begin_ns,
+        write_ns: exchange.write_ns,
+        first_byte_ns: exchange.first_byte_ns,
+        head_ns: exchange.head_ns,
+        done_ns: now_ns,
     }
 }
 

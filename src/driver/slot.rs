@@ -13,9 +13,8 @@ use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending};
+use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending, times};
 use super::{NEVER, Policy};
-use crate::completion::Completion;
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::late::Moment;
@@ -380,16 +379,16 @@ impl Held {
         self.in_flight = Some(InFlight::new(pending, outgoing, response, fault));
     }
 
-    /// An exchange is over: its durations are recorded.
-    fn ended(&mut self, exchange: &Exchange, completion: &Completion) {
+    /// An exchange is over: its durations are recorded. Before its completion is made, which is
+    /// then made in its place.
+    fn record(&mut self, exchange: &Exchange, submit_ns: u64, stop: &Stop, now_ns: u64) {
         let Some(records) = &mut self.records else { return };
-        let times = &completion.times;
-        match exchange.id {
-            Some(_) => self.uncounted = records.order(times),
-            None if completion.outcome == Outcome::Ok => {
-                records.record(Kind::Heartbeat, times.done_ns.saturating_sub(times.write_begin_ns));
+        match (exchange.id, stop) {
+            (Some(_), _) => self.uncounted = records.order(&times(exchange, submit_ns, now_ns)),
+            (None, Stop::Answered(_)) => {
+                records.record(Kind::Heartbeat, now_ns.saturating_sub(exchange.write_begin_ns));
             }
-            None => {}
+            (None, Stop::Failed(..)) => {}
         }
     }
 
@@ -439,15 +438,13 @@ impl Wire for Hands<'_> {
         let (held, free_list) = (&mut *self.held, self.setting.free_list);
         held.fresh = Some(free_list.take());
         let in_flight = held.in_flight.take().expect("what ends is in flight");
+        held.record(exchange, in_flight.pending.submit_ns, stop, now_ns);
         let connection = &mut held.connection;
         if lingers && let Some(connection) = connection.take() {
-            let over = in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
-            held.ended(exchange, &over.ended.completion);
-            return over;
+            return in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
         }
         let connection = connection.as_mut().expect("an exchange has a connection");
         let ended = in_flight.end(self.index, connection, exchange, stop, now_ns);
-        held.ended(exchange, &ended.completion);
         Over { ended, lingering: None }
     }
 

@@ -91,6 +91,7 @@ impl Records {
     }
 
     /// An order has ended. Answers whether it is time to [`count`](Self::count).
+    #[inline]
     pub fn order(&mut self, times: &Times) -> bool {
         if self.filled == RECENT {
             self.count();
