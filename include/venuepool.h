@@ -31,7 +31,7 @@
  *   is in use for a moment while the library opens a descriptor; a file that the host puts there
  *   meanwhile (dup2) stays. The exception is what the C library opens during a look-up.
  * - Global state. The CPUs of the process, a count of forks, the dial thread, and a lock around
- *   opening descriptors.
+ *   opening descriptors. Also the difference between the system's clock and CLOCK_MONOTONIC.
  * - fork(). Calls in the child return VP_ERR_FORKED; the parent's pools go on.
  * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
  *   takes effect at the thread's next cancellation point after the call. Asynchronous cancellation
