@@ -1,6 +1,7 @@
 //! Sending: submit, leases, cancel, execute.
 
 use std::ffi::c_void;
+use std::mem::offset_of;
 use std::time::Duration;
 
 use super::handle::vp_pool;
@@ -170,10 +171,11 @@ pub unsafe extern "C" fn vp_pool_acquire_async(
 pub unsafe extern "C" fn vp_completion_lease(completion: *const vp_completion) -> vp_lease {
     let none = vp_lease { generation: 0, slot: VP_NO_SLOT, reserved: 0 };
     guard(none, || {
+        const LEASE_END: usize = offset_of!(vp_completion, lease_generation) + size_of::<u64>();
         // SAFETY: the header: NULL, or what a call or a callback has filled.
         match unsafe { completion.as_ref() } {
             // An older caller's struct has no such field.
-            Some(done) if done.struct_size >= size_of::<vp_completion>() => {
+            Some(done) if done.struct_size >= LEASE_END => {
                 vp_lease { generation: done.lease_generation, slot: done.slot, reserved: 0 }
             }
             _ => none,
