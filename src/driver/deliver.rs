@@ -26,8 +26,9 @@ pub(super) struct Delivery {
     pub(super) stats: Stats,
     /// Caller drive, when the engine chose it.
     pub(super) caller: Option<Caller>,
-    /// Of requests that ended without a slot, if durations are counted.
-    pub(super) slotless: Option<Mutex<Records>>,
+    /// Of requests that ended without a slot, if durations are counted. Boxed, as it is rarely used
+    /// and its neighbours are not.
+    pub(super) slotless: Option<Box<Mutex<Records>>>,
     /// Exchanges whose late answers are still waited for.
     pub(super) late: Late,
     next_id: AtomicU64,
@@ -47,7 +48,7 @@ impl Delivery {
     ) -> Self {
         Self {
             completions,
-            slotless: slotless.map(Mutex::new),
+            slotless: slotless.map(|records| Box::new(Mutex::new(records))),
             stats: Stats::default(),
             caller,
             late: Late::default(),
@@ -90,18 +91,14 @@ impl Delivery {
 
 impl Pool {
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
-    pub(super) fn after_turn(&self, slot: &Slot, turn: Turn) {
+    pub(super) fn after_turn(&self, slot: &Slot, mut turn: Turn) {
         let report = turn.end.report();
         self.maintenance.timer.note(turn.end.maintenance_ns);
-        let ended = match turn.end.ended {
-            Some(over) => Some(self.ended(slot, over)),
-            None => {
-                self.timer.note(slot.deadline_ns());
-                None
-            }
-        };
+        match &mut turn.end.ended {
+            Some(over) => self.heed(slot, over),
+            None => self.timer.note(slot.deadline_ns()),
+        }
         let Some(report) = report else { return };
-        let uncounted = turn.uncounted;
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
         let has_waiting = self.dispatcher().turn_is_over(slot.index, &report);
@@ -109,30 +106,30 @@ impl Pool {
             // The slot's task may not be the one that drove, so it may not know yet.
             slot.wake.notify_one();
         }
-        if let Some(ended) = ended {
-            self.deliver(ended);
+        // Moved from where the turn has left it: each copy is instructions and cache lines.
+        if let Some(over) = turn.end.ended {
+            self.deliver(over.ended);
         }
         if has_waiting {
             self.dispatch(self.dispatcher());
         }
         // Last: the engine has its answer, and those who waited are sent.
-        if uncounted {
+        if turn.uncounted {
             slot.count();
         }
     }
 
     /// An exchange is over. What it says of others is heeded before its slot is free again.
-    fn ended(&self, slot: &Slot, over: Over) -> Ended {
-        let Over { ended, lingering } = over;
-        if let Some(lingering) = lingering {
+    fn heed(&self, slot: &Slot, over: &mut Over) {
+        if let Some(lingering) = over.lingering.take() {
             self.linger(*lingering);
         }
+        let ended = &over.ended;
         if !ended.recipient.is_heartbeat() {
             self.slots.in_flight.remove(slot.index);
         }
         self.check_pause(&ended.completion);
         self.keep_watched(&ended.completion);
-        ended
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.
@@ -156,29 +153,40 @@ impl Pool {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
             if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
-        let Ended { recipient, completion } = ended;
-        match recipient {
-            Recipient::Heartbeat => return self.heartbeat_ended(completion),
-            Recipient::Callback(_) if !driving => {
-                return self.hand_over(Ended { recipient, completion });
-            }
-            Recipient::Callback(callback) => {
-                self.delivery.stats.ended(completion.outcome);
-                return callback(completion);
-            }
-            Recipient::Sleeper(answer) => {
-                self.delivery.stats.ended(completion.outcome);
-                return self.wake(&answer, completion);
-            }
-            Recipient::Queue => self.delivery.stats.ended(completion.outcome),
+        if !matches!(ended.recipient, Recipient::Queue) {
+            return self.deliver_directly(ended, driving);
         }
-        self.delivery.completions.push(completion);
+        self.delivery.stats.ended(ended.completion.outcome);
+        self.delivery.completions.push(ended.completion);
         if on_pool_thread {
             // Rung when the turn is over.
             self.delivery.completions.announce();
         } else if !driving {
             self.delivery.completions.announce();
             self.delivery.completions.ring();
+        }
+    }
+
+    /// Hands a completion to one who does not take it from the queue.
+    ///
+    /// On its own, so that its copies of the completion take no room on the stack of the others.
+    #[inline(never)]
+    fn deliver_directly(&self, ended: Ended, driving: bool) {
+        if matches!(ended.recipient, Recipient::Callback(_)) && !driving {
+            return self.hand_over(ended);
+        }
+        let Ended { recipient, completion } = ended;
+        match recipient {
+            Recipient::Heartbeat => self.heartbeat_ended(completion),
+            Recipient::Callback(callback) => {
+                self.delivery.stats.ended(completion.outcome);
+                callback(completion);
+            }
+            Recipient::Sleeper(answer) => {
+                self.delivery.stats.ended(completion.outcome);
+                self.wake(&answer, completion);
+            }
+            Recipient::Queue => unreachable!("it is for the queue"),
         }
     }
 

@@ -96,8 +96,6 @@ struct Held {
     in_flight: Option<InFlight>,
     /// What is recorded here, if durations are counted.
     records: Option<Records>,
-    /// The list of the last orders is full.
-    uncounted: bool,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
     /// state's losses.
     tls_error: VecDeque<Option<String>>,
@@ -218,7 +216,8 @@ impl Slot {
             self.watch_end(exchange, &policy.steps, now);
         }
         let (wants_write, unread) = (held.has_unsent(), held.has_unread());
-        Turn { end, wants_write, unread, uncounted: held.uncounted }
+        let uncounted = held.records.as_ref().is_some_and(Records::is_full);
+        Turn { end, wants_write, unread, uncounted }
     }
 
     /// What the connection needs now. What the slot's task can do about it, it is told here; a
@@ -289,9 +288,7 @@ impl Slot {
 
     /// Counts the durations of the last orders. For when the last one was delivered.
     pub fn count(&self) {
-        let held = &mut self.lock().held;
-        held.uncounted = false;
-        if let Some(records) = &mut held.records {
+        if let Some(records) = &mut self.lock().held.records {
             records.count();
         }
     }
@@ -306,9 +303,7 @@ impl Slot {
     /// Copies what was recorded over `copy`. `reset_wall_ns`: begins anew, at that time. Allocates
     /// nothing, because a request may wait for the lock.
     pub fn copy_record(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
-        let held = &mut self.lock().held;
-        held.uncounted = false;
-        if let Some(records) = &mut held.records {
+        if let Some(records) = &mut self.lock().held.records {
             records.copy(kind, copy, reset_wall_ns);
         }
     }
@@ -384,7 +379,7 @@ impl Held {
     fn record(&mut self, exchange: &Exchange, submit_ns: u64, stop: &Stop, now_ns: u64) {
         let Some(records) = &mut self.records else { return };
         match (exchange.id, stop) {
-            (Some(_), _) => self.uncounted = records.order(&times(exchange, submit_ns, now_ns)),
+            (Some(_), _) => records.order(&times(exchange, submit_ns, now_ns)),
             (None, Stop::Answered(_)) => {
                 records.record(Kind::Heartbeat, now_ns.saturating_sub(exchange.write_begin_ns));
             }

@@ -84,11 +84,44 @@ pub unsafe extern "C" fn vp_pool_fd(pool: *mut vp_pool, out: *mut i32) -> Status
 
 /// A completion whose response is counted for C.
 #[inline(always)]
-pub(super) fn owned(completion: Completion, delivered_ns: u64) -> vp_completion {
+fn owned(completion: Completion, delivered_ns: u64) -> vp_completion {
     let view = borrowed(&completion, delivered_ns);
     // The count goes to C with the pointer, which is the same.
     completion.response.map(Arc::into_raw);
     view
+}
+
+/// Writes a completion into the caller's struct.
+///
+/// # Safety
+/// As for [`write_sized`].
+#[inline(always)]
+pub(super) unsafe fn write_owned(
+    out: *mut vp_completion,
+    size: usize,
+    done: Completion,
+    delivered_ns: u64,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if size == size_of::<vp_completion>() {
+            // Nearly always, and then it is made in its place.
+            out.write(owned(done, delivered_ns));
+        } else {
+            write_older(out, size, done, delivered_ns);
+        }
+    }
+}
+
+/// Writes a completion for a caller with another version of the struct. On its own, because it
+/// makes a copy.
+///
+/// # Safety
+/// As for [`write_sized`].
+#[cold]
+unsafe fn write_older(out: *mut vp_completion, size: usize, done: Completion, delivered_ns: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { write_sized(out, size, &owned(done, delivered_ns)) }
 }
 
 /// A completion whose response stays ours.
@@ -124,13 +157,7 @@ unsafe fn take(
             // SAFETY: the caller's promise: `capacity` structs of `size` bytes each, and the queue
             // gives no more than `capacity`.
             unsafe {
-                let out = next.cast::<vp_completion>();
-                if size == size_of::<vp_completion>() {
-                    // Nearly always, and then it is made in its place.
-                    out.write(owned(completion, delivered_ns));
-                } else {
-                    write_sized(out, size, &owned(completion, delivered_ns));
-                }
+                write_owned(next.cast::<vp_completion>(), size, completion, delivered_ns);
                 next = next.add(size);
             }
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::handle::vp_pool;
 use super::request::{callback, vp_request};
-use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete, write_sized};
+use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete};
 use super::{borrow, borrow_mut, complete, guard, status};
 use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn vp_execute(
         let when_busy = when_busy(flags)?;
         let completion = pool.with_open(|pool| pool.execute(&mut request.request, when_busy))?;
         // SAFETY: the header; `size` is what the caller's struct has.
-        unsafe { write_sized(out, size, &complete::owned(completion, now_ns())) };
+        unsafe { complete::write_owned(out, size, completion, now_ns()) };
         Ok(())
     })
 }

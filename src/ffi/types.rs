@@ -400,7 +400,7 @@ impl vp_completion {
         response: *mut vp_response,
         delivered_ns: u64,
     ) -> Self {
-        let evidence = completion.evidence.as_deref();
+        let evidence = completion.evidence();
         let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
         Self {
             struct_size: size_of::<Self>(),
@@ -419,7 +419,7 @@ impl vp_completion {
             bytes_acked: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_acked),
             bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
             start_ns: completion.times.start_ns,
-            lease_generation: completion.lease_generation,
+            lease_generation: completion.lease_generation(),
             queue_wait_ns: completion.times.queue_wait_ns(),
             write_begin_ns: completion.times.write_begin_ns,
             write_wall_ns: by_wall_clock(completion.times.write_ns),

@@ -106,9 +106,8 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     request: std::ops::Range<u64>,
-    /// Bytes that were read from the socket, ever, and before the request in flight began.
+    /// Bytes that were read from the socket since the request in flight began.
     received: u64,
-    received_before: u64,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
     /// The peer is on another host, so that bytes are on their way for a while.
@@ -138,7 +137,6 @@ impl Connection {
             taken: 0,
             request: 0..0,
             received: 0,
-            received_before: 0,
             was_reset: false,
             may_hold_more: false,
             is_deaf: false,
@@ -163,7 +161,7 @@ impl Connection {
     /// sent by [`Connection::flush`].
     pub fn start(&mut self, request: &[u8]) -> Result<(), Fault> {
         self.request = self.queued..self.queued;
-        self.received_before = self.received;
+        self.received = 0;
         let result = match &mut self.session {
             None => self.send_plain(request),
             Some(session) => {
@@ -219,7 +217,7 @@ impl Connection {
     /// The bytes that were read from the socket since the request in flight began, as they are on
     /// the wire (under TLS: ciphertext).
     pub fn bytes_received(&self) -> u64 {
-        self.received - self.received_before
+        self.received
     }
 
     /// What the kernel knows of the request in flight, as far as it took it, at this moment: what

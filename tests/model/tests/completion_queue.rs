@@ -21,8 +21,7 @@ fn completion(id: u64) -> Completion {
         times: Times::default(),
         bytes_sent: 0,
         bytes_received: 0,
-        evidence: None,
-        lease_generation: 0,
+        detail: None,
         response: None,
     }
 }
