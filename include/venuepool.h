@@ -31,7 +31,7 @@
  *   is in use for a moment while the library opens a descriptor; a file that the host puts there
  *   meanwhile (dup2) stays. The exception is what the C library opens during a look-up.
  * - Global state. The CPUs of the process, a count of forks, the dial thread, and a lock around
- *   opening descriptors.
+ *   opening descriptors. Also the difference between the system's clock and CLOCK_MONOTONIC.
  * - fork(). Calls in the child return VP_ERR_FORKED; the parent's pools go on.
  * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
  *   takes effect at the thread's next cancellation point after the call. Asynchronous cancellation
@@ -219,6 +219,61 @@
  * The most copies of `vp_submit_fanout`.
  */
 #define VP_MAX_COPIES 8
+
+/**
+ * How long requests waited in the queue, also those that ended there.
+ */
+#define VP_HISTOGRAM_QUEUE_WAIT 0
+
+/**
+ * From `write_begin_ns` to `write_ns`: encryption and `send`.
+ */
+#define VP_HISTOGRAM_WRITE 1
+
+/**
+ * From `write_ns` to `first_byte_ns`: the network and the venue.
+ */
+#define VP_HISTOGRAM_FIRST_BYTE 2
+
+/**
+ * From `submit_ns` to `done_ns`, whatever the outcome: a request that ran out of time counts, too.
+ */
+#define VP_HISTOGRAM_TOTAL 3
+
+/**
+ * Of each dial that succeeded: until the socket was connected, the look-up of the name left out.
+ */
+#define VP_HISTOGRAM_CONNECT 4
+
+/**
+ * Of each dial that succeeded: the TLS handshake.
+ */
+#define VP_HISTOGRAM_HANDSHAKE 5
+
+/**
+ * Of each heartbeat that was answered: from its first byte to the end of the answer.
+ */
+#define VP_HISTOGRAM_HEARTBEAT 6
+
+/**
+ * How long a slot had no live connection: from the loss to the next connection.
+ */
+#define VP_HISTOGRAM_HEAL 7
+
+/**
+ * Slot of `vp_pool_histogram`: all slots together, and the requests that never had one.
+ */
+#define VP_ALL_SLOTS UINT32_MAX
+
+/**
+ * Flag of `vp_pool_histogram`: what is given counts from zero again.
+ */
+#define VP_HISTOGRAM_RESET 1
+
+/**
+ * Flag of `vp_histogram_log`: the lines that begin a log come first.
+ */
+#define VP_HISTOGRAM_LOG_HEAD 1
 
 /**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
@@ -786,6 +841,11 @@ typedef int32_t vp_close_reason;
 typedef struct vp_config vp_config;
 
 /**
+ * A histogram of durations at one moment. It does not change any more.
+ */
+typedef struct vp_histogram vp_histogram;
+
+/**
  * A pool, opaque to C.
  */
 typedef struct vp_pool vp_pool;
@@ -888,8 +948,8 @@ typedef struct vp_completion {
    */
   uint64_t bytes_unsent;
   /**
-   * The request had a slot and sending began; 0 when it never had one. Until then it waited in
-   * the queue: since `submit_ns`, and if this is 0, until `done_ns`.
+   * The request had a slot; 0 when it never had one. Until then it waited in the queue: since
+   * `submit_ns`, and if this is 0, until `done_ns`.
    */
   uint64_t start_ns;
   /**
@@ -898,6 +958,42 @@ typedef struct vp_completion {
    */
   uint64_t lease_generation;
   /**
+   * How long the request waited in the queue, in nanoseconds.
+   */
+  uint64_t queue_wait_ns;
+  /**
+   * Sending began. Between `start_ns` and this a request with `vp_request_set_on_send` was
+   * signed; for any other both are the same. What follows is the look at the socket if one is
+   * due, encryption, and `send`.
+   */
+  uint64_t write_begin_ns;
+  /**
+   * `write_ns` by the system's clock: nanoseconds since 1970, UTC. It is computed, because a
+   * read for each request would cost time. So after somebody has set that clock it may be wrong
+   * for as long as the shortest timeout that is configured.
+   */
+  uint64_t write_wall_ns;
+  /**
+   * The head of the response was read to its end. `first_byte_ns`, this and `done_ns` are the
+   * times at which the pool began to read, so they are equal if one turn read it all.
+   */
+  uint64_t head_ns;
+  /**
+   * The completion was given to the engine: by poll or wait, or its callback began. Between
+   * `done_ns` and this it was decoded, and waited for the engine.
+   */
+  uint64_t delivered_ns;
+  /**
+   * Bytes that were read from the socket since the request was sent, as on the wire (under TLS:
+   * ciphertext).
+   */
+  uint64_t bytes_received;
+  /**
+   * The number of the connection that it was sent on, in its slot: from 1, as `connections` in
+   * `vp_slot_health`; 0 when it was never sent.
+   */
+  uint32_t connection;
+  /**
    * Of `vp_submit_fanout`: how many copies left by then, at least in part. 0 for other requests.
    */
   uint32_t copies_sent;
@@ -905,6 +1001,10 @@ typedef struct vp_completion {
    * `VP_COMPLETION_LATE` or 0.
    */
   uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } vp_completion;
 
 /**
@@ -1286,6 +1386,46 @@ typedef struct vp_watched {
    */
   char text[VP_WATCHED_TEXT];
 } vp_watched;
+
+/**
+ * The most important numbers of a histogram. Durations are in nanoseconds.
+ *
+ * Set `struct_size` to `sizeof(vp_summary)` before the call.
+ */
+typedef struct vp_summary {
+  /**
+   * `sizeof(vp_summary)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * How many durations.
+   */
+  uint64_t count;
+  /**
+   * The shortest one; 0 if there is none.
+   */
+  uint64_t min_ns;
+  /**
+   * The longest one; 0 if there is none.
+   */
+  uint64_t max_ns;
+  /**
+   * The mean.
+   */
+  uint64_t mean_ns;
+  /**
+   * The standard deviation.
+   */
+  uint64_t stdev_ns;
+  /**
+   * The first moment that counts, by the system's clock: nanoseconds since 1970.
+   */
+  uint64_t since_wall_ns;
+  /**
+   * The last one: when the snapshot was taken.
+   */
+  uint64_t until_wall_ns;
+} vp_summary;
 
 
 
@@ -2939,6 +3079,109 @@ VP_API
 vp_status vp_pool_watched(const struct vp_pool *pool,
                           uint32_t index,
                           struct vp_watched *out)
+VP_NOEXCEPT;
+
+/**
+ * Counts durations in histograms (on when not 0, the default). They take about 100 KiB of memory
+ * for each slot, once. Without them `vp_pool_histogram` answers ERR_NOT_FOUND. See
+ * docs/seeing-inside.md.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL.
+ */
+VP_API vp_status vp_config_set_histograms(struct vp_config *config, int32_t on) VP_NOEXCEPT;
+
+/**
+ * Gives a histogram as it is now: `kind` is a VP_HISTOGRAM_ constant, `slot` the number of a slot
+ * or VP_ALL_SLOTS.
+ *
+ * A histogram keeps two significant digits of durations from 64 ns to 60 s; longer ones count as
+ * 60 s. With the flag VP_HISTOGRAM_RESET it counts from zero again. No duration is lost or given
+ * twice, so a call each second makes the intervals of a log.
+ *
+ * Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+ * Lifetime: `out` is yours, and independent of the pool; `vp_histogram_free` frees it.
+ * Errors: ERR_NULL, ERR_ARGUMENT for another kind, slot or flag, ERR_NOT_FOUND if the pool has no
+ * histograms, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_histogram(const struct vp_pool *pool,
+                            uint32_t kind,
+                            uint32_t slot,
+                            uint32_t flags,
+                            struct vp_histogram **out)
+VP_NOEXCEPT;
+
+/**
+ * Frees a histogram. NULL is allowed.
+ *
+ * Threads: any; no other call uses it.
+ * Lifetime: it is gone.
+ * Errors: none.
+ */
+VP_API void vp_histogram_free(struct vp_histogram *histogram) VP_NOEXCEPT;
+
+/**
+ * Reads the most important numbers of a histogram.
+ *
+ * Threads: any.
+ * Lifetime: `out` is written; set its `struct_size` first.
+ * Errors: ERR_NULL, ERR_STRUCT_SIZE.
+ */
+VP_API
+vp_status vp_histogram_summary(const struct vp_histogram *histogram,
+                               struct vp_summary *out)
+VP_NOEXCEPT;
+
+/**
+ * Gives the duration that `percentile` percent of all do not exceed, in nanoseconds; 0 if there is
+ * none. For example 50 for the median, and 99.9.
+ *
+ * Threads: any.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for what is not between 0 and 100.
+ */
+VP_API
+vp_status vp_histogram_percentile(const struct vp_histogram *histogram,
+                                  double percentile,
+                                  uint64_t *out_ns)
+VP_NOEXCEPT;
+
+/**
+ * Writes the histogram as a line of an HdrHistogram log (V2, compressed, in base64), which the
+ * tools of HdrHistogram read. The tag is the kind, such as `first_byte`. Durations are in
+ * nanoseconds, the maximum of the interval is in milliseconds. Start and end are by the system's
+ * clock. Flag VP_HISTOGRAM_LOG_HEAD: for the first line of a file.
+ *
+ * The text ends with NUL. `needed` is set to its length with the NUL, also when it does not fit;
+ * then nothing is written. `buffer` may be NULL if `capacity` is 0.
+ *
+ * Threads: any.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for another flag, ERR_TOO_LARGE if it does not fit.
+ */
+VP_API
+vp_status vp_histogram_log(const struct vp_histogram *histogram,
+                           uint32_t flags,
+                           char *buffer,
+                           size_t capacity,
+                           size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Writes the table of percentiles (.hgrm), in microseconds, which the plotters of HdrHistogram
+ * read.
+ *
+ * Threads: any.
+ * Lifetime: none.
+ * Errors: as `vp_histogram_log`, which also tells of `buffer`, `capacity` and `needed`.
+ */
+VP_API
+vp_status vp_histogram_percentile_table(const struct vp_histogram *histogram,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *needed)
 VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);

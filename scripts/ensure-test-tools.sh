@@ -27,6 +27,17 @@ need abigail-tools abidiff "the comparison of the ABI with its reference" runs a
 need ninja-build ninja "the tests of a host built by Ninja" runs ninja --version
 need pkg-config pkg-config "the test of venuepool.pc" runs pkg-config --version
 
+# need_python PACKAGE MODULE "what is left out without it"
+need_python() {
+    export PYTHONPATH="$tools/python"
+    if runs python3 -c "import $2"; then return; fi
+    echo "installing $1 into $tools/python" >&2
+    runs python3 -m pip install --quiet --disable-pip-version-check --target "$tools/python" "$1" ||
+        echo "SKIPPED: $3, because there is no $1 of Python to be had here" >&2
+}
+
+need_python hdrhistogram hdrh "the test that HdrHistogram of Python reads the histograms"
+
 # need_library PACKAGE HEADER "what is left out without it"
 need_library() {
     if echo "#include <$2>" | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1; then return; fi

@@ -22,17 +22,32 @@ use crate::sync::{Condvar, EventFd, Mutex, OnceLock, Receiver, Sender, Shared, b
 pub struct Times {
     /// The submit call began.
     pub submit_ns: u64,
-    /// The request had a slot, and sending began: it waited in the queue until then.
+    /// The request had a slot: it waited in the queue until then.
     pub start_ns: u64,
+    /// Sending began. Between `start_ns` and this is the signature of a request that is signed
+    /// late; for any other both are the same.
+    pub write_begin_ns: u64,
     /// The kernel had taken the last byte of the request.
     pub write_ns: u64,
-    /// The first byte of the response was read.
+    /// The turn began that read the first byte of the response.
     pub first_byte_ns: u64,
+    /// The turn began that read the end of its head.
+    pub head_ns: u64,
     /// The exchange was over.
     pub done_ns: u64,
 }
 
+impl Times {
+    /// How long the request waited for a slot, until it had one or ended without.
+    pub fn queue_wait_ns(&self) -> u64 {
+        let until_ns = if self.start_ns == 0 { self.done_ns } else { self.start_ns };
+        until_ns.saturating_sub(self.submit_ns)
+    }
+}
+
 /// How one accepted request ended. There is exactly one for each.
+///
+/// It is moved several times on its way, and no larger than the compiler moves without a call.
 #[derive(Debug)]
 pub struct Completion {
     /// The id that submit gave.
@@ -43,24 +58,65 @@ pub struct Completion {
     pub outcome: Outcome,
     /// Whether the request may have been executed.
     pub wire_state: WireState,
-    /// The slot it was sent on; `None` when it never got one.
-    pub slot: Option<u32>,
+    /// The slot it was sent on; `None` when it never got one. There are at most 1024.
+    pub slot: Option<u16>,
+    /// The number of the connection in its slot, from 1; 0 when it was never sent.
+    pub connection: u32,
     /// When things happened.
     pub times: Times,
     /// Bytes of the request that the kernel took, as on the wire.
     pub bytes_sent: u64,
-    /// What the kernel knows of those bytes, when there is no whole response.
-    pub evidence: Option<Evidence>,
-    /// The number of the lease that was asked for; 0 for a request, or when there is none.
-    pub lease_generation: u64,
-    /// Of an order with several copies, how many left, at least in part; 0 for other requests.
-    pub copies_sent: u32,
-    /// The answer came after the completion of its request, which this one follows.
-    pub is_late: bool,
+    /// Bytes that were read from the socket since the request was sent, as on the wire.
+    pub bytes_received: u64,
+    /// What only few completions have.
+    pub detail: Option<Box<Detail>>,
     /// The response. When the outcome is not OK: what had come of it, if its head is whole; it says
     /// itself that it is not complete.
     pub response: Option<Shared<Recycled>>,
 }
+
+/// What only few completions have. It is kept apart from them, so that the others are small.
+#[derive(Debug, Default)]
+pub struct Detail {
+    /// What the kernel knows of the bytes of a request that has no whole response.
+    pub evidence: Option<Evidence>,
+    /// The number of the lease that was asked for.
+    pub lease_generation: u64,
+    /// Of an order with several copies, how many left, at least in part.
+    pub copies_sent: u32,
+    /// The answer came after the completion of its request, which this one follows.
+    pub is_late: bool,
+}
+
+impl Completion {
+    /// What the kernel knows of the bytes of the request, when there is no whole response.
+    pub fn evidence(&self) -> Option<Evidence> {
+        self.detail.as_deref().and_then(|detail| detail.evidence)
+    }
+
+    /// The number of the lease that was asked for; 0 for a request, or when there is none.
+    pub fn lease_generation(&self) -> u64 {
+        self.detail.as_deref().map_or(0, |detail| detail.lease_generation)
+    }
+
+    /// Of an order with several copies, how many left, at least in part; 0 for other requests.
+    pub fn copies_sent(&self) -> u32 {
+        self.detail.as_deref().map_or(0, |detail| detail.copies_sent)
+    }
+
+    /// Whether the answer came after the completion of its request, which this one follows.
+    pub fn is_late(&self) -> bool {
+        self.detail.as_deref().is_some_and(|detail| detail.is_late)
+    }
+
+    /// What only few completions have, to be changed.
+    pub(crate) fn detail_mut(&mut self) -> &mut Detail {
+        self.detail.get_or_insert_default()
+    }
+}
+
+#[cfg(all(target_pointer_width = "64", not(feature = "model")))]
+const _: () = assert!(size_of::<Completion>() <= 120);
 
 /// Where the completion of one request goes instead of the queue.
 pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;
@@ -167,6 +223,9 @@ impl CompletionQueue {
     }
 
     /// As [`CompletionQueue::poll`], but leaves the descriptor as it is.
+    ///
+    /// Not copied into its callers, whose frames would push those of a turn onto other cache lines.
+    #[inline(never)]
     pub fn drain(&self, limit: usize, mut take: impl FnMut(Completion)) -> Option<usize> {
         // Before the look at the queue: what was pushed before the end is then seen.
         let ended = self.ended.load(Ordering::SeqCst);
@@ -323,12 +382,11 @@ mod tests {
             outcome: Outcome::Ok,
             wire_state: WireState::Answered,
             slot: None,
+            connection: 0,
             times: Times::default(),
             bytes_sent: 0,
-            evidence: None,
-            lease_generation: 0,
-            copies_sent: 0,
-            is_late: false,
+            bytes_received: 0,
+            detail: None,
             response: None,
         }
     }

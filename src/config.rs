@@ -63,6 +63,7 @@ pub struct Config {
     suspend_cap_ns: u64,
     event: Option<EventHook>,
     watch: WatchList,
+    has_histograms: bool,
     thread_name: String,
     cpu: Option<usize>,
     busy_poll: bool,
@@ -145,6 +146,7 @@ impl Default for Config {
             connections: 4,
             allow_degraded_open: false,
             drive: Drive::Thread,
+            has_histograms: true,
             timeouts: Timeouts {
                 resolve_ns: S,
                 connect_ns: S,
@@ -265,6 +267,11 @@ impl Config {
     /// Sets who receives and completes.
     pub const fn set_drive(&mut self, drive: Drive) {
         self.drive = drive;
+    }
+
+    /// Whether to count durations in histograms; each slot takes 100 KiB for them.
+    pub const fn set_histograms(&mut self, enabled: bool) {
+        self.has_histograms = enabled;
     }
 
     /// Sets whether a pool opens though some connection could not be had, and heals it later.
@@ -420,6 +427,11 @@ impl Config {
     /// Who receives and completes.
     pub const fn drive(&self) -> Drive {
         self.drive
+    }
+
+    /// Whether durations are counted in histograms.
+    pub const fn has_histograms(&self) -> bool {
+        self.has_histograms
     }
 
     /// Whether a pool opens though some connection could not be had.

@@ -9,8 +9,8 @@
 //! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
 //! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy; no session yet.
-//! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`recycle`], [`stats`],
-//!   [`buf`]: what they talk about.
+//! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
+//!   [`stats`], [`buf`]: what they talk about.
 //!
 //! ARCHITECTURE.md says which of them imports which.
 
@@ -28,6 +28,7 @@ pub mod event;
 pub mod ffi;
 pub mod http;
 pub mod lane;
+pub mod metrics;
 pub mod net;
 pub mod pool;
 pub mod recycle;

@@ -22,6 +22,7 @@ use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
 use venuepool::ffi::fanout::*;
 use venuepool::ffi::handle::vp_pool;
+use venuepool::ffi::histograms::*;
 use venuepool::ffi::lanes::*;
 use venuepool::ffi::late::*;
 use venuepool::ffi::limits::*;
@@ -322,12 +323,33 @@ impl World {
     }
 }
 
+/// Asks for a histogram, and reads it in each way.
+unsafe fn histogram(input: &mut Input<'_>, pool: *mut vp_pool, out: *mut vp_summary) -> Status {
+    let (kind, slot) = (u32::from(input.byte() % 9), u32::from(input.byte() % 3));
+    let slot = if slot == 2 { VP_ALL_SLOTS } else { slot };
+    let flags = u32::from(input.byte() % 3);
+    let (mut taken, mut ns, mut needed) = (null_mut(), 0, 0);
+    let mut text = [0; 512];
+    let capacity = usize::from(input.byte()) * 2;
+    unsafe {
+        let status = vp_pool_histogram(pool, kind, slot, flags, or_null(input, &raw mut taken));
+        ok(vp_histogram_summary(taken, out));
+        ok(vp_histogram_percentile(taken, any_number(input) as f64, &raw mut ns));
+        let buffer = or_null(input, text.as_mut_ptr());
+        ok(vp_histogram_log(taken, flags, buffer, capacity, &raw mut needed));
+        ok(vp_histogram_percentile_table(taken, buffer, capacity, &raw mut needed));
+        vp_histogram_free(taken);
+        status
+    }
+}
+
 unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -> Status {
     let number = any_number(input);
     let (small, on) = (number as u32, number as i32);
     unsafe {
         match which {
             10 => vp_config_set_connections(config, small),
+            11 if number & 2 != 0 => vp_config_set_histograms(config, on),
             11 => vp_config_set_degraded_open(config, on),
             12 => vp_config_set_cpu(config, on),
             13 => vp_config_set_connect_timeout_ns(config, number),
@@ -599,7 +621,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 8;
+        let which = input.byte() % 9;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -607,7 +629,11 @@ impl World {
             size_of::<vp_slot_health>(),
             size_of::<vp_watched>(),
         ];
-        self.room[0] = self.any_size(input, right[usize::from(which) % 5]) as u64;
+        let size = match which {
+            7 => size_of::<vp_summary>(),
+            _ => right[usize::from(which) % 5],
+        };
+        self.room[0] = self.any_size(input, size) as u64;
         let mut fd = 0;
         unsafe {
             let out = or_null(input, self.room.as_mut_ptr());
@@ -628,6 +654,7 @@ impl World {
                     byte => vp_pool_suspend(pool, u64::from(byte & 1) * 100_000),
                 },
                 6 => set_default_header(input, pool),
+                7 => histogram(input, pool, out.cast()),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -18,6 +18,10 @@
 
 namespace venuepool {
 
+/// A moment of the system's clock, to the nanosecond.
+using WallTimePoint =
+    std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
 /// What a Completion and a CompletionView have in common: the fields of vp_completion.
 ///
 /// Look at ok() or outcome() first: also without a whole response there may be an http_status().
@@ -64,20 +68,37 @@ class CompletionFields {
     [[nodiscard]] TimePoint submit_time() const noexcept {
         return detail::time_point(raw().submit_ns);
     }
-    /// Gives the moment at which the request had a slot and sending began, if it ever did.
+    /// Gives the moment at which the request had a slot, if it ever had.
     [[nodiscard]] std::optional<TimePoint> start_time() const noexcept {
         return detail::time_if_any(raw().start_ns);
+    }
+    /// Gives the moment at which sending began, after a late signature, if it ever did.
+    [[nodiscard]] std::optional<TimePoint> write_begin_time() const noexcept {
+        return detail::time_if_any(raw().write_begin_ns);
     }
     /// Gives the moment at which the kernel had taken the last byte of the request, if it did.
     [[nodiscard]] std::optional<TimePoint> write_time() const noexcept {
         return detail::time_if_any(raw().write_ns);
     }
+    /// Gives write_time() by the system's clock, for archives; see vp_completion.
+    [[nodiscard]] std::optional<WallTimePoint> write_wall_time() const noexcept {
+        if (raw().write_wall_ns == 0) return std::nullopt;
+        return WallTimePoint(std::chrono::nanoseconds(raw().write_wall_ns));
+    }
     /// Gives the moment at which the first byte of a response was read, if one was.
     [[nodiscard]] std::optional<TimePoint> first_byte_time() const noexcept {
         return detail::time_if_any(raw().first_byte_ns);
     }
+    /// Gives the moment at which the head of a response was whole, if it ever was.
+    [[nodiscard]] std::optional<TimePoint> head_time() const noexcept {
+        return detail::time_if_any(raw().head_ns);
+    }
     /// Gives the moment at which the exchange was over.
     [[nodiscard]] TimePoint done_time() const noexcept { return detail::time_point(raw().done_ns); }
+    /// Gives the moment at which this completion was given to the engine.
+    [[nodiscard]] TimePoint delivered_time() const noexcept {
+        return detail::time_point(raw().delivered_ns);
+    }
 
     /// Gives the time from the call of submit to the end of the exchange.
     [[nodiscard]] std::chrono::nanoseconds elapsed() const noexcept {
@@ -85,13 +106,17 @@ class CompletionFields {
     }
     /// Gives the time that the request waited in the queue for a slot.
     [[nodiscard]] std::chrono::nanoseconds queue_wait() const noexcept {
-        return start_time().value_or(done_time()) - submit_time();
+        return std::chrono::nanoseconds(raw().queue_wait_ns);
     }
 
     /// Gives how many bytes of the request the kernel took; under TLS, bytes of ciphertext.
     [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return raw().bytes_sent; }
-    /// Gives how many of these the venue's TCP has acknowledged; VP_BYTES_UNKNOWN when not known,
-    /// and when the outcome is OK.
+    /// Gives how many bytes were read from the socket since then; under TLS, of ciphertext.
+    [[nodiscard]] std::uint64_t bytes_received() const noexcept { return raw().bytes_received; }
+    /// Gives the number of the connection in its slot, from 1; 0 when the request was never sent.
+    [[nodiscard]] std::uint32_t connection() const noexcept { return raw().connection; }
+    /// Gives how many of the sent bytes the venue's TCP has acknowledged; VP_BYTES_UNKNOWN when not
+    /// known, and when the outcome is OK.
     [[nodiscard]] std::uint64_t bytes_acked() const noexcept { return raw().bytes_acked; }
     /// Gives how many of these never left this machine; VP_BYTES_UNKNOWN as for bytes_acked.
     [[nodiscard]] std::uint64_t bytes_unsent() const noexcept { return raw().bytes_unsent; }

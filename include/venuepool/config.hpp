@@ -76,6 +76,10 @@ class [[nodiscard]] Config {
     Config& degraded_open(bool on = true) noexcept {
         return remember("degraded_open", vp_config_set_degraded_open(raw_, on));
     }
+    /// Sets whether durations are counted, in 100 KiB for each connection. On by default.
+    Config& histograms(bool on) noexcept {
+        return remember("histograms", vp_config_set_histograms(raw_, on));
+    }
 
     // Who drives, and the pool thread.
     /// Sets who receives answers: VP_DRIVE_THREAD, the default, or VP_DRIVE_CALLER.

@@ -15,6 +15,7 @@
 
 #include "completion.hpp"
 #include "config.hpp"
+#include "histogram.hpp"
 #include "request.hpp"
 
 namespace venuepool {
@@ -197,6 +198,16 @@ class [[nodiscard]] Pool {
         vp_stats out = detail::sized<vp_stats>();
         const Status status = vp_pool_stats(raw_, &out);
         return {status, out};
+    }
+    /// Gives a histogram of that kind, such as VP_HISTOGRAM_FIRST_BYTE, of one slot or of all. If
+    /// `reset`, it counts from zero again. Errors: VP_ERR_NOT_FOUND when the pool has no
+    /// histograms. Threads: any.
+    Result<Histogram> histogram(std::uint32_t kind, std::uint32_t slot = VP_ALL_SLOTS,
+                                bool reset = false) const noexcept {
+        vp_histogram* out = nullptr;
+        const std::uint32_t flags = reset ? VP_HISTOGRAM_RESET : 0;
+        const Status status = vp_pool_histogram(raw_, kind, slot, flags, &out);
+        return {status, Histogram(out)};
     }
     /// Reads the last value of the header that is watched under that index (Config::watch_header).
     /// Errors: VP_ERR_NOT_FOUND when no response had it yet. Threads: any.

@@ -13,6 +13,7 @@ use super::linger::Late;
 use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
 use crate::completion::CompletionQueue;
+use crate::metrics::records::Records;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
 use crate::stats::Stats;
@@ -25,6 +26,9 @@ pub(super) struct Delivery {
     pub(super) stats: Stats,
     /// Caller drive, when the engine chose it.
     pub(super) caller: Option<Caller>,
+    /// Of requests that ended without a slot, if durations are counted. Boxed, as it is rarely used
+    /// and its neighbours are not.
+    pub(super) slotless: Option<Box<Mutex<Records>>>,
     /// Exchanges whose late answers are still waited for.
     pub(super) late: Late,
     next_id: AtomicU64,
@@ -37,9 +41,14 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// Nothing was submitted yet.
-    pub(super) fn new(completions: CompletionQueue, caller: Option<Caller>) -> Self {
+    pub(super) fn new(
+        completions: CompletionQueue,
+        caller: Option<Caller>,
+        slotless: Option<Records>,
+    ) -> Self {
         Self {
             completions,
+            slotless: slotless.map(|records| Box::new(Mutex::new(records))),
             stats: Stats::default(),
             caller,
             late: Late::default(),
@@ -82,16 +91,13 @@ impl Delivery {
 
 impl Pool {
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
-    pub(super) fn after_turn(&self, slot: &Slot, turn: Turn) {
+    pub(super) fn after_turn(&self, slot: &Slot, mut turn: Turn) {
         let report = turn.end.report();
         self.maintenance.timer.note(turn.end.maintenance_ns);
-        let ended = match turn.end.ended {
-            Some(over) => Some(self.ended(slot, over)),
-            None => {
-                self.timer.note(slot.deadline_ns());
-                None
-            }
-        };
+        match &mut turn.end.ended {
+            Some(over) => self.heed(slot, over),
+            None => self.timer.note(slot.deadline_ns()),
+        }
         let Some(report) = report else { return };
         // First the slot, so that a callback finds it free; then the answer; then who waits,
         // because sending for them takes longer than either.
@@ -100,26 +106,30 @@ impl Pool {
             // The slot's task may not be the one that drove, so it may not know yet.
             slot.wake.notify_one();
         }
-        if let Some(ended) = ended {
-            self.deliver(ended);
+        // Moved from where the turn has left it: each copy is instructions and cache lines.
+        if let Some(over) = turn.end.ended {
+            self.deliver(over.ended);
         }
         if has_waiting {
             self.dispatch(self.dispatcher());
         }
+        // Last: the engine has its answer, and those who waited are sent.
+        if turn.uncounted {
+            slot.count();
+        }
     }
 
     /// An exchange is over. What it says of others is heeded before its slot is free again.
-    fn ended(&self, slot: &Slot, over: Over) -> Ended {
-        let Over { ended, lingering } = over;
-        if let Some(lingering) = lingering {
+    fn heed(&self, slot: &Slot, over: &mut Over) {
+        if let Some(lingering) = over.lingering.take() {
             self.linger(*lingering);
         }
+        let ended = &over.ended;
         if !ended.recipient.is_heartbeat() {
             self.slots.in_flight.remove(slot.index);
         }
         self.check_pause(&ended.completion);
         self.keep_watched(&ended.completion);
-        ended
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.
@@ -143,31 +153,43 @@ impl Pool {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
             if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
-        let Ended { recipient, completion } = ended;
-        match recipient {
-            Recipient::Heartbeat => return self.heartbeat_ended(completion),
-            Recipient::Copy => return self.copy_ended(completion),
-            Recipient::Callback(_) | Recipient::LateCallback(_) if !driving => {
-                return self.hand_over(Ended { recipient, completion });
-            }
-            Recipient::LateCallback(callback) => return callback(completion),
-            Recipient::Callback(callback) => {
-                self.delivery.stats.ended(completion.outcome);
-                return callback(completion);
-            }
-            Recipient::Sleeper(answer) => {
-                self.delivery.stats.ended(completion.outcome);
-                return self.wake(&answer, completion);
-            }
-            Recipient::Queue => self.delivery.stats.ended(completion.outcome),
+        if !matches!(ended.recipient, Recipient::Queue) {
+            return self.deliver_directly(ended, driving);
         }
-        self.delivery.completions.push(completion);
+        self.delivery.stats.ended(ended.completion.outcome);
+        self.delivery.completions.push(ended.completion);
         if on_pool_thread {
             // Rung when the turn is over.
             self.delivery.completions.announce();
         } else if !driving {
             self.delivery.completions.announce();
             self.delivery.completions.ring();
+        }
+    }
+
+    /// Hands a completion to one who does not take it from the queue.
+    ///
+    /// On its own, so that its copies of the completion take no room on the stack of the others.
+    #[inline(never)]
+    fn deliver_directly(&self, ended: Ended, driving: bool) {
+        let calls = matches!(ended.recipient, Recipient::Callback(_) | Recipient::LateCallback(_));
+        if calls && !driving {
+            return self.hand_over(ended);
+        }
+        let Ended { recipient, completion } = ended;
+        match recipient {
+            Recipient::Heartbeat => self.heartbeat_ended(completion),
+            Recipient::Copy => self.copy_ended(completion),
+            Recipient::LateCallback(callback) => callback(completion),
+            Recipient::Callback(callback) => {
+                self.delivery.stats.ended(completion.outcome);
+                callback(completion);
+            }
+            Recipient::Sleeper(answer) => {
+                self.delivery.stats.ended(completion.outcome);
+                self.wake(&answer, completion);
+            }
+            Recipient::Queue => unreachable!("it is for the queue"),
         }
     }
 

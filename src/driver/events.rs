@@ -81,7 +81,7 @@ impl Pool {
     /// An answer came after the completion of its request.
     pub(super) fn tell_late(&self, late: Completion) {
         self.tell(EventKind::LateResponse, |event| {
-            event.slot = late.slot;
+            event.slot = late.slot.map(u32::from);
             event.text = format!("request {}: answered after its completion", late.id);
             event.late = Some(late);
         });

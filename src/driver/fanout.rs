@@ -140,9 +140,8 @@ impl State {
     }
 
     /// The engine's completion, for its recipient.
-    fn complete(&mut self, completion: Completion) -> Option<Ended> {
-        let copies_sent = self.fanout.copies_sent();
-        let completion = Completion { copies_sent, ..completion };
+    fn complete(&mut self, mut completion: Completion) -> Option<Ended> {
+        completion.detail_mut().copies_sent = self.fanout.copies_sent();
         Some(Ended { recipient: self.recipient.take()?, completion })
     }
 }
@@ -264,7 +263,8 @@ impl Pool {
                 return ended;
             }
             Meaning::Late => {
-                let completion = Completion { is_late: true, ..completion };
+                let mut completion = completion;
+                completion.detail_mut().is_late = true;
                 self.delivery.late.tell(Ended { recipient: order.late_to.clone(), completion });
             }
             Meaning::Kept | Meaning::Nothing => forget(completion),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::clock::{now_ns, wall_ns};
 use super::sleeper::{Answer, Parking};
-use crate::completion::{Callback, Completion, Times};
+use crate::completion::{Callback, Completion, Detail, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress};
 use crate::http::late::{Late, Moment};
@@ -230,6 +230,9 @@ impl InFlight {
                         exchange.first_byte_ns = now;
                     }
                     let progress = self.codec.on_bytes(response, limits);
+                    if exchange.head_ns == 0 && response.has_head() {
+                        exchange.head_ns = now;
+                    }
                     progress.map_err(|outcome| (outcome, CloseReason::Protocol))
                 }
                 Ok(Received::End { clean }) => {
@@ -259,8 +262,8 @@ impl InFlight {
         stop: &Stop,
         now: u64,
     ) -> Ended {
-        let told = self.told(slot, connection, exchange, stop, now);
-        let shown = match told.outcome {
+        let told = stop.told(connection.wire_state(), self.codec.has_begun());
+        let shown = match told.0 {
             Outcome::Ok => true,
             // After a defect nothing here can be trusted.
             Outcome::Internal => false,
@@ -269,14 +272,15 @@ impl InFlight {
                 shared.expect("nobody else holds it yet").response.give_up()
             }
         };
+        let Self { pending, response, .. } = self;
         let response = if shown {
-            Some(self.response)
+            Some(response)
         } else {
-            Recycled::release(self.response);
+            Recycled::release(response);
             None
         };
-        let completion = Completion { response, ..told };
-        Ended { recipient: self.pending.recipient, completion }
+        let completion = completion(&pending, told, slot, connection, exchange, now, response);
+        Ended { recipient: pending.recipient, completion }
     }
 
     /// Ends the exchange for the engine, and goes on waiting for its answer. What has come of that
@@ -290,8 +294,7 @@ impl InFlight {
         stop: &Stop,
         now: u64,
     ) -> Over {
-        let completion = self.told(slot, &mut connection, exchange, stop, now);
-        let told = self.told(slot, &mut connection, exchange, stop, now);
+        let told = stop.told(connection.wire_state(), self.codec.has_begun());
         let Self { pending, codec, response, .. } = self;
         let so_far = response.response.has_head().then(|| {
             let mut copy = free_list.take_copy(&response.response);
@@ -299,35 +302,57 @@ impl InFlight {
             shared.response.give_up();
             copy
         });
-        let completion = Completion { response: so_far, ..completion };
+        let mut tell =
+            |response| completion(&pending, told, slot, &mut connection, exchange, now, response);
+        let (completion, told) = (tell(so_far), tell(None));
         let (connection, response) = (Some(connection), Some(response));
         let recipient = pending.recipient.clone();
         let lingering = Lingering { connection, codec, response, told, recipient };
         let ended = Ended { recipient: pending.recipient, completion };
         Over { ended, lingering: Some(Box::new(lingering)) }
     }
+}
 
-    /// The completion without the response.
-    fn told(
-        &self,
-        slot: u32,
-        connection: &mut Connection,
-        exchange: &Exchange,
-        stop: &Stop,
-        now: u64,
-    ) -> Completion {
-        let (outcome, wire_state) = stop.told(connection.wire_state(), self.codec.has_begun());
-        let times = Times {
-            submit_ns: self.pending.submit_ns,
-            start_ns: exchange.start_ns,
-            write_ns: exchange.write_ns,
-            first_byte_ns: exchange.first_byte_ns,
-            done_ns: now,
-        };
-        let bytes_sent = connection.bytes_sent();
-        let told = self.pending.completion(outcome, wire_state, Some(slot), times, bytes_sent);
-        let failed = outcome != Outcome::Ok && bytes_sent > 0;
-        Completion { evidence: failed.then(|| connection.last_evidence()).flatten(), ..told }
+/// The completion of an exchange that is over now. `told`: its outcome and its wire state.
+#[inline(always)]
+fn completion(
+    pending: &Pending,
+    (outcome, wire_state): (Outcome, WireState),
+    slot: u32,
+    connection: &mut Connection,
+    exchange: &Exchange,
+    now_ns: u64,
+    response: Option<Shared<Recycled>>,
+) -> Completion {
+    let bytes_sent = connection.bytes_sent();
+    let failed = outcome != Outcome::Ok && bytes_sent > 0;
+    let evidence = failed.then(|| connection.last_evidence()).flatten();
+    Completion {
+        id: pending.id,
+        user_data: pending.user_data,
+        outcome,
+        wire_state,
+        slot: Some(slot as u16),
+        connection: exchange.connection,
+        times: times(exchange, pending.submit_ns, now_ns),
+        bytes_sent,
+        bytes_received: connection.bytes_received(),
+        detail: evidence
+            .map(|evidence| Box::new(Detail { evidence: Some(evidence), ..Detail::default() })),
+        response,
+    }
+}
+
+/// The times of an exchange that is over now.
+pub(super) fn times(exchange: &Exchange, submit_ns: u64, now_ns: u64) -> Times {
+    Times {
+        submit_ns,
+        start_ns: exchange.start_ns,
+        write_begin_ns: exchange.write_begin_ns,
+        write_ns: exchange.write_ns,
+        first_byte_ns: exchange.first_byte_ns,
+        head_ns: exchange.head_ns,
+        done_ns: now_ns,
     }
 }
 
@@ -365,7 +390,11 @@ impl Lingering {
                     if self.told.times.first_byte_ns == 0 {
                         self.told.times.first_byte_ns = now_ns();
                     }
-                    self.codec.on_bytes(response, limits)
+                    let progress = self.codec.on_bytes(response, limits);
+                    if self.told.times.head_ns == 0 && response.has_head() {
+                        self.told.times.head_ns = now_ns();
+                    }
+                    progress
                 }
                 Ok(Received::End { clean }) => self.codec.on_eof(response, clean),
                 Err(_) => return None,
@@ -387,12 +416,11 @@ impl Lingering {
             outcome: Outcome::Ok,
             wire_state: WireState::Answered,
             slot: self.told.slot,
+            connection: self.told.connection,
             times: Times { done_ns: now_ns(), ..self.told.times },
             bytes_sent: self.told.bytes_sent,
-            evidence: None,
-            lease_generation: 0,
-            copies_sent: 0,
-            is_late: true,
+            bytes_received: self.connection.as_ref().map_or(0, Connection::bytes_received),
+            detail: Some(Box::new(Detail { is_late: true, ..Detail::default() })),
             response: self.response.clone(),
         };
         Ended { recipient: self.recipient.clone(), completion }
@@ -432,7 +460,7 @@ impl Pending {
     /// Ends a request that never reached a connection.
     pub fn unsent(self, outcome: Outcome) -> Ended {
         let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };
-        let completion = self.completion(outcome, WireState::NotSent, None, times, 0);
+        let completion = self.unsent_completion(outcome, None, times);
         Ended { recipient: self.recipient, completion }
     }
 
@@ -440,31 +468,25 @@ impl Pending {
     pub fn leased(self, lease: Lease) -> Ended {
         let times = Times { submit_ns: self.submit_ns, done_ns: now_ns(), ..Times::default() };
         let slot = Some(lease.slot);
-        let granted = self.completion(Outcome::Ok, WireState::NotSent, slot, times, 0);
-        let completion = Completion { lease_generation: lease.generation, ..granted };
+        let granted = self.unsent_completion(Outcome::Ok, slot, times);
+        let detail =
+            Some(Box::new(Detail { lease_generation: lease.generation, ..Detail::default() }));
+        let completion = Completion { detail, ..granted };
         Ended { recipient: self.recipient, completion }
     }
 
-    fn completion(
-        &self,
-        outcome: Outcome,
-        wire_state: WireState,
-        slot: Option<u32>,
-        times: Times,
-        bytes_sent: u64,
-    ) -> Completion {
+    fn unsent_completion(&self, outcome: Outcome, slot: Option<u32>, times: Times) -> Completion {
         Completion {
             id: self.id,
             user_data: self.user_data,
             outcome,
-            wire_state,
-            slot,
+            wire_state: WireState::NotSent,
+            slot: slot.map(|slot| slot as u16),
+            connection: 0,
             times,
-            bytes_sent,
-            evidence: None,
-            lease_generation: 0,
-            copies_sent: 0,
-            is_late: false,
+            bytes_sent: 0,
+            bytes_received: 0,
+            detail: None,
             response: None,
         }
     }

@@ -27,6 +27,7 @@ mod dials;
 mod events;
 pub mod fanout;
 mod health;
+mod histograms;
 pub mod in_flight;
 mod in_flight_set;
 pub mod last_values;
@@ -56,6 +57,7 @@ use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
+use crate::metrics::records::Records;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
@@ -147,13 +149,16 @@ impl Pool {
         let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
         let policy = Policy::new(config);
         let watch = config.watched();
+        clock::compare_clocks();
+        let since_wall_ns = clock::wall_ns();
+        let records = || config.has_histograms().then(|| Records::new(since_wall_ns));
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
-            slots: Slots::new(slots, sizes.response_capacity, watch.clone()),
+            slots: Slots::new(slots, records, sizes.response_capacity, watch.clone()),
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
-            delivery: Delivery::new(completions, caller),
+            delivery: Delivery::new(completions, caller, records()),
             dialling: Dialling::new(ways::ways(config, url)?, dials),
             orders: Orders::default(),
             timer: Timer::default(),

@@ -13,12 +13,14 @@ use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending};
+use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending, times};
 use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::late::Moment;
 use crate::http::response::Response;
+use crate::metrics::Kind;
+use crate::metrics::records::{Record, Records};
 use crate::net::connection::{Connection, Fault};
 use crate::pool::connection_maintenance::Announced;
 use crate::pool::connection_state::{Loss, Proof};
@@ -53,6 +55,8 @@ pub struct Turn {
     pub wants_write: bool,
     /// Bytes were left in the socket for another turn, of which the socket does not tell.
     pub unread: bool,
+    /// The durations of the last orders wait to be counted: it is time for [`Slot::count`].
+    pub uncounted: bool,
 }
 
 /// What the pool gives to each turn.
@@ -66,7 +70,9 @@ pub struct Setting<'a> {
     pub grace_ns: u64,
 }
 
-/// A place for one connection.
+/// A place for one connection. It shares no cache line with its neighbours, which other threads
+/// write.
+#[repr(align(64))]
 pub struct Slot {
     /// Its number in the pool.
     pub index: u32,
@@ -90,6 +96,8 @@ struct Held {
     /// A live connection that takes over as soon as no exchange is in flight.
     next: Option<Connection>,
     in_flight: Option<InFlight>,
+    /// What is recorded here, if durations are counted.
+    records: Option<Records>,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
     /// state's losses.
     tls_error: VecDeque<Option<String>>,
@@ -105,11 +113,18 @@ struct Hands<'a> {
 }
 
 impl Slot {
-    /// An empty slot.
+    /// An empty slot, in which no durations are counted.
+    #[cfg(test)]
     pub fn new(index: u32) -> Self {
+        Self::with_records(index, None)
+    }
+
+    /// An empty slot. `records`: where durations are counted, if they are.
+    pub fn with_records(index: u32, records: Option<Records>) -> Self {
+        let held = Held { records, ..Held::default() };
         Self {
             index,
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner { state: SlotState::default(), held }),
             wake: Notify::new(),
             deadline_ns: AtomicU64::new(NEVER),
         }
@@ -175,7 +190,7 @@ impl Slot {
         let mut inner = self.lock();
         if inner.state.leaves_turn_to_engine(setting.grace_ns, now_ns()) {
             let end = TurnEnd::nothing(inner.state.epoch());
-            return Turn { end, wants_write: false, unread: false };
+            return Turn { end, wants_write: false, unread: false, uncounted: false };
         }
         drop(inner);
         self.drive(setting)
@@ -202,7 +217,9 @@ impl Slot {
             // The step may have changed since the deadline was stored, or announced.
             self.watch_end(exchange, &policy.steps, now);
         }
-        Turn { end, wants_write: held.has_unsent(), unread: held.has_unread() }
+        let (wants_write, unread) = (held.has_unsent(), held.has_unread());
+        let uncounted = held.records.as_ref().is_some_and(Records::is_full);
+        Turn { end, wants_write, unread, uncounted }
     }
 
     /// What the connection needs now. What the slot's task can do about it, it is told here; a
@@ -271,6 +288,28 @@ impl Slot {
         deadline <= now && swap(deadline).is_ok()
     }
 
+    /// Counts the durations of the last orders. For when the last one was delivered.
+    pub fn count(&self) {
+        if let Some(records) = &mut self.lock().held.records {
+            records.count();
+        }
+    }
+
+    /// Records how long something took that happens seldom.
+    pub fn record(&self, kind: Kind, ns: u64) {
+        if let Some(records) = &mut self.lock().held.records {
+            records.record(kind, ns);
+        }
+    }
+
+    /// Copies what was recorded over `copy`. `reset_wall_ns`: begins anew, at that time. Allocates
+    /// nothing, because a request may wait for the lock.
+    pub fn copy_record(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
+        if let Some(records) = &mut self.lock().held.records {
+            records.copy(kind, copy, reset_wall_ns);
+        }
+    }
+
     /// The socket of the live connection.
     pub fn socket(&self) -> Option<Arc<TcpStream>> {
         self.lock().held.connection.as_ref().map(|connection| Arc::clone(connection.stream()))
@@ -320,7 +359,10 @@ impl Held {
         let Some(connection) = &mut self.connection else {
             return Sent::Nothing(CloseReason::Internal);
         };
+        let is_late = outgoing.is_late();
         let Some(bytes) = outgoing.sign(moment) else { return Sent::Withdrawn };
+        // Without a signature no time has passed that is worth reading the clock.
+        let begin_ns = if is_late { now_ns() } else { 0 };
         *fault = connection.start(bytes).err();
         match fault {
             Some(fault) if connection.wire_state() == WireState::NotSent => {
@@ -328,8 +370,8 @@ impl Held {
                 let reason = connection.look_idle().err();
                 Sent::Nothing(reason.unwrap_or_else(|| fault.close_reason(true)))
             }
-            None if !connection.has_unsent() => Sent::Begun(now_ns()),
-            _ => Sent::Begun(0),
+            None if !connection.has_unsent() => Sent::Begun { begin_ns, end_ns: now_ns() },
+            _ => Sent::Begun { begin_ns, end_ns: 0 },
         }
     }
 
@@ -337,6 +379,19 @@ impl Held {
     fn began(&mut self, pending: Pending, outgoing: &Outgoing<'_>, fault: Option<Fault>) {
         let response = self.fresh.take().expect("install and every turn leave a fresh response");
         self.in_flight = Some(InFlight::new(pending, outgoing, response, fault));
+    }
+
+    /// An exchange is over: its durations are recorded. Before its completion is made, which is
+    /// then made in its place.
+    fn record(&mut self, exchange: &Exchange, submit_ns: u64, stop: &Stop, now_ns: u64) {
+        let Some(records) = &mut self.records else { return };
+        match (exchange.id, stop) {
+            (Some(_), _) => records.order(&times(exchange, submit_ns, now_ns)),
+            (None, Stop::Answered(_)) => {
+                records.record(Kind::Heartbeat, now_ns.saturating_sub(exchange.write_begin_ns));
+            }
+            (None, Stop::Failed(..)) => {}
+        }
     }
 
     /// Bytes of the exchange in flight wait for the socket to become writable.
@@ -385,6 +440,7 @@ impl Wire for Hands<'_> {
         let (held, free_list) = (&mut *self.held, self.setting.free_list);
         held.fresh = Some(free_list.take());
         let in_flight = held.in_flight.take().expect("what ends is in flight");
+        held.record(exchange, in_flight.pending.submit_ns, stop, now_ns);
         let connection = &mut held.connection;
         if lingers && let Some(connection) = connection.take() {
             return in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);

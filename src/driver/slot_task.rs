@@ -12,12 +12,14 @@ use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use super::Pool;
 use super::clock::now_ns;
 use super::slot::Slot;
 use crate::error::{CloseReason, Status};
-use crate::net::connect::DialError;
+use crate::metrics::Kind;
+use crate::net::connect::{DialError, Dialled};
 use crate::net::connection::Connection;
 use crate::net::dial_thread::DialThread;
 use crate::net::watch::{Watch, watch, watch_set};
@@ -92,6 +94,7 @@ async fn dial_and_serve(
         dial: None,
         socket: None,
         next_socket: None,
+        lost_ns: None,
     };
     task.dial = Some(task.heal(report));
     loop {
@@ -117,6 +120,8 @@ struct SlotTask<'a> {
     socket: Option<Watch>,
     /// Of the connection that takes over when the other one has finished its exchange.
     next_socket: Option<Watch>,
+    /// When the last connection was lost, if none has followed yet.
+    lost_ns: Option<u64>,
 }
 
 impl<'a> SlotTask<'a> {
@@ -128,6 +133,9 @@ impl<'a> SlotTask<'a> {
                 self.socket = live.socket;
                 self.slot.install(live.connection, fastrand::u64(..), &self.pool.slots.free_list);
                 self.pool.slot_is_up(self.slot);
+                if let Some(lost_ns) = self.lost_ns.take() {
+                    self.slot.record(Kind::Heal, now_ns().saturating_sub(lost_ns));
+                }
             }
             Place::Taken => {
                 self.next_socket = live.socket;
@@ -166,7 +174,11 @@ impl<'a> SlotTask<'a> {
             let wants = pool.take_turn(slot);
             pool.tell_in_time();
             while let Some((loss, tls_error)) = slot.take_loss() {
-                match pool.slot_lost(slot, &loss, tls_error.as_deref()) {
+                let after = pool.slot_lost(slot, &loss, tls_error.as_deref());
+                if after != AfterLoss::Replaced {
+                    self.lost_ns = Some(now_ns());
+                }
+                match after {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
                         pool.slot_is_up(slot);
@@ -195,19 +207,19 @@ impl<'a> SlotTask<'a> {
 
 /// A connection on its way from the dial thread. The pool may end before it is there: then it is
 /// ended in good order, and not by the mere close of its socket.
-struct Dialled(Option<Connection>);
+struct UnderWay(Option<Dialled>);
 
-impl Dialled {
+impl UnderWay {
     /// It has arrived.
-    fn take(mut self) -> Connection {
+    fn take(mut self) -> Dialled {
         self.0.take().expect("it is there until it is taken")
     }
 }
 
-impl Drop for Dialled {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            connection.end();
+        if let Some(dialled) = self.0.take() {
+            dialled.connection.end();
         }
     }
 }
@@ -220,11 +232,20 @@ async fn dial(
 ) -> Result<(Connection, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
     let (ways, index) = (pool.dialling.ways.clone(), slot.index);
-    let dial = async move { ways.dial(index).await.map(|connection| Dialled(Some(connection))) };
+    let dial = async move { ways.dial(index).await.map(|dialled| UnderWay(Some(dialled))) };
     let dialled = dial_thread.run(dial).await;
-    let connection = dialled.map_err(DialError::of_system("dial thread"))??.take();
+    let dialled = dialled.map_err(DialError::of_system("dial thread"))??.take();
+    let Dialled { connection, connect, handshake } = dialled;
+    slot.record(Kind::Connect, nanoseconds(connect));
+    if let Some(handshake) = handshake {
+        slot.record(Kind::Handshake, nanoseconds(handshake));
+    }
     let socket = pool.watch(slot, &connection)?;
     Ok((connection, socket))
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Waits until the socket is readable, and clears that; without a socket for ever.
@@ -414,7 +435,9 @@ mod tests {
         peer.write_all(b"ticket").unwrap();
         assert_eq!(stream.peek(&mut [0; 6]).unwrap(), 6);
         stream.set_nonblocking(true).unwrap();
-        drop(Dialled(Some(Connection::plain(stream))));
+        let connection = Connection::plain(stream);
+        let dialled = Dialled { connection, connect: Duration::ZERO, handshake: None };
+        drop(UnderWay(Some(dialled)));
         assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "FIN, and no reset");
     }
 }

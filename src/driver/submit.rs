@@ -179,7 +179,7 @@ impl Pool {
                     return self.wait_for_slot(want, pending, &outgoing);
                 }
                 Route::End(end) => {
-                    self.deliver_locked(&dispatcher, pending.unsent(end.outcome()));
+                    self.end_request(&dispatcher, pending, end);
                     self.dispatch(dispatcher);
                     return Ok(());
                 }
@@ -262,11 +262,16 @@ impl Pool {
         end: End,
     ) {
         match who {
-            Waiter::Request(waits, _) => {
-                self.deliver_locked(held, waits.pending.unsent(end.outcome()));
-            }
+            Waiter::Request(waits, _) => self.end_request(held, waits.pending, end),
             Waiter::Caller(who) => self.end_acquire(held, who, end),
         }
+    }
+
+    /// Ends a request that has no slot.
+    fn end_request(&self, held: &Dispatching<'_>, pending: Pending, end: End) {
+        let ended = pending.unsent(end.outcome());
+        self.record_slotless(&ended.completion.times);
+        self.deliver_locked(held, ended);
     }
 
     /// Starts a request on a slot, and tells the timer and the driver what they must know of it.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::now_ns;
+use super::clock::{self, now_ns};
 use super::slot::Slot;
 use super::{NEVER, Pool};
 use crate::pool::watch_period::WatchPeriod;
@@ -60,6 +60,7 @@ impl Pool {
             self.deliver_handed_over();
         }
         self.expire(now_ns());
+        clock::compare_clocks();
         let latest = now_ns().saturating_add(period_ns);
         let armed = self.next_deadline().min(latest);
         self.timer.arm(armed);

@@ -9,6 +9,7 @@ use super::types::{struct_size, vp_completion, vp_response, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::completion::Completion;
 use crate::driver::Pool;
+use crate::driver::clock::now_ns;
 use crate::error::Status;
 
 /// Moves up to `capacity` completions from the queue into `out[]`, and returns how many; 0 when the
@@ -82,18 +83,52 @@ pub unsafe extern "C" fn vp_pool_fd(pool: *mut vp_pool, out: *mut i32) -> Status
 }
 
 /// A completion whose response is counted for C.
-pub(super) fn owned(mut completion: Completion) -> vp_completion {
-    let response = completion.response.take();
-    let status = response.as_ref().map_or(0, |r| r.response.status().into());
-    let counted = response.map_or(std::ptr::null(), Arc::into_raw);
-    let view = vp_completion::new(&completion, counted.cast_mut().cast::<vp_response>());
-    vp_completion { http_status: status, ..view }
+#[inline(always)]
+fn owned(completion: Completion, delivered_ns: u64) -> vp_completion {
+    let view = borrowed(&completion, delivered_ns);
+    // The count goes to C with the pointer, which is the same.
+    completion.response.map(Arc::into_raw);
+    view
+}
+
+/// Writes a completion into the caller's struct.
+///
+/// # Safety
+/// As for [`write_sized`].
+#[inline(always)]
+pub(super) unsafe fn write_owned(
+    out: *mut vp_completion,
+    size: usize,
+    done: Completion,
+    delivered_ns: u64,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if size == size_of::<vp_completion>() {
+            // Nearly always, and then it is made in its place.
+            out.write(owned(done, delivered_ns));
+        } else {
+            write_older(out, size, done, delivered_ns);
+        }
+    }
+}
+
+/// Writes a completion for a caller with another version of the struct. On its own, because it
+/// makes a copy.
+///
+/// # Safety
+/// As for [`write_sized`].
+#[cold]
+unsafe fn write_older(out: *mut vp_completion, size: usize, done: Completion, delivered_ns: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { write_sized(out, size, &owned(done, delivered_ns)) }
 }
 
 /// A completion whose response stays ours.
-pub(super) fn borrowed(completion: &Completion) -> vp_completion {
+#[inline(always)]
+pub(super) fn borrowed(completion: &Completion, delivered_ns: u64) -> vp_completion {
     let response = completion.response.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
-    vp_completion::new(completion, response.cast_mut().cast::<vp_response>())
+    vp_completion::new(completion, response.cast_mut().cast::<vp_response>(), delivered_ns)
 }
 
 /// Moves completions from the queue to the caller's array.
@@ -113,11 +148,16 @@ unsafe fn take(
             return Err(Status::ERR_ARGUMENT);
         }
         let mut next = out.cast::<u8>();
-        let mut write = |completion| {
+        let mut delivered_ns = 0;
+        let mut write = |completion: Completion| {
+            // Once for all that were done by then, which is nearly always all of them.
+            if delivered_ns < completion.times.done_ns {
+                delivered_ns = now_ns();
+            }
             // SAFETY: the caller's promise: `capacity` structs of `size` bytes each, and the queue
             // gives no more than `capacity`.
             unsafe {
-                write_sized(next.cast::<vp_completion>(), size, &owned(completion));
+                write_owned(next.cast::<vp_completion>(), size, completion, delivered_ns);
                 next = next.add(size);
             }
         };

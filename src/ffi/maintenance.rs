@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use super::complete::borrowed;
 use super::config::{add, configure, switch, vp_config};
 use super::types::{VP_NO_SLOT, vp_event, vp_on_event, vp_str};
+use crate::driver::clock::now_ns;
 use crate::error::Status;
 use crate::event::{Event, EventHook};
 
@@ -340,7 +341,7 @@ pub unsafe extern "C" fn vp_config_set_event(
 
 /// Shows an event as C sees it.
 fn tell(event: &Event, show: impl FnOnce(*const vp_event)) {
-    let late = event.late.as_ref().map(borrowed);
+    let late = event.late.as_ref().map(|late| borrowed(late, now_ns()));
     let view = vp_event {
         struct_size: size_of::<vp_event>(),
         kind: event.kind,

@@ -46,6 +46,8 @@ pub mod response;
 
 pub mod watch;
 
+pub mod histograms;
+
 pub mod handle;
 
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.

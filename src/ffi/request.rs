@@ -8,6 +8,7 @@ use super::handle::vp_pool;
 use super::types::{vp_completion, vp_on_complete, vp_str};
 use super::{borrow, borrow_mut, guard, status};
 use crate::completion::{Callback, Completion};
+use crate::driver::clock::now_ns;
 use crate::error::Status;
 use crate::http::Request;
 use crate::recycle::Recycled;
@@ -302,7 +303,7 @@ pub(super) fn callback(
     context: usize,
 ) -> Callback {
     Arc::new(move |completion: Completion| {
-        let view = borrowed(&completion);
+        let view = borrowed(&completion, now_ns());
         // SAFETY: the header: the function may be called until its last completion, and does not
         // throw. What it gets lives until it returns.
         unsafe { function(context as *mut c_void, &raw const view) };

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::handle::vp_pool;
 use super::request::{callback, vp_request};
-use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete, write_sized};
+use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete};
 use super::{borrow, borrow_mut, complete, guard, status};
+use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
 
@@ -83,7 +84,7 @@ pub unsafe extern "C" fn vp_execute(
         let when_busy = when_busy(flags)?;
         let completion = pool.with_open(|pool| pool.execute(&mut request.request, when_busy))?;
         // SAFETY: the header; `size` is what the caller's struct has.
-        unsafe { write_sized(out, size, &complete::owned(completion)) };
+        unsafe { complete::write_owned(out, size, completion, now_ns()) };
         Ok(())
     })
 }
@@ -170,10 +171,11 @@ pub unsafe extern "C" fn vp_pool_acquire_async(
 pub unsafe extern "C" fn vp_completion_lease(completion: *const vp_completion) -> vp_lease {
     let none = vp_lease { generation: 0, slot: VP_NO_SLOT, reserved: 0 };
     guard(none, || {
+        const LEASE_END: usize = offset_of!(vp_completion, lease_generation) + size_of::<u64>();
         // SAFETY: the header: NULL, or what a call or a callback has filled.
         match unsafe { completion.as_ref() } {
             // An older caller's struct has no such field.
-            Some(done) if done.struct_size > offset_of!(vp_completion, lease_generation) => {
+            Some(done) if done.struct_size >= LEASE_END => {
                 vp_lease { generation: done.lease_generation, slot: done.slot, reserved: 0 }
             }
             _ => none,

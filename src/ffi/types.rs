@@ -5,8 +5,10 @@ use std::mem::size_of;
 use std::slice;
 
 use crate::completion::Completion;
+use crate::driver::clock::by_wall_clock;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
+use crate::metrics::snapshot::Summary;
 use crate::pool::dispatch::Lease;
 use crate::pool::health::Activity;
 
@@ -103,16 +105,40 @@ pub struct vp_completion {
     /// drops them: they never will. The rest is on its way, or lost. `VP_BYTES_UNKNOWN` as for
     /// `bytes_acked`.
     pub bytes_unsent: u64,
-    /// The request had a slot and sending began; 0 when it never had one. Until then it waited in
-    /// the queue: since `submit_ns`, and if this is 0, until `done_ns`.
+    /// The request had a slot; 0 when it never had one. Until then it waited in the queue: since
+    /// `submit_ns`, and if this is 0, until `done_ns`.
     pub start_ns: u64,
     /// The lease that `vp_pool_acquire_async` asked for: with `slot`, as `vp_completion_lease`
     /// gives it. 0 for a request, and when there is no lease.
     pub lease_generation: u64,
+    /// How long the request waited in the queue, in nanoseconds.
+    pub queue_wait_ns: u64,
+    /// Sending began. Between `start_ns` and this a request with `vp_request_set_on_send` was
+    /// signed; for any other both are the same. What follows is the look at the socket if one is
+    /// due, encryption, and `send`.
+    pub write_begin_ns: u64,
+    /// `write_ns` by the system's clock: nanoseconds since 1970, UTC. It is computed, because a
+    /// read for each request would cost time. So after somebody has set that clock it may be wrong
+    /// for as long as the shortest timeout that is configured.
+    pub write_wall_ns: u64,
+    /// The head of the response was read to its end. `first_byte_ns`, this and `done_ns` are the
+    /// times at which the pool began to read, so they are equal if one turn read it all.
+    pub head_ns: u64,
+    /// The completion was given to the engine: by poll or wait, or its callback began. Between
+    /// `done_ns` and this it was decoded, and waited for the engine.
+    pub delivered_ns: u64,
+    /// Bytes that were read from the socket since the request was sent, as on the wire (under TLS:
+    /// ciphertext).
+    pub bytes_received: u64,
+    /// The number of the connection that it was sent on, in its slot: from 1, as `connections` in
+    /// `vp_slot_health`; 0 when it was never sent.
+    pub connection: u32,
     /// Of `vp_submit_fanout`: how many copies left by then, at least in part. 0 for other requests.
     pub copies_sent: u32,
     /// `VP_COMPLETION_LATE` or 0.
     pub flags: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -292,6 +318,30 @@ pub struct vp_watched {
     pub text: [c_char; VP_WATCHED_TEXT],
 }
 
+/// The most important numbers of a histogram. Durations are in nanoseconds.
+///
+/// Set `struct_size` to `sizeof(vp_summary)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct vp_summary {
+    /// `sizeof(vp_summary)` as the caller was compiled.
+    pub struct_size: usize,
+    /// How many durations.
+    pub count: u64,
+    /// The shortest one; 0 if there is none.
+    pub min_ns: u64,
+    /// The longest one; 0 if there is none.
+    pub max_ns: u64,
+    /// The mean.
+    pub mean_ns: u64,
+    /// The standard deviation.
+    pub stdev_ns: u64,
+    /// The first moment that counts, by the system's clock: nanoseconds since 1970.
+    pub since_wall_ns: u64,
+    /// The last one: when the snapshot was taken.
+    pub until_wall_ns: u64,
+}
+
 /// A response, shared by reference count. Its bytes stay where they are until the last release.
 pub struct vp_response {
     _private: [u8; 0],
@@ -334,10 +384,31 @@ impl From<Lease> for vp_lease {
     }
 }
 
+impl vp_summary {
+    pub(super) fn new(summary: &Summary) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            count: summary.count,
+            min_ns: summary.min_ns,
+            max_ns: summary.max_ns,
+            mean_ns: summary.mean_ns,
+            stdev_ns: summary.stdev_ns,
+            since_wall_ns: summary.since_wall_ns,
+            until_wall_ns: summary.until_wall_ns,
+        }
+    }
+}
+
 impl vp_completion {
     /// The C form. `response` is passed on as it is: counted or borrowed is the caller's to say.
-    pub(super) fn new(completion: &Completion, response: *mut vp_response) -> Self {
-        let evidence = completion.evidence;
+    /// `delivered_ns`: now.
+    #[inline(always)]
+    pub(super) fn new(
+        completion: &Completion,
+        response: *mut vp_response,
+        delivered_ns: u64,
+    ) -> Self {
+        let evidence = completion.evidence();
         let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
         Self {
             struct_size: size_of::<Self>(),
@@ -346,7 +417,7 @@ impl vp_completion {
             outcome: completion.outcome,
             wire_state: completion.wire_state,
             http_status,
-            slot: completion.slot.unwrap_or(VP_NO_SLOT),
+            slot: completion.slot.map_or(VP_NO_SLOT, u32::from),
             response,
             submit_ns: completion.times.submit_ns,
             write_ns: completion.times.write_ns,
@@ -356,9 +427,17 @@ impl vp_completion {
             bytes_acked: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_acked),
             bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
             start_ns: completion.times.start_ns,
-            lease_generation: completion.lease_generation,
-            copies_sent: completion.copies_sent,
-            flags: if completion.is_late { VP_COMPLETION_LATE } else { 0 },
+            lease_generation: completion.lease_generation(),
+            queue_wait_ns: completion.times.queue_wait_ns(),
+            write_begin_ns: completion.times.write_begin_ns,
+            write_wall_ns: by_wall_clock(completion.times.write_ns),
+            head_ns: completion.times.head_ns,
+            delivered_ns,
+            bytes_received: completion.bytes_received,
+            connection: completion.connection,
+            copies_sent: completion.copies_sent(),
+            flags: if completion.is_late() { VP_COMPLETION_LATE } else { 0 },
+            reserved: 0,
         }
     }
 }
@@ -399,15 +478,20 @@ unsafe impl Versioned for vp_stats {
 unsafe impl Versioned for vp_watched {
     const FIRST: usize = 96;
 }
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_summary {
+    const FIRST: usize = 64;
+}
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 5 * 8);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 12 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
     assert!(size_of::<vp_watched>() == vp_watched::FIRST);
+    assert!(size_of::<vp_summary>() == vp_summary::FIRST);
 };
 
 /// The size that the caller's struct has.

@@ -109,14 +109,25 @@ impl DialError {
     }
 }
 
+/// A connection that was dialled, and how long that took.
+pub struct Dialled {
+    /// It is ready for its first request.
+    pub connection: Connection,
+    /// Until the socket was connected, without the look-up of the name.
+    pub connect: Duration,
+    /// The TLS handshake, if there was one.
+    pub handshake: Option<Duration>,
+}
+
 impl Dialer {
     /// Makes one connection, ready for its first request.
-    pub async fn dial(&self) -> Result<Connection, DialError> {
+    pub async fn dial(&self) -> Result<Dialled, DialError> {
         let resolved = self.resolve().await?;
+        let begin = Instant::now();
         let (stream, address) = self.connect(&resolved).await?;
-        let connection = self.secure(stream).await;
-        self.judge(address, connection.as_ref().map(|_| ()));
-        connection
+        let dialled = self.secure(stream, begin).await;
+        self.judge(address, dialled.as_ref().map(|_| ()));
+        dialled
     }
 
     /// The addresses of the host.
@@ -154,12 +165,21 @@ impl Dialer {
         }
     }
 
-    /// Makes a connection of a stream: by a TLS handshake, if the venue speaks TLS.
-    pub(super) async fn secure(&self, stream: TcpStream) -> Result<Connection, DialError> {
-        match &self.tls {
+    /// Makes a connection of a stream that was asked for at `begin`: by a TLS handshake, if the
+    /// venue speaks TLS.
+    pub(super) async fn secure(
+        &self,
+        stream: TcpStream,
+        begin: Instant,
+    ) -> Result<Dialled, DialError> {
+        let connected = Instant::now();
+        let connection = match &self.tls {
             None => detach(stream).map(Connection::plain),
             Some((config, name)) => self.handshake(stream, config, name).await,
-        }
+        };
+        let handshake = self.tls.is_some().then(|| connected.elapsed());
+        let connect = connected.duration_since(begin);
+        connection.map(|connection| Dialled { connection, connect, handshake })
     }
 
     /// Connects to the first address that answers, and says which that was.

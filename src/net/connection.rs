@@ -107,6 +107,8 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     request: std::ops::Range<u64>,
+    /// Bytes that were read from the socket since the request in flight began.
+    received: u64,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
     /// The peer is on another host, so that bytes are on their way for a while.
@@ -135,6 +137,7 @@ impl Connection {
             queued: 0,
             taken: 0,
             request: 0..0,
+            received: 0,
             was_reset: false,
             may_hold_more: false,
             is_deaf: false,
@@ -170,6 +173,7 @@ impl Connection {
     /// sent by [`Connection::flush`].
     pub fn start(&mut self, request: &[u8]) -> Result<(), Fault> {
         self.request = self.queued..self.queued;
+        self.received = 0;
         let result = match &mut self.session {
             None => self.send_plain(request),
             Some(session) => {
@@ -222,6 +226,12 @@ impl Connection {
         self.taken.clamp(self.request.start, self.request.end) - self.request.start
     }
 
+    /// The bytes that were read from the socket since the request in flight began, as they are on
+    /// the wire (under TLS: ciphertext).
+    pub fn bytes_received(&self) -> u64 {
+        self.received
+    }
+
     /// What the kernel knows of the request in flight, as far as it took it, at this moment: what
     /// has not left yet may still leave. It takes two system calls or more.
     pub fn evidence(&self) -> Option<Evidence> {
@@ -271,7 +281,12 @@ impl Connection {
             return self.receive_tls(space);
         }
         let received = Self::read(&self.stream, self.was_reset, space);
-        self.may_hold_more = matches!(received, Ok(Received::Bytes(n)) if n == space.len());
+        if let Ok(Received::Bytes(n)) = received {
+            self.received += n as u64;
+            self.may_hold_more = n == space.len();
+        } else {
+            self.may_hold_more = false;
+        }
         received
     }
 
@@ -409,6 +424,7 @@ impl Connection {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => {
                         session.unread = 0..n;
+                        self.received += n as u64;
                         self.may_hold_more = n == session.inbox.len();
                     }
                     // The session learns of the end by reading nothing.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connect::{DialError, Dialer};
-use super::connection::Connection;
+use super::connect::{DialError, Dialer, Dialled};
 use super::proxy::{self, Target};
 use super::proxy_order::ProxyOrder;
 use super::unix;
@@ -125,22 +124,22 @@ impl Ways {
     }
 
     /// Makes one connection for the slot, ready for its first request.
-    pub async fn dial(&self, slot: u32) -> Result<Connection, DialError> {
-        let dialer = &self.dialer;
+    pub async fn dial(&self, slot: u32) -> Result<Dialled, DialError> {
+        let (dialer, begin) = (&self.dialer, Instant::now());
         match &self.way {
             Way::Straight => dialer.dial().await,
             Way::Unix(path) => {
                 let stream = unix::connect(path, &dialer.sockets, dialer.connect_timeout).await?;
-                dialer.secure(stream).await
+                dialer.secure(stream, begin).await
             }
             Way::Proxies(proxies) => {
                 let (stream, proxy) = proxies.reach(slot).await?;
-                let connection = dialer.secure(stream).await;
-                match &connection {
+                let dialled = dialer.secure(stream, begin).await;
+                match &dialled {
                     Ok(_) => proxies.order().worked(proxy),
                     Err(error) => proxies.blame(proxy, error),
                 }
-                connection
+                dialled
             }
         }
     }

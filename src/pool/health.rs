@@ -100,7 +100,7 @@ mod tests {
 
     fn start(slot: &mut SlotState, id: Option<u64>) {
         let request = Request { id, deadline_ns: u64::MAX };
-        let send = |_: &mut Silent| Sent::Begun(9);
+        let send = |_: &mut Silent| Sent::Begun { begin_ns: 0, end_ns: 9 };
         assert!(slot.start(request, &Rules::default(), 0, 9, &mut Silent, send).is_ok());
     }
 

@@ -91,7 +91,7 @@ int main(void) {
     FIELD(vp_stats, late, 352, 8);
     FIELD(vp_stats, stale_answers, 360, 8);
 
-    SIZE(vp_completion, 128);
+    SIZE(vp_completion, 184);
     FIELD(vp_completion, struct_size, 0, 8);
     FIELD(vp_completion, id, 8, 8);
     FIELD(vp_completion, user_data, 16, 8);
@@ -109,8 +109,26 @@ int main(void) {
     FIELD(vp_completion, bytes_unsent, 96, 8);
     FIELD(vp_completion, start_ns, 104, 8);
     FIELD(vp_completion, lease_generation, 112, 8);
-    FIELD(vp_completion, copies_sent, 120, 4);
-    FIELD(vp_completion, flags, 124, 4);
+    FIELD(vp_completion, queue_wait_ns, 120, 8);
+    FIELD(vp_completion, write_begin_ns, 128, 8);
+    FIELD(vp_completion, write_wall_ns, 136, 8);
+    FIELD(vp_completion, head_ns, 144, 8);
+    FIELD(vp_completion, delivered_ns, 152, 8);
+    FIELD(vp_completion, bytes_received, 160, 8);
+    FIELD(vp_completion, connection, 168, 4);
+    FIELD(vp_completion, copies_sent, 172, 4);
+    FIELD(vp_completion, flags, 176, 4);
+    FIELD(vp_completion, reserved, 180, 4);
+
+    SIZE(vp_summary, 64);
+    FIELD(vp_summary, struct_size, 0, 8);
+    FIELD(vp_summary, count, 8, 8);
+    FIELD(vp_summary, min_ns, 16, 8);
+    FIELD(vp_summary, max_ns, 24, 8);
+    FIELD(vp_summary, mean_ns, 32, 8);
+    FIELD(vp_summary, stdev_ns, 40, 8);
+    FIELD(vp_summary, since_wall_ns, 48, 8);
+    FIELD(vp_summary, until_wall_ns, 56, 8);
 
     SIZE(vp_lease, 16);
     FIELD(vp_lease, generation, 0, 8);

@@ -254,8 +254,13 @@ void completions_tell_all() {
         CHECK(done.start_time() <= done.write_time() && done.write_time() <= done.done_time());
         CHECK(done.write_time() <= done.first_byte_time());
         CHECK(done.first_byte_time().value() <= done.done_time());
+        CHECK(done.start_time() <= done.write_begin_time());
+        CHECK(done.write_begin_time() <= done.write_time() && done.write_wall_time());
+        CHECK(done.first_byte_time() <= done.head_time() && done.head_time() <= done.done_time());
         CHECK(done.elapsed() > nanoseconds(0) && done.elapsed() < patience);
-        CHECK(vp::Clock::now() >= done.done_time());
+        CHECK(done.done_time() <= done.delivered_time());
+        CHECK(vp::Clock::now() >= done.delivered_time());
+        CHECK(done.connection() == 1 && done.bytes_received() > 0);
     }
     CHECK(pool.cancel(id) == VP_ERR_UNKNOWN_ID);
     CHECK(pool.fd().value() >= 0 && pool.health()->idle == 1);

@@ -8,6 +8,7 @@
 #include "venue.h"
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,8 +35,18 @@ void account(const vp_completion &completion) {
     CHECK_TEXT(id, number.c_str());
     CHECK_TEXT(vp_response_body(completion.response), number.c_str());
     CHECK(completion.slot < 4);
-    CHECK(completion.submit_ns <= completion.write_ns);
-    CHECK(completion.write_ns <= completion.done_ns);
+    CHECK(completion.submit_ns <= completion.start_ns);
+    CHECK_EQ(completion.queue_wait_ns, completion.start_ns - completion.submit_ns);
+    CHECK(completion.start_ns <= completion.write_begin_ns);
+    CHECK(completion.write_begin_ns <= completion.write_ns);
+    CHECK(completion.write_ns <= completion.head_ns);
+    CHECK(completion.first_byte_ns <= completion.head_ns);
+    CHECK(completion.head_ns <= completion.done_ns);
+    CHECK(completion.done_ns <= completion.delivered_ns);
+    CHECK(completion.connection >= 1 && completion.bytes_received > 0);
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto wall = std::chrono::nanoseconds(completion.write_wall_ns);
+    CHECK(wall < now + std::chrono::seconds(1) && wall > now - std::chrono::minutes(5));
     completed.fetch_add(1);
 }
 

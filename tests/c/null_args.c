@@ -34,6 +34,37 @@ static void version(void) {
     }
 }
 
+/* What a histogram is asked. */
+static void histogram(vp_pool *pool) {
+    vp_histogram_free(NULL);
+    vp_histogram *all = NULL;
+    CHECK_STATUS(vp_pool_histogram(pool, 8, VP_ALL_SLOTS, 0, &all), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_histogram(pool, 0, 1024, 0, &all), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_histogram(pool, 0, VP_ALL_SLOTS, 2, &all), VP_ERR_ARGUMENT);
+    CHECK(all == NULL);
+    OK(vp_pool_histogram(pool, VP_HISTOGRAM_HEAL, VP_ALL_SLOTS, 0, &all));
+    char text[8];
+    uint64_t ns;
+    size_t needed = 0;
+    vp_summary summary = {.struct_size = 8};
+    CHECK_STATUS(vp_histogram_summary(NULL, &summary), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_summary(all, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_summary(all, &summary), VP_ERR_STRUCT_SIZE);
+    CHECK_STATUS(vp_histogram_percentile(NULL, 50, &ns), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_percentile(all, 50, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_percentile(all, 100.5, &ns), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_histogram_log(NULL, 0, text, sizeof text, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_log(all, 0, NULL, 1, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_log(all, 0, text, sizeof text, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_log(all, 2, text, sizeof text, &needed), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_histogram_log(all, 0, text, sizeof text, &needed), VP_ERR_TOO_LARGE);
+    CHECK(needed > sizeof text);
+    CHECK_STATUS(vp_histogram_percentile_table(NULL, text, 8, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_histogram_percentile_table(all, NULL, 0, &needed), VP_ERR_TOO_LARGE);
+    CHECK_STATUS(vp_histogram_percentile_table(all, text, 8, NULL), VP_ERR_NULL);
+    vp_histogram_free(all);
+}
+
 static void config_is_null(void) {
     CHECK_STATUS(vp_config_new(NULL), VP_ERR_NULL);
     vp_config_free(NULL);
@@ -43,6 +74,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_add_default_header(NULL, url, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_connections(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_degraded_open(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_histograms(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_drive(NULL, VP_DRIVE_CALLER), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(NULL, 0), VP_ERR_NULL);
@@ -226,6 +258,9 @@ static void pool_is_null(vp_request *request) {
     vp_watched watched;
     watched.struct_size = sizeof watched;
     CHECK_STATUS(vp_pool_watched(NULL, 0, &watched), VP_ERR_NULL);
+    vp_histogram *histogram = NULL;
+    CHECK_STATUS(vp_pool_histogram(NULL, 0, VP_ALL_SLOTS, 0, &histogram), VP_ERR_NULL);
+    CHECK(histogram == NULL);
     CHECK_STATUS(vp_pool_set_default_header(NULL, text("a"), text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
@@ -249,6 +284,7 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_drain(pool, 16), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_drain(pool, UINT32_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_watched(pool, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_histogram(pool, 0, VP_ALL_SLOTS, 0, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(pool, BROKEN, text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(pool, text("a"), BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(pool, NOTHING, text("b")), VP_ERR_HEADER_NAME);
@@ -412,6 +448,7 @@ int main(void) {
     OK(vp_request_begin(request, text("GET"), text("/api/v3/ping")));
     pool_is_null(request);
     pool_gets_nothing(pool, request);
+    histogram(pool);
     CHECK_EQ(venue_count("requests"), 0);
 
     vp_completion completion = empty_completion();

@@ -250,7 +250,7 @@ fn a_request_that_the_peer_has_no_room_for_does_not_linger_and_never_arrives() {
         assert_eq!(sends(&pool, "/first", 64 << 10, 10_000 * MS).outcome, Outcome::Ok);
         let done = sends(&pool, "/second", 10, 100 * MS);
         assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
-        let evidence = done.evidence.unwrap();
+        let evidence = done.evidence().unwrap();
         assert_eq!((evidence.bytes_acked, evidence.bytes_unsent), (0, done.bytes_sent));
         throw.send(()).unwrap();
         let (all, is_reset) = told.recv_timeout(PATIENCE).unwrap();

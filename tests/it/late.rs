@@ -217,7 +217,10 @@ fn the_function_is_told_where_and_when_and_sees_what_is_sent() {
     let id = pool.submit(&mut request, None, WhenBusy::Refuse).unwrap();
     let done = next(&pool);
     let (moment, bytes) = seen.lock().unwrap().take().unwrap();
-    assert_eq!((moment.id, moment.user_data, Some(moment.slot)), (id, 77, done.slot));
+    assert_eq!(
+        (moment.id, moment.user_data, Some(moment.slot)),
+        (id, 77, done.slot.map(u32::from))
+    );
     assert!(done.times.start_ns <= moment.now_ns && moment.now_ns <= done.times.write_ns);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     assert!(now.as_nanos() - u128::from(moment.wall_ns) < 60_000_000_000);

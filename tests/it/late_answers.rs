@@ -74,10 +74,10 @@ fn a_late_answer_comes_as_a_completion_in_the_queue() {
         let pool = Pool::open(&config).unwrap();
         let id = submit(&pool, None);
         let done = next(&pool);
-        assert_eq!((done.id, done.outcome, done.is_late), (id, Outcome::Timeout, false));
+        assert_eq!((done.id, done.outcome, done.is_late()), (id, Outcome::Timeout, false));
         throw.send(()).unwrap();
         let late = next(&pool);
-        assert_eq!((late.id, late.user_data, late.is_late), (id, 7, true));
+        assert_eq!((late.id, late.user_data, late.is_late()), (id, 7, true));
         assert_eq!((late.outcome, late.wire_state), (Outcome::Ok, WireState::Answered));
         assert_eq!(body(&late), "late");
         assert_eq!((pool.stats().late.get(), pool.stats().answered.get()), (1, 0));
@@ -95,7 +95,7 @@ fn a_late_answer_comes_by_the_callback_of_its_request() {
         let tell = Mutex::new(tell);
         let callback: Callback = Arc::new(move |done| {
             let driver = std::thread::current().id();
-            let what = (done.id, done.outcome, done.is_late, driver);
+            let what = (done.id, done.outcome, done.is_late(), driver);
             tell.lock().unwrap().send(what).unwrap();
         });
         let id = submit(&pool, Some(callback));
@@ -151,10 +151,10 @@ fn the_answer_of_another_copy_is_a_completion_too() {
         let id = pool.submit_fanout(&mut request, None, WhenBusy::Refuse, rules).unwrap();
         throw.send(()).unwrap();
         let done = next(&pool);
-        assert_eq!((done.id, done.is_late, done.copies_sent), (id, false, 2));
+        assert_eq!((done.id, done.is_late(), done.copies_sent()), (id, false, 2));
         throw.send(()).unwrap();
         let late = next(&pool);
-        assert_eq!((late.id, late.is_late, late.outcome), (id, true, Outcome::Ok));
+        assert_eq!((late.id, late.is_late(), late.outcome), (id, true, Outcome::Ok));
         assert_ne!(late.slot, done.slot);
         pool.close().unwrap();
     }

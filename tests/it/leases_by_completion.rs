@@ -31,8 +31,8 @@ fn next(pool: &Pool) -> Completion {
 /// The lease of a completion that grants one.
 fn lease(done: &Completion) -> Lease {
     assert_eq!((done.outcome, done.wire_state), (Outcome::Ok, WireState::NotSent));
-    assert!(done.response.is_none() && done.lease_generation != 0);
-    Lease { slot: done.slot.unwrap(), generation: done.lease_generation }
+    assert!(done.response.is_none() && done.lease_generation() != 0);
+    Lease { slot: done.slot.unwrap().into(), generation: done.lease_generation() }
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_wait_for_a_lease_ends_by_its_deadline_a_cancel_a_pause_or_the_end_of_the_po
         let ends = |expected: Outcome| {
             let done = next(&pool);
             assert_eq!((done.outcome, done.wire_state), (expected, WireState::NotSent));
-            assert_eq!((done.lease_generation, done.slot), (0, None));
+            assert_eq!((done.lease_generation(), done.slot), (0, None));
         };
         pool.acquire_async(1_000_000, 0, None).unwrap();
         ends(Outcome::Timeout);

@@ -210,7 +210,7 @@ fn an_order_that_the_network_swallowed_does_not_arrive_after_its_end() {
         let done = pool.execute(&mut request, WhenBusy::Queue).unwrap();
         assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
         // The kernel took all of it, and the peer has acknowledged none.
-        assert_eq!(done.evidence.unwrap().bytes_acked, 0);
+        assert_eq!(done.evidence().unwrap().bytes_acked, 0);
         net.mend();
         until_idle(&pool, 2);
         // A connection that was closed instead of reset would send it now, and its end behind it.
@@ -267,7 +267,7 @@ fn what_was_sent_before_the_order_arrived_does_not_answer_it() {
         assert_eq!(pool.wait(1, PATIENCE, |completion| done = Some(completion)), Ok(Some(1)));
         let done = done.unwrap();
         assert_eq!(done.outcome, Outcome::UnsolicitedResponse, "{transport:?}: {done:?}");
-        assert_eq!((done.wire_state, done.evidence.unwrap().bytes_acked), (WireState::Sent, 0));
+        assert_eq!((done.wire_state, done.evidence().unwrap().bytes_acked), (WireState::Sent, 0));
         let as_idle = CloseReason::IdleBytes as usize;
         until(|| (pool.stats().closed[as_idle].get() == 1).then_some(()));
         net.mend();

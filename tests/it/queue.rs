@@ -108,7 +108,7 @@ fn a_lease_sends_many_times_on_one_slot() {
         order(&mut request, &number.to_string());
         pool.submit_on(lease, &mut request, None).unwrap();
         let done = next_completion(&pool);
-        assert_eq!((done.outcome, done.slot), (Outcome::Ok, Some(lease.slot)));
+        assert_eq!((done.outcome, done.slot.map(u32::from)), (Outcome::Ok, Some(lease.slot)));
         assert_eq!(pool.counts().idle, 1, "the other slot only");
     }
     venue.set_fault(Fault::always(FaultKind::Stall)).unwrap();

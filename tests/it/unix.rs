@@ -72,7 +72,7 @@ fn orders_go_over_a_unix_socket_in_both_drives_plain_and_over_tls() {
             for _ in 0..20 {
                 let done = get(&pool, "/api/v3/time");
                 assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200));
-                assert!(done.evidence.is_none(), "the kernel counts no acknowledged bytes");
+                assert!(done.evidence().is_none(), "the kernel counts no acknowledged bytes");
             }
             pool.close().unwrap();
         }
@@ -180,7 +180,7 @@ fn an_order_that_is_not_answered_is_sent_and_nothing_is_known_of_its_bytes() {
     submit_soon(&pool, &mut request);
     let done = next_completion(&pool);
     assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
-    assert!(done.evidence.is_none());
+    assert!(done.evidence().is_none());
     assert!(pool.submit(&mut request, None, WhenBusy::Queue).is_ok());
     pool.close().unwrap();
 }

@@ -84,7 +84,7 @@ fn a_request_that_the_peer_stops_reading_is_partial_and_reset() {
     assert!((1..63 << 20).contains(&done.bytes_sent), "{}", done.bytes_sent);
     assert_eq!(done.times.write_ns, 0);
     // Some of it is in the peer's kernel.
-    let evidence = done.evidence.unwrap();
+    let evidence = done.evidence().unwrap();
     assert!(evidence.bytes_acked > 0, "{evidence:?}");
     assert!(evidence.bytes_acked + evidence.bytes_unsent <= done.bytes_sent);
     pool.close().unwrap();
@@ -185,7 +185,7 @@ fn the_kernel_is_asked_what_the_peer_has() {
         request.set_timeout_ns(500_000_000);
         let done = pool.execute(&mut request, WhenBusy::Refuse).unwrap();
         assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
-        let evidence = done.evidence.unwrap();
+        let evidence = done.evidence().unwrap();
         assert_eq!((evidence.bytes_acked, evidence.bytes_unsent), (done.bytes_sent, 0));
         pool.close().unwrap();
     }

@@ -522,7 +522,7 @@ impl Pool {
         let withdraws = id.is_some() && setting.load.is_none() && self.random.percent(1);
         let send = |wire: &mut FakeWire<'_>| {
             wire.check_before_sending(setting, now);
-            if withdraws { Sent::Withdrawn } else { Sent::Begun(now) }
+            if withdraws { Sent::Withdrawn } else { Sent::Begun { begin_ns: 0, end_ns: now } }
         };
         let request = Request { id, deadline_ns };
         let (rules, look_after_ns) = (&setting.rules, setting.look_after_ns);

@@ -41,7 +41,7 @@ fn tls_pair(
         tls_handshake_timeout: Duration::from_secs(5),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    (runtime.block_on(dialer.dial()).unwrap(), server)
+    (runtime.block_on(dialer.dial()).unwrap().connection, server)
 }
 
 /// Repeats a non-blocking call until it answers something, for at most ten seconds.

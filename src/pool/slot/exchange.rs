@@ -32,14 +32,20 @@ pub struct StepTimeouts {
 pub struct Exchange {
     /// The number of the request; `None` for a heartbeat.
     pub id: Option<u64>,
-    /// When sending began.
+    /// The number of its connection in the slot.
+    pub connection: u32,
+    /// When it got its slot.
     pub start_ns: u64,
     /// When it must be over.
     pub deadline_ns: u64,
+    /// When sending began, after the signature of a request that is signed late.
+    pub write_begin_ns: u64,
     /// When the kernel had taken the whole request; 0 before.
     pub write_ns: u64,
     /// When the first byte of the response was read; 0 before.
     pub first_byte_ns: u64,
+    /// When the head of the response was whole; 0 before.
+    pub head_ns: u64,
     is_cancelled: bool,
     /// The turns that it has had after its end.
     late_turns: u32,
@@ -106,10 +112,20 @@ impl Stop {
 }
 
 impl Exchange {
-    /// An exchange of which sending begins now.
-    pub fn new(id: Option<u64>, start_ns: u64, deadline_ns: u64) -> Self {
-        let (write_ns, first_byte_ns, is_cancelled, late_turns) = (0, 0, false, 0);
-        Self { id, start_ns, deadline_ns, write_ns, first_byte_ns, is_cancelled, late_turns }
+    /// An exchange that has its slot now, and of which nothing was sent yet.
+    pub fn new(id: Option<u64>, connection: u32, start_ns: u64, deadline_ns: u64) -> Self {
+        Self {
+            id,
+            connection,
+            start_ns,
+            deadline_ns,
+            write_begin_ns: start_ns,
+            write_ns: 0,
+            first_byte_ns: 0,
+            head_ns: 0,
+            is_cancelled: false,
+            late_turns: 0,
+        }
     }
 
     /// When it ends if nothing more happens: its deadline, or before that the limit of the step

@@ -53,8 +53,13 @@ pub struct Request {
 /// What came of handing a request to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// The kernel has a part of it at least. When it had all of it; 0: it has not.
-    Begun(u64),
+    /// The kernel has a part of it at least.
+    Begun {
+        /// When the first byte was handed over; 0: when the request got its slot.
+        begin_ns: u64,
+        /// When the kernel had all of it; 0: it has not.
+        end_ns: u64,
+    },
     /// Not one byte was taken, and why the connection goes.
     Nothing(CloseReason),
     /// Its engine has withdrawn it. The connection is as good as before.

@@ -88,7 +88,7 @@ fn start(slot: &mut SlotState, id: Option<u64>, sent: Sent) -> Result<(), NotSta
 /// A slot with a request in flight, sent at one second, which must be over at three.
 fn busy() -> SlotState {
     let mut slot = live();
-    start(&mut slot, Some(7), Sent::Begun(S + 1)).unwrap();
+    start(&mut slot, Some(7), Sent::Begun { begin_ns: 0, end_ns: S + 1 }).unwrap();
     slot
 }
 
@@ -102,7 +102,9 @@ fn a_request_is_sent_on_a_live_connection_after_a_look_and_before_its_deadline()
     let mut wire = Fake::default();
     let ask = |slot: &mut SlotState, wire: &mut Fake, now| {
         let request = Request { id: Some(7), deadline_ns: 9 * S };
-        let sent = slot.start(request, &NO_RULES, 10, now, wire, |_| Sent::Begun(now)).map(|_| ());
+        let sent = slot
+            .start(request, &NO_RULES, 10, now, wire, |_| Sent::Begun { begin_ns: 0, end_ns: now })
+            .map(|_| ());
         slot.exchange = None;
         (sent, std::mem::take(&mut wire.steps))
     };
@@ -139,7 +141,7 @@ fn a_request_that_is_withdrawn_at_the_last_moment_leaves_the_connection_as_it_wa
     let withdrawn = Err(NotStarted { why: NoStart::Withdrawn, wakes_task: false });
     assert_eq!(start(&mut slot, Some(7), Sent::Withdrawn), withdrawn);
     assert!(slot.exchange().is_none() && slot.is_live());
-    assert_eq!(start(&mut slot, Some(8), Sent::Begun(S)), Ok(()));
+    assert_eq!(start(&mut slot, Some(8), Sent::Begun { begin_ns: 0, end_ns: S }), Ok(()));
 }
 
 #[test]
@@ -148,7 +150,11 @@ fn a_connection_beyond_its_idle_limit_takes_no_request_and_its_task_is_told() {
     let mut slot = live();
     let request = Request { id: Some(7), deadline_ns: NEVER };
     let start = |slot: &mut SlotState, now| {
-        slot.start(request, &rules, 0, now, &mut Fake::default(), |_| Sent::Begun(0)).map(|_| ())
+        slot.start(request, &rules, 0, now, &mut Fake::default(), |_| Sent::Begun {
+            begin_ns: 0,
+            end_ns: 0,
+        })
+        .map(|_| ())
     };
     assert_eq!(start(&mut slot, S - 1), Ok(()));
     slot.exchange = None;
@@ -160,7 +166,7 @@ fn a_connection_beyond_its_idle_limit_takes_no_request_and_its_task_is_told() {
 #[test]
 fn an_exchange_ends_by_what_was_read_before_all_else() {
     let stop = |read, sending, now| {
-        Exchange::new(Some(7), S, 3 * S).stop(read, sending, &NO_STEPS, NEVER, now)
+        Exchange::new(Some(7), 1, S, 3 * S).stop(read, sending, &NO_STEPS, NEVER, now)
     };
     let answered = Read::Answered(None);
     assert_eq!(stop(answered, Some(RESET), 9 * S), Some(Stop::Answered(None)));
@@ -176,14 +182,14 @@ fn an_exchange_ends_by_what_was_read_before_all_else() {
 
 #[test]
 fn what_still_comes_after_the_end_is_read_for_a_while_only() {
-    let mut exchange = Exchange::new(Some(7), S, 3 * S);
+    let mut exchange = Exchange::new(Some(7), 1, S, 3 * S);
     let mut turns = |now| {
         let stop = || exchange.stop(Read::More, None, &NO_STEPS, NEVER, now);
         std::iter::repeat_with(stop).take(500).take_while(Option::is_none).count()
     };
     assert_eq!(turns(3 * S - 1), 500, "before its end it is read without a bound");
     assert_eq!(turns(3 * S), 127);
-    let mut exchange = Exchange::new(Some(7), S, 3 * S);
+    let mut exchange = Exchange::new(Some(7), 1, S, 3 * S);
     let mut shut = || exchange.stop(Read::More, None, &NO_STEPS, 2 * S, 2 * S);
     assert_eq!((0..127).filter(|_| shut().is_none()).count(), 127);
     assert_eq!(shut(), Some(Stop::Failed(Outcome::Shutdown, CloseReason::Shutdown)));
@@ -192,21 +198,22 @@ fn what_still_comes_after_the_end_is_read_for_a_while_only() {
 #[test]
 fn a_shutdown_ends_an_exchange_when_its_grace_is_over_and_a_heartbeat_at_once() {
     let stop = |id, grace_ns| {
-        Exchange::new(id, S, 9 * S).stop(Read::Nothing, None, &NO_STEPS, grace_ns, 2 * S)
+        Exchange::new(id, 1, S, 9 * S).stop(Read::Nothing, None, &NO_STEPS, grace_ns, 2 * S)
     };
     let shutdown = Some(Stop::Failed(Outcome::Shutdown, CloseReason::Shutdown));
     assert_eq!(stop(Some(7), 3 * S), None);
     assert_eq!(stop(Some(7), 2 * S), shutdown);
     assert_eq!(stop(None, 3 * S), shutdown);
     assert_eq!(stop(None, NEVER), None);
-    let missed = Exchange::new(None, S, 2 * S).stop(Read::Nothing, None, &NO_STEPS, NEVER, 2 * S);
+    let missed =
+        Exchange::new(None, 1, S, 2 * S).stop(Read::Nothing, None, &NO_STEPS, NEVER, 2 * S);
     assert_eq!(missed, Some(Stop::Failed(Outcome::Timeout, CloseReason::Heartbeat)));
 }
 
 #[test]
 fn each_step_of_an_exchange_has_its_limit_which_is_watched_until_it_has_passed() {
     let steps = StepTimeouts { write_ns: S, first_byte_ns: 2 * S };
-    let mut exchange = Exchange::new(Some(7), 10 * S, 20 * S);
+    let mut exchange = Exchange::new(Some(7), 1, 10 * S, 20 * S);
     assert_eq!(exchange.ends_ns(&steps), 11 * S);
     assert_eq!(exchange.end_to_watch(&steps, 11 * S - 1), Some(11 * S));
     assert_eq!(exchange.end_to_watch(&steps, 11 * S), Some(NEVER));
@@ -214,8 +221,8 @@ fn each_step_of_an_exchange_has_its_limit_which_is_watched_until_it_has_passed()
     assert_eq!(exchange.ends_ns(&steps), 12 * S + 5);
     exchange.first_byte_ns = 11 * S;
     assert_eq!(exchange.ends_ns(&steps), 20 * S);
-    assert_eq!(Exchange::new(Some(7), 10 * S, 10 * S + 3).ends_ns(&steps), 10 * S + 3);
-    assert_eq!(Exchange::new(None, S, 2 * S).end_to_watch(&steps, S), None, "a heartbeat");
+    assert_eq!(Exchange::new(Some(7), 1, 10 * S, 10 * S + 3).ends_ns(&steps), 10 * S + 3);
+    assert_eq!(Exchange::new(None, 1, S, 2 * S).end_to_watch(&steps, S), None, "a heartbeat");
 }
 
 #[test]
@@ -230,7 +237,7 @@ fn a_cancel_ends_its_own_exchange_unless_the_answer_is_here() {
     assert_eq!(turn.ended, Some((cancelled, false)));
     assert!(!slot.cancel(7), "it is over");
     let mut slot = live();
-    start(&mut slot, None, Sent::Begun(S)).unwrap();
+    start(&mut slot, None, Sent::Begun { begin_ns: 0, end_ns: S }).unwrap();
     assert!(!slot.cancel(0), "a heartbeat has no number");
 }
 
@@ -311,13 +318,13 @@ fn the_pool_thread_leaves_a_turn_to_the_engine_and_the_look_is_made_later() {
     turn(&mut slot, &mut wire, TERMS);
     assert_eq!(wire.steps, ["advance", "end", "look"]);
     assert!(!slot.leaves_turn_to_engine(NEVER, S), "nothing is in flight");
-    start(&mut slot, Some(8), Sent::Begun(S)).unwrap();
+    start(&mut slot, Some(8), Sent::Begun { begin_ns: 0, end_ns: S }).unwrap();
     let mut wire = Fake::answered(S);
     turn(&mut slot, &mut wire, TERMS);
     assert_eq!(wire.steps, ["advance", "end"], "it was looked at");
     assert!(!busy().leaves_turn_to_engine(S, S), "the grace of a shutdown is over");
     let mut slot = live();
-    start(&mut slot, None, Sent::Begun(S)).unwrap();
+    start(&mut slot, None, Sent::Begun { begin_ns: 0, end_ns: S }).unwrap();
     assert!(!slot.leaves_turn_to_engine(NEVER, S), "a heartbeat");
 }
 
@@ -356,7 +363,7 @@ fn a_replacement_waits_for_the_exchange_and_takes_over_in_an_open_pool_only() {
         let needs = slot.maintain(&rules, S);
         assert_eq!(needs.for_task, Some(Action::Replace(CloseReason::MaxAge)));
         assert!(!needs.heartbeat && slot.wants_replacement(S).is_some());
-        start(&mut slot, Some(7), Sent::Begun(S)).unwrap();
+        start(&mut slot, Some(7), Sent::Begun { begin_ns: 0, end_ns: S }).unwrap();
         assert!(!slot.replacement_came_up(S + 1, 0) && slot.has_next());
         let mut wire = Fake::answered(S);
         let turn_end = turn(&mut slot, &mut wire, Terms { grace_ns, ..TERMS });

@@ -50,10 +50,12 @@ impl SlotState {
                 self.connection.mark_dead(reason);
                 Err(self.not_started(true))
             }
-            Sent::Begun(write_ns) => {
+            Sent::Begun { begin_ns, end_ns } => {
                 debug_assert!(self.exchange.is_none(), "one exchange at a time");
-                let mut exchange = Exchange::new(request.id, now_ns, request.deadline_ns);
-                exchange.write_ns = write_ns;
+                let (epoch, deadline_ns) = (self.epoch(), request.deadline_ns);
+                let mut exchange = Exchange::new(request.id, epoch, now_ns, deadline_ns);
+                exchange.write_begin_ns = begin_ns.max(now_ns);
+                exchange.write_ns = end_ns;
                 Ok(self.exchange.insert(exchange))
             }
         }

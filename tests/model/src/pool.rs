@@ -46,6 +46,7 @@ impl Model {
         config.set_waiting_capacity(4).expect("so many in the queue");
         config.set_response_capacity(1024).expect("so many bytes");
         config.set_dials_per_second(1000).expect("so many dials");
+        config.set_histograms(false);
         let pool = Arc::new(Pool::new(&config).expect("a pool"));
         let venue = Mutex::new((0..slots).map(|_| None).collect());
         let model = Arc::new(Self { pool, venue });

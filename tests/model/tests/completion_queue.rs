@@ -17,12 +17,11 @@ fn completion(id: u64) -> Completion {
         outcome: Outcome::Ok,
         wire_state: WireState::Answered,
         slot: None,
+        connection: 0,
         times: Times::default(),
         bytes_sent: 0,
-        evidence: None,
-        lease_generation: 0,
-        copies_sent: 0,
-        is_late: false,
+        bytes_received: 0,
+        detail: None,
         response: None,
     }
 }

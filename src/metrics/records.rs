@@ -1,0 +1,158 @@
+//! The durations of one slot, as they are recorded: in memory that is taken once.
+//!
+//! An order that ends writes the buckets of its durations into a short list: eight bytes, in one
+//! cache line. They are counted when the list is full, or when somebody asks. Counted at once, they
+//! would cost an order a line for each kind.
+//!
+//! The buckets are those of HdrHistogram with these bounds. They are counted here, because that
+//! takes a fifth of the instructions; all else is left to the crate.
+
+use super::{HIGHEST_NS, Kind, LOWEST_NS};
+use crate::completion::Times;
+
+/// How many orders are kept until they are counted.
+const RECENT: usize = 32;
+
+/// The bucket of what has not happened.
+const NEVER: u16 = u16::MAX;
+
+/// The buckets of the durations of one order.
+#[derive(Clone, Copy)]
+struct Order([u16; 4]);
+
+/// The last orders. Aligned, so that none is in two cache lines.
+#[repr(align(64))]
+struct Recent([Order; RECENT]);
+
+/// The kinds of an order's durations.
+const OF_ORDER: [Kind; 4] = [Kind::QueueWait, Kind::Write, Kind::FirstByte, Kind::Total];
+
+/// Values below this many units have a bucket each: two significant digits.
+const FINE: u64 = 256;
+
+/// So many buckets for each further power of two.
+const HALF: usize = FINE as usize / 2;
+
+/// All buckets of one histogram.
+const BUCKETS: usize = bucket(HIGHEST_NS) as usize + 1;
+
+/// One histogram, and since when it counts.
+pub struct Record {
+    /// By bucket. A count stops at the most that it can hold, which takes years.
+    counts: Box<[u32; BUCKETS]>,
+    /// By the system's clock.
+    pub(super) since_wall_ns: u64,
+}
+
+/// The durations of one slot.
+pub struct Records {
+    filled: usize,
+    recent: Box<Recent>,
+    kinds: Box<[Record]>,
+}
+
+impl Order {
+    #[inline]
+    fn new(times: &Times) -> Self {
+        let between = |from: u64, to: u64| match (from, to) {
+            (0, _) | (_, 0) => NEVER,
+            _ => bucket(to.saturating_sub(from)),
+        };
+        Self([
+            bucket(times.queue_wait_ns()),
+            between(times.write_begin_ns, times.write_ns),
+            between(times.write_ns, times.first_byte_ns),
+            between(times.submit_ns, times.done_ns),
+        ])
+    }
+}
+
+impl Record {
+    /// Nothing was recorded yet.
+    pub fn new(since_wall_ns: u64) -> Self {
+        Self { counts: Box::new([0; BUCKETS]), since_wall_ns }
+    }
+
+    fn count(&mut self, bucket: u16) {
+        let count = &mut self.counts[usize::from(bucket)];
+        *count = count.saturating_add(1);
+    }
+
+    /// The buckets that are not empty: a value of each, and how many it has.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (u64, u32)> {
+        let buckets = self.counts.iter().enumerate();
+        buckets.filter(|(_, count)| **count > 0).map(|(index, count)| (lowest_ns(index), *count))
+    }
+}
+
+impl Records {
+    /// Nothing was recorded yet.
+    pub fn new(since_wall_ns: u64) -> Self {
+        Self {
+            filled: 0,
+            recent: Box::new(Recent([Order([NEVER; 4]); RECENT])),
+            kinds: Kind::ALL.iter().map(|_| Record::new(since_wall_ns)).collect(),
+        }
+    }
+
+    /// An order has ended.
+    #[inline]
+    pub fn order(&mut self, times: &Times) {
+        if self.is_full() {
+            self.count();
+        }
+        self.recent.0[self.filled] = Order::new(times);
+        self.filled += 1;
+    }
+
+    /// Whether it is time to [`count`](Self::count).
+    pub fn is_full(&self) -> bool {
+        self.filled >= RECENT
+    }
+
+    /// Counts the orders that have ended.
+    #[inline(never)]
+    pub fn count(&mut self) {
+        for order in &self.recent.0[..self.filled] {
+            for (kind, bucket) in OF_ORDER.into_iter().zip(order.0) {
+                if bucket != NEVER {
+                    self.kinds[kind as usize].count(bucket);
+                }
+            }
+        }
+        self.filled = 0;
+    }
+
+    /// Something took that long that happens seldom.
+    pub fn record(&mut self, kind: Kind, ns: u64) {
+        self.kinds[kind as usize].count(bucket(ns));
+    }
+
+    /// Copies what was recorded over `copy`, and allocates nothing. `reset_wall_ns`: begins anew,
+    /// at that time.
+    pub fn copy(&mut self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
+        self.count();
+        let record = &mut self.kinds[kind as usize];
+        copy.counts.copy_from_slice(&record.counts[..]);
+        copy.since_wall_ns = record.since_wall_ns;
+        if let Some(now_wall_ns) = reset_wall_ns {
+            record.counts.fill(0);
+            record.since_wall_ns = now_wall_ns;
+        }
+    }
+}
+
+/// The bucket of a duration.
+const fn bucket(ns: u64) -> u16 {
+    let ns = if ns < HIGHEST_NS { ns } else { HIGHEST_NS };
+    let units = ns / LOWEST_NS;
+    // How many times it is halved to be below FINE.
+    let halvings = (FINE - 1).leading_zeros() - (units | (FINE - 1)).leading_zeros();
+    (halvings as usize * HALF + (units >> halvings) as usize) as u16
+}
+
+/// The shortest duration of a bucket.
+fn lowest_ns(bucket: usize) -> u64 {
+    let halvings = (bucket / HALF).saturating_sub(1);
+    (((bucket - halvings * HALF) as u64) << halvings) * LOWEST_NS
+}

@@ -1,0 +1,171 @@
+//! What a completion tells of its order: when each step was, on which connection, how many bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_venue::{How, Options, Script, Venue};
+use venuepool::completion::{Completion, Times};
+use venuepool::config::Drive;
+use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
+use venuepool::error::Outcome;
+use venuepool::http::late::Sending;
+
+use crate::rig::{
+    PATIENCE, config, get, lose_connections, order, request, script_pool, until, until_idle,
+    venue_config, venue_pool,
+};
+
+/// The step after each other step, as the engine sees them.
+fn assert_in_order(times: &Times) {
+    let steps = [
+        times.submit_ns,
+        times.start_ns,
+        times.write_begin_ns,
+        times.write_ns,
+        times.first_byte_ns,
+        times.head_ns,
+        times.done_ns,
+    ];
+    assert!(steps[0] > 0 && steps.is_sorted(), "{times:?}");
+    assert_eq!(times.queue_wait_ns(), times.start_ns - times.submit_ns);
+}
+
+/// Takes one completion as an engine does.
+fn taken(pool: &Pool) -> Completion {
+    let mut completion = None;
+    pool.wait(1, PATIENCE, |it| completion = Some(it)).unwrap();
+    completion.unwrap()
+}
+
+#[test]
+fn the_steps_of_an_order_are_in_their_order_in_each_way() {
+    for (options, drive) in [
+        (Options::plain(), Drive::Thread),
+        (Options::plain(), Drive::Caller),
+        (Options::tls(), Drive::Thread),
+        (Options::tls(), Drive::Caller),
+    ] {
+        let venue = Venue::start(options).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        let mut orders = request(&pool);
+        for number in 0..20 {
+            order(&mut orders, &number.to_string());
+            assert_in_order(&pool.execute(&mut orders, WhenBusy::Refuse).unwrap().times);
+            until_idle(&pool, 1);
+            order(&mut orders, &format!("{number} by the queue"));
+            pool.submit(&mut orders, None, WhenBusy::Refuse).unwrap();
+            assert_in_order(&taken(&pool).times);
+        }
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn the_steps_are_told_to_a_callback() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let (tell, told) = std::sync::mpsc::channel();
+    let mut orders = request(&pool);
+    order(&mut orders, "1");
+    let callback = Arc::new(move |completion: Completion| tell.send(completion.times).unwrap());
+    pool.submit(&mut orders, Some(callback), WhenBusy::Refuse).unwrap();
+    assert_in_order(&told.recv_timeout(PATIENCE).unwrap());
+    pool.close().unwrap();
+}
+
+#[test]
+fn each_byte_of_a_plain_exchange_is_counted() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let server = Script::serve(move |peer, _| {
+        while let Ok(Some(_)) = peer.read_request() {
+            peer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n").unwrap();
+            peer.write(answer).unwrap();
+        }
+    })
+    .unwrap();
+    let pool = script_pool(&server);
+    let mut plain = request(&pool);
+    for _ in 0..3 {
+        plain.begin(b"GET", b"/time").unwrap();
+        let sent = plain.finish().unwrap().len() as u64;
+        let done = pool.execute(&mut plain, WhenBusy::Queue).unwrap();
+        assert_eq!((done.outcome, done.bytes_sent), (Outcome::Ok, sent));
+        assert_eq!(done.bytes_received, 28 + answer.len() as u64);
+    }
+    pool.close().unwrap();
+}
+
+#[test]
+fn ciphertext_is_counted_as_it_is_on_the_wire() {
+    let venue = Venue::start(Options::tls()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let done = get(&pool, "/api/v3/exchangeInfo?bytes=100000");
+    let body = done.response.as_ref().unwrap().response.body().len() as u64;
+    assert_eq!(body, 100_000);
+    // Each record has an overhead, and session tickets may have come, too.
+    let most = body + body / 10 + 16_384;
+    assert!((body..most).contains(&done.bytes_received), "{}", done.bytes_received);
+    pool.close().unwrap();
+}
+
+#[test]
+fn the_connection_of_each_order_is_told() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    for number in 1..4 {
+        let done = get(&pool, "/api/v3/time");
+        assert_eq!((done.slot, done.connection), (Some(0), number));
+        assert_eq!(pool.slot_healths()[0].connections, number);
+        lose_connections(&venue, How::Fin, 1);
+        until(|| (pool.slot_healths()[0].connections > number).then_some(()));
+    }
+    pool.close().unwrap();
+}
+
+#[test]
+fn the_wait_in_the_queue_and_the_signature_are_told_apart() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let lease = pool.try_acquire().unwrap();
+    let mut late = request(&pool);
+    late.begin(b"GET", b"/api/v3/time").unwrap();
+    let signing = Duration::from_millis(3);
+    late.set_on_send(Some(Arc::new(move |_: &mut Sending<'_>| {
+        std::thread::sleep(signing);
+        true
+    })));
+    pool.submit(&mut late, None, WhenBusy::Queue).unwrap();
+    let waiting = Duration::from_millis(5);
+    std::thread::sleep(waiting);
+    pool.release(lease).unwrap();
+    let done = taken(&pool);
+    let times = &done.times;
+    assert_in_order(times);
+    assert!(times.queue_wait_ns() >= waiting.as_nanos() as u64, "{times:?}");
+    assert!(times.write_begin_ns - times.start_ns >= signing.as_nanos() as u64, "{times:?}");
+    pool.close().unwrap();
+}
+
+#[test]
+fn an_order_that_never_had_a_slot_has_only_waited() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let mut config = config(&venue.url(), 1);
+    config.set_request_timeout_ns(10_000_000).unwrap();
+    let pool = Pool::open(&config).unwrap();
+    let lease = pool.try_acquire().unwrap();
+    let mut orders = request(&pool);
+    order(&mut orders, "1");
+    pool.submit(&mut orders, None, WhenBusy::Queue).unwrap();
+    let done = taken(&pool);
+    let times = &done.times;
+    assert_eq!((done.outcome, done.slot, done.connection), (Outcome::Timeout, None, 0));
+    assert_eq!((done.bytes_sent, done.bytes_received), (0, 0));
+    assert_eq!(times.queue_wait_ns(), times.done_ns - times.submit_ns);
+    assert!(times.queue_wait_ns() >= 10_000_000);
+    assert_eq!([times.start_ns, times.write_begin_ns, times.write_ns], [0; 3]);
+    pool.release(lease).unwrap();
+    pool.close().unwrap();
+}
