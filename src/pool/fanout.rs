@@ -97,6 +97,8 @@ pub struct Fanout {
     due_ns: u64,
     /// How far the copy got that was kept.
     kept: Option<WireState>,
+    /// No further copy is sent, also if one is refused that was to be sent.
+    is_stopped: bool,
     is_cancelled: bool,
     is_over: bool,
 }
@@ -111,6 +113,7 @@ impl Fanout {
             left: rules.copies,
             due_ns: 0,
             kept: None,
+            is_stopped: false,
             is_cancelled: false,
             is_over: false,
         }
@@ -151,7 +154,7 @@ impl Fanout {
         self.open -= 1;
         match self.rules.hedge_after_ns {
             // With nothing in flight, no slot is waited for.
-            hedge_ns if hedge_ns > 0 && self.open > 0 => {
+            hedge_ns if hedge_ns > 0 && self.open > 0 && !self.is_stopped => {
                 self.left += 1;
                 self.wait_for_hedge(now_ns);
             }
@@ -181,6 +184,7 @@ impl Fanout {
 
     /// No further copy is sent.
     fn stop(&mut self) {
+        self.is_stopped = true;
         self.left = 0;
     }
 
@@ -338,6 +342,16 @@ mod tests {
         assert_eq!(order.next(0), Step::Send);
         let too_late = CopyEnd { wire_state: WireState::NotSent, status: None, is_final: true };
         assert_eq!((order.ended(&too_late), order.next(0)), (Meaning::Kept, Step::Complete));
+    }
+
+    #[test]
+    fn a_copy_that_is_refused_after_a_cancel_is_not_due_again() {
+        let mut order = fanout(3, 10, Completes::First);
+        send(&mut order, 0, 0);
+        assert_eq!(order.next(10), Step::Send);
+        order.cancel();
+        order.refused(10);
+        assert_eq!((order.next(NEVER), order.due_ns()), (Step::Nothing, NEVER));
     }
 
     #[test]
