@@ -159,11 +159,12 @@ impl Pool {
         let (pending, outgoing) = self.pending(request, Recipient::of(callback))?;
         let uses_completion_queue = matches!(pending.recipient, Recipient::Queue);
         let order = Arc::new(Order::new(pending, &outgoing, rules));
-        // Before the first copy, which may end at any time from then on.
-        self.orders.add(&order);
         order.state().fanout.next(order.submit_ns);
+        // Before the first copy is sent, which may end at any time from then on.
+        self.orders.add(&order);
         let sent = self.send(when_busy.want(), order.copy(), order.bytes().outgoing());
         if sent.is_ok() {
+            order.state().fanout.accepted();
             self.send_copies(&order);
         } else {
             self.orders.remove(order.id);

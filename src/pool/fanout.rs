@@ -3,7 +3,8 @@
 //!
 //! Rules, all kept here and nowhere else:
 //! - No two copies are sent on one slot ([`checkout_apart`](super::dispatch::Dispatcher)).
-//! - The first copy goes as any request does, and may wait. A further copy is sent at once on a
+//! - The first copy goes as any request does, and may wait. No other is due before it was accepted,
+//!   because the order is refused with it. A further copy is sent at once on a
 //!   free slot, or not at all.
 //! - Without a hedge all copies are due at once. With a hedge one is due at once. A further one is
 //!   due each time that `hedge_after_ns` has passed without an answer that completes the order, and
@@ -99,6 +100,7 @@ pub struct Fanout {
     kept: Option<WireState>,
     /// No further copy is sent, also if one is refused that was to be sent.
     is_stopped: bool,
+    is_accepted: bool,
     is_cancelled: bool,
     is_over: bool,
 }
@@ -114,6 +116,7 @@ impl Fanout {
             due_ns: 0,
             kept: None,
             is_stopped: false,
+            is_accepted: false,
             is_cancelled: false,
             is_over: false,
         }
@@ -121,7 +124,8 @@ impl Fanout {
 
     /// What to do now. A copy that is to be sent counts as open: it is refused or ends.
     pub fn next(&mut self, now_ns: u64) -> Step {
-        if self.is_over {
+        let is_first = self.left == self.rules.copies;
+        if self.is_over || !self.is_accepted && !is_first {
             return Step::Nothing;
         }
         if self.left > 0 && (self.due_ns <= now_ns || self.open == 0) {
@@ -135,6 +139,11 @@ impl Fanout {
             return Step::Complete;
         }
         Step::Nothing
+    }
+
+    /// The first copy is in flight, or waits: further ones may be due.
+    pub fn accepted(&mut self) {
+        self.is_accepted = true;
     }
 
     /// A copy is about to be sent on that slot.
@@ -203,7 +212,8 @@ impl Fanout {
 
     /// When to ask for the next step, if no copy ends before.
     pub fn due_ns(&self) -> u64 {
-        if self.left == 0 || self.is_over { NEVER } else { self.due_ns }
+        let is_open = self.is_accepted && !self.is_over;
+        if self.left > 0 && is_open { self.due_ns } else { NEVER }
     }
 
     /// The slots on which no further copy may be sent.
@@ -259,6 +269,7 @@ mod tests {
     fn send(fanout: &mut Fanout, slot: SlotIndex, now_ns: u64) {
         assert_eq!(fanout.next(now_ns), Step::Send);
         fanout.begins(slot);
+        fanout.accepted();
     }
 
     #[test]
@@ -340,6 +351,7 @@ mod tests {
 
         let mut order = fanout(2, 10, Completes::First);
         assert_eq!(order.next(0), Step::Send);
+        order.accepted();
         let too_late = CopyEnd { wire_state: WireState::NotSent, status: None, is_final: true };
         assert_eq!((order.ended(&too_late), order.next(0)), (Meaning::Kept, Step::Complete));
     }
@@ -352,6 +364,15 @@ mod tests {
         order.cancel();
         order.refused(10);
         assert_eq!((order.next(NEVER), order.due_ns()), (Step::Nothing, NEVER));
+    }
+
+    #[test]
+    fn no_copy_is_due_before_the_first_was_accepted() {
+        let mut order = fanout(2, 0, Completes::First);
+        assert_eq!((order.next(5), order.next(5)), (Step::Send, Step::Nothing));
+        assert_eq!(order.due_ns(), NEVER);
+        order.accepted();
+        assert_eq!((order.due_ns() <= 5, order.next(5)), (true, Step::Send));
     }
 
     #[test]

@@ -159,6 +159,9 @@ impl Pool {
 
     /// A request was accepted; if it is a copy, another may be due.
     pub(crate) fn accepted(&mut self, id: u64) {
+        if let Some(order) = self.orders.get_mut(&id) {
+            order.fanout.accepted();
+        }
         self.next_copy(id);
     }
 

@@ -110,6 +110,7 @@ impl Pool {
             Route::End(end) => {
                 self.end_waiting(id, end);
                 self.dispatch();
+                self.accepted(id);
             }
             Route::Refuse(_) => {
                 self.dispatch();
