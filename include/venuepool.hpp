@@ -36,6 +36,7 @@
 
 #include "venuepool/completion.hpp"
 #include "venuepool/config.hpp"
+#include "venuepool/group.hpp"
 #include "venuepool/pool.hpp"
 #include "venuepool/request.hpp"
 #include "venuepool/response.hpp"

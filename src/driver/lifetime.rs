@@ -2,6 +2,7 @@
 //!
 //! It knows no slot and no request.
 
+use std::cell::Cell;
 use std::sync::{OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
@@ -10,6 +11,16 @@ use tokio::sync::watch;
 use super::NEVER;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, ThreadId, current_thread};
+
+thread_local! {
+    /// This thread is the pool thread of some pool.
+    static IS_POOL_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is the pool thread of any pool: it must not sleep.
+pub(super) fn is_any_pool_thread() -> bool {
+    IS_POOL_THREAD.get()
+}
 
 /// How far a pool is from its end.
 pub(super) struct Lifetime {
@@ -56,6 +67,7 @@ impl Lifetime {
 
     /// The calling thread is the pool thread from now on.
     pub(super) fn set_thread_id(&self) {
+        IS_POOL_THREAD.set(true);
         let _ = self.thread_id.set(current_thread().id());
     }
 

@@ -7,6 +7,7 @@
 //!                                        |  dials.rs     waits and wakes for dials
 //!                                        |  maintenance.rs  heartbeats, limits
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
+//!  group.rs    many pools by one call    |
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                        slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
@@ -25,6 +26,7 @@ mod deliver;
 mod dials;
 mod events;
 pub mod fanout;
+pub mod group;
 mod health;
 pub mod in_flight;
 mod in_flight_set;

@@ -42,6 +42,8 @@ pub mod fanout;
 
 pub mod complete;
 
+pub mod group;
+
 pub mod response;
 
 pub mod watch;

@@ -11,7 +11,20 @@
 
 static atomic_int is_over;
 
-static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
+static void group_in_child(vp_group *group, vp_pool *pool) {
+    vp_completion completion = empty_completion();
+    int32_t fd;
+    CHECK_STATUS(vp_group_add(group, pool), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_remove(group, pool), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_poll(group, &completion, NULL, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_wait(group, &completion, NULL, 1, UINT64_MAX), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_fd(group, &fd), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_free(group), VP_ERR_FORKED);
+    CHECK(vp_group_new(&group) == VP_OK && vp_group_add(group, pool) == VP_ERR_FORKED);
+    OK(vp_group_free(group));
+}
+
+static void child(vp_pool *pool, vp_group *group, vp_request *request, vp_lease lease) {
     vp_completion completion = empty_completion();
     vp_health health;
     health.struct_size = sizeof health;
@@ -41,6 +54,7 @@ static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_drain(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
+    group_in_child(group, pool);
     CHECK_STATUS(vp_pool_shutdown(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_close(pool), VP_ERR_FORKED);
 
@@ -101,8 +115,11 @@ int main(void) {
     vp_request *request = request_to(pool, "GET", "/api/v3/ping");
     vp_lease lease;
     OK(vp_pool_try_acquire(pool, &lease));
+    vp_group *group;
+    OK(vp_group_new(&group));
+    OK(vp_group_add(group, pool));
     pid_t pid = fork();
-    if (pid == 0) child(pool, request, lease);
+    if (pid == 0) child(pool, group, request, lease);
     int status;
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK_EQ(status, 0);
@@ -114,6 +131,7 @@ int main(void) {
     CHECK_EQ(health_of(pool).live, 2);
     vp_response_release(completion.response);
     vp_request_free(request);
+    OK(vp_group_free(group));
     OK(vp_pool_close(pool));
     return 0;
 }

@@ -10,6 +10,7 @@ mod dials;
 mod drain;
 mod events;
 mod fanout;
+mod groups;
 mod healing;
 mod healing_beside_trading;
 mod incomplete;
