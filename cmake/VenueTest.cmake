@@ -2,12 +2,13 @@
 #
 #   venuepool_add_venue_test(NAME <name> COMMAND <target> [ARGS <arg>...] [TLS]
 #                            [VENUE_ARGS <arg>...] [LABELS <label>...] [TIMEOUT <seconds>]
-#                            [WRAPPER <program>])
+#                            [WRAPPER <program>] [TWO_VENUES])
 #
 # runs the program with, in its environment,
 #   VENUE_URL      where the venue is, such as https://localhost:40123
 #   VENUE_CA       the file with the certificate to trust; empty without TLS
 #   VENUE_CONTROL  the venue's control server, such as http://127.0.0.1:40124
+# With TWO_VENUES there is another venue of the same kind: SECOND_VENUE_URL and SECOND_VENUE_CA.
 # VENUE_ARGS go to the mock venue (tests/venue/README.md); a WRAPPER is run with the program as its
 # first argument. Without VENUEPOOL_BUILD_TESTS it does nothing.
 
@@ -24,7 +25,7 @@ if(VENUEPOOL_BUILD_TESTS OR VENUEPOOL_BUILD_TOOLS)
 endif()
 
 function(venuepool_add_venue_test)
-  cmake_parse_arguments(PARSE_ARGV 0 test "TLS" "NAME;COMMAND;TIMEOUT;WRAPPER" "ARGS;VENUE_ARGS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 0 test "TLS;TWO_VENUES" "NAME;COMMAND;TIMEOUT;WRAPPER" "ARGS;VENUE_ARGS;LABELS")
   if(test_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "venuepool_add_venue_test: what is ${test_UNPARSED_ARGUMENTS}?")
   endif()
@@ -36,6 +37,17 @@ function(venuepool_add_venue_test)
     set(certificates "${CMAKE_CURRENT_BINARY_DIR}/venue-${test_NAME}")
     file(MAKE_DIRECTORY "${certificates}")
     list(APPEND venue --tls --cert-dir "${certificates}")
+  endif()
+  if(test_TWO_VENUES)
+    set(second ${venue} ${test_VENUE_ARGS})
+    if(test_TLS)
+      file(MAKE_DIRECTORY "${certificates}-second")
+      list(TRANSFORM second REPLACE "^${certificates}$" "${certificates}-second")
+    endif()
+    # The first venue to start is the second one: its names are put aside for those of the first.
+    set(put_aside "SECOND_VENUE_URL=$VENUE_URL SECOND_VENUE_CA=$VENUE_CA exec \"$@\"")
+    list(PREPEND test_WRAPPER /bin/sh -c "${put_aside}" sh
+      $<TARGET_FILE:venuepool_with_venue> ${CMAKE_CROSSCOMPILING_EMULATOR} ${second} --)
   endif()
   # CMake runs the first program by the emulator of a cross build, and we the two that it starts.
   set(emulator ${CMAKE_CROSSCOMPILING_EMULATOR})
