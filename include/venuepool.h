@@ -793,6 +793,11 @@ typedef struct vp_request vp_request;
 typedef struct vp_response vp_response;
 
 /**
+ * A pool thread that many pools share, opaque to C.
+ */
+typedef struct vp_thread vp_thread;
+
+/**
  * Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
  */
 typedef struct vp_str {
@@ -2086,6 +2091,51 @@ VP_NOEXCEPT;
 VP_API
 vp_status vp_config_set_exchange_time_ns(struct vp_config *config,
                                          uint64_t needed_ns)
+VP_NOEXCEPT;
+
+/**
+ * Starts a pool thread for any number of pools; `vp_config_set_thread` opens them on it. See
+ * docs/many-venues.md. `name`: 1 to 15 printable ASCII characters. `cpu`: 0 to 1023 pins the
+ * thread to that CPU, -1 lets it run on all. `busy_poll`: not 0 makes it poll the sockets in
+ * flight without sleeping, which costs a whole CPU.
+ *
+ * Threads: any.
+ * Lifetime: yours, until `vp_thread_free`. `name` is copied.
+ * Errors: ERR_NULL, ERR_ARGUMENT, ERR_SYSTEM when the system gives no thread, or not that CPU.
+ */
+VP_API
+vp_status vp_thread_new(struct vp_str name,
+                        int32_t cpu,
+                        int32_t busy_poll,
+                        struct vp_thread **out)
+VP_NOEXCEPT;
+
+/**
+ * Lets go of a thread; NULL is allowed. It ends when no pool is on it any more and no
+ * configuration names it: this call then waits for that, or the last `vp_pool_close` does. On the
+ * thread itself it waits for nothing.
+ *
+ * Threads: any; no other thread may use the object.
+ * Lifetime: ends it. Pools on the thread go on.
+ * Errors: none.
+ */
+VP_API void vp_thread_free(struct vp_thread *thread) VP_NOEXCEPT;
+
+/**
+ * Opens the pool on a thread that other pools share. NULL, the default, gives it a thread of its
+ * own. Name, CPU and busy polling are then those of the thread, and not of the configuration.
+ *
+ * Everything that the pool thread does is done there: the callbacks and events of all its pools
+ * run one after the other. What is refused on the pool thread with ERR_WOULD_DEADLOCK is refused
+ * for each of its pools, also `vp_pool_open` of a further one.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: the configuration keeps the thread, until another call of this or `vp_config_free`.
+ * Errors: ERR_NULL; at open ERR_FORKED if the thread is the parent's, ERR_WOULD_DEADLOCK on it.
+ */
+VP_API
+vp_status vp_config_set_thread(struct vp_config *config,
+                               const struct vp_thread *thread)
 VP_NOEXCEPT;
 
 /**

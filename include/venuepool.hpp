@@ -41,5 +41,6 @@
 #include "venuepool/request.hpp"
 #include "venuepool/response.hpp"
 #include "venuepool/status.hpp"
+#include "venuepool/thread.hpp"
 
 #endif  // VENUEPOOL_HPP

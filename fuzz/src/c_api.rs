@@ -32,6 +32,7 @@ use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
 use venuepool::ffi::sockets::*;
 use venuepool::ffi::submit::*;
+use venuepool::ffi::thread::*;
 use venuepool::ffi::tls::*;
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
@@ -256,6 +257,9 @@ impl World {
             assert!(ok(vp_config_set_response_capacity(config, 4096)));
             assert!(ok(vp_config_set_completion_capacity(config, 4)));
             ok(vp_config_set_key_log(config, 0));
+            if input.byte() & 1 == 0 {
+                on_shared_thread(input, config);
+            }
             self.room[0] = size as u64;
             if ok(vp_pool_open(or_null(input, config), &raw mut own, error)) {
                 self.live_and_die(input, own);
@@ -357,6 +361,18 @@ impl World {
             192..=223 => usize::from(input.byte()),
             224..=239 => usize::MAX - usize::from(input.byte()),
             _ => right * usize::from(input.byte()),
+        }
+    }
+}
+
+/// Has the pool opened on a thread that is let go of before it ends.
+unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
+    let mut thread = null_mut();
+    let (name, cpu) = (any_text(input), any_number(input) as i32);
+    unsafe {
+        if ok(vp_thread_new(name, cpu, 0, or_null(input, &raw mut thread))) {
+            assert!(ok(vp_config_set_thread(config, thread)));
+            vp_thread_free(thread);
         }
     }
 }

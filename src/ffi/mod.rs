@@ -28,6 +28,8 @@ pub mod maintenance;
 
 pub mod overload;
 
+pub mod thread;
+
 pub mod pool;
 
 pub mod request;

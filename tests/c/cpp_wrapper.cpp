@@ -446,6 +446,24 @@ void a_group_takes_the_completions_of_its_pools() {
     CHECK(moved.poll(room).status() == VP_ERR_CLOSED);
 }
 
+void pools_share_a_thread() {
+    CHECK(vp::Thread::start("").status() == VP_ERR_ARGUMENT);
+    vp::Thread none, thread = vp::Thread::start("vp-shared").value();
+    CHECK(!none && thread && thread.get() != nullptr);
+    vp::Config shared = config(2);
+    vp::Pool first = vp::Pool::open(shared.thread(thread)).value();
+    vp::Pool second = vp::Pool::open(shared).value();
+    vp::Pool apart = vp::Pool::open(shared.thread(none)).value();
+    thread = vp::Thread();
+    for (vp::Pool* pool : {&first, &second, &apart}) {
+        vp::Request request = echo(*pool, "order");
+        CHECK(pool->execute(request)->http_status() == 200);
+    }
+    CHECK(first.close().ok());
+    vp::Request request = echo(second, "order");
+    CHECK(second.execute(request)->http_status() == 200);
+}
+
 void events_are_views() {
     std::atomic<int> up{0}, paused{0};
     auto listener = [&](vp::EventView event) {
@@ -585,6 +603,7 @@ int main() {
     default_headers_are_replaced();
     a_drain_leaves_lanes_open();
     a_group_takes_the_completions_of_its_pools();
+    pools_share_a_thread();
     events_are_views();
 #if defined(__cpp_lib_span)
     spans_are_taken_and_given();

@@ -11,6 +11,16 @@
 
 static atomic_int is_over;
 
+/* The thread is the parent's: no pool is opened on it, and letting go of it waits for nothing. */
+static void thread_in_child(vp_thread *thread) {
+    vp_pool *pool = NULL;
+    vp_config *config = venue_config(1);
+    OK(vp_config_set_thread(config, thread));
+    CHECK_STATUS(vp_pool_open(config, &pool, NULL), VP_ERR_FORKED);
+    vp_config_free(config);
+    vp_thread_free(thread);
+}
+
 static void group_in_child(vp_group *group, vp_pool *pool) {
     vp_completion completion = empty_completion();
     int32_t fd;
@@ -24,7 +34,8 @@ static void group_in_child(vp_group *group, vp_pool *pool) {
     OK(vp_group_free(group));
 }
 
-static void child(vp_pool *pool, vp_group *group, vp_request *request, vp_lease lease) {
+static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request *request,
+                  vp_lease lease) {
     vp_completion completion = empty_completion();
     vp_health health;
     health.struct_size = sizeof health;
@@ -55,6 +66,7 @@ static void child(vp_pool *pool, vp_group *group, vp_request *request, vp_lease 
     CHECK_STATUS(vp_pool_drain(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
     group_in_child(group, pool);
+    thread_in_child(thread);
     CHECK_STATUS(vp_pool_shutdown(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_close(pool), VP_ERR_FORKED);
 
@@ -118,8 +130,10 @@ int main(void) {
     vp_group *group;
     OK(vp_group_new(&group));
     OK(vp_group_add(group, pool));
+    vp_thread *thread;
+    OK(vp_thread_new(text("vp-shared"), -1, 0, &thread));
     pid_t pid = fork();
-    if (pid == 0) child(pool, group, request, lease);
+    if (pid == 0) child(pool, group, thread, request, lease);
     int status;
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK_EQ(status, 0);
@@ -132,6 +146,7 @@ int main(void) {
     vp_response_release(completion.response);
     vp_request_free(request);
     OK(vp_group_free(group));
+    vp_thread_free(thread);
     OK(vp_pool_close(pool));
     return 0;
 }

@@ -331,6 +331,19 @@ static void group_gets_nothing(vp_pool *pool) {
     OK(vp_group_free(group));
 }
 
+static void thread_is_null(vp_config *config) {
+    vp_thread *thread;
+    vp_thread_free(NULL);
+    CHECK_STATUS(vp_thread_new(text("shared"), -1, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_thread_new(BROKEN, -1, 0, &thread), VP_ERR_NULL);
+    CHECK_STATUS(vp_thread_new(NOTHING, -1, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_new(text("longer than it may be"), -1, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_new(text("shared"), -2, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_new(text("shared"), 1024, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_thread(NULL, NULL), VP_ERR_NULL);
+    OK(vp_config_set_thread(config, NULL));
+}
+
 static void request_is_null(void) {
     vp_str bytes;
     uint8_t *body;
@@ -428,6 +441,7 @@ int main(void) {
     config_is_null();
     vp_config *config = venue_config(2);
     config_gets_nothing(config);
+    thread_is_null(config);
     open_with(config);
     refused_settings_are_remembered(config);
     vp_config_free(config);

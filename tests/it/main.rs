@@ -35,6 +35,7 @@ mod relay;
 mod responses;
 mod rig;
 mod segmentation;
+mod shared_thread;
 mod sleepers;
 mod suspend;
 mod tls_faults;
