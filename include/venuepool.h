@@ -408,6 +408,10 @@ enum vp_status
    */
   VP_ERR_DRAINING = -35,
   /**
+   * The pool is in a group already, of which there can be one (`vp_group_add`).
+   */
+  VP_ERR_GROUPED = -36,
+  /**
    * Opening failed: the host name could not be resolved.
    */
   VP_ERR_RESOLVE = -40,
@@ -841,6 +845,11 @@ typedef int32_t vp_close_reason;
 typedef struct vp_config vp_config;
 
 /**
+ * A group of pools, opaque to C.
+ */
+typedef struct vp_group vp_group;
+
+/**
  * A histogram of durations at one moment. It does not change any more.
  */
 typedef struct vp_histogram vp_histogram;
@@ -859,6 +868,11 @@ typedef struct vp_request vp_request;
  * A response, shared by reference count. Its bytes stay where they are until the last release.
  */
 typedef struct vp_response vp_response;
+
+/**
+ * A pool thread that many pools share, opaque to C.
+ */
+typedef struct vp_thread vp_thread;
 
 /**
  * Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
@@ -2253,6 +2267,51 @@ vp_status vp_config_set_exchange_time_ns(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Starts a pool thread for any number of pools; `vp_config_set_thread` opens them on it. See
+ * docs/many-venues.md. `name`: 1 to 15 printable ASCII characters. `cpu`: 0 to 1023 pins the
+ * thread to that CPU, -1 lets it run on all. `busy_poll`: not 0 makes it poll the sockets in
+ * flight without sleeping, which costs a whole CPU.
+ *
+ * Threads: any.
+ * Lifetime: yours, until `vp_thread_free`. `name` is copied.
+ * Errors: ERR_NULL, ERR_ARGUMENT, ERR_SYSTEM when the system gives no thread, or not that CPU.
+ */
+VP_API
+vp_status vp_thread_new(struct vp_str name,
+                        int32_t cpu,
+                        int32_t busy_poll,
+                        struct vp_thread **out)
+VP_NOEXCEPT;
+
+/**
+ * Lets go of a thread; NULL is allowed. It ends when no pool is on it any more and no
+ * configuration names it: this call then waits for that, or the last `vp_pool_close` does. On the
+ * thread itself it waits for nothing.
+ *
+ * Threads: any; no other thread may use the object.
+ * Lifetime: ends it. Pools on the thread go on.
+ * Errors: none.
+ */
+VP_API void vp_thread_free(struct vp_thread *thread) VP_NOEXCEPT;
+
+/**
+ * Opens the pool on a thread that other pools share. NULL, the default, gives it a thread of its
+ * own. Name, CPU and busy polling are then those of the thread, and not of the configuration.
+ *
+ * Everything that the pool thread does is done there: the callbacks and events of all its pools
+ * run one after the other. What is refused on the pool thread with ERR_WOULD_DEADLOCK is refused
+ * for each of its pools, also `vp_pool_open` of a further one.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: the configuration keeps the thread, until another call of this or `vp_config_free`.
+ * Errors: ERR_NULL; at open ERR_FORKED if the thread is the parent's, ERR_WOULD_DEADLOCK on it.
+ */
+VP_API
+vp_status vp_config_set_thread(struct vp_config *config,
+                               const struct vp_thread *thread)
+VP_NOEXCEPT;
+
+/**
  * Opens a pool: starts its thread, dials all connections in parallel, and returns when all are
  * live. When one cannot be had, the call undoes all and `error` says why;
  * `vp_config_set_degraded_open` changes this. `error` may be NULL.
@@ -2922,6 +2981,106 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED, ERR_SYSTEM when the system gives no descriptor.
  */
 VP_API vp_status vp_pool_fd(struct vp_pool *pool, int32_t *out) VP_NOEXCEPT;
+
+/**
+ * Creates a group: it takes the completions of any number of pools by one call, and has one
+ * descriptor for all of them. See docs/many-venues.md.
+ *
+ * Threads: any; the group by one thread at a time.
+ * Lifetime: yours, until `vp_group_free`.
+ * Errors: ERR_NULL, ERR_SYSTEM when the system gives no descriptor.
+ */
+VP_API vp_status vp_group_new(struct vp_group **out) VP_NOEXCEPT;
+
+/**
+ * Adds a pool to a group. A pool is in one group at most. Pools of caller drive are driven by
+ * `vp_group_poll` and `vp_group_wait`, as by `vp_pool_poll`; of pools in thread drive the
+ * completion queue is emptied. From now on poll and wait for the group, and not for the pool: what
+ * another thread takes from the pool is not seen by the group.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: the pool stays yours to close. A closed pool leaves the group by itself when its last
+ * completion was taken by `vp_group_poll` or `vp_group_wait`, and keeps its memory until then.
+ * Errors: ERR_NULL, ERR_FORKED, ERR_CLOSED after `vp_pool_close`, ERR_GROUPED if the pool is in
+ * this group or another one, ERR_SYSTEM when the system gives no descriptor. ERR_DRIVEN while
+ * another thread is in a call on the group; ERR_WOULD_DEADLOCK in a callback that such a call
+ * runs.
+ */
+VP_API vp_status vp_group_add(struct vp_group *group, struct vp_pool *pool) VP_NOEXCEPT;
+
+/**
+ * Takes a pool out of a group. The pool stays open, and what is in flight goes on; its completions
+ * are taken by `vp_pool_poll` again, or by another group.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_FORKED, ERR_NOT_FOUND if the pool is not in the group, ERR_DRIVEN and
+ * ERR_WOULD_DEADLOCK as `vp_group_add`.
+ */
+VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) VP_NOEXCEPT;
+
+/**
+ * Moves up to `capacity` completions of all pools of the group into `out[]`, and returns how many;
+ * 0 when there is none. `from[i]` is set to the pool of `out[i]`; `from` may be NULL. Set
+ * `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance from one element to the
+ * next.
+ *
+ * Only pools to which something has happened are looked at, in turn, as `vp_pool_poll` does: what
+ * has arrived for pools of caller drive is received first, and their callbacks run. One call takes
+ * at most 16 completions of each pool, so that many answers from one venue do not delay those of
+ * another. A group in which nothing has happened costs one system call.
+ *
+ * Threads: any, one at a time for each group. It may wait up to 1 ms for each pool on which a
+ * thread is in `vp_execute` or `vp_pool_acquire` in caller drive.
+ * Lifetime: each response in `out` is the caller's to release.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
+ * no pool is in the group. ERR_DRIVEN while another thread is in a call on the group, or polls a
+ * pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs; ERR_SYSTEM. With an error
+ * nothing was taken.
+ */
+VP_API
+int32_t vp_group_poll(struct vp_group *group,
+                      struct vp_completion *out,
+                      struct vp_pool **from,
+                      size_t capacity)
+VP_NOEXCEPT;
+
+/**
+ * Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
+ * as `vp_group_poll`. Returns 0 when the time ran out. UINT64_MAX waits without limit, until there
+ * is one or the last pool has left the group.
+ *
+ * Threads: any but a pool thread; one at a time for each group.
+ * Lifetime: as `vp_group_poll`.
+ * Errors: as `vp_group_poll`, and ERR_WOULD_DEADLOCK on the pool thread of any pool.
+ */
+VP_API
+int32_t vp_group_wait(struct vp_group *group,
+                      struct vp_completion *out,
+                      struct vp_pool **from,
+                      size_t capacity,
+                      uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Gives the one descriptor of a group, which is readable while there may be completions to poll.
+ * Use it with epoll, asio or libuv, level-triggered. Do not read, write or close it.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: valid until `vp_group_free`.
+ * Errors: ERR_NULL, ERR_FORKED, ERR_DRIVEN and ERR_WOULD_DEADLOCK as `vp_group_add`.
+ */
+VP_API vp_status vp_group_fd(struct vp_group *group, int32_t *out) VP_NOEXCEPT;
+
+/**
+ * Frees a group; NULL is allowed. Pools that are in it leave it, and stay open. A refused call
+ * frees nothing.
+ *
+ * Threads: any; no other thread may use the group.
+ * Lifetime: ends it.
+ * Errors: ERR_FORKED, ERR_DRIVEN and ERR_WOULD_DEADLOCK as `vp_group_add`.
+ */
+VP_API vp_status vp_group_free(struct vp_group *group) VP_NOEXCEPT;
 
 /**
  * Returns the status code, 200 to 599; 0 for NULL.

@@ -36,10 +36,12 @@
 
 #include "venuepool/completion.hpp"
 #include "venuepool/config.hpp"
+#include "venuepool/group.hpp"
 #include "venuepool/histogram.hpp"
 #include "venuepool/pool.hpp"
 #include "venuepool/request.hpp"
 #include "venuepool/response.hpp"
 #include "venuepool/status.hpp"
+#include "venuepool/thread.hpp"
 
 #endif  // VENUEPOOL_HPP

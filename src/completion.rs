@@ -193,6 +193,14 @@ impl CompletionQueue {
         }
     }
 
+    /// As [`CompletionQueue::ring`], but sees only what the calling thread has announced for sure;
+    /// others ring for theirs. It costs a load when there is nothing.
+    pub fn ring_if_announced(&self) {
+        if self.unrung.load(Ordering::Relaxed) {
+            self.ring();
+        }
+    }
+
     /// No completion comes any more: sleepers need not wait.
     pub fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);

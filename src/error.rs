@@ -81,6 +81,8 @@ pub enum Status {
     ERR_SUSPENDED = -34,
     /// The pool is drained, and does not accept requests of that lane any more (`vp_pool_drain`).
     ERR_DRAINING = -35,
+    /// The pool is in a group already, of which there can be one (`vp_group_add`).
+    ERR_GROUPED = -36,
     /// Opening failed: the host name could not be resolved.
     ERR_RESOLVE = -40,
     /// Opening failed: no address could be connected.

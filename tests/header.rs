@@ -170,7 +170,17 @@ fn each_number_has_the_name_that_the_header_gives_it() {
 #[test]
 fn the_cpp_header_has_every_function() {
     let header = read("include/venuepool.h");
-    let parts = ["status", "response", "completion", "config", "request", "histogram", "pool"];
+    let parts = [
+        "status",
+        "response",
+        "completion",
+        "config",
+        "request",
+        "histogram",
+        "pool",
+        "group",
+        "thread",
+    ];
     let cpp: String = parts.map(|part| read(&format!("include/venuepool/{part}.hpp"))).concat();
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     let code: Vec<&str> = cpp.lines().filter(is_code).collect();

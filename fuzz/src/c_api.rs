@@ -21,6 +21,7 @@ use venuepool::event::EventKind;
 use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
 use venuepool::ffi::fanout::*;
+use venuepool::ffi::group::*;
 use venuepool::ffi::handle::vp_pool;
 use venuepool::ffi::histograms::*;
 use venuepool::ffi::lanes::*;
@@ -32,6 +33,7 @@ use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
 use venuepool::ffi::sockets::*;
 use venuepool::ffi::submit::*;
+use venuepool::ffi::thread::*;
 use venuepool::ffi::tls::*;
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
@@ -256,6 +258,9 @@ impl World {
             assert!(ok(vp_config_set_response_capacity(config, 4096)));
             assert!(ok(vp_config_set_completion_capacity(config, 4)));
             ok(vp_config_set_key_log(config, 0));
+            if input.byte() & 1 == 0 {
+                on_shared_thread(input, config);
+            }
             self.room[0] = size as u64;
             if ok(vp_pool_open(or_null(input, config), &raw mut own, error)) {
                 self.live_and_die(input, own);
@@ -283,6 +288,9 @@ impl World {
             if input.byte() & 1 == 0 {
                 owed -= self.drain(own);
             }
+            if input.byte() & 1 == 0 {
+                owed -= self.in_group(input, own);
+            }
             assert!(ok(vp_pool_close(own)));
             ok(vp_submit(own, request, 0, null_mut()));
             vp_request_free(request);
@@ -308,6 +316,41 @@ impl World {
             taken += count;
             unsafe { vp_response_release((*out).response) };
         }
+    }
+
+    /// Takes completions of a pool of its own by a group; answers how many.
+    unsafe fn in_group(&mut self, input: &mut Input<'_>, own: *mut vp_pool) -> i32 {
+        let (mut group, mut taken, mut fd) = (null_mut(), 0, 0);
+        unsafe {
+            assert!(ok(vp_group_new(&raw mut group)));
+            assert!(ok(vp_group_add(group, own)));
+            assert_eq!(vp_group_add(group, own), Status::ERR_GROUPED);
+            for _ in 0..input.byte() % 4 {
+                self.room[0] = size_of::<vp_completion>() as u64;
+                let mut from = null_mut();
+                let out = self.room.as_mut_ptr().cast::<vp_completion>();
+                let (group, out) = (or_null(input, group), or_null(input, out));
+                let from = or_null(input, &raw mut from);
+                let capacity = usize::from(input.byte() & 1);
+                let count = match input.byte() & 1 {
+                    0 => vp_group_poll(group, out, from, capacity),
+                    _ => vp_group_wait(group, out, from, capacity, any_number(input) % 100_000),
+                };
+                assert_ne!(count, Status::ERR_INTERNAL as i32);
+                if count > 0 {
+                    assert!(from.is_null() || *from == own);
+                    vp_response_release((*out).response);
+                    taken += count;
+                }
+            }
+            ok(vp_group_fd(group, or_null(input, &raw mut fd)));
+            if input.byte() & 1 == 0 {
+                // A pool that has ended has left by itself.
+                ok(vp_group_remove(group, or_null(input, own)));
+            }
+            assert!(ok(vp_group_free(group)));
+        }
+        taken
     }
 
     /// The right size, or a wrong one.
@@ -340,6 +383,18 @@ unsafe fn histogram(input: &mut Input<'_>, pool: *mut vp_pool, out: *mut vp_summ
         ok(vp_histogram_percentile_table(taken, buffer, capacity, &raw mut needed));
         vp_histogram_free(taken);
         status
+    }
+}
+
+/// Has the pool opened on a thread that is let go of before it ends.
+unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
+    let mut thread = null_mut();
+    let (name, cpu) = (any_text(input), any_number(input) as i32);
+    unsafe {
+        if ok(vp_thread_new(name, cpu, 0, or_null(input, &raw mut thread))) {
+            assert!(ok(vp_config_set_thread(config, thread)));
+            vp_thread_free(thread);
+        }
     }
 }
 

@@ -178,6 +178,8 @@ class Completion : public CompletionFields<Completion> {
 
   private:
     friend class Pool;
+    template <std::size_t N>
+    friend class Completions;
     vp_completion raw_;
 };
 
@@ -200,6 +202,16 @@ class Completions {
 
   private:
     friend class Pool;
+    friend class Group;
+
+    // For a call that reads into it: releases what it held.
+    vp_completion* empty() noexcept {
+        for (std::size_t i = 0; i < used_; ++i) items_[i].release();
+        used_ = 0;
+        items_[0].raw_.struct_size = sizeof(vp_completion);
+        return &items_[0].raw_;
+    }
+
     Completion items_[N];
     std::size_t used_ = 0;
 };

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "completion.hpp"
+#include "thread.hpp"
 
 namespace venuepool {
 
@@ -82,6 +83,11 @@ class [[nodiscard]] Config {
     }
 
     // Who drives, and the pool thread.
+    /// Opens pools on a thread that they share with others; name, CPU and busy polling are then its
+    /// own.
+    Config& thread(const Thread& shared) noexcept {
+        return remember("thread", vp_config_set_thread(raw_, shared.get()));
+    }
     /// Sets who receives answers: VP_DRIVE_THREAD, the default, or VP_DRIVE_CALLER.
     Config& drive(std::uint32_t who) noexcept {
         return remember("drive", vp_config_set_drive(raw_, who));

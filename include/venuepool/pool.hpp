@@ -352,14 +352,14 @@ class [[nodiscard]] Pool {
     /// ended and the last completion was taken; VP_ERR_DRIVEN while another thread drives.
     template <std::size_t N>
     Batch poll(Completions<N>& room) noexcept {
-        vp_completion* out = empty(room);
+        vp_completion* out = room.empty();
         return batch(room, vp_pool_poll(raw_, out, N));
     }
     /// Takes completions as poll does, but sleeps until there is one, at most for `timeout`;
     /// nanoseconds::max() waits without end.
     template <std::size_t N>
     Batch wait(Completions<N>& room, std::chrono::nanoseconds timeout) noexcept {
-        vp_completion* out = empty(room);
+        vp_completion* out = room.empty();
         return batch(room, vp_pool_wait(raw_, out, N, detail::ns(timeout)));
     }
 #if defined(__cpp_lib_span)
@@ -389,14 +389,6 @@ class [[nodiscard]] Pool {
 
     Result<Lease> lease(Status status, vp_lease raw) noexcept {
         return {status, status.ok() ? Lease(raw_, raw) : Lease()};
-    }
-
-    template <std::size_t N>
-    static vp_completion* empty(Completions<N>& room) noexcept {
-        for (std::size_t i = 0; i < room.used_; ++i) room.items_[i].release();
-        room.used_ = 0;
-        room.items_[0].raw_.struct_size = sizeof(vp_completion);
-        return &room.items_[0].raw_;
     }
 
     template <std::size_t N>

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::Pool;
+use super::{Pool, thread_pools};
 
 /// Looks between two turns of the runtime, which serves everything else.
 const LOOKS: u32 = 16;
@@ -15,8 +15,10 @@ pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
     if !pool.policy.busy_poll || pool.delivery.caller.is_some() {
         return;
     }
+    // With others on the thread each has a look in turn.
+    let looks = if thread_pools::are_there() { 1 } else { LOOKS };
     loop {
-        for _ in 0..LOOKS {
+        for _ in 0..looks {
             pool.drive_in_flight();
             pool.delivery.completions.ring();
             std::hint::spin_loop();

@@ -79,7 +79,7 @@ pub struct Caller {
 pub struct Driving<'a>(&'a Caller);
 
 /// A number that no other thread has while this one lives; never 0.
-fn this_thread() -> usize {
+pub fn this_thread() -> usize {
     HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 

@@ -2,8 +2,8 @@
 //!
 //! It knows no slot and no request.
 
+use std::cell::Cell;
 use std::sync::{OnceLock, PoisonError};
-use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
@@ -11,13 +11,24 @@ use super::NEVER;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, ThreadId, current_thread};
 
+thread_local! {
+    /// This thread is the pool thread of some pool.
+    static IS_POOL_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is the pool thread of any pool: it must not sleep.
+pub(super) fn is_any_pool_thread() -> bool {
+    IS_POOL_THREAD.get()
+}
+
 /// How far a pool is from its end.
 pub(super) struct Lifetime {
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     grace_ns: AtomicU64,
     /// A shutdown was asked for.
     pub(super) ending: watch::Sender<bool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Waits for the end of what runs on the pool thread.
+    until_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     thread_id: OnceLock<ThreadId>,
     closed: AtomicBool,
 }
@@ -28,7 +39,7 @@ impl Lifetime {
         Self {
             grace_ns: AtomicU64::new(NEVER),
             ending: watch::channel(false).0,
-            thread: Mutex::default(),
+            until_end: Mutex::default(),
             thread_id: OnceLock::new(),
             closed: AtomicBool::new(false),
         }
@@ -56,6 +67,7 @@ impl Lifetime {
 
     /// The calling thread is the pool thread from now on.
     pub(super) fn set_thread_id(&self) {
+        IS_POOL_THREAD.set(true);
         let _ = self.thread_id.set(current_thread().id());
     }
 
@@ -64,17 +76,16 @@ impl Lifetime {
         self.thread_id.get() == Some(&current_thread().id())
     }
 
-    /// Keeps the handle of the pool thread for [`Lifetime::join`].
-    pub(super) fn set_thread(&self, handle: JoinHandle<()>) {
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    /// Keeps for [`Lifetime::join`] what waits for the end on the pool thread.
+    pub(super) fn set_until_end(&self, until_end: Box<dyn FnOnce() + Send>) {
+        *self.until_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(until_end);
     }
 
-    /// Waits until the pool thread has ended. Returns at once if another caller has the handle.
+    /// Waits until the pool has ended on its thread. Returns at once if another caller does.
     pub(super) fn join(&self) {
-        let handle = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handle) = handle {
-            // The thread catches its panics, so its result says nothing more.
-            let _ = handle.join();
+        let until_end = self.until_end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(until_end) = until_end {
+            until_end();
         }
     }
 }

@@ -7,6 +7,7 @@
 //!                                        |  dials.rs     waits and wakes for dials
 //!                                        |  maintenance.rs  heartbeats, limits
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
+//!  group.rs    many pools by one call    |
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                        slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
@@ -26,6 +27,7 @@ mod deliver;
 mod dials;
 mod events;
 pub mod fanout;
+pub mod group;
 mod health;
 mod histograms;
 pub mod in_flight;
@@ -38,6 +40,7 @@ mod maintenance;
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
 pub mod policy;
+pub mod shared_thread;
 pub mod sleeper;
 pub mod slot;
 mod slot_task;
@@ -45,6 +48,7 @@ mod slots;
 pub mod submit;
 mod suspend;
 mod thread;
+mod thread_pools;
 pub mod timer;
 pub mod waiting;
 mod ways;
@@ -76,6 +80,7 @@ use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
+use shared_thread::SharedThread;
 use slot::Setting;
 use slots::Slots;
 use submit::Waits;
@@ -111,10 +116,33 @@ impl Pool {
     /// Opens a pool: starts its thread, dials all slots in parallel, and returns when all are live.
     /// When one cannot be had, all is undone, unless the configuration allows a degraded start.
     pub fn open(config: &Config) -> Result<Arc<Self>, DialError> {
-        let pool = Arc::new(Self::new(config)?);
+        Self::open_on(None, config)
+    }
+
+    /// As [`Pool::open`], but on a thread that it shares with other pools. Not on that thread.
+    pub fn open_on(
+        shared: Option<&Arc<SharedThread>>,
+        config: &Config,
+    ) -> Result<Arc<Self>, DialError> {
+        let mut pool = Self::new(config)?;
         let (report, reports) = mpsc::channel();
-        let handle = thread::spawn(Arc::clone(&pool), config, report)?;
-        pool.lifetime.set_thread(handle);
+        let (pool, until_end) = match shared {
+            None => {
+                let pool = Arc::new(pool);
+                let until_end = thread::spawn(Arc::clone(&pool), config, report)?;
+                (pool, until_end)
+            }
+            Some(shared) if shared.is_current() => {
+                return Err(refused("open on its own thread")(Status::ERR_WOULD_DEADLOCK));
+            }
+            Some(shared) => {
+                pool.policy.busy_poll = shared.busy_poll();
+                let pool = Arc::new(pool);
+                let until_end = shared.run(Arc::clone(&pool), report)?;
+                (pool, until_end)
+            }
+        };
+        pool.lifetime.set_until_end(until_end);
         // Each slot reports its first dial, which has a deadline at every step.
         for first_dial in reports.iter().take(pool.slots.len()) {
             if let Err(error) = first_dial

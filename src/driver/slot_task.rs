@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::Pool;
 use super::clock::now_ns;
 use super::slot::Slot;
+use super::{Pool, thread_pools};
 use crate::error::{CloseReason, Status};
 use crate::metrics::Kind;
 use crate::net::connect::{DialError, Dialled};
@@ -320,6 +320,7 @@ impl Pool {
         UNTOLD_TURNS.set(turns);
         if turns == MAX_UNTOLD_TURNS {
             self.tell_of_completions();
+            thread_pools::tell_of_all();
         }
     }
 
@@ -335,6 +336,7 @@ impl Pool {
     pub(super) async fn let_others_go_first(&self) {
         tokio::task::yield_now().await;
         self.tell_of_completions();
+        thread_pools::tell_of_all();
     }
 
     /// The slot has a new live connection.

@@ -1,7 +1,6 @@
 //! The pool thread: its start, its way to behave in the host process, its end.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -22,12 +21,12 @@ use crate::net::thread;
 /// back.
 const MAX_LOOKS: u32 = 2_000;
 
-/// Starts the thread. Each slot's first dial is reported once.
+/// Starts the thread. Each slot's first dial is reported once. Gives what waits for its end.
 pub(super) fn spawn(
     pool: Arc<Pool>,
     config: &Config,
     report: Report,
-) -> Result<JoinHandle<()>, DialError> {
+) -> Result<Box<dyn FnOnce() + Send>, DialError> {
     let runtime = spared(|| runtime(&pool)).map_err(DialError::of_system("runtime"))?;
     config.cpu().map(try_cpu).transpose()?;
     let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
@@ -41,7 +40,10 @@ pub(super) fn spawn(
         drop(end);
         drop(dial_thread);
     };
-    thread::spawn(config.thread_name(), config.cpu(), body).map_err(DialError::of_system("thread"))
+    let thread = thread::spawn(config.thread_name(), config.cpu(), body)
+        .map_err(DialError::of_system("thread"))?;
+    // The thread catches its panics, so its result says nothing more.
+    Ok(Box::new(move || drop(thread.join())))
 }
 
 /// What must happen when the thread ends, however it ends: who waits for completions is told.
@@ -76,7 +78,7 @@ fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
         .build()
 }
 
-async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
+pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     // A callback or an event function may cancel the thread that it runs on.
     PutOff::begin().for_ever();
     let mut ending = pool.lifetime.ending.subscribe();
@@ -106,12 +108,14 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     }
     for task in [timekeeper, watcher, maintainer, pauses, late, looker] {
         task.abort();
+        // When this has returned, no task of the pool is left, also on a thread that goes on.
+        let _ = task.await;
     }
     debug_assert_ne!(pool.lifetime.grace_ns(), super::NEVER);
 }
 
 /// Tries the CPU on the opener's own thread first, where a refusal can be told.
-fn try_cpu(cpu: usize) -> Result<(), DialError> {
+pub(super) fn try_cpu(cpu: usize) -> Result<(), DialError> {
     let mut wanted = CpuSet::new();
     wanted.set(cpu).map_err(os("CPU number"))?;
     let before = nix::sched::sched_getaffinity(Pid::from_raw(0)).map_err(os("CPU affinity"))?;

@@ -48,10 +48,7 @@ pub unsafe extern "C" fn vp_pool_wait(
     capacity: usize,
     timeout_ns: u64,
 ) -> i32 {
-    let patience = match timeout_ns {
-        u64::MAX => Duration::MAX,
-        ns => Duration::from_nanos(ns),
-    };
+    let patience = patience(timeout_ns);
     let drain = |pool: &Pool, write: &mut dyn FnMut(Completion)| {
         if pool.is_delivering() {
             return Err(Status::ERR_WOULD_DEADLOCK);
@@ -80,6 +77,14 @@ pub unsafe extern "C" fn vp_pool_fd(pool: *mut vp_pool, out: *mut i32) -> Status
         })?;
         Ok(())
     })
+}
+
+/// A time to wait from C; UINT64_MAX is without limit.
+pub(super) fn patience(timeout_ns: u64) -> Duration {
+    match timeout_ns {
+        u64::MAX => Duration::MAX,
+        ns => Duration::from_nanos(ns),
+    }
 }
 
 /// A completion whose response is counted for C.

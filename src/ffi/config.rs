@@ -1,14 +1,19 @@
 //! Configuration: an opaque builder, read once by `vp_pool_open`. Here: the venue, who drives, and
 //! the times that a dial and a request may take.
 
+use std::sync::Arc;
+
 use super::types::vp_str;
 use super::{borrow_mut, guard, status};
 use crate::config::{Config, Drive};
+use crate::driver::shared_thread::SharedThread;
 use crate::error::Status;
 
 /// A configuration, opaque to C.
 pub struct vp_config {
     pub(super) config: Config,
+    /// The thread that its pools share with others.
+    pub(super) shared: Option<Arc<SharedThread>>,
     /// The functions that have refused a call, in the order of their first refusal. A setter is
     /// taken out when its last call was accepted.
     refused: Vec<(&'static str, Status)>,
@@ -92,8 +97,11 @@ pub unsafe extern "C" fn vp_config_new(out: *mut *mut vp_config) -> Status {
     status(|| {
         // SAFETY: the header.
         let out = unsafe { borrow_mut(out) }?;
-        *out =
-            Box::into_raw(Box::new(vp_config { config: Config::default(), refused: Vec::new() }));
+        *out = Box::into_raw(Box::new(vp_config {
+            config: Config::default(),
+            shared: None,
+            refused: Vec::new(),
+        }));
         Ok(())
     })
 }

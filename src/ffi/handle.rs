@@ -17,6 +17,8 @@ pub struct vp_pool {
     pool: RwLock<Option<Arc<Pool>>>,
     /// Closing has come to its end, so no callback runs any more.
     has_closed: AtomicBool,
+    /// It is in a group.
+    is_grouped: AtomicBool,
     /// The forks that this process had gone through when the pool was opened.
     forks: u64,
 }
@@ -43,6 +45,11 @@ pub(super) fn while_signing<T>(function: impl FnOnce() -> T) -> T {
     answer
 }
 
+/// Whether the calling thread is in such a function.
+pub(super) fn is_signing() -> bool {
+    SIGNERS.load(Ordering::Relaxed) != 0 && SIGNS.get()
+}
+
 /// Whether this process is a forked child of one that had a pool.
 pub(super) fn is_forked() -> bool {
     fork::count() != 0
@@ -54,7 +61,9 @@ impl vp_pool {
         fork::watch();
         let forks = fork::count();
         let (pool, has_closed) = (RwLock::new(Some(pool)), AtomicBool::new(false));
-        let handle: &'static Self = Box::leak(Box::new(Self { pool, has_closed, forks }));
+        let is_grouped = AtomicBool::new(false);
+        let handle = Box::new(Self { pool, has_closed, is_grouped, forks });
+        let handle: &'static Self = Box::leak(handle);
         HANDLES.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
         handle
     }
@@ -68,7 +77,7 @@ impl vp_pool {
         if self.forks != fork::count() {
             return Err(Status::ERR_FORKED);
         }
-        if SIGNERS.load(Ordering::Relaxed) != 0 && SIGNS.get() {
+        if is_signing() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
         let _put_off = PutOff::begin();
@@ -98,6 +107,16 @@ impl vp_pool {
         if self.has_closed.load(Ordering::Acquire) {
             self.bury_if_drained();
         }
+    }
+
+    /// Notes that the pool is in a group from now on. `false`: it is in one already.
+    pub(super) fn enter_group(&self) -> bool {
+        !self.is_grouped.swap(true, Ordering::AcqRel)
+    }
+
+    /// The pool is in no group any more.
+    pub(super) fn leave_group(&self) {
+        self.is_grouped.store(false, Ordering::Release);
     }
 
     /// Waits for who is in a call on the pool, and they do not wait for this: no callback runs any

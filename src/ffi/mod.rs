@@ -28,6 +28,8 @@ pub mod maintenance;
 
 pub mod overload;
 
+pub mod thread;
+
 pub mod pool;
 
 pub mod request;
@@ -41,6 +43,8 @@ pub mod submit;
 pub mod fanout;
 
 pub mod complete;
+
+pub mod group;
 
 pub mod response;
 

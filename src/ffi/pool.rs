@@ -46,7 +46,10 @@ pub unsafe extern "C" fn vp_pool_open(
         let _put_off = PutOff::begin();
         let opened = match config.refusal() {
             Some((function, step)) => Err(refused(function, step)),
-            None => Pool::open(&config.config),
+            None if config.shared.as_ref().is_some_and(|shared| !shared.is_here()) => {
+                Err(refused("vp_config_set_thread", Status::ERR_FORKED))
+            }
+            None => Pool::open_on(config.shared.as_ref(), &config.config),
         };
         match opened {
             Ok(pool) => {

@@ -1,7 +1,8 @@
-//! Sets of live sockets that one epoll descriptor watches, for caller drive.
+//! Sets of live sockets that one epoll descriptor watches, for caller drive, and sets of such sets
+//! for groups of pools.
 //!
-//! Two such sets are kept: the engine reads through one, and the pool thread learns of losses from
-//! the other, which data never wakes. Both are edge-triggered: an event says "look again", and
+//! Two sets of sockets are kept: the engine reads through one, and the pool thread learns of losses
+//! from the other, which data never wakes. Both are edge-triggered: an event says "look again", and
 //! whoever looks, looks until there is nothing more. A socket leaves its sets when it is closed.
 
 use std::ffi::{c_int, c_void};
@@ -37,6 +38,11 @@ impl LiveSet {
         Self::new(EpollFlags::EPOLLRDHUP)
     }
 
+    /// A set of descriptors that are each readable for as long as there is something to do.
+    pub fn of_descriptors() -> io::Result<Self> {
+        Self::new(EpollFlags::empty())
+    }
+
     fn new(interest: EpollFlags) -> io::Result<Self> {
         let epoll = spared(|| Ok(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))?;
         Ok(Self { epoll, interest: interest | EpollFlags::EPOLLET })
@@ -50,6 +56,12 @@ impl LiveSet {
     /// Watches a descriptor that is readable for as long as there is something to do.
     pub fn add_level(&self, fd: BorrowedFd<'_>, number: u64) -> io::Result<()> {
         Ok(self.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, number))?)
+    }
+
+    /// Watches a descriptor no more.
+    pub fn remove(&self, fd: BorrowedFd<'_>) {
+        // It may have left by its end already.
+        let _ = self.epoll.delete(fd);
     }
 
     /// Tells of all sockets that something happened to, without waiting. It leaves none: another

@@ -415,6 +415,60 @@ void a_drain_leaves_lanes_open() {
     CHECK(pool.health()->open_lanes == 0);
 }
 
+void a_group_takes_the_completions_of_its_pools() {
+    vp::Group none;
+    vp::Pool first = open(), second = open();
+    vp::GroupCompletions<4> room;
+    CHECK(!none && none.add(first) == VP_ERR_NULL && none.poll(room).status() == VP_ERR_NULL);
+    vp::Group group = vp::Group::make().value();
+    CHECK(group && group.poll(room).status() == VP_ERR_CLOSED);
+    CHECK(group.add(first).ok() && group.add(second).ok());
+    CHECK(group.add(first) == VP_ERR_GROUPED && group.fd().value() >= 0);
+    vp::Request to_first = echo(first, "first"), to_second = echo(second, "second");
+    for (int round = 0; round < 10; ++round) {
+        const auto first_id = first.submit(to_first).value();
+        const auto second_id = second.submit(to_second).value();
+        int seen = 0;
+        for (std::size_t taken = 0; taken < 2;) {
+            vp::Batch batch = group.wait(room, std::chrono::seconds(20));
+            CHECK(batch.status().ok() && !batch.empty());
+            for (vp::Completion& done : batch) {
+                const bool is_first = room.pool_of(done) == first.get();
+                CHECK(is_first || room.pool_of(done) == second.get());
+                CHECK(done.id() == (is_first ? first_id : second_id));
+                CHECK(done.response().body() == (is_first ? "first" : "second"));
+                seen |= is_first ? 1 : 2;
+            }
+            taken += batch.size();
+        }
+        CHECK(seen == 3);
+    }
+    CHECK(room.pool(4) == nullptr);
+    vp::Group moved = std::move(group);
+    CHECK(!group && moved.remove(first).ok() && moved.remove(first) == VP_ERR_NOT_FOUND);
+    CHECK(first.execute(to_first)->http_status() == 200);
+    CHECK(second.close().ok() && moved.wait(room, std::chrono::seconds(20)).empty());
+    CHECK(moved.poll(room).status() == VP_ERR_CLOSED);
+}
+
+void pools_share_a_thread() {
+    CHECK(vp::Thread::start("").status() == VP_ERR_ARGUMENT);
+    vp::Thread none, thread = vp::Thread::start("vp-shared").value();
+    CHECK(!none && thread && thread.get() != nullptr);
+    vp::Config shared = config(2);
+    vp::Pool first = vp::Pool::open(shared.thread(thread)).value();
+    vp::Pool second = vp::Pool::open(shared).value();
+    vp::Pool apart = vp::Pool::open(shared.thread(none)).value();
+    thread = vp::Thread();
+    for (vp::Pool* pool : {&first, &second, &apart}) {
+        vp::Request request = echo(*pool, "order");
+        CHECK(pool->execute(request)->http_status() == 200);
+    }
+    CHECK(first.close().ok());
+    vp::Request request = echo(second, "order");
+    CHECK(second.execute(request)->http_status() == 200);
+}
+
 void events_are_views() {
     std::atomic<int> up{0}, paused{0};
     auto listener = [&](vp::EventView event) {
@@ -553,6 +607,8 @@ int main() {
     watched_headers_are_read();
     default_headers_are_replaced();
     a_drain_leaves_lanes_open();
+    a_group_takes_the_completions_of_its_pools();
+    pools_share_a_thread();
     events_are_views();
 #if defined(__cpp_lib_span)
     spans_are_taken_and_given();

@@ -11,7 +11,31 @@
 
 static atomic_int is_over;
 
-static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
+/* The thread is the parent's: no pool is opened on it, and letting go of it waits for nothing. */
+static void thread_in_child(vp_thread *thread) {
+    vp_pool *pool = NULL;
+    vp_config *config = venue_config(1);
+    OK(vp_config_set_thread(config, thread));
+    CHECK_STATUS(vp_pool_open(config, &pool, NULL), VP_ERR_FORKED);
+    vp_config_free(config);
+    vp_thread_free(thread);
+}
+
+static void group_in_child(vp_group *group, vp_pool *pool) {
+    vp_completion completion = empty_completion();
+    int32_t fd;
+    CHECK_STATUS(vp_group_add(group, pool), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_remove(group, pool), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_poll(group, &completion, NULL, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_wait(group, &completion, NULL, 1, UINT64_MAX), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_fd(group, &fd), VP_ERR_FORKED);
+    CHECK_STATUS(vp_group_free(group), VP_ERR_FORKED);
+    CHECK(vp_group_new(&group) == VP_OK && vp_group_add(group, pool) == VP_ERR_FORKED);
+    OK(vp_group_free(group));
+}
+
+static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request *request,
+                  vp_lease lease) {
     vp_completion completion = empty_completion();
     vp_health health;
     health.struct_size = sizeof health;
@@ -41,6 +65,8 @@ static void child(vp_pool *pool, vp_request *request, vp_lease lease) {
     CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_drain(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
+    group_in_child(group, pool);
+    thread_in_child(thread);
     CHECK_STATUS(vp_pool_shutdown(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_close(pool), VP_ERR_FORKED);
 
@@ -101,8 +127,13 @@ int main(void) {
     vp_request *request = request_to(pool, "GET", "/api/v3/ping");
     vp_lease lease;
     OK(vp_pool_try_acquire(pool, &lease));
+    vp_group *group;
+    OK(vp_group_new(&group));
+    OK(vp_group_add(group, pool));
+    vp_thread *thread;
+    OK(vp_thread_new(text("vp-shared"), -1, 0, &thread));
     pid_t pid = fork();
-    if (pid == 0) child(pool, request, lease);
+    if (pid == 0) child(pool, group, thread, request, lease);
     int status;
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK_EQ(status, 0);
@@ -114,6 +145,8 @@ int main(void) {
     CHECK_EQ(health_of(pool).live, 2);
     vp_response_release(completion.response);
     vp_request_free(request);
+    OK(vp_group_free(group));
+    vp_thread_free(thread);
     OK(vp_pool_close(pool));
     return 0;
 }

@@ -338,6 +338,50 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     }
 }
 
+static void group_is_null(vp_pool *pool) {
+    vp_completion completion = empty_completion();
+    int32_t fd = -1;
+    OK(vp_group_free(NULL));
+    CHECK_STATUS(vp_group_new(NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_add(NULL, pool), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove(NULL, pool), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_poll(NULL, &completion, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_wait(NULL, &completion, NULL, 1, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_fd(NULL, &fd), VP_ERR_NULL);
+    CHECK_EQ(fd, -1);
+}
+
+static void group_gets_nothing(vp_pool *pool) {
+    vp_group *group;
+    vp_completion completion = empty_completion();
+    OK(vp_group_new(&group));
+    CHECK_STATUS(vp_group_add(group, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove(group, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove(group, pool), VP_ERR_NOT_FOUND);
+    CHECK_STATUS(vp_group_poll(group, NULL, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_wait(group, NULL, NULL, 1, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_poll(group, &completion, NULL, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_group_wait(group, &completion, NULL, 0, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_group_fd(group, NULL), VP_ERR_NULL);
+    completion.struct_size = 1;
+    CHECK_STATUS(vp_group_poll(group, &completion, NULL, 1), VP_ERR_STRUCT_SIZE);
+    CHECK_STATUS(vp_group_wait(group, &completion, NULL, 1, 0), VP_ERR_STRUCT_SIZE);
+    OK(vp_group_free(group));
+}
+
+static void thread_is_null(vp_config *config) {
+    vp_thread *thread;
+    vp_thread_free(NULL);
+    CHECK_STATUS(vp_thread_new(text("shared"), -1, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_thread_new(BROKEN, -1, 0, &thread), VP_ERR_NULL);
+    CHECK_STATUS(vp_thread_new(NOTHING, -1, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_new(text("longer than it may be"), -1, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_new(text("shared"), -2, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_new(text("shared"), 1024, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_thread(NULL, NULL), VP_ERR_NULL);
+    OK(vp_config_set_thread(config, NULL));
+}
+
 static void request_is_null(void) {
     vp_str bytes;
     uint8_t *body;
@@ -435,6 +479,7 @@ int main(void) {
     config_is_null();
     vp_config *config = venue_config(2);
     config_gets_nothing(config);
+    thread_is_null(config);
     open_with(config);
     refused_settings_are_remembered(config);
     vp_config_free(config);
@@ -449,6 +494,8 @@ int main(void) {
     pool_is_null(request);
     pool_gets_nothing(pool, request);
     histogram(pool);
+    group_is_null(pool);
+    group_gets_nothing(pool);
     CHECK_EQ(venue_count("requests"), 0);
 
     vp_completion completion = empty_completion();

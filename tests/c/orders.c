@@ -13,8 +13,9 @@ static void on_complete(void *context, const vp_completion *done) {
 }
 
 static enum way way_of(const char *name) {
-    static const char *const ways[] = {"poll", "wait", "queue", "callback", "execute"};
-    for (int way = 0; way < 5; way++)
+    static const char *const ways[] = {"poll",    "wait",       "queue",     "callback",
+                                       "execute", "group_poll", "group_wait"};
+    for (int way = 0; way <= GROUP_WAIT; way++)
         if (strcmp(name, ways[way]) == 0) return (enum way)way;
     CHECK_FAIL("no such way: %s", name);
 }
@@ -24,12 +25,18 @@ void engine_open(struct engine *engine, const char *way, int in_flight, const ch
     engine->in_flight = in_flight;
     engine->path = path;
     vp_config *config = venue_config((uint32_t)in_flight);
-    if (engine->way == POLL || engine->way == WAIT)
+    int in_group = engine->way == GROUP_POLL || engine->way == GROUP_WAIT;
+    if (engine->way == POLL || engine->way == WAIT || in_group)
         OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
     /* Under a tool that slows all down the look would not be spared. */
     OK(vp_config_set_look_after_ns(config, 1000 * MILLISECOND_NS));
     OK(vp_pool_open(config, &engine->pool, NULL));
     vp_config_free(config);
+    engine->group = NULL;
+    if (in_group) {
+        OK(vp_group_new(&engine->group));
+        OK(vp_group_add(engine->group, engine->pool));
+    }
     OK(vp_request_new(engine->pool, &engine->request));
     sem_init(&answered, 0, 0);
     if (engine->way == CALLBACK)
@@ -47,12 +54,24 @@ static void take_called_back(int count) {
         }
 }
 
+static int look(const struct engine *engine, vp_completion *done, size_t most) {
+    switch (engine->way) {
+    case POLL:
+        return vp_pool_poll(engine->pool, done, most);
+    case GROUP_POLL:
+        return vp_group_poll(engine->group, done, NULL, most);
+    case GROUP_WAIT:
+        return vp_group_wait(engine->group, done, NULL, most, PATIENCE_NS);
+    default:
+        return vp_pool_wait(engine->pool, done, most, PATIENCE_NS);
+    }
+}
+
 static void take_from_queue(const struct engine *engine) {
     static vp_completion done[64];
     for (int taken = 0; taken < engine->in_flight;) {
         done[0].struct_size = sizeof done[0];
-        int count = engine->way == POLL ? vp_pool_poll(engine->pool, done, 64)
-                                        : vp_pool_wait(engine->pool, done, 64, PATIENCE_NS);
+        int count = look(engine, done, 64);
         CHECK(count >= 0);
         for (int i = 0; i < count; i++) {
             CHECK_EQ(done[i].outcome, VP_OUTCOME_OK);
@@ -89,5 +108,6 @@ void engine_place(struct engine *engine, int orders) {
 
 void engine_close(struct engine *engine) {
     vp_request_free(engine->request);
+    OK(vp_group_free(engine->group));
     OK(vp_pool_close(engine->pool));
 }

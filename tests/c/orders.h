@@ -7,14 +7,15 @@
 
 #include "venue.h"
 
-/* How an answer is had: the first two in caller drive, the others in thread drive. */
-enum way { POLL, WAIT, QUEUE, CALLBACK, EXECUTE };
+/* How an answer is had: in caller drive by the first two, and by a group; else in thread drive. */
+enum way { POLL, WAIT, QUEUE, CALLBACK, EXECUTE, GROUP_POLL, GROUP_WAIT };
 
 struct engine {
     enum way way;
     int in_flight;
     const char *path;
     vp_pool *pool;
+    vp_group *group; /* NULL unless the way is one of a group. */
     vp_request *request;
 };
 

@@ -1,7 +1,7 @@
 /*
  * One thread trades on two venues: each has its pool, and the thread waits for both at once.
  *
- *   two_venues --url https://localhost:40123 --ca ca.pem --other https://localhost:40125 --count 50
+ *   two_pools --url https://localhost:40123 --ca ca.pem --other https://localhost:40125 --count 50
  *
  * An order on the first venue is hedged by one on the other as soon as it is confirmed. In caller
  * drive this thread reads all answers itself. Without --other both pools are of the first venue.

@@ -1,0 +1,128 @@
+//! A pool thread that many pools share: one runtime, on which the tasks of each of them run.
+//!
+//! It knows pools as tasks and as completion queues to ring. A task that has more to do goes behind
+//! all others after each turn, so a pool waits for at most one turn of each connection of the
+//! others (`in_flight.rs` bounds a turn).
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{JoinHandle, ThreadId};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use super::slot_task::Report;
+use super::thread::{EndOfPool, run, try_cpu};
+use super::{Pool, thread_pools};
+use crate::config::Config;
+use crate::net::connect::DialError;
+use crate::net::dial_thread::DialThread;
+use crate::net::fork;
+use crate::net::standard::spared;
+use crate::net::thread;
+
+/// A thread that lives until the last pool on it has ended and all who hold it have let go.
+pub struct SharedThread {
+    handle: Handle,
+    id: ThreadId,
+    busy_poll: bool,
+    /// The forks that this process had gone through when it was started.
+    forks: u64,
+    /// Dropped to end it.
+    end: Option<oneshot::Sender<Infallible>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SharedThread {
+    /// Starts it, with the name, the CPU and the busy polling of a configuration.
+    pub fn start(config: &Config) -> Result<Arc<Self>, DialError> {
+        fork::watch();
+        let forks = fork::count();
+        config.cpu().map(try_cpu).transpose()?;
+        let runtime = || {
+            let mut builder = Builder::new_current_thread();
+            builder.enable_io().enable_time().on_thread_park(thread_pools::tell_of_all).build()
+        };
+        let runtime = spared(runtime).map_err(DialError::of_system("runtime"))?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel::<Infallible>();
+        let body = move || {
+            let _ = runtime.block_on(ended);
+        };
+        let thread = thread::spawn(config.thread_name(), config.cpu(), body)
+            .map_err(DialError::of_system("thread"))?;
+        let (id, end, busy_poll) = (thread.thread().id(), Some(end), config.busy_poll());
+        Ok(Arc::new(Self { handle, id, busy_poll, forks, end, thread: Mutex::new(Some(thread)) }))
+    }
+
+    /// Whether the calling thread is this one.
+    pub fn is_current(&self) -> bool {
+        std::thread::current().id() == self.id
+    }
+
+    /// Whether it is in this process, and not in the one that this was forked from.
+    pub fn is_here(&self) -> bool {
+        self.forks == fork::count()
+    }
+
+    /// Whether it never sleeps.
+    pub(super) fn busy_poll(&self) -> bool {
+        self.busy_poll
+    }
+
+    /// Runs a pool on it. Each slot's first dial is reported once. Gives what waits for its end.
+    pub(super) fn run(
+        self: &Arc<Self>,
+        pool: Arc<Pool>,
+        report: Report,
+    ) -> Result<Box<dyn FnOnce() + Send>, DialError> {
+        let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
+        let dial_thread = Arc::new(dial_thread);
+        let (tell_end, end) = mpsc::channel();
+        self.handle.spawn(async move {
+            pool.lifetime.set_thread_id();
+            thread_pools::enter(&pool);
+            let leaves = Leaves(&pool);
+            run(&pool, &dial_thread, report).await;
+            drop(leaves);
+            // Before the end is told: whoever closes the pool then has the last of it.
+            drop(pool);
+            // Letting go of it may wait, which is for the thread that closes the pool.
+            let _ = tell_end.send(dial_thread);
+        });
+        let thread = Arc::clone(self);
+        Ok(Box::new(move || {
+            // An error: its task has panicked, and its end came with that.
+            drop(end.recv());
+            drop(thread);
+        }))
+    }
+}
+
+/// A pool leaves the thread, however its task ends.
+struct Leaves<'a>(&'a Arc<Pool>);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        drop(EndOfPool(self.0));
+        thread_pools::leave(self.0);
+    }
+}
+
+impl Drop for SharedThread {
+    fn drop(&mut self) {
+        if !self.is_here() {
+            // Nothing of the parent's is touched.
+            std::mem::forget(self.end.take());
+            return;
+        }
+        drop(self.end.take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A thread cannot wait for itself; it ends by itself then.
+        if let Some(thread) = thread
+            && !self.is_current()
+        {
+            let _ = thread.join();
+        }
+    }
+}
