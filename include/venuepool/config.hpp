@@ -315,6 +315,19 @@ class [[nodiscard]] Config {
     Config& addresses(std::string_view list) noexcept {
         return remember("addresses", vp_config_set_addresses(raw_, detail::str(list)));
     }
+    /// Sets to which address each slot dials, a VP_PLACEMENT_*. An address is left when it is
+    /// behind by so many percent. The last one is the least time between two moves; 0 moves
+    /// nothing.
+    Config& placement(std::int32_t placement, std::uint32_t margin_percent,
+                      std::chrono::nanoseconds between_moves) noexcept {
+        return remember("placement", vp_config_set_placement(raw_, placement, margin_percent,
+                                                             detail::ns(between_moves)));
+    }
+    /// Sets how often the name is looked up in the background; 0, the default, for dials only.
+    Config& resolve_interval(std::chrono::nanoseconds interval) noexcept {
+        return remember("resolve_interval",
+                        vp_config_set_resolve_interval_ns(raw_, detail::ns(interval)));
+    }
 
     // TLS.
     /// Sets the certificates to trust, as PEM, instead of the built-in webpki roots.

@@ -105,11 +105,7 @@ impl Config {
     /// # Errors
     /// `ERR_ADDRESS` if one is no IP address, or if there are more than 64.
     pub fn set_addresses(&mut self, addresses: &[u8]) -> Result<(), Status> {
-        let addresses = list(addresses).map(parse_address).collect::<Result<Vec<_>, _>>()?;
-        if addresses.len() > MAX_ADDRESSES {
-            return Err(Status::ERR_ADDRESS);
-        }
-        self.sockets.addresses = addresses;
+        self.sockets.addresses = parse_addresses(addresses)?;
         Ok(())
     }
 
@@ -117,6 +113,18 @@ impl Config {
     pub const fn sockets(&self) -> &Sockets {
         &self.sockets
     }
+}
+
+/// At most 64 IP addresses, separated by commas.
+///
+/// # Errors
+/// `ERR_ADDRESS`.
+pub fn parse_addresses(addresses: &[u8]) -> Result<Vec<IpAddr>, Status> {
+    let addresses = list(addresses).map(parse_address).collect::<Result<Vec<_>, _>>()?;
+    if addresses.len() > MAX_ADDRESSES {
+        return Err(Status::ERR_ADDRESS);
+    }
+    Ok(addresses)
 }
 
 /// An IP address without brackets, port or zone.

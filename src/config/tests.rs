@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::pool::connection_maintenance::Rules;
+use crate::pool::edges::Placement;
 
 mod ways;
 
@@ -414,6 +415,29 @@ fn bind_addresses() {
     assert_eq!(config.sockets().bind_address, "::1".parse().ok());
     config.set_bind_address(b"").unwrap();
     assert_eq!(config.sockets().bind_address, None);
+}
+
+#[test]
+fn placements() {
+    let mut config = Config::default();
+    assert_eq!(*config.edges(), EdgeSettings::default());
+    for (margin, between_ns) in [(1, 0), (1000, MS), (20, DAY)] {
+        config.set_placement(Placement::Best, margin, between_ns).unwrap();
+    }
+    for (margin, between_ns) in [(0, 0), (1001, 0), (20, 1), (20, MS - 1), (20, DAY + 1)] {
+        let set = |config: &mut Config| config.set_placement(Placement::Spread, margin, between_ns);
+        assert_refuses(&mut config, Status::ERR_ARGUMENT, set);
+    }
+    let placement = config.edges().placement;
+    assert_eq!((placement.placement, placement.margin_percent), (Placement::Best, 20));
+    for interval_ns in [1, MS - 1, DAY + 1] {
+        let set = |config: &mut Config| config.set_resolve_interval_ns(interval_ns);
+        assert_refuses(&mut config, Status::ERR_ARGUMENT, set);
+    }
+    for interval_ns in [MS, DAY, 0] {
+        config.set_resolve_interval_ns(interval_ns).unwrap();
+        assert_eq!(config.edges().resolve_interval_ns, interval_ns);
+    }
 }
 
 #[test]

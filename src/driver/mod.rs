@@ -23,6 +23,7 @@ pub mod clock;
 mod copied;
 mod deliver;
 mod dials;
+mod edges;
 mod events;
 pub mod fanout;
 mod health;
@@ -66,6 +67,7 @@ use caller::Caller;
 use clock::now_ns;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
+use edges::Edges;
 use events::Events;
 use fanout::Orders;
 use in_flight::Acquirer;
@@ -146,6 +148,8 @@ impl Pool {
         let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
         let policy = Policy::new(config);
         let watch = config.watched();
+        let edges = Arc::new(Edges::new(config));
+        let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
@@ -153,7 +157,7 @@ impl Pool {
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller),
-            dialling: Dialling::new(ways::ways(config, url)?, dials),
+            dialling: Dialling::new(ways, dials, edges),
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),

@@ -20,6 +20,7 @@ use crate::error::{CloseReason, Status};
 use crate::net::connect::DialError;
 use crate::net::connection::Connection;
 use crate::net::dial_thread::DialThread;
+use crate::net::path::Path;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
@@ -40,6 +41,7 @@ pub(super) type Report = Sender<Result<(), DialError>>;
 /// What a dial ends with.
 struct Live {
     connection: Connection,
+    path: Path,
     /// Its registration with the runtime, in thread drive.
     socket: Option<Watch>,
     /// Still to be told that there is a connection.
@@ -123,10 +125,13 @@ impl<'a> SlotTask<'a> {
     /// Puts the connection of a dial where it belongs.
     fn place(&mut self, live: Live) {
         self.dial = None;
+        let edges = &self.pool.dialling.edges;
+        edges.dialled(self.slot.index, &live.path);
         match self.pool.dialling.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
                 self.slot.install(live.connection, fastrand::u64(..), &self.pool.slots.free_list);
+                edges.serves(self.slot.index);
                 self.pool.slot_is_up(self.slot);
             }
             Place::Taken => {
@@ -147,7 +152,9 @@ impl<'a> SlotTask<'a> {
             loop {
                 pool.await_dial(slot).await;
                 let error = match dial(pool, dial_thread, slot).await {
-                    Ok((connection, socket)) => return Live { connection, socket, report },
+                    Ok((connection, path, socket)) => {
+                        return Live { connection, path, socket, report };
+                    }
                     Err(error) => error,
                 };
                 pool.dial_failed(slot, &error);
@@ -169,6 +176,7 @@ impl<'a> SlotTask<'a> {
                 match pool.slot_lost(slot, &loss, tls_error.as_deref()) {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
+                        pool.dialling.edges.serves(slot.index);
                         pool.slot_is_up(slot);
                     }
                     AfterLoss::DialGoesOn => return,
@@ -217,14 +225,16 @@ async fn dial(
     pool: &Pool,
     dial_thread: &DialThread,
     slot: &Slot,
-) -> Result<(Connection, Option<Watch>), DialError> {
+) -> Result<(Connection, Path, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
     let (ways, index) = (pool.dialling.ways.clone(), slot.index);
-    let dial = async move { ways.dial(index).await.map(|connection| Dialled(Some(connection))) };
+    let dial =
+        async move { ways.dial(index).await.map(|it| (Dialled(Some(it.connection)), it.path)) };
     let dialled = dial_thread.run(dial).await;
-    let connection = dialled.map_err(DialError::of_system("dial thread"))??.take();
+    let (dialled, path) = dialled.map_err(DialError::of_system("dial thread"))??;
+    let connection = dialled.take();
     let socket = pool.watch(slot, &connection)?;
-    Ok((connection, socket))
+    Ok((connection, path, socket))
 }
 
 /// Waits until the socket is readable, and clears that; without a socket for ever.
@@ -352,6 +362,7 @@ impl Pool {
             .dials
             .tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
         if after != AfterLoss::Replaced {
+            self.dialling.edges.lost(slot.index);
             // The thread that gave it up may not have told the dispatcher yet. The event below must
             // come after that. A second report changes nothing.
             let epoch = slot.epoch();
@@ -376,6 +387,7 @@ impl Pool {
         let (now, random) = (now_ns(), fastrand::u64(..));
         let next_ns =
             self.dialling.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
+        self.dialling.edges.dial_failed(slot.index);
         self.delivery.stats.dial_failed(error.step);
         self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);
@@ -386,6 +398,8 @@ impl Pool {
         let slot = &self.slots[index];
         let ended = slot.abandon();
         self.delivery.stats.closed(CloseReason::Internal);
+        self.dialling.edges.lost(slot.index);
+        self.dialling.edges.dial_failed(slot.index);
         let epoch = slot.epoch();
         self.dispatcher().went_down(slot.index, epoch);
         if let Some(ended) = ended {

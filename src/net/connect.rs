@@ -9,7 +9,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
@@ -17,16 +17,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, HandshakeKind};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Placing};
 use super::connection::Connection;
+use super::path::Path;
 use super::resolve::Resolver;
 use crate::config::Sockets;
 use crate::error::Status;
@@ -45,6 +46,8 @@ pub struct Dialer {
     pub resolver: Arc<Resolver>,
     /// What is remembered of them, shared by all dials of a pool.
     pub addresses: Arc<Mutex<Addresses>>,
+    /// Who says in which order a slot tries them; the resolver without it.
+    pub placing: Option<Arc<dyn Placing>>,
     /// Socket settings.
     pub sockets: Arc<Sockets>,
     /// TLS, and the name that the certificate must prove.
@@ -55,6 +58,21 @@ pub struct Dialer {
     pub connect_timeout: Duration,
     /// The budget for the TLS handshake.
     pub tls_handshake_timeout: Duration,
+}
+
+/// A live connection, and what its dial has seen of it.
+pub struct Dialled {
+    /// Ready for its first request.
+    pub connection: Connection,
+    /// Where it goes, and what it took.
+    pub path: Path,
+}
+
+/// A TCP connection to one of several addresses.
+pub(super) struct Connected {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) connect_ns: u64,
 }
 
 /// Why a dial failed.
@@ -110,19 +128,23 @@ impl DialError {
 }
 
 impl Dialer {
-    /// Makes one connection, ready for its first request.
-    pub async fn dial(&self) -> Result<Connection, DialError> {
+    /// Makes one connection for the slot, ready for its first request.
+    pub async fn dial(&self, slot: u32) -> Result<Dialled, DialError> {
         let resolved = self.resolve().await?;
-        let (stream, address) = self.connect(&resolved).await?;
-        let connection = self.secure(stream).await;
-        self.judge(address, connection.as_ref().map(|_| ()));
-        connection
+        let connected = self.connect(slot, &resolved).await?;
+        let address = connected.address;
+        let dialled = self.secure(connected.stream, connected.connect_ns).await;
+        self.judge(address, dialled.as_ref().map(|_| ()));
+        dialled
     }
 
     /// The addresses of the host.
-    pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
+    pub async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
         let what = || format!("resolve {}", self.host);
         let resolved = self.resolver.resolve(self.resolve_timeout).await;
+        if let (Ok(addresses), Some(placing)) = (&resolved, &self.placing) {
+            placing.resolved(addresses);
+        }
         resolved.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
                 DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
@@ -140,9 +162,15 @@ impl Dialer {
     /// Connects to one of the addresses, and says to which.
     pub(super) async fn connect(
         &self,
+        slot: u32,
         resolved: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), DialError> {
-        let ordered = self.memory().ordered(resolved, Instant::now());
+    ) -> Result<Connected, DialError> {
+        let (good, bad) = self.memory().good_and_bad(resolved, Instant::now());
+        let mut ordered = match &self.placing {
+            Some(placing) => placing.order(slot, good),
+            None => good,
+        };
+        ordered.extend(bad);
         self.connect_any(&ordered).await
     }
 
@@ -155,18 +183,22 @@ impl Dialer {
     }
 
     /// Makes a connection of a stream: by a TLS handshake, if the venue speaks TLS.
-    pub(super) async fn secure(&self, stream: TcpStream) -> Result<Connection, DialError> {
+    /// `connect_ns`: how long it took to connect.
+    pub(super) async fn secure(
+        &self,
+        stream: TcpStream,
+        connect_ns: u64,
+    ) -> Result<Dialled, DialError> {
+        let (local, peer) = (stream.local_addr().ok(), stream.peer_addr().ok());
+        let path = Path { local, peer, connect_ns, ..Path::default() };
         match &self.tls {
-            None => detach(stream).map(Connection::plain),
-            Some((config, name)) => self.handshake(stream, config, name).await,
+            None => Ok(Dialled { connection: Connection::plain(detach(stream)?), path }),
+            Some((config, name)) => self.handshake(stream, path, config, name).await,
         }
     }
 
     /// Connects to the first address that answers, and says which that was.
-    async fn connect_any(
-        &self,
-        addresses: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), DialError> {
+    async fn connect_any(&self, addresses: &[SocketAddr]) -> Result<Connected, DialError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut race = Race::default();
         let mut running = Vec::new();
@@ -184,7 +216,9 @@ impl Dialer {
             match timeout_at(next_attempt, race.next()).await {
                 Ok(Some((address, Ok(stream)))) => {
                     self.outrun(&running, address);
-                    return Ok((stream, address));
+                    let since = running.iter().find(|(running, _)| *running == address);
+                    let connect_ns = since.map_or(0, |(_, since)| elapsed_ns(*since));
+                    return Ok(Connected { stream, address, connect_ns });
                 }
                 Ok(Some((address, Err(error)))) => {
                     self.blame(address, &error);
@@ -193,8 +227,7 @@ impl Dialer {
                 }
                 Ok(None) => break,
                 Err(_) if Instant::now() >= deadline => {
-                    let now = Instant::now();
-                    running.iter().for_each(|(late, _)| self.memory().failed(late.ip(), now));
+                    running.iter().for_each(|(late, _)| self.failed(late.ip()));
                     let what = format!("connect {}", listed(addresses));
                     let text = DialError::timeout(Status::ERR_CONNECT, what, self.connect_timeout);
                     return Err(last_error.unwrap_or(text));
@@ -212,7 +245,7 @@ impl Dialer {
         let now = Instant::now();
         for (silent, since) in running {
             if *silent != winner && now.duration_since(*since) >= ATTEMPT_DELAY {
-                self.memory().failed(silent.ip(), now);
+                self.failed(silent.ip());
             }
         }
     }
@@ -220,7 +253,14 @@ impl Dialer {
     /// The address goes behind the others, if it is to blame.
     fn blame(&self, address: SocketAddr, error: &DialError) {
         if !error.is_of_this_machine() {
-            self.memory().failed(address.ip(), Instant::now());
+            self.failed(address.ip());
+        }
+    }
+
+    fn failed(&self, ip: IpAddr) {
+        self.memory().failed(ip, Instant::now());
+        if let Some(placing) = &self.placing {
+            placing.failed(ip);
         }
     }
 
@@ -231,13 +271,15 @@ impl Dialer {
     async fn handshake(
         &self,
         stream: TcpStream,
+        mut path: Path,
         config: &Arc<ClientConfig>,
         name: &ServerName<'static>,
-    ) -> Result<Connection, DialError> {
-        let what = match stream.peer_addr() {
-            Ok(address) => format!("TLS handshake with {address} ({})", name.to_str()),
-            Err(_) => format!("TLS handshake ({})", name.to_str()),
+    ) -> Result<Dialled, DialError> {
+        let what = match path.peer {
+            Some(address) => format!("TLS handshake with {address} ({})", name.to_str()),
+            None => format!("TLS handshake ({})", name.to_str()),
         };
+        let begun = Instant::now();
         let connector = TlsConnector::from(Arc::clone(config));
         let handshake = connector.connect(name.clone(), NoVectored(stream));
         match timeout(self.tls_handshake_timeout, handshake).await {
@@ -251,7 +293,10 @@ impl Dialer {
             }),
             Ok(Ok(stream)) => {
                 let (NoVectored(stream), session) = stream.into_inner();
-                Ok(Connection::tls(detach(stream)?, session))
+                path.handshake_ns = elapsed_ns(begun);
+                path.tls_version = session.protocol_version().map_or(0, u16::from);
+                path.is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+                Ok(Dialled { connection: Connection::tls(detach(stream)?, session), path })
             }
         }
     }
@@ -352,6 +397,10 @@ fn bind_without_port(socket: &Socket) {
 /// Takes the socket out of the runtime; it stays non-blocking.
 fn detach(stream: TcpStream) -> Result<std::net::TcpStream, DialError> {
     stream.into_std().map_err(|error| DialError::new(Status::ERR_SYSTEM, "take socket", &error))
+}
+
+fn elapsed_ns(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn listed(addresses: &[SocketAddr]) -> String {

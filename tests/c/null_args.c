@@ -69,6 +69,8 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_addresses(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_unix_socket(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_add_proxy(NULL, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_placement(NULL, VP_PLACEMENT_SPREAD, 20, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_resolve_interval_ns(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_backoff(NULL, 1000, 1000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_dials_per_second(NULL, 5), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_exchange_time_ns(NULL, 0), VP_ERR_NULL);
@@ -133,6 +135,15 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_unix_socket(config, text("not/absolute")), VP_ERR_ADDRESS);
     CHECK_STATUS(vp_config_add_proxy(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_add_proxy(config, NOTHING), VP_ERR_URL);
+    CHECK_STATUS(vp_config_set_placement(config, 4, 20, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_placement(config, -1, 20, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_placement(config, VP_PLACEMENT_BEST, 0, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_placement(config, VP_PLACEMENT_BEST, 1001, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_placement(config, VP_PLACEMENT_BEST, 20, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_placement(config, VP_PLACEMENT_BEST, 20, 0), VP_OK);
+    CHECK_STATUS(vp_config_set_placement(config, VP_PLACEMENT_IN_ORDER, 20, 0), VP_OK);
+    CHECK_STATUS(vp_config_set_resolve_interval_ns(config, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_resolve_interval_ns(config, 0), VP_OK);
     CHECK_STATUS(vp_config_set_backoff(config, 0, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_backoff(config, 2000, 1000), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_dials_per_second(config, 0), VP_ERR_ARGUMENT);
@@ -219,6 +230,10 @@ static void pool_is_null(vp_request *request) {
     vp_slot_health slot;
     slot.struct_size = sizeof slot;
     CHECK_STATUS(vp_pool_slots(NULL, &slot, 1), VP_ERR_NULL);
+    vp_address address;
+    address.struct_size = sizeof address;
+    CHECK_STATUS(vp_pool_addresses(NULL, &address, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_addresses(NULL, text("127.0.0.1")), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_suspend(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_drain(NULL, 0), VP_ERR_NULL);
     vp_watched watched;
@@ -244,6 +259,9 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_stats(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_slots(pool, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_addresses(pool, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_addresses(pool, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_set_addresses(pool, text("nowhere")), VP_ERR_ADDRESS);
     CHECK_STATUS(vp_pool_drain(pool, 16), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_drain(pool, UINT32_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_watched(pool, 0, NULL), VP_ERR_NULL);
@@ -288,6 +306,11 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
         CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_STRUCT_SIZE);
         slot.struct_size = sizeof slot;
         CHECK_STATUS(vp_pool_slots(pool, &slot, 0), VP_ERR_ARGUMENT);
+        vp_address address;
+        address.struct_size = strays[i];
+        CHECK_STATUS(vp_pool_addresses(pool, &address, 1), VP_ERR_STRUCT_SIZE);
+        address.struct_size = sizeof address;
+        CHECK_STATUS(vp_pool_addresses(pool, &address, 0), VP_ERR_ARGUMENT);
         vp_watched watched;
         watched.struct_size = strays[i];
         CHECK_STATUS(vp_pool_watched(pool, 0, &watched), VP_ERR_STRUCT_SIZE);

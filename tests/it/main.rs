@@ -8,6 +8,7 @@ mod deadlines;
 mod desync;
 mod dials;
 mod drain;
+mod edges;
 mod events;
 mod fanout;
 mod healing;

@@ -31,6 +31,7 @@ fn dialer(port: u16, addresses: &[IpAddr]) -> Dialer {
         host: "venue.test".to_owned(),
         resolver: Resolver::of_addresses(addresses, port),
         addresses: Arc::default(),
+        placing: None,
         sockets: Arc::new(Sockets::default()),
         tls: None,
         resolve_timeout: Duration::from_secs(10),
@@ -52,7 +53,7 @@ fn a_silent_address_that_lost_the_race_comes_last_next_time() {
     let dialer = dialer(good.port(), &[silent.ip(), good.ip()]);
     let order = || dialer.memory().ordered(&[silent, good], Instant::now());
     assert_eq!(order(), [silent, good]);
-    assert!(run(dialer.dial()).is_ok());
+    assert!(run(dialer.dial(0)).is_ok());
     assert_eq!(order(), [good, silent]);
 }
 
@@ -67,7 +68,7 @@ fn what_this_machine_lacks_counts_against_no_address() {
     let bind_address = Some(IpAddr::from([192, 0, 2, 1]));
     dialer.sockets = Arc::new(Sockets { bind_address, ..Sockets::default() });
     dialer.memory().failed(dead.ip(), Instant::now());
-    let error = run(dialer.dial()).err().unwrap();
+    let error = run(dialer.dial(0)).err().unwrap();
     assert_eq!((error.step, error.os_error), (Status::ERR_SYSTEM, libc::EADDRNOTAVAIL));
     assert_eq!(dialer.memory().ordered(&[dead, good], Instant::now()), [good, dead]);
 }
@@ -79,7 +80,7 @@ fn a_refusal_counts_against_its_address() {
     bound.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 2], 0)))).unwrap();
     let refusing = bound.local_addr().unwrap().as_socket().unwrap();
     let dialer = dialer(refusing.port(), &[refusing.ip()]);
-    let error = run(dialer.dial()).err().unwrap();
+    let error = run(dialer.dial(0)).err().unwrap();
     assert_eq!((error.step, error.os_error), (Status::ERR_CONNECT, libc::ECONNREFUSED));
     let other = SocketAddr::from(([127, 0, 0, 3], refusing.port()));
     assert_eq!(dialer.memory().ordered(&[refusing, other], Instant::now()), [other, refusing]);
