@@ -106,6 +106,11 @@
 #define VP_NO_SLOT UINT32_MAX
 
 /**
+ * `source` of a connection whose local address the system has chosen.
+ */
+#define VP_NO_SOURCE UINT32_MAX
+
+/**
  * The room for an IP address as text, its NUL included.
  */
 #define VP_ADDRESS_TEXT 48
@@ -1183,9 +1188,10 @@ typedef struct vp_slot_health {
    */
   uint32_t is_resumed;
   /**
-   * 0.
+   * The number of the local address, in the order of `vp_config_set_bind_address` and
+   * `vp_config_add_bind_address`; VP_NO_SOURCE if the system has chosen it.
    */
-  uint32_t reserved;
+  uint32_t source;
   /**
    * The port here, to find the connection in a capture.
    */
@@ -1794,9 +1800,9 @@ vp_status vp_config_set_socket_buffers(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the local IP address to connect from; empty lets the system choose. The system chooses the
- * local port when it connects (IP_BIND_ADDRESS_NO_PORT), so that connections to different
- * addresses can share one.
+ * Sets the local IP address to connect from, in place of all that were set or added before. Empty
+ * lets the system choose. The system chooses the local port when it connects
+ * (IP_BIND_ADDRESS_NO_PORT), so that connections to different addresses can share one.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `address` is copied.
@@ -1804,6 +1810,21 @@ VP_NOEXCEPT;
  */
 VP_API
 vp_status vp_config_set_bind_address(struct vp_config *config,
+                                     struct vp_str address)
+VP_NOEXCEPT;
+
+/**
+ * Adds a local IP address to connect from; at most 64. Several are spread over the slots: slot
+ * `n` connects from address `n` modulo their number. Venues count requests and connections by IP
+ * address. An address of the venue is connected only from one of its own family. `source` in
+ * `vp_slot_health` tells which one a slot has. See docs/sources.md.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `address` is copied.
+ * Errors: ERR_NULL, ERR_ADDRESS, ERR_ARGUMENT for too many.
+ */
+VP_API
+vp_status vp_config_add_bind_address(struct vp_config *config,
                                      struct vp_str address)
 VP_NOEXCEPT;
 

@@ -197,7 +197,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 55;
+        let which = input.byte() % 56;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -225,6 +225,7 @@ impl World {
                     let out = or_null(input, &raw mut index);
                     vp_config_watch_header(config, any_text(input), out)
                 }
+                55 => vp_config_add_bind_address(config, any_text(input)),
                 54 => vp_config_set_resolve_interval_ns(config, any_number(input)),
                 53 => {
                     let (placement, margin) = (i32::from(input.byte() % 5), input.byte().into());

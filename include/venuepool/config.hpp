@@ -301,6 +301,10 @@ class [[nodiscard]] Config {
     Config& bind_address(std::string_view address) noexcept {
         return remember("bind_address", vp_config_set_bind_address(raw_, detail::str(address)));
     }
+    /// Adds a local IP address to connect from; several are spread over the slots. At most 64.
+    Config& add_bind_address(std::string_view address) noexcept {
+        return remember("add_bind_address", vp_config_add_bind_address(raw_, detail::str(address)));
+    }
     /// Sets the Unix socket to connect to, by its absolute path; empty connects over TCP again.
     Config& unix_socket(std::string_view path) noexcept {
         return remember("unix_socket", vp_config_set_unix_socket(raw_, detail::str(path)));

@@ -8,7 +8,7 @@ use super::config::vp_config;
 use super::edges::ip_text;
 use super::handle::vp_pool;
 use super::types::{
-    struct_size, vp_error, vp_health, vp_slot_health, vp_stats, vp_str, write_sized,
+    VP_NO_SOURCE, struct_size, vp_error, vp_health, vp_slot_health, vp_stats, vp_str, write_sized,
 };
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
@@ -337,7 +337,7 @@ impl vp_slot_health {
             handshake_ns: path.handshake_ns,
             tls_version: path.tls_version.into(),
             is_resumed: path.is_resumed.into(),
-            reserved: 0,
+            source: path.source.unwrap_or(VP_NO_SOURCE),
             local_port: port(path.local),
             peer_port: port(path.peer),
             local_address: text(path.local),

@@ -193,8 +193,9 @@ pub struct vp_slot_health {
     pub tls_version: u32,
     /// 1 if the TLS session goes on from an earlier one.
     pub is_resumed: u32,
-    /// 0.
-    pub reserved: u32,
+    /// The number of the local address, in the order of `vp_config_set_bind_address` and
+    /// `vp_config_add_bind_address`; VP_NO_SOURCE if the system has chosen it.
+    pub source: u32,
     /// The port here, to find the connection in a capture.
     pub local_port: u16,
     /// The port there.
@@ -204,6 +205,9 @@ pub struct vp_slot_health {
     /// The IP address there: the venue's, or that of the proxy.
     pub peer_address: [c_char; VP_ADDRESS_TEXT],
 }
+
+/// `source` of a connection whose local address the system has chosen.
+pub const VP_NO_SOURCE: u32 = u32::MAX;
 
 /// The room for an IP address as text, its NUL included.
 pub const VP_ADDRESS_TEXT: usize = 48;

@@ -133,7 +133,7 @@ impl Dialer {
         let resolved = self.resolve().await?;
         let connected = self.connect(slot, &resolved).await?;
         let address = connected.address;
-        let dialled = self.secure(connected.stream, connected.connect_ns).await;
+        let dialled = self.secure(slot, connected.stream, connected.connect_ns).await;
         self.judge(address, dialled.as_ref().map(|_| ()));
         dialled
     }
@@ -165,13 +165,15 @@ impl Dialer {
         slot: u32,
         resolved: &[SocketAddr],
     ) -> Result<Connected, DialError> {
-        let (good, bad) = self.memory().good_and_bad(resolved, Instant::now());
+        let source = self.sockets.source_of(slot).map(|(_, ip)| ip);
+        let resolved = of_family(resolved, source);
+        let (good, bad) = self.memory().good_and_bad(&resolved, Instant::now());
         let mut ordered = match &self.placing {
             Some(placing) => placing.order(slot, good),
             None => good,
         };
         ordered.extend(bad);
-        self.connect_any(&ordered).await
+        self.connect_any(&ordered, source).await
     }
 
     /// Remembers what came of an address that was connected.
@@ -186,11 +188,14 @@ impl Dialer {
     /// `connect_ns`: how long it took to connect.
     pub(super) async fn secure(
         &self,
+        slot: u32,
         stream: TcpStream,
         connect_ns: u64,
     ) -> Result<Dialled, DialError> {
         let (local, peer) = (stream.local_addr().ok(), stream.peer_addr().ok());
-        let path = Path { local, peer, connect_ns, ..Path::default() };
+        // A Unix socket has no address, and so no source.
+        let source = local.and_then(|_| self.sockets.source_of(slot)).map(|(index, _)| index);
+        let path = Path { local, source, peer, connect_ns, ..Path::default() };
         match &self.tls {
             None => Ok(Dialled { connection: Connection::plain(detach(stream)?), path }),
             Some((config, name)) => self.handshake(stream, path, config, name).await,
@@ -198,7 +203,11 @@ impl Dialer {
     }
 
     /// Connects to the first address that answers, and says which that was.
-    async fn connect_any(&self, addresses: &[SocketAddr]) -> Result<Connected, DialError> {
+    async fn connect_any(
+        &self,
+        addresses: &[SocketAddr],
+        source: Option<IpAddr>,
+    ) -> Result<Connected, DialError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut race = Race::default();
         let mut running = Vec::new();
@@ -206,7 +215,7 @@ impl Dialer {
         let mut last_error = None;
         loop {
             if let Some(address) = rest.next() {
-                race.0.push(Box::pin(connect_one(*address, Arc::clone(&self.sockets))));
+                race.0.push(Box::pin(connect_one(*address, source, Arc::clone(&self.sockets))));
                 running.push((*address, Instant::now()));
             }
             let next_attempt = match rest.len() {
@@ -325,10 +334,14 @@ impl Race {
     }
 }
 
-async fn connect_one(address: SocketAddr, options: Arc<Sockets>) -> Attempt {
+async fn connect_one(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    options: Arc<Sockets>,
+) -> Attempt {
     let failed =
         |step, what: &str, error| DialError::new(step, format!("{what} {address}"), &error);
-    let stream = match open_socket(address, &options) {
+    let stream = match open_socket(address, source, &options) {
         Err(error) => Err(failed(Status::ERR_SYSTEM, "socket", error)),
         Ok(socket) => {
             let connected = socket.connect(address).await.and_then(refuse_self);
@@ -354,7 +367,11 @@ fn refuse_self(stream: TcpStream) -> io::Result<TcpStream> {
 /// TCP_USER_TIMEOUT is not set: it would take the place of the keepalive probes' own count
 /// (tcp(7)), and one number cannot stand for the deadlines of all requests. An exchange has its
 /// deadline, at which its connection is reset; an idle connection has the probes.
-fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> {
+fn open_socket(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    options: &Sockets,
+) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(address);
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = spared(|| Socket::new(domain, kind, Some(Protocol::TCP)))?;
@@ -372,7 +389,7 @@ fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> 
     if let Some(size) = options.receive_buffer {
         socket.set_recv_buffer_size(size)?;
     }
-    if let Some(ip) = options.bind_address {
+    if let Some(ip) = source {
         #[cfg(target_os = "linux")]
         bind_without_port(&socket);
         socket.bind(&SocketAddr::new(ip, 0).into())?;
@@ -397,6 +414,14 @@ fn bind_without_port(socket: &Socket) {
 /// Takes the socket out of the runtime; it stays non-blocking.
 fn detach(stream: TcpStream) -> Result<std::net::TcpStream, DialError> {
     stream.into_std().map_err(|error| DialError::new(Status::ERR_SYSTEM, "take socket", &error))
+}
+
+/// The addresses that can be connected from the source. All, if that is none: then the system says
+/// why it cannot.
+fn of_family(addresses: &[SocketAddr], source: Option<IpAddr>) -> Vec<SocketAddr> {
+    let fits = |address: &&SocketAddr| source.is_none_or(|ip| ip.is_ipv6() == address.is_ipv6());
+    let fitting: Vec<_> = addresses.iter().filter(fits).copied().collect();
+    if fitting.is_empty() { addresses.to_vec() } else { fitting }
 }
 
 fn elapsed_ns(since: Instant) -> u64 {

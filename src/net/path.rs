@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 pub struct Path {
     /// The address here; `None` over a Unix socket.
     pub local: Option<SocketAddr>,
+    /// The number of the local address among those of the configuration; `None` if the system has
+    /// chosen it.
+    pub source: Option<u32>,
     /// The address there: the venue's, or that of the proxy.
     pub peer: Option<SocketAddr>,
     /// From the SYN to an established TCP connection, in nanoseconds; 0 over a Unix socket.

@@ -131,11 +131,11 @@ impl Ways {
             Way::Straight => dialer.dial(slot).await,
             Way::Unix(path) => {
                 let stream = unix::connect(path, &dialer.sockets, dialer.connect_timeout).await?;
-                dialer.secure(stream, 0).await
+                dialer.secure(slot, stream, 0).await
             }
             Way::Proxies(proxies) => {
                 let (connected, proxy) = proxies.reach(slot).await?;
-                let dialled = dialer.secure(connected.stream, connected.connect_ns).await;
+                let dialled = dialer.secure(slot, connected.stream, connected.connect_ns).await;
                 match &dialled {
                     Ok(_) => proxies.order().worked(proxy),
                     Err(error) => proxies.blame(proxy, error),

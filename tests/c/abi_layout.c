@@ -64,7 +64,7 @@ int main(void) {
     FIELD(vp_slot_health, handshake_ns, 72, 8);
     FIELD(vp_slot_health, tls_version, 80, 4);
     FIELD(vp_slot_health, is_resumed, 84, 4);
-    FIELD(vp_slot_health, reserved, 88, 4);
+    FIELD(vp_slot_health, source, 88, 4);
     FIELD(vp_slot_health, local_port, 92, 2);
     FIELD(vp_slot_health, peer_port, 94, 2);
     FIELD(vp_slot_health, local_address, 96, 48);

@@ -66,6 +66,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_tcp_keepalive(NULL, 0, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_socket_buffers(NULL, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_bind_address(NULL, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_bind_address(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_addresses(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_unix_socket(NULL, NOTHING), VP_ERR_NULL);
     CHECK_STATUS(vp_config_add_proxy(NULL, url), VP_ERR_NULL);
@@ -130,6 +131,8 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_socket_buffers(config, UINT64_MAX, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_bind_address(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_bind_address(config, text("nowhere")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_config_add_bind_address(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_add_bind_address(config, NOTHING), VP_ERR_ADDRESS);
     CHECK_STATUS(vp_config_set_addresses(config, text("127.0.0.1,,")), VP_ERR_ADDRESS);
     CHECK_STATUS(vp_config_set_unix_socket(config, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_unix_socket(config, text("not/absolute")), VP_ERR_ADDRESS);

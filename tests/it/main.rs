@@ -36,6 +36,7 @@ mod responses;
 mod rig;
 mod segmentation;
 mod sleepers;
+mod sources;
 mod suspend;
 mod tls_faults;
 mod tls_peer;

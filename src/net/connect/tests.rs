@@ -65,8 +65,8 @@ fn what_this_machine_lacks_counts_against_no_address() {
     let [dead, good] = addresses.map(|ip| SocketAddr::new(ip, 1));
     let mut dialer = dialer(1, &addresses);
     // An address for documentation (RFC 5737), which no machine has.
-    let bind_address = Some(IpAddr::from([192, 0, 2, 1]));
-    dialer.sockets = Arc::new(Sockets { bind_address, ..Sockets::default() });
+    let bind_addresses = vec![IpAddr::from([192, 0, 2, 1])];
+    dialer.sockets = Arc::new(Sockets { bind_addresses, ..Sockets::default() });
     dialer.memory().failed(dead.ip(), Instant::now());
     let error = run(dialer.dial(0)).err().unwrap();
     assert_eq!((error.step, error.os_error), (Status::ERR_SYSTEM, libc::EADDRNOTAVAIL));
@@ -118,6 +118,22 @@ fn a_socket_that_is_connected_to_itself_is_a_failed_dial_and_frees_its_port() {
 }
 
 #[test]
+fn a_source_is_of_the_family_of_what_it_connects_to() {
+    let list = |text: &str| {
+        text.split(' ').map(|it| SocketAddr::new(it.parse().unwrap(), 1)).collect::<Vec<_>>()
+    };
+    let both = list("1.0.0.1 ::1 1.0.0.2");
+    assert_eq!(of_family(&both, None), both);
+    assert_eq!(of_family(&both, "10.0.0.1".parse().ok()), list("1.0.0.1 1.0.0.2"));
+    assert_eq!(of_family(&both, "::2".parse().ok()), list("::1"));
+    assert_eq!(
+        of_family(&list("::1"), "10.0.0.1".parse().ok()),
+        list("::1"),
+        "the system says why"
+    );
+}
+
+#[test]
 fn a_local_address_takes_no_port_before_the_connect() {
     for ip in ["127.0.0.1", "::1"] {
         let ip: IpAddr = ip.parse().unwrap();
@@ -126,9 +142,9 @@ fn a_local_address_takes_no_port_before_the_connect() {
             continue;
         };
         let address = venue.local_addr().unwrap();
-        let options = Sockets { bind_address: Some(ip), ..Sockets::default() };
+        let options = Sockets::default();
         run(async {
-            let socket = open_socket(address, &options).unwrap();
+            let socket = open_socket(address, Some(ip), &options).unwrap();
             assert_eq!(socket.local_addr().unwrap(), SocketAddr::new(ip, 0));
             let stream = socket.connect(address).await.unwrap();
             let local = stream.local_addr().unwrap();
