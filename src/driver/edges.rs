@@ -229,12 +229,13 @@ impl Pool {
     }
 
     /// Asks the kernel for the round trip of the slot's connection.
-    pub(super) fn measure_round_trip(&self, slot: &Slot) {
+    fn measure_round_trip(&self, slot: &Slot) {
         let Some(socket) = slot.socket() else { return };
-        if let Some(trip) = evidence::round_trip(&socket) {
+        // The socket says where it goes: the slot's task may not have told yet of a replacement.
+        if let (Ok(peer), Some(trip)) = (socket.peer_addr(), evidence::round_trip(&socket)) {
             let (smoothed_ns, min_ns) = (trip.smoothed_ns, trip.min_ns);
             let mut known = self.dialling.edges.known();
-            known.policy.measured(slot.index, smoothed_ns, min_ns, now_ns());
+            known.policy.measured(peer.ip(), smoothed_ns, min_ns, now_ns());
         }
     }
 

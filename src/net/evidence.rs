@@ -69,7 +69,8 @@ fn acked_and_not_sent(stream: &TcpStream) -> Option<(u64, u64)> {
 pub struct RoundTrip {
     /// `tcpi_rtt`, which the kernel smooths (RFC 6298), in nanoseconds.
     pub smoothed_ns: u64,
-    /// `tcpi_min_rtt`, the shortest of the last minutes (sysctl tcp_min_rtt_wlen), in nanoseconds.
+    /// `tcpi_min_rtt`, the shortest one, in nanoseconds. Linux raises it in time (sysctl
+    /// tcp_min_rtt_wlen), but not by lone small packets, whose acknowledgement may be delayed.
     pub min_ns: u64,
 }
 

@@ -209,9 +209,8 @@ impl<A: Copy + Eq> Edges<A> {
         (slot.serves, slot.is_moving) = (None, false);
     }
 
-    /// The kernel tells the smoothed round trip of a slot's connection, and the shortest.
-    pub fn measured(&mut self, slot: SlotIndex, rtt_ns: u64, rtt_min_ns: u64, now_ns: u64) {
-        let Some(address) = self.slots[slot as usize].serves else { return };
+    /// The kernel tells the smoothed round trip of a connection to that address, and the shortest.
+    pub fn measured(&mut self, address: A, rtt_ns: u64, rtt_min_ns: u64, now_ns: u64) {
         let edge = self.edge(address);
         least(&mut edge.seen.rtt_min_ns, rtt_min_ns);
         smooth(&mut edge.seen.rtt_ns, rtt_ns);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
 use venuepool::config::{Config, Drive};
@@ -12,7 +13,9 @@ use venuepool::error::{CloseReason, Outcome, Status};
 use venuepool::event::{EventHook, EventKind};
 use venuepool::pool::edges::{EdgeHealth, Placement};
 
+use crate::cable::on;
 use crate::rig::{config, get, order, request, until, until_idle};
+use crate::road::{EDGES, Road};
 
 const DRIVES: [Drive; 2] = [Drive::Thread, Drive::Caller];
 const MS: u64 = 1_000_000;
@@ -236,4 +239,36 @@ fn what_does_not_go_straight_over_tcp_is_not_placed() {
     config.set_unix_socket(b"/nowhere").unwrap();
     config.set_placement(Placement::Best, 20, 0).unwrap();
     assert_eq!(Pool::open(&config).err().unwrap().step, Status::ERR_ADDRESS);
+}
+
+/// Round trips of 40 and 10 ms; then the far address becomes the nearer one.
+#[test]
+fn slots_move_to_the_address_that_is_nearer_by_the_margin() {
+    let Some(road) = Road::lay() else { return };
+    let [nearest, near, far] = [1, 10, 40].map(Duration::from_millis);
+    road.delay(0, far);
+    road.delay(1, near);
+    let serve = || {
+        Script::serve_at(
+            "0.0.0.0:0".parse().unwrap(),
+            Transport::Plain,
+            &Certificates::new().unwrap(),
+            serve,
+        )
+        .unwrap()
+    };
+    let server = on(&road.venue, serve);
+    let url = format!("http://venue.test:{}", server.address().port());
+    let mut config = config(&url, 4);
+    config.set_addresses(EDGES.map(|edge| edge.to_string()).join(",").as_bytes()).unwrap();
+    config.set_placement(Placement::BestAndOther, 50, 10 * MS).unwrap();
+    config.set_heartbeat(b"GET", b"/", 20 * MS, 5_000 * MS).unwrap();
+    let pool = on(&road.engine, || Pool::open(&config).unwrap());
+    until(|| (slots_of(&pool) == [1, 3]).then_some(()));
+    let [slow, fast] = [0, 1].map(|at| pool.addresses()[at].seen.rtt_min_ns);
+    assert!(slow >= 40 * MS && (10 * MS..40 * MS).contains(&fast), "{slow} and {fast}");
+    road.delay(0, nearest);
+    until(|| (slots_of(&pool) == [3, 1]).then_some(()));
+    assert_eq!(pool.counts().live, 4, "no move is a loss");
+    pool.close().unwrap();
 }

@@ -34,6 +34,7 @@ mod queue;
 mod relay;
 mod responses;
 mod rig;
+mod road;
 mod segmentation;
 mod sleepers;
 mod sources;

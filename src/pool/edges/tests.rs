@@ -42,7 +42,7 @@ fn measure(edges: &mut Edges<char>, delay_ns: impl Fn(char) -> u64, now_ns: u64)
     for slot in 0..edges.slots.len() {
         if let Some(address) = edges.slots[slot].serves {
             let ns = delay_ns(address);
-            edges.measured(slot as u32, 2 * ns, ns, now_ns);
+            edges.measured(address, 2 * ns, ns, now_ns);
         }
     }
 }
@@ -212,8 +212,8 @@ fn times_are_smoothed_and_the_shortest_is_kept() {
         edges.dialled(0, A, connect_ns, 0);
     }
     edges.serves(0);
-    edges.measured(0, 4_000, 2_000, 0);
-    edges.measured(0, 8_000, 1_000, 0);
+    edges.measured(A, 4_000, 2_000, 0);
+    edges.measured(A, 8_000, 1_000, 0);
     let seen = edges.all()[0].seen;
     assert_eq!((seen.connect_min_ns, seen.connect_ns, seen.connections), (4_000, 5_000, 2));
     assert_eq!((seen.rtt_min_ns, seen.rtt_ns, seen.failures), (1_000, 5_000, 0));
@@ -239,7 +239,7 @@ fn moves(
         for slot in 0..edges.slots.len() {
             let address = edges.slots[slot].serves.unwrap();
             let ns = delay_ns(address) * (100 + noise_percent()) / 100;
-            edges.measured(slot as u32, ns, ns, second * S);
+            edges.measured(address, ns, ns, second * S);
         }
         while let Some(slot) = edges.next_move(second * S) {
             let from = edges.slots[slot as usize].serves.unwrap();
