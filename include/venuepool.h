@@ -112,6 +112,16 @@
 #define VP_COMPLETION_LATE 1
 
 /**
+ * `source` of a connection whose local address the system has chosen.
+ */
+#define VP_NO_SOURCE UINT32_MAX
+
+/**
+ * The room for an IP address as text, its NUL included.
+ */
+#define VP_ADDRESS_TEXT 48
+
+/**
  * The room for close reasons in `vp_stats`; more than there are today.
  */
 #define VP_CLOSE_REASONS 32
@@ -137,6 +147,27 @@
  * thread drives at a time.
  */
 #define VP_DRIVE_CALLER 1
+
+/**
+ * Placement: the first address that is good, in the order of the resolver or of the list. The
+ * default.
+ */
+#define VP_PLACEMENT_IN_ORDER 0
+
+/**
+ * Placement: the address with the fewest slots.
+ */
+#define VP_PLACEMENT_SPREAD 1
+
+/**
+ * Placement: the address with the shortest round trip.
+ */
+#define VP_PLACEMENT_BEST 2
+
+/**
+ * Placement: as `VP_PLACEMENT_BEST`, but one slot uses another address.
+ */
+#define VP_PLACEMENT_BEST_AND_OTHER 3
 
 /**
  * Late answers: as events (`VP_EVENT_KIND_LATE_RESPONSE`), on the pool thread.
@@ -830,6 +861,11 @@ enum vp_close_reason
    * There was no memory for the response in flight, so the rest of it could not be read.
    */
   VP_CLOSE_REASON_OUT_OF_MEMORY = 22,
+  /**
+   * A better address of the venue was found, or its own was taken away by
+   * `vp_pool_set_addresses`. A connection to another address has taken over.
+   */
+  VP_CLOSE_REASON_MOVED = 23,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -887,6 +923,59 @@ typedef struct vp_str {
    */
   size_t len;
 } vp_str;
+
+/**
+ * One address of the venue. Durations are in nanoseconds, 0 while nothing was measured.
+ *
+ * Set `struct_size` of the first to `sizeof(vp_address)` before the call.
+ */
+typedef struct vp_address {
+  /**
+   * `sizeof(vp_address)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * The shortest TCP connect.
+   */
+  uint64_t connect_min_ns;
+  /**
+   * The smoothed time of a TCP connect.
+   */
+  uint64_t connect_ns;
+  /**
+   * The shortest round trip of any connection there, by the kernel (`tcpi_min_rtt`).
+   */
+  uint64_t rtt_min_ns;
+  /**
+   * The smoothed round trip (`tcpi_rtt`). It may contain the venue's own time.
+   */
+  uint64_t rtt_ns;
+  /**
+   * Connections that were made there.
+   */
+  uint64_t connections;
+  /**
+   * Dials that failed there: by connecting, in the TLS handshake, or because another address was
+   * faster by 250 ms.
+   */
+  uint64_t failures;
+  /**
+   * Slots whose connection goes there.
+   */
+  uint32_t slots;
+  /**
+   * The port.
+   */
+  uint16_t port;
+  /**
+   * 1 if slots may dial there: the newest list of addresses has it.
+   */
+  uint16_t is_listed;
+  /**
+   * The IP address as text, NUL-terminated.
+   */
+  char address[VP_ADDRESS_TEXT];
+} vp_address;
 
 /**
  * How one accepted request ended. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never was.
@@ -1213,6 +1302,43 @@ typedef struct vp_slot_health {
    * Why the one before was given up, a `vp_close_reason`; -1 when there was none.
    */
   int32_t last_close_reason;
+  /**
+   * How long the TCP connect of its connection took; 0 over a Unix socket and without one.
+   */
+  uint64_t connect_ns;
+  /**
+   * How long the TLS handshake took; 0 on plaintext.
+   */
+  uint64_t handshake_ns;
+  /**
+   * The TLS version as it is on the wire: 0x0303 is 1.2, 0x0304 is 1.3; 0 on plaintext.
+   */
+  uint32_t tls_version;
+  /**
+   * 1 if the TLS session goes on from an earlier one.
+   */
+  uint32_t is_resumed;
+  /**
+   * The number of the local address, in the order of `vp_config_set_bind_address` and
+   * `vp_config_add_bind_address`; VP_NO_SOURCE if the system has chosen it.
+   */
+  uint32_t source;
+  /**
+   * The port here, to find the connection in a capture.
+   */
+  uint16_t local_port;
+  /**
+   * The port there.
+   */
+  uint16_t peer_port;
+  /**
+   * The IP address here as text, NUL-terminated; empty over a Unix socket and without one.
+   */
+  char local_address[VP_ADDRESS_TEXT];
+  /**
+   * The IP address there: the venue's, or that of the proxy.
+   */
+  char peer_address[VP_ADDRESS_TEXT];
 } vp_slot_health;
 
 /**
@@ -1845,9 +1971,9 @@ vp_status vp_config_set_socket_buffers(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the local IP address to connect from; empty lets the system choose. The system chooses the
- * local port when it connects (IP_BIND_ADDRESS_NO_PORT), so that connections to different
- * addresses can share one.
+ * Sets the local IP address to connect from, in place of all that were set or added before. Empty
+ * lets the system choose. The system chooses the local port when it connects
+ * (IP_BIND_ADDRESS_NO_PORT), so that connections to different addresses can share one.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: `address` is copied.
@@ -1855,6 +1981,21 @@ VP_NOEXCEPT;
  */
 VP_API
 vp_status vp_config_set_bind_address(struct vp_config *config,
+                                     struct vp_str address)
+VP_NOEXCEPT;
+
+/**
+ * Adds a local IP address to connect from; at most 64. Several are spread over the slots: slot
+ * `n` connects from address `n` modulo their number. Venues count requests and connections by IP
+ * address. An address of the venue is connected only from one of its own family. `source` in
+ * `vp_slot_health` tells which one a slot has. See docs/sources.md.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `address` is copied.
+ * Errors: ERR_NULL, ERR_ADDRESS, ERR_ARGUMENT for too many.
+ */
+VP_API
+vp_status vp_config_add_bind_address(struct vp_config *config,
                                      struct vp_str address)
 VP_NOEXCEPT;
 
@@ -1941,6 +2082,81 @@ VP_NOEXCEPT;
 VP_API
 vp_status vp_config_set_dials_per_second(struct vp_config *config,
                                          uint32_t dials)
+VP_NOEXCEPT;
+
+/**
+ * Sets to which of the venue's addresses the slots dial, a `VP_PLACEMENT_*`, and when live
+ * connections are moved to another one. See docs/edges.md.
+ *
+ * With `VP_PLACEMENT_BEST` and `VP_PLACEMENT_BEST_AND_OTHER`, a slot is moved when its address is
+ * behind the best one: its round trip is longer by more than `margin_percent`, 1 to 1000. The best
+ * one stays the best until another is shorter by that margin. With `VP_PLACEMENT_SPREAD` a
+ * slot is moved when its address has two slots more than another. One slot is moved at a time, and
+ * `between_moves_ns`, 1 ms to 1 day, is at least between two moves; 0 moves no live connection, so
+ * that only slots that dial anyway choose. The new connection is live before the old one goes
+ * (VP_CLOSE_REASON_MOVED), and its dial counts for the dial limit as a replacement.
+ *
+ * Whatever the placement is, an address to which a dial failed within the last minute is tried
+ * last. A placement does not go together with a proxy or a Unix socket: open refuses it as
+ * ERR_ADDRESS.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_placement(struct vp_config *config,
+                                  int32_t placement,
+                                  uint32_t margin_percent,
+                                  uint64_t between_moves_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets how often the name is looked up in the background, 1 ms to 1 day; 0, the default, looks it
+ * up for dials only. So the addresses of `vp_pool_addresses` are those of now, and the last good
+ * answer, which stands in when the resolver fails, is fresh. Connections to addresses that are
+ * left out of an answer stay.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_resolve_interval_ns(struct vp_config *config,
+                                            uint64_t interval_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets the IP addresses to connect to while the pool is open, at most 64, separated by commas.
+ * They take the place of those of the name, or of `vp_config_set_addresses`. The name is still
+ * used for Host, SNI and the certificate. An empty text looks the name up again.
+ *
+ * A connection to an address that is not in the list is replaced while it serves, as fast as the
+ * dial limit allows (VP_CLOSE_REASON_MOVED). If no address of the list can be connected, it stays.
+ * An empty text replaces no connection.
+ *
+ * Threads: any, also in a callback. Returns at once.
+ * Lifetime: `addresses` is copied.
+ * Errors: ERR_NULL, ERR_ADDRESS for what is no IP address, for too many, and when the pool goes
+ * through a proxy or a Unix socket, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API vp_status vp_pool_set_addresses(struct vp_pool *pool, struct vp_str addresses) VP_NOEXCEPT;
+
+/**
+ * Reads what is known of up to `capacity` addresses of the venue, and returns how many were
+ * written: those of the newest look-up or list, and others that were used before. None are when
+ * the pool goes through a proxy or a Unix socket.
+ *
+ * Threads: any. It asks the kernel for the round trip of each connection, and waits for no
+ * exchange.
+ * Lifetime: `out[]` is written; set the `struct_size` of the first, which is also the distance
+ * from one to the next.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+int32_t vp_pool_addresses(const struct vp_pool *pool,
+                          struct vp_address *out,
+                          size_t capacity)
 VP_NOEXCEPT;
 
 /**

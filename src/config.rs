@@ -5,6 +5,7 @@
 //! hands them over. Durations are nanoseconds, sizes are bytes. Of the other layers this file knows
 //! only the byte rules of HTTP and the `Origin` that it can make; certificates are stored unread.
 
+mod edges;
 mod lanes;
 mod limits;
 mod maintenance;
@@ -21,10 +22,11 @@ mod ways;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+pub use edges::EdgeSettings;
 pub use maintenance::{Heartbeat, Maintenance};
 pub use proxy::{Credentials, Proxy, ProxyKind};
 pub use sizes::Sizes;
-pub use sockets::{Sockets, TcpKeepalive};
+pub use sockets::{Sockets, TcpKeepalive, parse_addresses};
 pub use suspend::SuspendRule;
 pub use tls::{ClientCert, Pem, Pin, Tls};
 pub use url::{Scheme, Url};
@@ -55,6 +57,7 @@ pub struct Config {
     limits: Limits,
     sockets: Sockets,
     ways: Ways,
+    edges: EdgeSettings,
     backoff: Backoff,
     dials_per_second: u32,
     estimate: Estimate,
@@ -163,6 +166,7 @@ impl Default for Config {
             limits: Limits::default(),
             sockets: Sockets::default(),
             ways: Ways::default(),
+            edges: EdgeSettings::default(),
             backoff: Backoff { first_ns: 100 * MS, max_ns: 5 * S },
             dials_per_second: 5,
             estimate: Estimate::Measured,

@@ -273,6 +273,9 @@ pub enum CloseReason {
     Suspended = 21,
     /// There was no memory for the response in flight, so the rest of it could not be read.
     OutOfMemory = 22,
+    /// A better address of the venue was found, or its own was taken away by
+    /// `vp_pool_set_addresses`. A connection to another address has taken over.
+    Moved = 23,
 }
 
 impl CloseReason {
@@ -289,6 +292,7 @@ impl CloseReason {
                 | Self::MaxRequests
                 | Self::Suspended
                 | Self::OutOfMemory
+                | Self::Moved
         )
     }
 

@@ -35,6 +35,7 @@ fn dialer(address: SocketAddr) -> Dialer {
         host: "localhost".to_owned(),
         resolver: Resolver::of_host("localhost", address.port(), "look-up"),
         addresses: Arc::default(),
+        placing: None,
         sockets: Arc::new(Sockets::default()),
         tls: None,
         resolve_timeout: Duration::from_secs(10),
@@ -49,7 +50,7 @@ fn first_of_two(
 ) -> Option<DialError> {
     let venue = TcpListener::bind("127.0.0.1:0").unwrap();
     let (dialer, runtime) = (dialer(venue.local_addr().unwrap()), runtime());
-    let dial = || runtime.block_on(dialer.dial()).err();
+    let dial = || runtime.block_on(dialer.dial(0)).err();
     let error = first(&dial);
     let after = dial();
     assert!(after.is_none(), "{after:?}");

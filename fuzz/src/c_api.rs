@@ -20,6 +20,7 @@ use venuepool::error::{Outcome, Status, WireState};
 use venuepool::event::EventKind;
 use venuepool::ffi::complete::{vp_pool_fd, vp_pool_poll, vp_pool_wait};
 use venuepool::ffi::config::*;
+use venuepool::ffi::edges::*;
 use venuepool::ffi::fanout::*;
 use venuepool::ffi::group::*;
 use venuepool::ffi::handle::vp_pool;
@@ -199,7 +200,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 53;
+        let which = input.byte() % 56;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -226,6 +227,12 @@ impl World {
                     let mut index = 0;
                     let out = or_null(input, &raw mut index);
                     vp_config_watch_header(config, any_text(input), out)
+                }
+                55 => vp_config_add_bind_address(config, any_text(input)),
+                54 => vp_config_set_resolve_interval_ns(config, any_number(input)),
+                53 => {
+                    let (placement, margin) = (i32::from(input.byte() % 5), input.byte().into());
+                    vp_config_set_placement(config, placement, margin, any_number(input))
                 }
                 52 => vp_config_add_proxy(config, proxy(input)),
                 51 => vp_config_set_unix_socket(config, unix_path(input)),
@@ -676,17 +683,18 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 9;
+        let which = input.byte() % 13;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
             size_of::<vp_error>(),
             size_of::<vp_slot_health>(),
             size_of::<vp_watched>(),
+            size_of::<vp_address>(),
         ];
         let size = match which {
-            7 => size_of::<vp_summary>(),
-            _ => right[usize::from(which) % 5],
+            12 => size_of::<vp_summary>(),
+            _ => right[usize::from(which) % 6],
         };
         self.room[0] = self.any_size(input, size) as u64;
         let mut fd = 0;
@@ -709,7 +717,17 @@ impl World {
                     byte => vp_pool_suspend(pool, u64::from(byte & 1) * 100_000),
                 },
                 6 => set_default_header(input, pool),
-                7 => histogram(input, pool, out.cast()),
+                7 => {
+                    let lists: [&[u8]; 4] = [b"127.0.0.1", b"127.0.0.1,127.0.0.1", b"", b"venue"];
+                    vp_pool_set_addresses(pool, text(lists[usize::from(input.byte() % 4)]))
+                }
+                11 => {
+                    let capacity = usize::from(input.byte() % 8);
+                    let count = vp_pool_addresses(pool, out.cast(), capacity);
+                    assert_ne!(count, Status::ERR_INTERNAL as i32);
+                    Status::OK
+                }
+                12 => histogram(input, pool, out.cast()),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -316,6 +316,10 @@ class [[nodiscard]] Config {
     Config& bind_address(std::string_view address) noexcept {
         return remember("bind_address", vp_config_set_bind_address(raw_, detail::str(address)));
     }
+    /// Adds a local IP address to connect from; several are spread over the slots. At most 64.
+    Config& add_bind_address(std::string_view address) noexcept {
+        return remember("add_bind_address", vp_config_add_bind_address(raw_, detail::str(address)));
+    }
     /// Sets the Unix socket to connect to, by its absolute path; empty connects over TCP again.
     Config& unix_socket(std::string_view path) noexcept {
         return remember("unix_socket", vp_config_set_unix_socket(raw_, detail::str(path)));
@@ -329,6 +333,19 @@ class [[nodiscard]] Config {
     /// name.
     Config& addresses(std::string_view list) noexcept {
         return remember("addresses", vp_config_set_addresses(raw_, detail::str(list)));
+    }
+    /// Sets to which address each slot dials, a VP_PLACEMENT_*. An address is left when it is
+    /// behind by so many percent. The last one is the least time between two moves; 0 moves
+    /// nothing.
+    Config& placement(std::int32_t placement, std::uint32_t margin_percent,
+                      std::chrono::nanoseconds between_moves) noexcept {
+        return remember("placement", vp_config_set_placement(raw_, placement, margin_percent,
+                                                             detail::ns(between_moves)));
+    }
+    /// Sets how often the name is looked up in the background; 0, the default, for dials only.
+    Config& resolve_interval(std::chrono::nanoseconds interval) noexcept {
+        return remember("resolve_interval",
+                        vp_config_set_resolve_interval_ns(raw_, detail::ns(interval)));
     }
 
     // TLS.

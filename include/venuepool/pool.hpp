@@ -62,6 +62,10 @@ struct SlotHealth : vp_slot_health {
     [[nodiscard]] std::chrono::nanoseconds round_trip() const noexcept {
         return detail::duration(rtt_ns);
     }
+    /// Gives the IP address of its connection at this end; empty without one.
+    [[nodiscard]] std::string_view local_ip() const noexcept { return local_address; }
+    /// Gives the IP address at the other end: the venue's, or that of the proxy.
+    [[nodiscard]] std::string_view peer_ip() const noexcept { return peer_address; }
     /// Tells why the connection before was given up; nullopt when there was none.
     [[nodiscard]] std::optional<vp_close_reason> close_reason() const noexcept {
         if (last_close_reason < 0) return std::nullopt;
@@ -69,7 +73,18 @@ struct SlotHealth : vp_slot_health {
     }
 };
 
-static_assert(sizeof(Health) == sizeof(vp_health) && sizeof(SlotHealth) == sizeof(vp_slot_health),
+/// What is known of one address of the venue: the fields of vp_address.
+struct Address : vp_address {
+    /// Gives the IP address as text.
+    [[nodiscard]] std::string_view ip() const noexcept { return address; }
+    /// Gives the shortest round trip of its connections; 0 while none was measured.
+    [[nodiscard]] std::chrono::nanoseconds shortest_round_trip() const noexcept {
+        return detail::duration(rtt_min_ns);
+    }
+};
+
+static_assert(sizeof(Health) == sizeof(vp_health) && sizeof(SlotHealth) == sizeof(vp_slot_health) &&
+                  sizeof(Address) == sizeof(vp_address),
               "C fills them in place");
 
 /// A slot that is reserved for this object, and given back when it is destroyed.
@@ -215,6 +230,19 @@ class [[nodiscard]] Pool {
         Watched out{detail::sized<vp_watched>()};
         const Status status = vp_pool_watched(raw_, index, &out);
         return {status, out};
+    }
+    /// Uses these IP addresses from now on, separated by commas; empty: those of the name. Others
+    /// are left while they serve. Errors: VP_ERR_ADDRESS. Threads: any, also in a callback.
+    Status set_addresses(std::string_view list) noexcept {
+        return vp_pool_set_addresses(raw_, detail::str(list));
+    }
+    /// Writes what is known of each address of the venue into `out`; gives how many.
+    template <std::size_t N>
+    Result<std::size_t> addresses(Address (&out)[N]) const noexcept {
+        out[0].struct_size = sizeof(vp_address);
+        const std::int32_t answer = vp_pool_addresses(raw_, out, N);
+        if (answer < 0) return {static_cast<vp_status>(answer), 0};
+        return {VP_OK, static_cast<std::size_t>(answer)};
     }
     /// Writes the state of each slot into `out`, in the order of their numbers; gives how many.
     template <std::size_t N>

@@ -18,8 +18,8 @@ pub struct Sockets {
     pub send_buffer: Option<usize>,
     /// SO_RCVBUF in bytes; the system's choice without it.
     pub receive_buffer: Option<usize>,
-    /// The local address to connect from; the system's choice without it.
-    pub bind_address: Option<IpAddr>,
+    /// The local addresses to connect from, spread over the slots; the system's choice without any.
+    pub bind_addresses: Vec<IpAddr>,
     /// The pinned addresses to connect to. Empty: the host of the URL is resolved.
     pub addresses: Vec<IpAddr>,
 }
@@ -42,9 +42,17 @@ impl Default for Sockets {
             tcp_keepalive: Some(TcpKeepalive { time_ns: 30 * S, interval_ns: 5 * S, count: 3 }),
             send_buffer: None,
             receive_buffer: None,
-            bind_address: None,
+            bind_addresses: Vec::new(),
             addresses: Vec::new(),
         }
+    }
+}
+
+impl Sockets {
+    /// The local address that a slot connects from, and its number.
+    pub fn source_of(&self, slot: u32) -> Option<(u32, IpAddr)> {
+        let index = slot.checked_rem(self.bind_addresses.len() as u32)?;
+        Some((index, self.bind_addresses[index as usize]))
     }
 }
 
@@ -95,7 +103,20 @@ impl Config {
     /// `ERR_ADDRESS` if it is no IP address.
     pub fn set_bind_address(&mut self, address: &[u8]) -> Result<(), Status> {
         let given = (!address.is_empty()).then_some(address);
-        self.sockets.bind_address = given.map(parse_address).transpose()?;
+        self.sockets.bind_addresses = given.map(parse_address).transpose()?.into_iter().collect();
+        Ok(())
+    }
+
+    /// Adds a local IP address to connect from. Several are spread over the slots.
+    ///
+    /// # Errors
+    /// `ERR_ADDRESS` if it is no IP address, `ERR_ARGUMENT` if there are 64 already.
+    pub fn add_bind_address(&mut self, address: &[u8]) -> Result<(), Status> {
+        let address = parse_address(address)?;
+        if self.sockets.bind_addresses.len() == MAX_ADDRESSES {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        self.sockets.bind_addresses.push(address);
         Ok(())
     }
 
@@ -105,11 +126,7 @@ impl Config {
     /// # Errors
     /// `ERR_ADDRESS` if one is no IP address, or if there are more than 64.
     pub fn set_addresses(&mut self, addresses: &[u8]) -> Result<(), Status> {
-        let addresses = list(addresses).map(parse_address).collect::<Result<Vec<_>, _>>()?;
-        if addresses.len() > MAX_ADDRESSES {
-            return Err(Status::ERR_ADDRESS);
-        }
-        self.sockets.addresses = addresses;
+        self.sockets.addresses = parse_addresses(addresses)?;
         Ok(())
     }
 
@@ -117,6 +134,18 @@ impl Config {
     pub const fn sockets(&self) -> &Sockets {
         &self.sockets
     }
+}
+
+/// At most 64 IP addresses, separated by commas.
+///
+/// # Errors
+/// `ERR_ADDRESS`.
+pub fn parse_addresses(addresses: &[u8]) -> Result<Vec<IpAddr>, Status> {
+    let addresses = list(addresses).map(parse_address).collect::<Result<Vec<_>, _>>()?;
+    if addresses.len() > MAX_ADDRESSES {
+        return Err(Status::ERR_ADDRESS);
+    }
+    Ok(addresses)
 }
 
 /// An IP address without brackets, port or zone.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::pool::connection_maintenance::Rules;
+use crate::pool::edges::Placement;
 
 mod ways;
 
@@ -96,7 +97,7 @@ fn defaults_are_those_of_the_design() {
     let keepalive = TcpKeepalive { time_ns: 30 * S, interval_ns: 5 * S, count: 3 };
     assert_eq!((sockets.nodelay, sockets.tcp_keepalive), (true, Some(keepalive)));
     assert_eq!((sockets.send_buffer, sockets.receive_buffer), (None, None));
-    assert_eq!((sockets.bind_address, sockets.addresses.len()), (None, 0));
+    assert_eq!((sockets.bind_addresses.len(), sockets.addresses.len()), (0, 0));
     let tls = config.tls();
     assert_eq!(tls.alpn, [b"http/1.1"]);
     assert!(!tls.insecure_skip_verify && !tls.key_log);
@@ -410,11 +411,54 @@ fn bind_addresses() {
         assert_refuses(&mut config, Status::ERR_ADDRESS, set);
     }
     assert_refuses(&mut config, Status::ERR_ADDRESS, |config| config.set_bind_address(b"\xff"));
-    assert_eq!(config.sockets().bind_address, Some([10, 0, 0, 1].into()));
+    assert_eq!(config.sockets().bind_addresses, [IpAddr::from([10, 0, 0, 1])]);
     config.set_bind_address(b"::1").unwrap();
-    assert_eq!(config.sockets().bind_address, "::1".parse().ok());
+    assert_eq!(config.sockets().bind_addresses, ["::1".parse::<IpAddr>().unwrap()]);
     config.set_bind_address(b"").unwrap();
-    assert_eq!(config.sockets().bind_address, None);
+    assert!(config.sockets().bind_addresses.is_empty());
+}
+
+#[test]
+fn several_bind_addresses_are_spread_over_the_slots() {
+    let mut config = Config::default();
+    assert_eq!(config.sockets().source_of(3), None);
+    for address in BAD_ADDRESSES.into_iter().chain(["", "1.1.1.1,1.1.1.2"]) {
+        let add = |config: &mut Config| config.add_bind_address(address.as_bytes());
+        assert_refuses(&mut config, Status::ERR_ADDRESS, add);
+    }
+    config.set_bind_address(b"10.0.0.1").unwrap();
+    config.add_bind_address(b"10.0.0.2").unwrap();
+    let of = |slot| config.sockets().source_of(slot).unwrap();
+    let [one, two] = [1, 2].map(|last| IpAddr::from([10, 0, 0, last]));
+    assert_eq!([of(0), of(1), of(2)], [(0, one), (1, two), (0, one)]);
+    (2..64).for_each(|_| config.add_bind_address(b"10.0.0.3").unwrap());
+    let add = |config: &mut Config| config.add_bind_address(b"10.0.0.3");
+    assert_refuses(&mut config, Status::ERR_ARGUMENT, add);
+    config.set_bind_address(b"").unwrap();
+    assert_eq!(config.sockets().source_of(0), None, "the system chooses again");
+}
+
+#[test]
+fn placements() {
+    let mut config = Config::default();
+    assert_eq!(*config.edges(), EdgeSettings::default());
+    for (margin, between_ns) in [(1, 0), (1000, MS), (20, DAY)] {
+        config.set_placement(Placement::Best, margin, between_ns).unwrap();
+    }
+    for (margin, between_ns) in [(0, 0), (1001, 0), (20, 1), (20, MS - 1), (20, DAY + 1)] {
+        let set = |config: &mut Config| config.set_placement(Placement::Spread, margin, between_ns);
+        assert_refuses(&mut config, Status::ERR_ARGUMENT, set);
+    }
+    let placement = config.edges().placement;
+    assert_eq!((placement.placement, placement.margin_percent), (Placement::Best, 20));
+    for interval_ns in [1, MS - 1, DAY + 1] {
+        let set = |config: &mut Config| config.set_resolve_interval_ns(interval_ns);
+        assert_refuses(&mut config, Status::ERR_ARGUMENT, set);
+    }
+    for interval_ns in [MS, DAY, 0] {
+        config.set_resolve_interval_ns(interval_ns).unwrap();
+        assert_eq!(config.edges().resolve_interval_ns, interval_ns);
+    }
 }
 
 #[test]

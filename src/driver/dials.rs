@@ -3,13 +3,14 @@
 //! It decides nothing. What a loss means, when a dial begins and who comes first is decided in
 //! `src/pool`.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::Pool;
 use super::clock::now_ns;
+use super::edges::Edges;
 use super::slot::Slot;
 use crate::net::connect::DialError;
 use crate::net::ways::Ways;
@@ -30,13 +31,14 @@ pub(super) struct Dials {
 pub(super) struct Dialling {
     pub(super) ways: Ways,
     pub(super) dials: Dials,
+    pub(super) edges: Arc<Edges>,
     last_error: Mutex<Option<DialError>>,
 }
 
 impl Dialling {
     /// Nothing was dialled yet.
-    pub(super) fn new(ways: Ways, dials: Dials) -> Self {
-        Self { ways, dials, last_error: Mutex::default() }
+    pub(super) fn new(ways: Ways, dials: Dials, edges: Arc<Edges>) -> Self {
+        Self { ways, dials, edges, last_error: Mutex::default() }
     }
 
     /// Keeps why a dial has failed.

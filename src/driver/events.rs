@@ -35,6 +35,9 @@ impl Pool {
         self.tell(EventKind::Up, |event| {
             event.slot = Some(slot);
             event.text = format!("slot {slot}: live");
+            if let Some(path) = self.dialling.edges.path(slot) {
+                event.text.push_str(&path.to_string());
+            }
         });
         self.tell_whether_all_live();
     }

@@ -25,6 +25,7 @@ pub mod clock;
 mod copied;
 mod deliver;
 mod dials;
+mod edges;
 mod events;
 pub mod fanout;
 pub mod group;
@@ -73,6 +74,7 @@ use caller::Caller;
 use clock::now_ns;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
+use edges::Edges;
 use events::Events;
 use fanout::Orders;
 use in_flight::Acquirer;
@@ -180,6 +182,8 @@ impl Pool {
         clock::compare_clocks();
         let since_wall_ns = clock::wall_ns();
         let records = || config.has_histograms().then(|| Records::new(since_wall_ns));
+        let edges = Arc::new(Edges::new(config));
+        let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
@@ -187,7 +191,7 @@ impl Pool {
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()),
-            dialling: Dialling::new(ways::ways(config, url)?, dials),
+            dialling: Dialling::new(ways, dials, edges),
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),

@@ -238,6 +238,12 @@ impl Slot {
         self.wake.notify_one();
     }
 
+    /// Lets a connection to another address take over, and tells the slot's task to dial it.
+    pub fn move_away(&self) {
+        self.lock().state.move_away();
+        self.wake.notify_one();
+    }
+
     /// Whether a replacement is to be dialled, and what the connection has proven by now if so.
     pub fn wants_replacement(&self) -> Option<Proof> {
         self.lock().state.wants_replacement(now_ns())

@@ -12,7 +12,6 @@ use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
 use super::clock::now_ns;
 use super::slot::Slot;
@@ -22,6 +21,7 @@ use crate::metrics::Kind;
 use crate::net::connect::{DialError, Dialled};
 use crate::net::connection::Connection;
 use crate::net::dial_thread::DialThread;
+use crate::net::path::Path;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
@@ -42,6 +42,7 @@ pub(super) type Report = Sender<Result<(), DialError>>;
 /// What a dial ends with.
 struct Live {
     connection: Connection,
+    path: Path,
     /// Its registration with the runtime, in thread drive.
     socket: Option<Watch>,
     /// Still to be told that there is a connection.
@@ -128,10 +129,13 @@ impl<'a> SlotTask<'a> {
     /// Puts the connection of a dial where it belongs.
     fn place(&mut self, live: Live) {
         self.dial = None;
+        let edges = &self.pool.dialling.edges;
+        edges.dialled(self.slot.index, &live.path);
         match self.pool.dialling.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
                 self.slot.install(live.connection, fastrand::u64(..), &self.pool.slots.free_list);
+                edges.serves(self.slot.index);
                 self.pool.slot_is_up(self.slot);
                 if let Some(lost_ns) = self.lost_ns.take() {
                     self.slot.record(Kind::Heal, now_ns().saturating_sub(lost_ns));
@@ -155,7 +159,9 @@ impl<'a> SlotTask<'a> {
             loop {
                 pool.await_dial(slot).await;
                 let error = match dial(pool, dial_thread, slot).await {
-                    Ok((connection, socket)) => return Live { connection, socket, report },
+                    Ok((connection, path, socket)) => {
+                        return Live { connection, path, socket, report };
+                    }
                     Err(error) => error,
                 };
                 pool.dial_failed(slot, &error);
@@ -181,6 +187,7 @@ impl<'a> SlotTask<'a> {
                 match after {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
+                        pool.dialling.edges.serves(slot.index);
                         pool.slot_is_up(slot);
                     }
                     AfterLoss::DialGoesOn => return,
@@ -229,23 +236,21 @@ async fn dial(
     pool: &Pool,
     dial_thread: &DialThread,
     slot: &Slot,
-) -> Result<(Connection, Option<Watch>), DialError> {
+) -> Result<(Connection, Path, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
     let (ways, index) = (pool.dialling.ways.clone(), slot.index);
     let dial = async move { ways.dial(index).await.map(|dialled| UnderWay(Some(dialled))) };
     let dialled = dial_thread.run(dial).await;
     let dialled = dialled.map_err(DialError::of_system("dial thread"))??.take();
-    let Dialled { connection, connect, handshake } = dialled;
-    slot.record(Kind::Connect, nanoseconds(connect));
-    if let Some(handshake) = handshake {
-        slot.record(Kind::Handshake, nanoseconds(handshake));
+    let Dialled { connection, path } = dialled;
+    // 0: there was no such step.
+    for (kind, ns) in [(Kind::Connect, path.connect_ns), (Kind::Handshake, path.handshake_ns)] {
+        if ns > 0 {
+            slot.record(kind, ns);
+        }
     }
     let socket = pool.watch(slot, &connection)?;
-    Ok((connection, socket))
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    Ok((connection, path, socket))
 }
 
 /// Waits until the socket is readable, and clears that; without a socket for ever.
@@ -375,6 +380,7 @@ impl Pool {
             .dials
             .tell(|healing| healing.lost(slot.index, loss, answered_ns, now, random));
         if after != AfterLoss::Replaced {
+            self.dialling.edges.lost(slot.index);
             // The thread that gave it up may not have told the dispatcher yet. The event below must
             // come after that. A second report changes nothing.
             let epoch = slot.epoch();
@@ -399,6 +405,7 @@ impl Pool {
         let (now, random) = (now_ns(), fastrand::u64(..));
         let next_ns =
             self.dialling.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
+        self.dialling.edges.dial_failed(slot.index);
         self.delivery.stats.dial_failed(error.step);
         self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);
@@ -409,6 +416,8 @@ impl Pool {
         let slot = &self.slots[index];
         let ended = slot.abandon();
         self.delivery.stats.closed(CloseReason::Internal);
+        self.dialling.edges.lost(slot.index);
+        self.dialling.edges.dial_failed(slot.index);
         let epoch = slot.epoch();
         self.dispatcher().went_down(slot.index, epoch);
         if let Some(ended) = ended {
@@ -438,7 +447,7 @@ mod tests {
         assert_eq!(stream.peek(&mut [0; 6]).unwrap(), 6);
         stream.set_nonblocking(true).unwrap();
         let connection = Connection::plain(stream);
-        let dialled = Dialled { connection, connect: Duration::ZERO, handshake: None };
+        let dialled = Dialled { connection, path: Path::default() };
         drop(UnderWay(Some(dialled)));
         assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "FIN, and no reset");
     }

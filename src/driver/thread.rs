@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use super::slot_task::Report;
-use super::{Pool, busy, linger, maintenance, slot_task, suspend, timer};
+use super::{Pool, busy, edges, linger, maintenance, slot_task, suspend, timer};
 use crate::config::Config;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
@@ -91,6 +91,9 @@ pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report:
     let timekeeper = tokio::spawn(timer::keep_time(Arc::clone(pool)));
     let watcher = tokio::spawn(slot_task::watch_losses(Arc::clone(pool)));
     let looker = tokio::spawn(busy::look_all_the_time(Arc::clone(pool)));
+    let edges = tokio::spawn(edges::watch_edges(Arc::clone(pool)));
+    let resolving = edges::resolve_again(Arc::clone(pool), Arc::clone(dial_thread));
+    let resolver = tokio::spawn(resolving);
     let maintainer = tokio::spawn(maintenance::maintain(Arc::clone(pool)));
     let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
@@ -106,7 +109,7 @@ pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report:
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    for task in [timekeeper, watcher, maintainer, pauses, late, looker] {
+    for task in [timekeeper, watcher, maintainer, pauses, late, looker, edges, resolver] {
         task.abort();
         // When this has returned, no task of the pool is left, also on a thread that goes on.
         let _ = task.await;

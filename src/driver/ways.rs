@@ -2,24 +2,34 @@
 //!
 //! Settings that do not go together are refused here, at open.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::edges::Edges;
 use crate::config::{Config, Proxy, Scheme, Url};
 use crate::error::Status;
+use crate::net::addresses::Placing;
 use crate::net::connect::{DialError, Dialer};
 use crate::net::proxy::Target;
 use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
 use crate::net::ways::{Proxies, Way, Ways};
+use crate::pool::edges::Placement;
 
 /// How the dials of a pool get to its venue.
-pub(super) fn ways(config: &Config, url: &Url) -> Result<Ways, DialError> {
-    let dialer = dialer(config, url)?;
+pub(super) fn ways(config: &Config, url: &Url, edges: &Arc<Edges>) -> Result<Ways, DialError> {
+    let mut dialer = dialer(config, url)?;
     let (ways, has_addresses) = (config.ways(), !config.sockets().addresses.is_empty());
+    let is_placed = config.edges().placement.placement != Placement::InOrder;
     let conflict = |text| Err(refused(Status::ERR_ADDRESS, text));
     let way = match (&ways.unix_socket, &ways.proxies[..]) {
-        (None, []) => Way::Straight,
+        (None, []) => {
+            let placing: Arc<dyn Placing> = Arc::<Edges>::clone(edges);
+            dialer.placing = Some(placing);
+            Way::Straight
+        }
+        _ if is_placed => return conflict("a proxy or a Unix socket, and a placement"),
         (Some(_), [_, ..]) => return conflict("a Unix socket and a proxy"),
         (Some(_), []) if has_addresses => return conflict("a Unix socket and addresses"),
         (None, [_, ..]) if has_addresses => return conflict("a proxy and addresses"),
@@ -35,7 +45,7 @@ pub(super) fn ways(config: &Config, url: &Url) -> Result<Ways, DialError> {
             Way::Proxies(Arc::new(Proxies::new(list.iter().map(with_dialer).collect(), target)))
         }
     };
-    Ok(Ways { dialer, way })
+    Ok(Ways { dialer, way, port: url.port })
 }
 
 fn refused(step: Status, text: impl Into<String>) -> DialError {
@@ -60,6 +70,7 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
         host: url.host.clone(),
         resolver: resolver(config, url),
         addresses: Arc::default(),
+        placing: None,
         sockets: Arc::new(config.sockets().clone()),
         tls,
         resolve_timeout: Duration::from_nanos(timeouts.resolve_ns),
@@ -70,10 +81,10 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
 
 /// Pinned addresses need no look-up.
 fn resolver(config: &Config, url: &Url) -> Arc<Resolver> {
-    match &config.sockets().addresses[..] {
-        [] => resolver_of(&url.host, url.port, config),
-        pinned => Resolver::of_addresses(pinned, url.port),
-    }
+    let resolver = resolver_of(&url.host, url.port, config);
+    let pinned = config.sockets().addresses.iter();
+    resolver.pin(pinned.map(|ip| SocketAddr::new(*ip, url.port)).collect());
+    resolver
 }
 
 /// Nor do literals.

@@ -22,6 +22,8 @@ pub mod limits;
 
 pub mod sockets;
 
+pub mod edges;
+
 pub mod tls;
 
 pub mod maintenance;

@@ -1,12 +1,14 @@
 //! Opening, watching and ending a pool.
 
 use std::ffi::c_char;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::vp_config;
+use super::edges::ip_text;
 use super::handle::vp_pool;
 use super::types::{
-    struct_size, vp_error, vp_health, vp_slot_health, vp_stats, vp_str, write_sized,
+    VP_NO_SOURCE, struct_size, vp_error, vp_health, vp_slot_health, vp_stats, vp_str, write_sized,
 };
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
@@ -14,6 +16,7 @@ use crate::error::Status;
 use crate::lane::LaneSet;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
+use crate::net::path::Path;
 use crate::pool::health::SlotHealth;
 use crate::stats::Counter;
 
@@ -183,11 +186,13 @@ pub unsafe extern "C" fn vp_pool_slots(
         if capacity == 0 {
             return Err(Status::ERR_ARGUMENT);
         }
-        let slots = pool.with_open(|pool| Ok(pool.slot_healths()))?;
+        let slots = pool.with_open(|pool| Ok((pool.slot_healths(), pool.slot_paths())))?;
+        let slots: Vec<_> = slots.0.into_iter().zip(slots.1).collect();
         let shown = slots.len().min(capacity);
-        for (at, slot) in slots[..shown].iter().enumerate() {
+        for (at, (slot, path)) in slots[..shown].iter().enumerate() {
+            let health = vp_slot_health::new(slot, &path.unwrap_or_default());
             // SAFETY: the header: `capacity` structs of `size` bytes each.
-            unsafe { write_sized(out.byte_add(at * size), size, &vp_slot_health::new(slot)) };
+            unsafe { write_sized(out.byte_add(at * size), size, &health) };
         }
         Ok(shown)
     })
@@ -317,7 +322,9 @@ impl vp_health {
 }
 
 impl vp_slot_health {
-    fn new(slot: &SlotHealth) -> Self {
+    fn new(slot: &SlotHealth, path: &Path) -> Self {
+        let text = |address: Option<SocketAddr>| address.map_or([0; _], |it| ip_text(it.ip()));
+        let port = |address: Option<SocketAddr>| address.map_or(0, |address| address.port());
         Self {
             struct_size: size_of::<Self>(),
             slot: slot.slot,
@@ -329,6 +336,15 @@ impl vp_slot_health {
             next_dial_ns: slot.next_dial_ns,
             connections: slot.connections,
             last_close_reason: slot.last_close_reason.map_or(-1, |reason| reason as i32),
+            connect_ns: path.connect_ns,
+            handshake_ns: path.handshake_ns,
+            tls_version: path.tls_version.into(),
+            is_resumed: path.is_resumed.into(),
+            source: path.source.unwrap_or(VP_NO_SOURCE),
+            local_port: port(path.local),
+            peer_port: port(path.peer),
+            local_address: text(path.local),
+            peer_address: text(path.peer),
         }
     }
 }

@@ -70,9 +70,9 @@ pub unsafe extern "C" fn vp_config_set_socket_buffers(
     unsafe { configure(config, "vp_config_set_socket_buffers", change) }
 }
 
-/// Sets the local IP address to connect from; empty lets the system choose. The system chooses the
-/// local port when it connects (IP_BIND_ADDRESS_NO_PORT), so that connections to different
-/// addresses can share one.
+/// Sets the local IP address to connect from, in place of all that were set or added before. Empty
+/// lets the system choose. The system chooses the local port when it connects
+/// (IP_BIND_ADDRESS_NO_PORT), so that connections to different addresses can share one.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: `address` is copied.
@@ -86,6 +86,27 @@ pub unsafe extern "C" fn vp_config_set_bind_address(
     unsafe {
         configure(config, "vp_config_set_bind_address", |config| {
             config.set_bind_address(address.bytes()?)
+        })
+    }
+}
+
+/// Adds a local IP address to connect from; at most 64. Several are spread over the slots: slot
+/// `n` connects from address `n` modulo their number. Venues count requests and connections by IP
+/// address. An address of the venue is connected only from one of its own family. `source` in
+/// `vp_slot_health` tells which one a slot has. See docs/sources.md.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: `address` is copied.
+/// Errors: ERR_NULL, ERR_ADDRESS, ERR_ARGUMENT for too many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_add_bind_address(
+    config: *mut vp_config,
+    address: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        add(config, "vp_config_add_bind_address", |config| {
+            config.add_bind_address(address.bytes()?)
         })
     }
 }

@@ -215,6 +215,62 @@ pub struct vp_slot_health {
     pub connections: u32,
     /// Why the one before was given up, a `vp_close_reason`; -1 when there was none.
     pub last_close_reason: i32,
+    /// How long the TCP connect of its connection took; 0 over a Unix socket and without one.
+    pub connect_ns: u64,
+    /// How long the TLS handshake took; 0 on plaintext.
+    pub handshake_ns: u64,
+    /// The TLS version as it is on the wire: 0x0303 is 1.2, 0x0304 is 1.3; 0 on plaintext.
+    pub tls_version: u32,
+    /// 1 if the TLS session goes on from an earlier one.
+    pub is_resumed: u32,
+    /// The number of the local address, in the order of `vp_config_set_bind_address` and
+    /// `vp_config_add_bind_address`; VP_NO_SOURCE if the system has chosen it.
+    pub source: u32,
+    /// The port here, to find the connection in a capture.
+    pub local_port: u16,
+    /// The port there.
+    pub peer_port: u16,
+    /// The IP address here as text, NUL-terminated; empty over a Unix socket and without one.
+    pub local_address: [c_char; VP_ADDRESS_TEXT],
+    /// The IP address there: the venue's, or that of the proxy.
+    pub peer_address: [c_char; VP_ADDRESS_TEXT],
+}
+
+/// `source` of a connection whose local address the system has chosen.
+pub const VP_NO_SOURCE: u32 = u32::MAX;
+
+/// The room for an IP address as text, its NUL included.
+pub const VP_ADDRESS_TEXT: usize = 48;
+
+/// One address of the venue. Durations are in nanoseconds, 0 while nothing was measured.
+///
+/// Set `struct_size` of the first to `sizeof(vp_address)` before the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vp_address {
+    /// `sizeof(vp_address)` as the caller was compiled.
+    pub struct_size: usize,
+    /// The shortest TCP connect.
+    pub connect_min_ns: u64,
+    /// The smoothed time of a TCP connect.
+    pub connect_ns: u64,
+    /// The shortest round trip of any connection there, by the kernel (`tcpi_min_rtt`).
+    pub rtt_min_ns: u64,
+    /// The smoothed round trip (`tcpi_rtt`). It may contain the venue's own time.
+    pub rtt_ns: u64,
+    /// Connections that were made there.
+    pub connections: u64,
+    /// Dials that failed there: by connecting, in the TLS handshake, or because another address was
+    /// faster by 250 ms.
+    pub failures: u64,
+    /// Slots whose connection goes there.
+    pub slots: u32,
+    /// The port.
+    pub port: u16,
+    /// 1 if slots may dial there: the newest list of addresses has it.
+    pub is_listed: u16,
+    /// The IP address as text, NUL-terminated.
+    pub address: [c_char; VP_ADDRESS_TEXT],
 }
 
 /// One event of a pool, for logs and monitors.
@@ -471,6 +527,10 @@ unsafe impl Versioned for vp_slot_health {
     const FIRST: usize = 64;
 }
 // SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_address {
+    const FIRST: usize = 112;
+}
+// SAFETY: `repr(C)` with `struct_size` first.
 unsafe impl Versioned for vp_stats {
     const FIRST: usize = 224;
 }
@@ -488,7 +548,8 @@ const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
     assert!(size_of::<vp_completion>() == vp_completion::FIRST + 12 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
-    assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST);
+    assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST + 128);
+    assert!(size_of::<vp_address>() == vp_address::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
     assert!(size_of::<vp_watched>() == vp_watched::FIRST);
     assert!(size_of::<vp_summary>() == vp_summary::FIRST);

@@ -2,8 +2,9 @@
 //!
 //! The resolver's order, with the families taking turns (RFC 8305 section 4), so that a broken IPv6
 //! does not come before all of IPv4; and an address that failed not long ago goes behind the
-//! others, so that a dead one costs one dial and not each. Connections are not spread over the good
-//! addresses: the resolver has put the best one first, and rotates them if it wants them spread.
+//! others, so that a dead one costs one dial and not each. Whoever places slots may put the good
+//! ones into another order ([`Placing`]). Without that the resolver's holds: it has put the best
+//! one first, and rotates them if it wants them spread.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,6 +13,18 @@ use tokio::time::Instant;
 
 /// How long a failure counts against an address.
 const MEMORY: Duration = Duration::from_secs(60);
+
+/// Says which of the good addresses a slot tries first, and is told which ones have failed.
+pub trait Placing: Send + Sync {
+    /// The name has these addresses now.
+    fn resolved(&self, addresses: &[SocketAddr]);
+
+    /// The dial of the slot begins: the order in which it tries these.
+    fn order(&self, slot: u32, good: Vec<SocketAddr>) -> Vec<SocketAddr>;
+
+    /// The address could not be connected, or its handshake failed.
+    fn failed(&self, ip: IpAddr);
+}
 
 /// What is remembered of addresses.
 #[derive(Debug, Default)]
@@ -23,14 +36,23 @@ pub struct Addresses {
 impl Addresses {
     /// The addresses in the order in which they are to be tried.
     pub fn ordered(&mut self, resolved: &[SocketAddr], now: Instant) -> Vec<SocketAddr> {
+        let (mut ordered, bad) = self.good_and_bad(resolved, now);
+        ordered.extend(bad);
+        ordered
+    }
+
+    /// The same, but those that failed not long ago are apart.
+    pub fn good_and_bad(
+        &mut self,
+        resolved: &[SocketAddr],
+        now: Instant,
+    ) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
         self.failed.retain(|(_, until)| *until > now);
         let is_good =
             |address: &&SocketAddr| !self.failed.iter().any(|failed| failed.0 == address.ip());
         let good = resolved.iter().copied().filter(|address| is_good(&address)).collect();
         let bad = resolved.iter().copied().filter(|address| !is_good(&address)).collect();
-        let mut ordered = taking_turns(good);
-        ordered.extend(taking_turns(bad));
-        ordered
+        (taking_turns(good), taking_turns(bad))
     }
 
     /// The address could not be connected, or its handshake failed, and not for want of

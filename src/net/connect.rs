@@ -9,7 +9,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
@@ -17,16 +17,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, HandshakeKind};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Placing};
 use super::connection::Connection;
+use super::path::Path;
 use super::resolve::Resolver;
 use crate::config::Sockets;
 use crate::error::Status;
@@ -45,6 +46,8 @@ pub struct Dialer {
     pub resolver: Arc<Resolver>,
     /// What is remembered of them, shared by all dials of a pool.
     pub addresses: Arc<Mutex<Addresses>>,
+    /// Who says in which order a slot tries them; the resolver without it.
+    pub placing: Option<Arc<dyn Placing>>,
     /// Socket settings.
     pub sockets: Arc<Sockets>,
     /// TLS, and the name that the certificate must prove.
@@ -55,6 +58,21 @@ pub struct Dialer {
     pub connect_timeout: Duration,
     /// The budget for the TLS handshake.
     pub tls_handshake_timeout: Duration,
+}
+
+/// A live connection, and what its dial has seen of it.
+pub struct Dialled {
+    /// Ready for its first request.
+    pub connection: Connection,
+    /// Where it goes, and what it took.
+    pub path: Path,
+}
+
+/// A TCP connection to one of several addresses.
+pub(super) struct Connected {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) connect_ns: u64,
 }
 
 /// Why a dial failed.
@@ -109,31 +127,24 @@ impl DialError {
     }
 }
 
-/// A connection that was dialled, and how long that took.
-pub struct Dialled {
-    /// It is ready for its first request.
-    pub connection: Connection,
-    /// Until the socket was connected, without the look-up of the name.
-    pub connect: Duration,
-    /// The TLS handshake, if there was one.
-    pub handshake: Option<Duration>,
-}
-
 impl Dialer {
-    /// Makes one connection, ready for its first request.
-    pub async fn dial(&self) -> Result<Dialled, DialError> {
+    /// Makes one connection for the slot, ready for its first request.
+    pub async fn dial(&self, slot: u32) -> Result<Dialled, DialError> {
         let resolved = self.resolve().await?;
-        let begin = Instant::now();
-        let (stream, address) = self.connect(&resolved).await?;
-        let dialled = self.secure(stream, begin).await;
+        let connected = self.connect(slot, &resolved).await?;
+        let address = connected.address;
+        let dialled = self.secure(slot, connected.stream, connected.connect_ns).await;
         self.judge(address, dialled.as_ref().map(|_| ()));
         dialled
     }
 
     /// The addresses of the host.
-    pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
+    pub async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
         let what = || format!("resolve {}", self.host);
         let resolved = self.resolver.resolve(self.resolve_timeout).await;
+        if let (Ok(addresses), Some(placing)) = (&resolved, &self.placing) {
+            placing.resolved(addresses);
+        }
         resolved.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => {
                 DialError::timeout(Status::ERR_RESOLVE, what(), self.resolve_timeout)
@@ -151,10 +162,18 @@ impl Dialer {
     /// Connects to one of the addresses, and says to which.
     pub(super) async fn connect(
         &self,
+        slot: u32,
         resolved: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), DialError> {
-        let ordered = self.memory().ordered(resolved, Instant::now());
-        self.connect_any(&ordered).await
+    ) -> Result<Connected, DialError> {
+        let source = self.sockets.source_of(slot).map(|(_, ip)| ip);
+        let resolved = of_family(resolved, source);
+        let (good, bad) = self.memory().good_and_bad(&resolved, Instant::now());
+        let mut ordered = match &self.placing {
+            Some(placing) => placing.order(slot, good),
+            None => good,
+        };
+        ordered.extend(bad);
+        self.connect_any(&ordered, source).await
     }
 
     /// Remembers what came of an address that was connected.
@@ -165,28 +184,30 @@ impl Dialer {
         }
     }
 
-    /// Makes a connection of a stream that was asked for at `begin`: by a TLS handshake, if the
-    /// venue speaks TLS.
+    /// Makes a connection of a stream: by a TLS handshake, if the venue speaks TLS.
+    /// `connect_ns`: how long it took to connect.
     pub(super) async fn secure(
         &self,
+        slot: u32,
         stream: TcpStream,
-        begin: Instant,
+        connect_ns: u64,
     ) -> Result<Dialled, DialError> {
-        let connected = Instant::now();
-        let connection = match &self.tls {
-            None => detach(stream).map(Connection::plain),
-            Some((config, name)) => self.handshake(stream, config, name).await,
-        };
-        let handshake = self.tls.is_some().then(|| connected.elapsed());
-        let connect = connected.duration_since(begin);
-        connection.map(|connection| Dialled { connection, connect, handshake })
+        let (local, peer) = (stream.local_addr().ok(), stream.peer_addr().ok());
+        // A Unix socket has no address, and so no source.
+        let source = local.and_then(|_| self.sockets.source_of(slot)).map(|(index, _)| index);
+        let path = Path { local, source, peer, connect_ns, ..Path::default() };
+        match &self.tls {
+            None => Ok(Dialled { connection: Connection::plain(detach(stream)?), path }),
+            Some((config, name)) => self.handshake(stream, path, config, name).await,
+        }
     }
 
     /// Connects to the first address that answers, and says which that was.
     async fn connect_any(
         &self,
         addresses: &[SocketAddr],
-    ) -> Result<(TcpStream, SocketAddr), DialError> {
+        source: Option<IpAddr>,
+    ) -> Result<Connected, DialError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut race = Race::default();
         let mut running = Vec::new();
@@ -194,7 +215,7 @@ impl Dialer {
         let mut last_error = None;
         loop {
             if let Some(address) = rest.next() {
-                race.0.push(Box::pin(connect_one(*address, Arc::clone(&self.sockets))));
+                race.0.push(Box::pin(connect_one(*address, source, Arc::clone(&self.sockets))));
                 running.push((*address, Instant::now()));
             }
             let next_attempt = match rest.len() {
@@ -204,7 +225,9 @@ impl Dialer {
             match timeout_at(next_attempt, race.next()).await {
                 Ok(Some((address, Ok(stream)))) => {
                     self.outrun(&running, address);
-                    return Ok((stream, address));
+                    let since = running.iter().find(|(running, _)| *running == address);
+                    let connect_ns = since.map_or(0, |(_, since)| elapsed_ns(*since));
+                    return Ok(Connected { stream, address, connect_ns });
                 }
                 Ok(Some((address, Err(error)))) => {
                     self.blame(address, &error);
@@ -213,8 +236,7 @@ impl Dialer {
                 }
                 Ok(None) => break,
                 Err(_) if Instant::now() >= deadline => {
-                    let now = Instant::now();
-                    running.iter().for_each(|(late, _)| self.memory().failed(late.ip(), now));
+                    running.iter().for_each(|(late, _)| self.failed(late.ip()));
                     let what = format!("connect {}", listed(addresses));
                     let text = DialError::timeout(Status::ERR_CONNECT, what, self.connect_timeout);
                     return Err(last_error.unwrap_or(text));
@@ -232,7 +254,7 @@ impl Dialer {
         let now = Instant::now();
         for (silent, since) in running {
             if *silent != winner && now.duration_since(*since) >= ATTEMPT_DELAY {
-                self.memory().failed(silent.ip(), now);
+                self.failed(silent.ip());
             }
         }
     }
@@ -240,7 +262,14 @@ impl Dialer {
     /// The address goes behind the others, if it is to blame.
     fn blame(&self, address: SocketAddr, error: &DialError) {
         if !error.is_of_this_machine() {
-            self.memory().failed(address.ip(), Instant::now());
+            self.failed(address.ip());
+        }
+    }
+
+    fn failed(&self, ip: IpAddr) {
+        self.memory().failed(ip, Instant::now());
+        if let Some(placing) = &self.placing {
+            placing.failed(ip);
         }
     }
 
@@ -251,13 +280,15 @@ impl Dialer {
     async fn handshake(
         &self,
         stream: TcpStream,
+        mut path: Path,
         config: &Arc<ClientConfig>,
         name: &ServerName<'static>,
-    ) -> Result<Connection, DialError> {
-        let what = match stream.peer_addr() {
-            Ok(address) => format!("TLS handshake with {address} ({})", name.to_str()),
-            Err(_) => format!("TLS handshake ({})", name.to_str()),
+    ) -> Result<Dialled, DialError> {
+        let what = match path.peer {
+            Some(address) => format!("TLS handshake with {address} ({})", name.to_str()),
+            None => format!("TLS handshake ({})", name.to_str()),
         };
+        let begun = Instant::now();
         let connector = TlsConnector::from(Arc::clone(config));
         let handshake = connector.connect(name.clone(), NoVectored(stream));
         match timeout(self.tls_handshake_timeout, handshake).await {
@@ -271,7 +302,10 @@ impl Dialer {
             }),
             Ok(Ok(stream)) => {
                 let (NoVectored(stream), session) = stream.into_inner();
-                Ok(Connection::tls(detach(stream)?, session))
+                path.handshake_ns = elapsed_ns(begun);
+                path.tls_version = session.protocol_version().map_or(0, u16::from);
+                path.is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+                Ok(Dialled { connection: Connection::tls(detach(stream)?, session), path })
             }
         }
     }
@@ -300,10 +334,14 @@ impl Race {
     }
 }
 
-async fn connect_one(address: SocketAddr, options: Arc<Sockets>) -> Attempt {
+async fn connect_one(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    options: Arc<Sockets>,
+) -> Attempt {
     let failed =
         |step, what: &str, error| DialError::new(step, format!("{what} {address}"), &error);
-    let stream = match open_socket(address, &options) {
+    let stream = match open_socket(address, source, &options) {
         Err(error) => Err(failed(Status::ERR_SYSTEM, "socket", error)),
         Ok(socket) => {
             let connected = socket.connect(address).await.and_then(refuse_self);
@@ -329,7 +367,11 @@ fn refuse_self(stream: TcpStream) -> io::Result<TcpStream> {
 /// TCP_USER_TIMEOUT is not set: it would take the place of the keepalive probes' own count
 /// (tcp(7)), and one number cannot stand for the deadlines of all requests. An exchange has its
 /// deadline, at which its connection is reset; an idle connection has the probes.
-fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> {
+fn open_socket(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    options: &Sockets,
+) -> io::Result<TcpSocket> {
     let domain = Domain::for_address(address);
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = spared(|| Socket::new(domain, kind, Some(Protocol::TCP)))?;
@@ -347,7 +389,7 @@ fn open_socket(address: SocketAddr, options: &Sockets) -> io::Result<TcpSocket> 
     if let Some(size) = options.receive_buffer {
         socket.set_recv_buffer_size(size)?;
     }
-    if let Some(ip) = options.bind_address {
+    if let Some(ip) = source {
         #[cfg(target_os = "linux")]
         bind_without_port(&socket);
         socket.bind(&SocketAddr::new(ip, 0).into())?;
@@ -372,6 +414,18 @@ fn bind_without_port(socket: &Socket) {
 /// Takes the socket out of the runtime; it stays non-blocking.
 fn detach(stream: TcpStream) -> Result<std::net::TcpStream, DialError> {
     stream.into_std().map_err(|error| DialError::new(Status::ERR_SYSTEM, "take socket", &error))
+}
+
+/// The addresses that can be connected from the source. All, if that is none: then the system says
+/// why it cannot.
+fn of_family(addresses: &[SocketAddr], source: Option<IpAddr>) -> Vec<SocketAddr> {
+    let fits = |address: &&SocketAddr| source.is_none_or(|ip| ip.is_ipv6() == address.is_ipv6());
+    let fitting: Vec<_> = addresses.iter().filter(fits).copied().collect();
+    if fitting.is_empty() { addresses.to_vec() } else { fitting }
+}
+
+fn elapsed_ns(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn listed(addresses: &[SocketAddr]) -> String {

@@ -32,6 +32,9 @@ pub struct Evidence {
 /// ever added at its end, and the kernel says how much of it there is.
 const BYTES_ACKED: std::ops::Range<usize> = 120..128;
 const NOTSENT_BYTES: std::ops::Range<usize> = 144..148;
+/// In microseconds, as `MIN_RTT`.
+const RTT: std::ops::Range<usize> = 68..72;
+const MIN_RTT: std::ops::Range<usize> = 148..152;
 
 /// Asks the kernel. `None` where it does not know.
 #[cfg(target_os = "linux")]
@@ -39,7 +42,7 @@ pub fn counts(stream: &TcpStream) -> Option<Counts> {
     // Two questions, between which an acknowledgement may arrive: then they are asked again.
     let mut queued = unacknowledged(stream)?;
     for _ in 0..TRIES {
-        let (acked, not_sent) = tcp_info(stream)?;
+        let (acked, not_sent) = acked_and_not_sent(stream)?;
         let still_queued = unacknowledged(stream)?;
         if still_queued == queued {
             return Some(Counts { acked, not_sent, queued });
@@ -54,20 +57,52 @@ const TRIES: u32 = 8;
 
 /// `tcpi_bytes_acked` and `tcpi_notsent_bytes`.
 #[cfg(target_os = "linux")]
+fn acked_and_not_sent(stream: &TcpStream) -> Option<(u64, u64)> {
+    let info = tcp_info(stream, NOTSENT_BYTES.end)?;
+    let acked = u64::from_ne_bytes(info[BYTES_ACKED].try_into().ok()?);
+    let not_sent = u32::from_ne_bytes(info[NOTSENT_BYTES].try_into().ok()?);
+    Some((acked, not_sent.into()))
+}
+
+/// The round trip of a connection, as the kernel has measured it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundTrip {
+    /// `tcpi_rtt`, which the kernel smooths (RFC 6298), in nanoseconds.
+    pub smoothed_ns: u64,
+    /// `tcpi_min_rtt`, the shortest one, in nanoseconds. Linux raises it in time (sysctl
+    /// tcp_min_rtt_wlen), but not by lone small packets, whose acknowledgement may be delayed.
+    pub min_ns: u64,
+}
+
+/// Asks the kernel for the round trip. `None` where it does not know, and before any was measured.
+#[cfg(target_os = "linux")]
+pub fn round_trip(stream: &TcpStream) -> Option<RoundTrip> {
+    let info = tcp_info(stream, MIN_RTT.end)?;
+    let smoothed_us = u32::from_ne_bytes(info[RTT].try_into().ok()?);
+    let min_us = u32::from_ne_bytes(info[MIN_RTT].try_into().ok()?);
+    // The kernel's minimum begins as the largest number.
+    let is_known = smoothed_us != 0 && min_us != u32::MAX;
+    let ns = |us: u32| u64::from(us) * 1_000;
+    is_known.then(|| RoundTrip { smoothed_ns: ns(smoothed_us), min_ns: ns(min_us.max(1)) })
+}
+
+/// Asks no kernel: there is nothing to know.
+#[cfg(not(target_os = "linux"))]
+pub fn round_trip(_: &TcpStream) -> Option<RoundTrip> {
+    None
+}
+
+/// `struct tcp_info`, of which the kernel must have filled `least` bytes.
+#[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn tcp_info(stream: &TcpStream) -> Option<(u64, u64)> {
+fn tcp_info(stream: &TcpStream, least: usize) -> Option<[u8; 256]> {
     let mut info = [0_u8; 256];
     let mut len = info.len() as libc::socklen_t;
     let (fd, info_at) = (stream.as_raw_fd(), (&raw mut info).cast());
     // SAFETY: the buffer is `len` bytes long, and the descriptor is open while `stream` is.
     let answer =
         unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info_at, &mut len) };
-    if answer != 0 || (len as usize) < NOTSENT_BYTES.end {
-        return None;
-    }
-    let acked = u64::from_ne_bytes(info[BYTES_ACKED].try_into().ok()?);
-    let not_sent = u32::from_ne_bytes(info[NOTSENT_BYTES].try_into().ok()?);
-    Some((acked, not_sent.into()))
+    (answer == 0 && len as usize >= least).then_some(info)
 }
 
 /// Bytes in the send queue, sent or not, that the peer has not acknowledged (SIOCOUTQ, tcp(7)).

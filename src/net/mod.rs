@@ -12,6 +12,7 @@ pub mod dial_thread;
 pub mod evidence;
 pub mod fork;
 pub mod live_set;
+pub mod path;
 pub mod pins;
 pub mod proxy;
 pub mod proxy_order;

@@ -3,6 +3,7 @@
 //! The system's resolver does the work (getaddrinfo: hosts file, nsswitch, search domains, as
 //! operators expect), on a thread of its own that ends with the look-up. It cannot be cancelled,
 //! only left behind: so all dials of a pool share one look-up, and while one hangs no other begins.
+//! Addresses that were pinned stand in for all look-ups.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -46,6 +47,8 @@ pub struct Resolver {
     /// When the look-up began that is under way.
     begun: Mutex<Option<Instant>>,
     stale: AtomicU64,
+    /// Empty: nothing is pinned.
+    pinned: Mutex<Vec<SocketAddr>>,
 }
 
 impl Resolver {
@@ -76,7 +79,12 @@ impl Resolver {
     pub fn new(look_up: LookUp) -> Arc<Self> {
         let (answer, _) = watch::channel(Answer::default());
         let (begun, stale) = (Mutex::default(), AtomicU64::new(0));
-        Arc::new(Self { look_up, answer, begun, stale })
+        Arc::new(Self { look_up, answer, begun, stale, pinned: Mutex::default() })
+    }
+
+    /// From now on these are the addresses, without a look-up; an empty list lets it look up again.
+    pub fn pin(&self, addresses: Vec<SocketAddr>) {
+        *self.pinned.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
     }
 
     /// How often the last good answer stood in for a look-up that failed or took too long.
@@ -92,6 +100,10 @@ impl Resolver {
         self: &Arc<Self>,
         patience: Duration,
     ) -> Result<Vec<SocketAddr>, io::Error> {
+        let pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !pinned.is_empty() {
+            return Ok(pinned);
+        }
         let mut answers = self.answer.subscribe();
         let before = answers.borrow().serial;
         let begun = self.begin();
@@ -313,6 +325,18 @@ mod tests {
             }
             assert!(start.elapsed() < 50 * patience, "{:?}", start.elapsed());
             assert_eq!((asked.load(Ordering::SeqCst), resolver.stale()), (2, 101));
+        });
+    }
+
+    #[test]
+    fn what_is_pinned_is_not_looked_up_until_it_is_let_go() {
+        run(async {
+            let (resolver, asked) = resolver(&[Says::Found(ONE)]);
+            resolver.pin(addresses(TWO));
+            assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(TWO));
+            assert_eq!(asked.load(Ordering::SeqCst), 0);
+            resolver.pin(Vec::new());
+            assert_eq!(resolver.resolve(PATIENCE).await.unwrap(), addresses(ONE));
         });
     }
 

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connect::{DialError, Dialer, Dialled};
+use super::connect::{Connected, DialError, Dialer, Dialled};
 use super::proxy::{self, Target};
 use super::proxy_order::ProxyOrder;
 use super::unix;
@@ -23,6 +22,8 @@ pub struct Ways {
     pub dialer: Dialer,
     /// How to get there.
     pub way: Way,
+    /// The port of the venue.
+    pub port: u16,
 }
 
 /// How to get to the venue.
@@ -53,16 +54,16 @@ impl Proxies {
     /// A stream that leads to the venue, and the proxy that it goes through: the first in the
     /// slot's order that can be had. All of them together may take as long as one look-up and one
     /// connect.
-    async fn reach(&self, slot: u32) -> Result<(TcpStream, usize), DialError> {
+    async fn reach(&self, slot: u32) -> Result<(Connected, usize), DialError> {
         let now = Instant::now();
         let order = self.order().of_slot(slot, now);
         let mut last_error = None;
         for proxy in order {
             let (_, dialer) = &self.list[proxy];
             let budget = dialer.resolve_timeout + dialer.connect_timeout;
-            let in_time = timeout_at(now + budget, self.through(proxy)).await;
+            let in_time = timeout_at(now + budget, self.through(slot, proxy)).await;
             match in_time.unwrap_or_else(|_| Err(self.late(proxy, budget))) {
-                Ok(stream) => return Ok((stream, proxy)),
+                Ok(connected) => return Ok((connected, proxy)),
                 Err(error) => {
                     self.blame(proxy, &error);
                     last_error = Some(error);
@@ -76,7 +77,7 @@ impl Proxies {
     }
 
     /// A stream that leads to the venue through that proxy, within the connect timeout.
-    async fn through(&self, index: usize) -> Result<TcpStream, DialError> {
+    async fn through(&self, slot: u32, index: usize) -> Result<Connected, DialError> {
         let (proxy, dialer) = &self.list[index];
         let unreachable = |error: DialError| DialError {
             // Want of something on this machine keeps its name.
@@ -86,10 +87,10 @@ impl Proxies {
         };
         let resolved = dialer.resolve().await.map_err(unreachable)?;
         let connect_and_ask = async {
-            let (stream, address) = dialer.connect(&resolved).await.map_err(unreachable)?;
-            proxy::ask(&stream, proxy, &self.target).await?;
-            dialer.judge(address, Ok(()));
-            Ok(stream)
+            let connected = dialer.connect(slot, &resolved).await.map_err(unreachable)?;
+            proxy::ask(&connected.stream, proxy, &self.target).await?;
+            dialer.judge(connected.address, Ok(()));
+            Ok(connected)
         };
         let in_time = timeout(dialer.connect_timeout, connect_and_ask).await;
         in_time.unwrap_or_else(|_| Err(self.late(index, dialer.connect_timeout)))
@@ -125,16 +126,16 @@ impl Ways {
 
     /// Makes one connection for the slot, ready for its first request.
     pub async fn dial(&self, slot: u32) -> Result<Dialled, DialError> {
-        let (dialer, begin) = (&self.dialer, Instant::now());
+        let dialer = &self.dialer;
         match &self.way {
-            Way::Straight => dialer.dial().await,
+            Way::Straight => dialer.dial(slot).await,
             Way::Unix(path) => {
                 let stream = unix::connect(path, &dialer.sockets, dialer.connect_timeout).await?;
-                dialer.secure(stream, begin).await
+                dialer.secure(slot, stream, 0).await
             }
             Way::Proxies(proxies) => {
-                let (stream, proxy) = proxies.reach(slot).await?;
-                let dialled = dialer.secure(stream, begin).await;
+                let (connected, proxy) = proxies.reach(slot).await?;
+                let dialled = dialer.secure(slot, connected.stream, connected.connect_ns).await;
                 match &dialled {
                     Ok(_) => proxies.order().worked(proxy),
                     Err(error) => proxies.blame(proxy, error),

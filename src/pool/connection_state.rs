@@ -141,6 +141,14 @@ impl ConnectionState {
         self.retire = Some(reason);
     }
 
+    /// It is to be replaced by a connection to another address, unless it goes or is to be replaced
+    /// anyway.
+    pub fn move_away(&mut self) {
+        if self.retire.is_none() && !self.replacing {
+            (self.replace, self.replacing) = (Some(CloseReason::Moved), true);
+        }
+    }
+
     /// What it has proven so far.
     pub fn proof(&self, now_ns: u64) -> Proof {
         let lifetime_ns = now_ns.saturating_sub(self.maintenance.born_ns());

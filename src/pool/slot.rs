@@ -106,6 +106,13 @@ impl SlotState {
         self.connection.retire(reason);
     }
 
+    /// The connection is to be replaced by one to another address, while it serves.
+    pub fn move_away(&mut self) {
+        if self.is_live {
+            self.connection.move_away();
+        }
+    }
+
     /// Whether a replacement is to be dialled, and what the connection has proven by now if so.
     pub fn wants_replacement(&self, now_ns: u64) -> Option<Proof> {
         self.connection.wants_replacement().then(|| self.connection.proof(now_ns))

@@ -49,7 +49,7 @@ int main(void) {
     FIELD(vp_health, open_lanes, 48, 4);
     FIELD(vp_health, outstanding, 52, 4);
 
-    SIZE(vp_slot_health, 64);
+    SIZE(vp_slot_health, 192);
     FIELD(vp_slot_health, struct_size, 0, 8);
     FIELD(vp_slot_health, slot, 8, 4);
     FIELD(vp_slot_health, state, 12, 4);
@@ -60,6 +60,28 @@ int main(void) {
     FIELD(vp_slot_health, next_dial_ns, 48, 8);
     FIELD(vp_slot_health, connections, 56, 4);
     FIELD(vp_slot_health, last_close_reason, 60, 4);
+    FIELD(vp_slot_health, connect_ns, 64, 8);
+    FIELD(vp_slot_health, handshake_ns, 72, 8);
+    FIELD(vp_slot_health, tls_version, 80, 4);
+    FIELD(vp_slot_health, is_resumed, 84, 4);
+    FIELD(vp_slot_health, source, 88, 4);
+    FIELD(vp_slot_health, local_port, 92, 2);
+    FIELD(vp_slot_health, peer_port, 94, 2);
+    FIELD(vp_slot_health, local_address, 96, 48);
+    FIELD(vp_slot_health, peer_address, 144, 48);
+
+    SIZE(vp_address, 112);
+    FIELD(vp_address, struct_size, 0, 8);
+    FIELD(vp_address, connect_min_ns, 8, 8);
+    FIELD(vp_address, connect_ns, 16, 8);
+    FIELD(vp_address, rtt_min_ns, 24, 8);
+    FIELD(vp_address, rtt_ns, 32, 8);
+    FIELD(vp_address, connections, 40, 8);
+    FIELD(vp_address, failures, 48, 8);
+    FIELD(vp_address, slots, 56, 4);
+    FIELD(vp_address, port, 60, 2);
+    FIELD(vp_address, is_listed, 62, 2);
+    FIELD(vp_address, address, 64, 48);
 
     SIZE(vp_event, 72);
     FIELD(vp_event, struct_size, 0, 8);

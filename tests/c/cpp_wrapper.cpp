@@ -343,6 +343,12 @@ void moments_are_of_the_monotonic_clock() {
     CHECK(pool.slots(slots).value() == 1 && slots[0].state == VP_SLOT_STATE_IDLE);
     CHECK(slots[0].up_time().value() < before && !slots[0].next_dial_time());
     CHECK(slots[0].proven_time().value() <= after && slots[0].round_trip() > nanoseconds(0));
+    CHECK(slots[0].local_ip() == "127.0.0.1" && slots[0].peer_ip() == "127.0.0.1");
+    vp::Address addresses[3];
+    CHECK(pool.addresses(addresses).value() == 1 && addresses[0].ip() == "127.0.0.1");
+    CHECK(addresses[0].slots == 1 && addresses[0].port == slots[0].peer_port);
+    CHECK(addresses[0].shortest_round_trip() > nanoseconds(0));
+    CHECK(pool.set_addresses("venue") == VP_ERR_ADDRESS);
     CHECK(!slots[0].close_reason() && !pool.health()->suspended_until());
     CHECK(pool.suspend(seconds(100)).ok());
     CHECK(pool.health()->suspended_until().value() > after + seconds(99));

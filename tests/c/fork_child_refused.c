@@ -41,6 +41,8 @@ static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request 
     health.struct_size = sizeof health;
     vp_slot_health slot;
     slot.struct_size = sizeof slot;
+    vp_address address;
+    address.struct_size = sizeof address;
     vp_stats stats;
     stats.struct_size = sizeof stats;
     vp_error error = {sizeof error, 0, 0, ""};
@@ -62,6 +64,8 @@ static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request 
     CHECK_STATUS(vp_pool_stats(pool, &stats), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_addresses(pool, &address, 1), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_set_addresses(pool, text("127.0.0.1")), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_drain(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);

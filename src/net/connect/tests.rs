@@ -31,6 +31,7 @@ fn dialer(port: u16, addresses: &[IpAddr]) -> Dialer {
         host: "venue.test".to_owned(),
         resolver: Resolver::of_addresses(addresses, port),
         addresses: Arc::default(),
+        placing: None,
         sockets: Arc::new(Sockets::default()),
         tls: None,
         resolve_timeout: Duration::from_secs(10),
@@ -52,7 +53,7 @@ fn a_silent_address_that_lost_the_race_comes_last_next_time() {
     let dialer = dialer(good.port(), &[silent.ip(), good.ip()]);
     let order = || dialer.memory().ordered(&[silent, good], Instant::now());
     assert_eq!(order(), [silent, good]);
-    assert!(run(dialer.dial()).is_ok());
+    assert!(run(dialer.dial(0)).is_ok());
     assert_eq!(order(), [good, silent]);
 }
 
@@ -64,10 +65,10 @@ fn what_this_machine_lacks_counts_against_no_address() {
     let [dead, good] = addresses.map(|ip| SocketAddr::new(ip, 1));
     let mut dialer = dialer(1, &addresses);
     // An address for documentation (RFC 5737), which no machine has.
-    let bind_address = Some(IpAddr::from([192, 0, 2, 1]));
-    dialer.sockets = Arc::new(Sockets { bind_address, ..Sockets::default() });
+    let bind_addresses = vec![IpAddr::from([192, 0, 2, 1])];
+    dialer.sockets = Arc::new(Sockets { bind_addresses, ..Sockets::default() });
     dialer.memory().failed(dead.ip(), Instant::now());
-    let error = run(dialer.dial()).err().unwrap();
+    let error = run(dialer.dial(0)).err().unwrap();
     assert_eq!((error.step, error.os_error), (Status::ERR_SYSTEM, libc::EADDRNOTAVAIL));
     assert_eq!(dialer.memory().ordered(&[dead, good], Instant::now()), [good, dead]);
 }
@@ -79,7 +80,7 @@ fn a_refusal_counts_against_its_address() {
     bound.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 2], 0)))).unwrap();
     let refusing = bound.local_addr().unwrap().as_socket().unwrap();
     let dialer = dialer(refusing.port(), &[refusing.ip()]);
-    let error = run(dialer.dial()).err().unwrap();
+    let error = run(dialer.dial(0)).err().unwrap();
     assert_eq!((error.step, error.os_error), (Status::ERR_CONNECT, libc::ECONNREFUSED));
     let other = SocketAddr::from(([127, 0, 0, 3], refusing.port()));
     assert_eq!(dialer.memory().ordered(&[refusing, other], Instant::now()), [other, refusing]);
@@ -117,6 +118,22 @@ fn a_socket_that_is_connected_to_itself_is_a_failed_dial_and_frees_its_port() {
 }
 
 #[test]
+fn a_source_is_of_the_family_of_what_it_connects_to() {
+    let list = |text: &str| {
+        text.split(' ').map(|it| SocketAddr::new(it.parse().unwrap(), 1)).collect::<Vec<_>>()
+    };
+    let both = list("1.0.0.1 ::1 1.0.0.2");
+    assert_eq!(of_family(&both, None), both);
+    assert_eq!(of_family(&both, "10.0.0.1".parse().ok()), list("1.0.0.1 1.0.0.2"));
+    assert_eq!(of_family(&both, "::2".parse().ok()), list("::1"));
+    assert_eq!(
+        of_family(&list("::1"), "10.0.0.1".parse().ok()),
+        list("::1"),
+        "the system says why"
+    );
+}
+
+#[test]
 fn a_local_address_takes_no_port_before_the_connect() {
     for ip in ["127.0.0.1", "::1"] {
         let ip: IpAddr = ip.parse().unwrap();
@@ -125,9 +142,9 @@ fn a_local_address_takes_no_port_before_the_connect() {
             continue;
         };
         let address = venue.local_addr().unwrap();
-        let options = Sockets { bind_address: Some(ip), ..Sockets::default() };
+        let options = Sockets::default();
         run(async {
-            let socket = open_socket(address, &options).unwrap();
+            let socket = open_socket(address, Some(ip), &options).unwrap();
             assert_eq!(socket.local_addr().unwrap(), SocketAddr::new(ip, 0));
             let stream = socket.connect(address).await.unwrap();
             let local = stream.local_addr().unwrap();

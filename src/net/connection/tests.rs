@@ -34,6 +34,7 @@ fn tls_pair(
         host: "localhost".to_owned(),
         resolver: Resolver::of_addresses(&[server.address().ip()], server.address().port()),
         addresses: Arc::default(),
+        placing: None,
         sockets: Arc::new(config.sockets().clone()),
         tls: Some((client_config(config.tls()).unwrap(), server_name("localhost").unwrap())),
         resolve_timeout: Duration::from_secs(5),
@@ -41,7 +42,7 @@ fn tls_pair(
         tls_handshake_timeout: Duration::from_secs(5),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    (runtime.block_on(dialer.dial()).unwrap().connection, server)
+    (runtime.block_on(dialer.dial(0)).unwrap().connection, server)
 }
 
 /// Repeats a non-blocking call until it answers something, for at most ten seconds.

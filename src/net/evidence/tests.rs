@@ -76,3 +76,19 @@ fn counts_of_a_part_are_of_that_part() {
     assert_eq!(counts.of(200, 40), Evidence { bytes_acked: 0, bytes_unsent: 40 });
     assert_eq!(counts.of(0, 20), Evidence { bytes_acked: 20, bytes_unsent: 0 });
 }
+
+/// The other fields of the struct are next to these: a wrong offset shows an impossible time.
+#[test]
+fn the_round_trip_is_that_of_the_connection() {
+    let start = Instant::now();
+    let (near, _far) = pair();
+    let took_ns = u64::try_from(start.elapsed().as_nanos()).unwrap();
+    let trip = round_trip(&near).unwrap();
+    // The kernel counts in microseconds, and a whole one at least.
+    let most_ns = took_ns + 1_000;
+    assert!((1_000..=most_ns).contains(&trip.min_ns), "{trip:?} in {took_ns} ns");
+    assert!((trip.min_ns..=most_ns).contains(&trip.smoothed_ns), "{trip:?} in {took_ns} ns");
+    let (unix, _) = std::os::unix::net::UnixStream::pair().unwrap();
+    let unix = TcpStream::from(std::os::fd::OwnedFd::from(unix));
+    assert_eq!(round_trip(&unix), None);
+}

@@ -409,3 +409,20 @@ fn after_a_defect_only_the_number_is_kept() {
     slot.came_up(2 * S, 0);
     assert_eq!(slot.epoch(), 2);
 }
+
+#[test]
+fn a_connection_that_is_moved_serves_until_its_replacement_does_and_is_moved_once() {
+    let mut slot = SlotState::default();
+    slot.move_away();
+    assert!(slot.wants_replacement(S).is_none(), "there is nothing to move");
+    slot.came_up(S, 0);
+    slot.move_away();
+    assert!(slot.wants_replacement(S).is_some());
+    assert!(!slot.replacement_came_up(2 * S, 0));
+    slot.move_away();
+    assert!(slot.wants_replacement(S).is_none(), "the next one is here already");
+    assert_eq!(turn(&mut slot, &mut Fake::default(), TERMS).fate, Fate::Replaced);
+    assert_eq!(slot.take_loss().unwrap().reason, CloseReason::Moved);
+    slot.move_away();
+    assert!(slot.wants_replacement(S).is_some(), "the new one may be moved, too");
+}

@@ -1,0 +1,250 @@
+//! The addresses of the venue at work: who is told of dials and round trips, the slots that are
+//! moved, and the look-ups in the background.
+//!
+//! It decides nothing. Where a slot dials, and which one is moved, is decided in
+//! [`edges`](crate::pool::edges). Its lock is held for arithmetic only.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::Pool;
+use super::clock::now_ns;
+use super::slot::Slot;
+use crate::config::Config;
+use crate::error::Status;
+use crate::net::addresses::Placing;
+use crate::net::dial_thread::DialThread;
+use crate::net::evidence;
+use crate::net::path::Path;
+use crate::net::ways::Way;
+use crate::pool::edges::{EdgeHealth, Edges as Policy, Placement};
+use crate::sync::{Mutex, MutexGuard, Notify};
+
+/// Round trips are measured so often, or as often as slots may be moved, in nanoseconds.
+const MEASURE_NS: u64 = 1_000_000_000;
+
+/// The edges of a pool.
+pub(super) struct Edges {
+    known: Mutex<Known>,
+    /// `None`: nothing is to be done at times.
+    measure_ns: Option<u64>,
+    resolve_interval_ns: u64,
+    /// A slot is to be moved at once.
+    look: Notify,
+    /// The name is to be looked up at once.
+    resolve: Notify,
+}
+
+struct Known {
+    policy: Policy<IpAddr>,
+    paths: Vec<Paths>,
+    /// The addresses are the user's, so that those of the name do not count.
+    is_pinned: bool,
+}
+
+/// The connections of one slot.
+#[derive(Clone, Copy, Default)]
+struct Paths {
+    serves: Option<Path>,
+    /// Of the one that waits to take over.
+    next: Option<Path>,
+}
+
+impl Edges {
+    /// Nothing was dialled yet.
+    pub(super) fn new(config: &Config) -> Self {
+        let (slots, settings) = (config.connections(), config.edges());
+        let rules = settings.placement;
+        let mut policy = Policy::new(slots as u32, rules);
+        let pinned = &config.sockets().addresses;
+        if !pinned.is_empty() {
+            policy.listed(pinned, true);
+        }
+        let measure_ns = match rules.between_moves_ns {
+            0 => MEASURE_NS,
+            between_ns => between_ns.min(MEASURE_NS),
+        };
+        let paths = vec![Paths::default(); slots];
+        Self {
+            known: Mutex::new(Known { policy, paths, is_pinned: !pinned.is_empty() }),
+            measure_ns: (rules.placement != Placement::InOrder).then_some(measure_ns),
+            resolve_interval_ns: settings.resolve_interval_ns,
+            look: Notify::new(),
+            resolve: Notify::new(),
+        }
+    }
+
+    /// The dial of the slot has brought a connection.
+    pub(super) fn dialled(&self, slot: u32, path: &Path) {
+        let mut known = self.known();
+        known.paths[slot as usize].next = Some(*path);
+        if let Some(peer) = path.peer {
+            known.policy.dialled(slot, peer.ip(), path.connect_ns, now_ns());
+        }
+    }
+
+    /// The dial of the slot has failed.
+    pub(super) fn dial_failed(&self, slot: u32) {
+        self.known().policy.dial_failed(slot);
+    }
+
+    /// The connection that was dialled last serves.
+    pub(super) fn serves(&self, slot: u32) {
+        let mut known = self.known();
+        let paths = &mut known.paths[slot as usize];
+        *paths = Paths { serves: paths.next.take(), next: None };
+        known.policy.serves(slot);
+        let is_to_go = known.policy.has_removed();
+        drop(known);
+        if is_to_go {
+            self.look.notify_one();
+        }
+    }
+
+    /// The slot has no connection any more.
+    pub(super) fn lost(&self, slot: u32) {
+        let mut known = self.known();
+        known.paths[slot as usize] = Paths::default();
+        known.policy.lost(slot);
+    }
+
+    /// What is known of the slot's connection.
+    pub(super) fn path(&self, slot: u32) -> Option<Path> {
+        self.known().paths[slot as usize].serves
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Placing for Edges {
+    fn resolved(&self, addresses: &[SocketAddr]) {
+        let mut known = self.known();
+        if !known.is_pinned {
+            let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+            known.policy.listed(&ips, false);
+        }
+    }
+
+    fn order(&self, slot: u32, good: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let ips: Vec<_> = good.iter().map(SocketAddr::ip).collect();
+        let order = self.known().policy.begins(slot, &ips, now_ns());
+        let address = |ip: IpAddr| good.iter().find(|address| address.ip() == ip).copied();
+        order.into_iter().filter_map(address).collect()
+    }
+
+    fn failed(&self, ip: IpAddr) {
+        self.known().policy.failed(ip, now_ns());
+    }
+}
+
+/// The task that measures round trips and moves slots, until it is dropped.
+pub(super) async fn watch_edges(pool: Arc<Pool>) {
+    let edges = &pool.dialling.edges;
+    loop {
+        match edges.measure_ns {
+            Some(ns) => tokio::select! {
+                () = tokio::time::sleep(Duration::from_nanos(ns)) => {}
+                () = edges.look.notified() => {}
+            },
+            None => edges.look.notified().await,
+        }
+        if edges.measure_ns.is_some() {
+            pool.measure_round_trips();
+        }
+        pool.move_slots();
+    }
+}
+
+/// The task that looks the name up in the background, until it is dropped.
+pub(super) async fn resolve_again(pool: Arc<Pool>, dial_thread: Arc<DialThread>) {
+    let edges = &pool.dialling.edges;
+    loop {
+        match edges.resolve_interval_ns {
+            0 => edges.resolve.notified().await,
+            ns => tokio::select! {
+                () = tokio::time::sleep(Duration::from_nanos(ns)) => {}
+                () = edges.resolve.notified() => {}
+            },
+        }
+        let dialer = pool.dialling.ways.dialer.clone();
+        // A failure is counted where the last good answer stands in; there is no more to tell.
+        let _ = dial_thread.run(async move { dialer.resolve().await }).await;
+    }
+}
+
+impl Pool {
+    /// What is known of each slot's connection, in the order of their numbers.
+    pub fn slot_paths(&self) -> Vec<Option<Path>> {
+        self.dialling.edges.known().paths.iter().map(|paths| paths.serves).collect()
+    }
+
+    /// The addresses of the venue; none when the pool goes through a proxy or a Unix socket.
+    pub fn addresses(&self) -> Vec<EdgeHealth<IpAddr>> {
+        if !self.is_straight() {
+            return Vec::new();
+        }
+        self.measure_round_trips();
+        self.dialling.edges.known().policy.all()
+    }
+
+    /// The port of each of them.
+    pub fn port(&self) -> u16 {
+        self.dialling.ways.port
+    }
+
+    /// Uses these addresses from now on; none: those of the name. Connections to others are
+    /// replaced while they serve. Any thread.
+    ///
+    /// # Errors
+    /// `ERR_ADDRESS` when the pool goes through a proxy or a Unix socket.
+    pub fn set_addresses(&self, ips: &[IpAddr]) -> Result<(), Status> {
+        if !self.is_straight() {
+            return Err(Status::ERR_ADDRESS);
+        }
+        let (edges, port) = (&self.dialling.edges, self.port());
+        let mut known = edges.known();
+        known.is_pinned = !ips.is_empty();
+        // Under the lock, so that of two calls the later one holds for both.
+        let pinned = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        self.dialling.ways.dialer.resolver.pin(pinned);
+        match ips {
+            [] => edges.resolve.notify_one(),
+            ips => known.policy.listed(ips, true),
+        }
+        drop(known);
+        edges.look.notify_one();
+        Ok(())
+    }
+
+    fn is_straight(&self) -> bool {
+        matches!(self.dialling.ways.way, Way::Straight)
+    }
+
+    /// Asks the kernel for the round trip of each live connection.
+    fn measure_round_trips(&self) {
+        self.slots.iter().for_each(|slot| self.measure_round_trip(slot));
+    }
+
+    /// Asks the kernel for the round trip of the slot's connection.
+    fn measure_round_trip(&self, slot: &Slot) {
+        let Some(socket) = slot.socket() else { return };
+        // The socket says where it goes: the slot's task may not have told yet of a replacement.
+        if let (Ok(peer), Some(trip)) = (socket.peer_addr(), evidence::round_trip(&socket)) {
+            let (smoothed_ns, min_ns) = (trip.smoothed_ns, trip.min_ns);
+            let mut known = self.dialling.edges.known();
+            known.policy.measured(peer.ip(), smoothed_ns, min_ns, now_ns());
+        }
+    }
+
+    /// Lets the slots dial that are to be moved.
+    fn move_slots(&self) {
+        loop {
+            let next = self.dialling.edges.known().policy.next_move(now_ns());
+            let Some(slot) = next else { return };
+            self.slots[slot as usize].move_away();
+        }
+    }
+}
