@@ -12,7 +12,7 @@ use super::in_flight::{Ended, Over, Recipient};
 use super::linger::Late;
 use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
-use crate::completion::CompletionQueue;
+use crate::completion::{Completion, CompletionQueue};
 use crate::metrics::records::Records;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
@@ -177,19 +177,28 @@ impl Pool {
             return self.hand_over(ended);
         }
         let Ended { recipient, completion } = ended;
+        let callback = match recipient {
+            Recipient::Callback(callback) => {
+                self.delivery.stats.ended(completion.outcome);
+                callback
+            }
+            Recipient::LateCallback(callback) => callback,
+            Recipient::Sleeper(answer) => {
+                self.delivery.stats.ended(completion.outcome);
+                return self.wake(&answer, completion);
+            }
+            recipient => return self.deliver_within(&recipient, completion),
+        };
+        callback(completion);
+    }
+
+    /// Hands a completion to a part of the pool. On its own for the same reason.
+    #[cold]
+    fn deliver_within(&self, recipient: &Recipient, completion: Completion) {
         match recipient {
             Recipient::Heartbeat => self.heartbeat_ended(completion),
             Recipient::Copy => self.copy_ended(completion),
-            Recipient::LateCallback(callback) => callback(completion),
-            Recipient::Callback(callback) => {
-                self.delivery.stats.ended(completion.outcome);
-                callback(completion);
-            }
-            Recipient::Sleeper(answer) => {
-                self.delivery.stats.ended(completion.outcome);
-                self.wake(&answer, completion);
-            }
-            Recipient::Queue => unreachable!("it is for the queue"),
+            _ => unreachable!("it is for the engine"),
         }
     }
 
