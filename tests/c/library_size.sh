@@ -15,9 +15,10 @@ at_most() {
     echo "$1: $bytes bytes, at most $2"
     [ "$bytes" -le "$2" ] || fail "it has grown"
 }
-# 4.6 MiB: GCC 12 makes 4.4 MiB, and clang 16 4.5 MiB.
-at_most "$shared" 4823449
-at_most "$static" 12000000
+# 4.9 MiB: GCC 12 makes 4.74 MiB. Histograms (hdrhistogram and the compression of their log) are
+# what has grown last.
+at_most "$shared" 5138022
+at_most "$static" 12600000
 
 sections=$(readelf -SW "$shared")
 case $sections in *.debug_info* | *.symtab*) fail "$shared is not stripped" ;; esac

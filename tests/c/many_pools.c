@@ -37,7 +37,9 @@ int main(void) {
     OK(vp_thread_new(text("vp-shared"), -1, 0, &thread));
     vp_config *config = venue_config(2);
     OK(vp_config_set_thread(config, thread));
-    /* The queue and the responses take their memory at once, by default 0.9 MB for each pool. */
+    /* The queue and the responses take their memory at once, by default 0.9 MB for each pool. The
+     * histograms take theirs at the first order, 0.1 MB for each slot. */
+    OK(vp_config_set_histograms(config, 0));
     OK(vp_config_set_completion_capacity(config, 256));
     OK(vp_config_set_response_capacity(config, 16 * 1024));
     long before = resident_kib();
