@@ -321,9 +321,9 @@ impl Slot {
         self.lock().held.connection.as_ref().map(|connection| Arc::clone(connection.stream()))
     }
 
-    /// Which way the live connection goes: see [`Connection::way`]; 0 without one.
-    pub fn way(&self) -> u64 {
-        self.lock().held.connection.as_ref().map_or(0, Connection::way)
+    /// The number of the live connection's path ([`Connection::path_number`]); 0 without one.
+    pub fn path_number(&self) -> u64 {
+        self.lock().held.connection.as_ref().map_or(0, Connection::path_number)
     }
 
     /// The epoch of the newest connection.

@@ -347,9 +347,9 @@ impl Pool {
     /// The slot has a new live connection.
     pub(super) fn slot_is_up(&self, slot: &Slot) {
         self.delivery.stats.connected.add();
-        let (epoch, way) = (slot.epoch(), slot.way());
+        let (epoch, path) = (slot.epoch(), slot.path_number());
         let mut dispatcher = self.dispatcher();
-        dispatcher.goes_by(slot.index, way);
+        dispatcher.takes_path(slot.index, path);
         dispatcher.came_up(slot.index, epoch);
         self.dispatch(dispatcher);
         self.maintenance.timer.rearm.notify_one();

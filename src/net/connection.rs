@@ -155,7 +155,7 @@ impl Connection {
 
     /// A number that is the same for connections between the same two addresses, whatever their
     /// ports; 0 if the system does not tell them.
-    pub fn way(&self) -> u64 {
+    pub fn path_number(&self) -> u64 {
         let (Ok(local), Ok(peer)) = (self.stream.local_addr(), self.stream.peer_addr()) else {
             return 0;
         };

@@ -67,7 +67,7 @@ struct Slot {
     /// The lane that it counts for while it is in use or leased.
     lane: Option<Lane>,
     /// The addresses of its connection, as a number.
-    way: u64,
+    path: u64,
 }
 
 /// A request that has left the queue and is not sent yet.

@@ -27,7 +27,7 @@ pub(crate) struct Line {
     behind: Option<u64>,
     /// For which lane it is in use or leased.
     lane: Option<Lane>,
-    way: u64,
+    path: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

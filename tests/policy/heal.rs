@@ -205,8 +205,8 @@ impl Pool {
         self.ledger.came_up(index as usize);
         let epoch = self.slots[index as usize].state.epoch();
         // It may be lost already.
-        let way = self.slots[index as usize].connection.map_or(0, |id| 1 + id as u64 % 2);
-        self.desk.goes_by(index, way);
+        let path = self.slots[index as usize].connection.map_or(0, |id| 1 + id as u64 % 2);
+        self.desk.takes_path(index, path);
         self.desk.came_up(index, epoch);
         self.dispatch();
         self.look_at_maintenance(0);

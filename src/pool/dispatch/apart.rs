@@ -1,16 +1,16 @@
-//! A slot for a further copy of an order: another slot than its copies have, and rather another way
-//! to the venue.
+//! A slot for a further copy of an order: another slot than its copies have, and rather on another
+//! path to the venue.
 
 use super::{Dispatcher, Refusal, SlotIndex};
 use crate::pool::exchange_time::Due;
 
 impl<R, L> Dispatcher<R, L> {
-    /// The connection of the slot goes that way: a number, equal for the same pair of addresses.
-    pub fn goes_by(&mut self, slot: SlotIndex, way: u64) {
-        self.slot(slot).way = way;
+    /// The connection of the slot takes that path: a number, equal for the same pair of addresses.
+    pub fn takes_path(&mut self, slot: SlotIndex, path: u64) {
+        self.slot(slot).path = path;
     }
 
-    /// As [`Dispatcher::checkout`], but none of the `used` slots. A slot whose way is not that of
+    /// As [`Dispatcher::checkout`], but none of the `used` slots. A slot whose path is not that of
     /// any of them comes first, and of several the one that was used last.
     pub(super) fn checkout_apart(
         &mut self,
@@ -20,10 +20,11 @@ impl<R, L> Dispatcher<R, L> {
     ) -> Result<SlotIndex, Refusal> {
         self.has_slot(due.lane, now_ns)?;
         let is_apart = |slot: &SlotIndex| !used.contains(slot);
-        let way = |slot: SlotIndex| self.slots[slot as usize].way;
-        let goes_another_way = |slot: &SlotIndex| used.iter().all(|one| way(*one) != way(*slot));
+        let path = |slot: SlotIndex| self.slots[slot as usize].path;
+        let takes_another_path =
+            |slot: &SlotIndex| used.iter().all(|one| path(*one) != path(*slot));
         let index = (self.idle.iter())
-            .rposition(|slot| is_apart(slot) && goes_another_way(slot))
+            .rposition(|slot| is_apart(slot) && takes_another_path(slot))
             .or_else(|| self.idle.iter().rposition(is_apart))
             .ok_or(Refusal::NoSlot)?;
         if self.exchange_time.is_too_late(due, now_ns) {

@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn a_copy_goes_on_another_slot_and_rather_another_way() {
     let mut dispatcher = live(4);
-    for (slot, way) in [(0, 1), (1, 2), (2, 1), (3, 1)] {
-        dispatcher.goes_by(slot, way);
+    for (slot, path) in [(0, 1), (1, 2), (2, 1), (3, 1)] {
+        dispatcher.takes_path(slot, path);
     }
     assert_eq!(dispatcher.route(Want::Idle, &DUE, 0), Route::Send(3));
-    assert_eq!(dispatcher.route(Want::Apart(&[3]), &DUE, 0), Route::Send(1), "another way");
+    assert_eq!(dispatcher.route(Want::Apart(&[3]), &DUE, 0), Route::Send(1), "another path");
     assert_eq!(dispatcher.route(Want::Apart(&[3, 1]), &DUE, 0), Route::Send(2), "the last one");
     finish(&mut dispatcher, 2);
     let refused = Route::Refuse(Refusal::NoSlot);
