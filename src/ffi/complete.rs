@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::vp_pool;
-use super::types::{struct_size, vp_completion, vp_response, write_sized};
+use super::types::{vp_completion, vp_response};
+use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::completion::Completion;
 use crate::driver::Pool;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::config::{configure, vp_config};
 use super::handle::vp_pool;
-use super::types::{VP_ADDRESS_TEXT, struct_size, vp_address, vp_str, write_sized};
+use super::types::{VP_ADDRESS_TEXT, vp_address, vp_str};
+use super::versioned::{struct_size, write_sized};
 use super::{borrow, count, status};
 use crate::config::parse_addresses;
 use crate::driver::Pool;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use super::complete::{patience, write_owned};
 use super::handle::{is_signing, vp_pool};
-use super::types::{struct_size, vp_completion};
+use super::types::vp_completion;
+use super::versioned::struct_size;
 use super::{borrow, borrow_mut, count, status};
 use crate::completion::Completion;
 use crate::driver::caller::this_thread;

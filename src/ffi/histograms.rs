@@ -4,7 +4,8 @@ use std::ffi::c_char;
 
 use super::config::{switch, vp_config};
 use super::handle::vp_pool;
-use super::types::{struct_size, vp_summary, write_sized};
+use super::types::vp_summary;
+use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, status};
 use crate::error::Status;
 use crate::metrics::Kind;

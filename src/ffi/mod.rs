@@ -13,6 +13,7 @@ use crate::error::Status;
 
 // In the header's order, which cbindgen takes from here; the blank lines keep rustfmt from sorting.
 pub mod types;
+mod versioned;
 
 pub mod version;
 

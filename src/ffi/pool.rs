@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::config::vp_config;
 use super::edges::ip_text;
 use super::handle::vp_pool;
-use super::types::{
-    VP_NO_SOURCE, struct_size, vp_error, vp_health, vp_slot_health, vp_stats, vp_str, write_sized,
-};
+use super::types::{VP_NO_SOURCE, vp_error, vp_health, vp_slot_health, vp_stats, vp_str};
+use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
 use crate::error::Status;

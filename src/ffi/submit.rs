@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::handle::vp_pool;
 use super::request::{callback, vp_request};
-use super::types::{VP_NO_SLOT, struct_size, vp_completion, vp_lease, vp_on_complete};
+use super::types::{VP_NO_SLOT, vp_completion, vp_lease, vp_on_complete};
+use super::versioned::struct_size;
 use super::{borrow, borrow_mut, complete, guard, status};
 use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;

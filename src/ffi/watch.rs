@@ -4,7 +4,8 @@ use std::ffi::c_char;
 
 use super::config::{add, vp_config};
 use super::handle::vp_pool;
-use super::types::{VP_WATCHED_TEXT, struct_size, vp_response, vp_str, vp_watched, write_sized};
+use super::types::{VP_WATCHED_TEXT, vp_response, vp_str, vp_watched};
+use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, status};
 use crate::driver::last_values::{KEPT_BYTES, LastValue};
 use crate::error::Status;
