@@ -35,7 +35,8 @@ const _: () = assert!(VP_MAX_COPIES == MAX_COPIES);
 /// copy left. Answers of other copies are told as LATE_RESPONSE events with the same id. A copy
 /// that is not sent yet is withdrawn. `vp_cancel` cancels all copies.
 ///
-/// Threads: any, also in a callback. With a hedge, later copies are sent on the pool thread.
+/// Threads: any, also in a callback. A copy that a hedge has made due is sent on the pool thread.
+/// One that follows because all others have ended is sent on the thread that drives.
 /// Lifetime: the pool keeps nothing of `request`.
 /// Errors: as `vp_submit`. ERR_ARGUMENT for copies 0 or more than `VP_MAX_COPIES`. ERR_ARGUMENT for
 /// a request that is signed when it is sent, unless `VP_FANOUT_SIGN_EACH` is set.
