@@ -175,13 +175,12 @@ impl Pool {
     /// Sends the copies that are due, and completes the order if it is over. No lock is held.
     fn send_copies(&self, order: &Order) {
         loop {
-            let (step, used) = {
-                let fanout = &mut order.state().fanout;
-                (fanout.next(now_ns()), fanout.used().to_vec())
-            };
+            let step = order.state().fanout.next(now_ns());
             match step {
                 Step::Send => {
                     let mut bytes = order.bytes();
+                    // Under the lock of the bytes no other copy is about to be sent.
+                    let used = order.state().fanout.used().to_vec();
                     let sent = self.send(Want::Apart(&used), order.copy(), bytes.outgoing());
                     if sent.is_err() {
                         order.state().fanout.refused(now_ns());
