@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -179,9 +180,11 @@ class [[nodiscard]] Pool {
     /// together.
     /// Errors: VP_ERR_RESOLVE, VP_ERR_CONNECT, VP_ERR_PROXY, VP_ERR_PROXY_AUTH, VP_ERR_TLS,
     /// VP_ERR_PIN, VP_ERR_SYSTEM, and what a setter of `config` was refused with.
+    /// VP_ERR_STRUCT_SIZE says that the library is older than this header.
     static Result<Pool, Error> open(const Config& config) noexcept {
         if (!config.status().ok()) return {config.error(), Pool()};
         Error error;
+        if (!VP_VERSION_FITS()) return {older_library(), Pool()};
         vp_pool* raw = nullptr;
         error.raw_.status = vp_pool_open(config.get(), &raw, &error.raw_);
         return {error, Pool(raw)};
@@ -414,6 +417,15 @@ class [[nodiscard]] Pool {
 
   private:
     explicit Pool(vp_pool* raw) noexcept : raw_(raw) {}
+
+    static Error older_library() noexcept {
+        Error error;
+        error.raw_.status = VP_ERR_STRUCT_SIZE;
+        std::snprintf(error.raw_.text, sizeof error.raw_.text,
+                      "compiled with venuepool %s, but the library is %s", VP_VERSION_STRING,
+                      vp_version_string());
+        return error;
+    }
 
     Result<Lease> lease(Status status, vp_lease raw) noexcept {
         return {status, status.ok() ? Lease(raw_, raw) : Lease()};

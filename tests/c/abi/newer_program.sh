@@ -1,9 +1,9 @@
 #!/bin/sh
-# newer_program.sh CC HEADER LIBRARY-FOLDER WORK: what a program sees that was compiled with a newer
-# header than the library is. It can ask, and is told. One that calls a function of tomorrow does
-# not start, and the loader names the version that is missing.
+# newer_program.sh CC CXX HEADER LIBRARY-FOLDER WORK: what a program sees that was compiled with a
+# newer header than the library is. It can ask, and is told; the C++ wrapper asks for it. One that
+# calls a function of tomorrow does not start, and the loader names the version that is missing.
 set -eu
-CC=$1 header=$2 libraries=$3 work=$4
+CC=$1 CXX=$2 header=$3 libraries=$4 work=$5
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/declared.sh"
 rm -rf "$work"
@@ -25,8 +25,18 @@ fi
     "$libraries/libvenuepool.so" "-Wl,-rpath,$libraries" -o "$work/asks"
 said=$("$work/asks") || { echo "failed ($?): $said"; exit 1; }
 installed=$(sed -n 's/^#define VP_VERSION_STRING "\(.*\)"/\1/p' "$header")
-if [ "$said" != "compiled with venuepool 0.999.0, but the library is $installed" ]; then
+expected="compiled with venuepool 0.999.0, but the library is $installed"
+if [ "$said" != "$expected" ]; then
     echo "the program said: $said"
+    exit 1
+fi
+
+cp -R "${header%.h}.hpp" "${header%.h}" "$work/include"
+"$CXX" -std=c++17 -Wall -Wextra -Wpedantic -Werror -I"$work/include" "$here/newer_wrapper.cpp" \
+    "$libraries/libvenuepool.so" "-Wl,-rpath,$libraries" -o "$work/opens"
+said=$("$work/opens") || { echo "the C++ program opened a pool ($?): $said"; exit 1; }
+if [ "$said" != "$expected" ]; then
+    echo "the C++ program said: $said"
     exit 1
 fi
 
