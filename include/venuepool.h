@@ -2515,8 +2515,9 @@ VP_API void vp_thread_free(struct vp_thread *thread) VP_NOEXCEPT;
  * own. Name, CPU and busy polling are then those of the thread, and not of the configuration.
  *
  * Everything that the pool thread does is done there: the callbacks and events of all its pools
- * run one after the other. What is refused on the pool thread with ERR_WOULD_DEADLOCK is refused
- * for each of its pools, also `vp_pool_open` of a further one.
+ * run one after the other. Of each pool it receives at most 256 KiB, in at most 16 turns, before
+ * every other pool that has something had its turn. What is refused on the pool thread with
+ * ERR_WOULD_DEADLOCK is refused for each of its pools, also `vp_pool_open` of a further one.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: the configuration keeps the thread, until another call of this or `vp_config_free`.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Pool, thread_pools};
+use super::Pool;
 
 /// Looks between two turns of the runtime, which serves everything else.
 const LOOKS: u32 = 16;
@@ -15,14 +15,26 @@ pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
     if !pool.policy.busy_poll || pool.delivery.caller.is_some() {
         return;
     }
-    // With others on the thread each has a look in turn.
-    let looks = if thread_pools::are_there() { 1 } else { LOOKS };
     loop {
-        for _ in 0..looks {
-            pool.drive_in_flight();
-            pool.delivery.completions.ring();
-            std::hint::spin_loop();
+        if pool.turns.is_some() {
+            look_in_turn(&pool).await;
+        } else {
+            for _ in 0..LOOKS {
+                pool.drive_in_flight();
+                pool.delivery.completions.ring();
+                std::hint::spin_loop();
+            }
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// One look at each connection, with others on the thread: within what the pool may do.
+async fn look_in_turn(pool: &Pool) {
+    for slot in pool.slots.in_flight.iter() {
+        let turn = pool.next_turn().await;
+        let received = pool.drive_slot(slot);
+        turn.into_iter().for_each(|turn| turn.end(received));
+    }
+    pool.delivery.completions.ring();
 }

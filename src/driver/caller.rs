@@ -447,11 +447,15 @@ impl Pool {
                 self.drive_in_flight();
                 unread = false;
             }
-            slot => self.drive_slot(slot as usize),
+            slot => {
+                self.drive_slot(slot as usize);
+            }
         });
         if unread {
             // After those that have waited for their first turn.
-            caller.unread.iter().for_each(|slot| self.drive_slot(slot));
+            for slot in caller.unread.iter() {
+                self.drive_slot(slot);
+            }
         }
         driven.map_err(|_| Status::ERR_SYSTEM)
     }
@@ -462,14 +466,17 @@ impl Pool {
         }
     }
 
-    fn drive_slot(&self, index: usize) {
+    /// A turn of a slot. Answers how many bytes of a response it has received.
+    pub(super) fn drive_slot(&self, index: usize) -> usize {
         let slot = &self.slots[index];
         let turn = slot.drive(self.setting());
+        let received = turn.received;
         if let Some(caller) = &self.delivery.caller
             && caller.note_unread(slot.index, turn.unread)
         {
             self.delivery.completions.signal();
         }
         self.after_turn(slot, turn);
+        received
     }
 }

@@ -17,13 +17,9 @@ use crate::net::connection::{Connection, Fault, Received};
 use crate::pool::dispatch::Lease;
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Failure, Read, Request, Stop};
+use crate::pool::turn_budget::TURN_BYTES;
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::Shared;
-
-/// How many bytes one turn receives at most, so that a large response does not hold up the others:
-/// the rest is taken in further turns, after theirs. As large as a response buffer is by default,
-/// so that usual responses take one turn.
-const TURN_BYTES: usize = 64 * 1024;
 
 /// Who receives the completion of a request.
 #[derive(Clone)]
@@ -157,6 +153,8 @@ pub(super) struct InFlight {
     fault: Option<Fault>,
     /// The last turn has ended before all that had come in was read.
     unread: bool,
+    /// Bytes of the response that the last turn has received.
+    received: usize,
 }
 
 impl InFlight {
@@ -168,13 +166,18 @@ impl InFlight {
         fault: Option<Fault>,
     ) -> Self {
         let codec = Codec::new(request.is_head, request.closes);
-        Self { pending, codec, response, fault, unread: false }
+        Self { pending, codec, response, fault, unread: false, received: 0 }
     }
 
     /// Whether the last turn has left something unread: there must be another one, of which no
     /// socket will tell.
     pub(super) fn has_unread(&self) -> bool {
         self.unread
+    }
+
+    /// How many bytes of the response the last turn has received.
+    pub(super) fn received(&self) -> usize {
+        self.received
     }
 
     /// Sends what is left of the request, and reads what has come in. Answers what reading has come
@@ -211,6 +214,7 @@ impl InFlight {
         let shared = Shared::get_mut(&mut self.response);
         let response = &mut shared.expect("an exchange in flight is its only holder").response;
         let mut left = TURN_BYTES;
+        self.received = 0;
         while left > 0 {
             let space = match response.space(limits, left) {
                 Ok(space) => space,
@@ -226,6 +230,7 @@ impl InFlight {
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);
                     left -= n;
+                    self.received += n;
                     if exchange.first_byte_ns == 0 {
                         exchange.first_byte_ns = now;
                     }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::Pool;
 use super::in_flight::{Ended, LateLook, Lingering, Recipient};
 use crate::net::watch::watch;
+use crate::pool::turn_budget::TURN_BYTES;
 use crate::sync::{Mutex, Notify};
 
 /// On its way to the task that waits for late answers and tells of them.
@@ -101,7 +102,11 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
 async fn read(pool: &Pool, lingering: &mut Lingering) -> Option<Box<Ended>> {
     let socket = watch(lingering.connection()?).ok()?;
     loop {
-        match lingering.advance(&pool.policy.limits) {
+        let turn = pool.next_turn().await;
+        let look = lingering.advance(&pool.policy.limits);
+        // It is not counted how many bytes that were, because it is rare.
+        turn.into_iter().for_each(|turn| turn.end(TURN_BYTES));
+        match look {
             LateLook::Over(end) => return end,
             LateLook::Unread => pool.let_others_go_first().await,
             LateLook::NotYet => socket.readable().await.ok()?.clear_ready(),

@@ -194,8 +194,11 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
             slot.wake.notify_one();
             return;
         }
+        let permit = pool.next_turn().await;
         let turn = slot.drive(pool.setting());
+        let received = turn.received;
         unread = turn.unread;
         pool.after_turn(slot, turn);
+        permit.into_iter().for_each(|permit| permit.end(received));
     }
 }

@@ -51,6 +51,7 @@ mod suspend;
 mod thread;
 mod thread_pools;
 pub mod timer;
+mod turns;
 pub mod waiting;
 mod ways;
 
@@ -88,6 +89,7 @@ use slots::Slots;
 use submit::Waits;
 use suspend::Pauses;
 use timer::Timer;
+use turns::Turns;
 
 /// The dispatcher, locked.
 type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
@@ -112,6 +114,8 @@ pub struct Pool {
     pauses: Pauses,
     events: Events,
     lifetime: Lifetime,
+    /// On a thread that it shares: when its connections have their turns.
+    turns: Option<Turns>,
 }
 
 impl Pool {
@@ -139,6 +143,7 @@ impl Pool {
             }
             Some(shared) => {
                 pool.policy.busy_poll = shared.busy_poll();
+                pool.turns = Some(shared.turns());
                 let pool = Arc::new(pool);
                 let until_end = shared.run(Arc::clone(&pool), report)?;
                 (pool, until_end)
@@ -197,6 +202,7 @@ impl Pool {
             pauses: Pauses::new(suspend_rules),
             events: Events::new(config.event_hook()),
             lifetime: Lifetime::new(),
+            turns: None,
             origin,
         })
     }

@@ -1,18 +1,18 @@
 //! A pool thread that many pools share: one runtime, on which the tasks of each of them run.
 //!
-//! It knows pools as tasks and as completion queues to ring. A task that has more to do goes behind
-//! all others after each turn, so a pool waits for at most one turn of each connection of the
-//! others (`in_flight.rs` bounds a turn).
+//! It knows pools as tasks and as completion queues to ring. What one pool may do before the others
+//! have had their turn is bounded (`turns.rs`).
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::slot_task::Report;
 use super::thread::{EndOfPool, run, try_cpu};
+use super::turns::{Turns, go_round};
 use super::{Pool, thread_pools};
 use crate::config::Config;
 use crate::net::connect::DialError;
@@ -26,6 +26,8 @@ pub struct SharedThread {
     handle: Handle,
     id: ThreadId,
     busy_poll: bool,
+    /// Rung by a pool that has used up its budget.
+    spent: Arc<Notify>,
     /// The forks that this process had gone through when it was started.
     forks: u64,
     /// Dropped to end it.
@@ -46,13 +48,16 @@ impl SharedThread {
         let runtime = spared(runtime).map_err(DialError::of_system("runtime"))?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<Infallible>();
+        let spent = Arc::new(Notify::new());
+        runtime.spawn(go_round(Arc::clone(&spent)));
         let body = move || {
             let _ = runtime.block_on(ended);
         };
         let thread = thread::spawn(config.thread_name(), config.cpu(), body)
             .map_err(DialError::of_system("thread"))?;
-        let (id, end, busy_poll) = (thread.thread().id(), Some(end), config.busy_poll());
-        Ok(Arc::new(Self { handle, id, busy_poll, forks, end, thread: Mutex::new(Some(thread)) }))
+        let (id, busy_poll) = (thread.thread().id(), config.busy_poll());
+        let (end, thread) = (Some(end), Mutex::new(Some(thread)));
+        Ok(Arc::new(Self { handle, id, busy_poll, spent, forks, end, thread }))
     }
 
     /// Whether the calling thread is this one.
@@ -68,6 +73,11 @@ impl SharedThread {
     /// Whether it never sleeps.
     pub(super) fn busy_poll(&self) -> bool {
         self.busy_poll
+    }
+
+    /// The turns of a further pool on it.
+    pub(super) fn turns(&self) -> Turns {
+        Turns::new(Arc::clone(&self.spent))
     }
 
     /// Runs a pool on it. Each slot's first dial is reported once. Gives what waits for its end.

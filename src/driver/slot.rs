@@ -57,6 +57,8 @@ pub struct Turn {
     pub unread: bool,
     /// The durations of the last orders wait to be counted: it is time for [`Slot::count`].
     pub uncounted: bool,
+    /// Bytes of the response that it has received.
+    pub received: usize,
 }
 
 /// What the pool gives to each turn.
@@ -110,6 +112,7 @@ struct Hands<'a> {
     held: &'a mut Held,
     setting: Setting<'a>,
     index: u32,
+    received: usize,
 }
 
 impl Slot {
@@ -190,7 +193,8 @@ impl Slot {
         let mut inner = self.lock();
         if inner.state.leaves_turn_to_engine(setting.grace_ns, now_ns()) {
             let end = TurnEnd::nothing(inner.state.epoch());
-            return Turn { end, wants_write: false, unread: false, uncounted: false };
+            let (wants_write, unread, uncounted, received) = Default::default();
+            return Turn { end, wants_write, unread, uncounted, received };
         }
         drop(inner);
         self.drive(setting)
@@ -209,8 +213,9 @@ impl Slot {
             grace_ns: setting.grace_ns,
             waits_for_late: policy.linger_ns != 0,
         };
-        let mut hands = Hands { held, setting, index: self.index };
+        let mut hands = Hands { held, setting, index: self.index, received: 0 };
         let end = state.turn(&mut hands, &terms, now);
+        let received = hands.received;
         if end.ended.is_some() {
             self.deadline_ns.store(NEVER, Ordering::SeqCst);
         } else if let Some(exchange) = state.exchange() {
@@ -219,7 +224,7 @@ impl Slot {
         }
         let (wants_write, unread) = (held.has_unsent(), held.has_unread());
         let uncounted = held.records.as_ref().is_some_and(Records::is_full);
-        Turn { end, wants_write, unread, uncounted }
+        Turn { end, wants_write, unread, uncounted, received }
     }
 
     /// What the connection needs now. What the slot's task can do about it, it is told here; a
@@ -432,7 +437,10 @@ impl Wire for Hands<'_> {
         else {
             return (Read::Failed(Outcome::Internal, CloseReason::Internal), None);
         };
-        in_flight.advance(connection, exchange, &self.setting.policy.limits, now_ns)
+        let limits = &self.setting.policy.limits;
+        let advanced = in_flight.advance(connection, exchange, limits, now_ns);
+        self.received = in_flight.received();
+        advanced
     }
 
     fn is_on_wire(&self) -> bool {

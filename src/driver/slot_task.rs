@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::clock::now_ns;
-use super::slot::Slot;
+use super::slot::{Slot, Turn};
 use super::{Pool, thread_pools};
 use crate::error::{CloseReason, Status};
 use crate::metrics::Kind;
@@ -58,6 +58,8 @@ pub(super) struct Wants {
     to_write: bool,
     /// Nothing: it has more to do, once the others had their turns.
     another_turn: bool,
+    /// Bytes of a response that the turn has received.
+    received: usize,
 }
 
 /// Serves a slot until the pool ends. A panic in its task is a defect, but costs only the exchange
@@ -177,7 +179,9 @@ impl<'a> SlotTask<'a> {
     async fn serve(&mut self) {
         let (pool, slot) = (self.pool, self.slot);
         loop {
+            let turn = pool.next_turn().await;
             let wants = pool.take_turn(slot);
+            turn.into_iter().for_each(|turn| turn.end(wants.received));
             pool.tell_in_time();
             while let Some((loss, tls_error)) = slot.take_loss() {
                 let after = pool.slot_lost(slot, &loss, tls_error.as_deref());
@@ -314,7 +318,8 @@ impl Pool {
             None => slot.drive(self.setting()),
             Some(_) => slot.drive_unless_in_flight(self.setting()),
         };
-        let wants = Wants { to_write: turn.wants_write, another_turn: turn.unread };
+        let Turn { wants_write: to_write, unread: another_turn, received, .. } = turn;
+        let wants = Wants { to_write, another_turn, received };
         self.after_turn(slot, turn);
         wants
     }

@@ -1,4 +1,4 @@
-//! The pools that share the calling thread, and the ringing of their completion queues.
+//! The pools that share the calling thread: what is done for all of them at once.
 //!
 //! It knows nothing of how the thread runs them. On the thread of one pool alone there are none.
 
@@ -21,9 +21,9 @@ pub(super) fn leave(pool: &Arc<Pool>) {
     POOLS.with_borrow_mut(|pools| pools.retain(|its| !Arc::ptr_eq(its, pool)));
 }
 
-/// Whether there are any.
-pub(super) fn are_there() -> bool {
-    POOLS.with_borrow(|pools| !pools.is_empty())
+/// The next round of the calling thread begins.
+pub(super) fn begin_round() {
+    POOLS.with_borrow(|pools| pools.iter().for_each(|pool| pool.begin_round()));
 }
 
 /// Tells the engine of the completions of all of them.

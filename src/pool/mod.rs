@@ -21,4 +21,5 @@ pub mod maintenance;
 pub mod pause;
 pub mod queue;
 pub mod slot;
+pub mod turn_budget;
 pub mod watch_period;

@@ -43,6 +43,7 @@ mod shared_thread;
 mod sleepers;
 mod sources;
 mod suspend;
+mod thread_budget;
 mod times;
 mod tls_faults;
 mod tls_peer;

@@ -81,6 +81,6 @@ fn a_partial_request_is_not_worth_waiting_for() {
         std::thread::yield_now();
     }
     let setting = Setting { policy: &policy, free_list: &free_list, grace_ns: NEVER };
-    let hands = Hands { held: &mut inner.held, setting, index: 0 };
+    let hands = Hands { held: &mut inner.held, setting, index: 0, received: 0 };
     assert!(!hands.is_on_wire());
 }

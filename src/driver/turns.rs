@@ -1,0 +1,103 @@
+//! The turns of a pool that shares its thread: one at a time, in the order in which its connections
+//! ask, and no more in one round of the thread than [`TurnBudget`] says.
+//!
+//! It knows turns, and not what is done in them. A pool with a thread of its own has none of this.
+//!
+//! The runtime serves its tasks in the order in which they were woken, and looks at the sockets
+//! when all had their turn. [`go_round`] stands behind them in that order, so it begins the next
+//! round when every pool that had something was served.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::{Pool, thread_pools};
+use crate::pool::turn_budget::TurnBudget;
+
+/// The turns of one pool.
+pub(super) struct Turns {
+    /// One permit while a turn may begin. It serves whoever asked first.
+    permit: Semaphore,
+    budget: Mutex<TurnBudget>,
+    /// Tells [`go_round`] that a pool has used up its budget.
+    spent: Arc<Notify>,
+}
+
+/// A turn, until this is dropped.
+pub(super) struct Turn<'a> {
+    turns: &'a Turns,
+    received: usize,
+}
+
+impl Turns {
+    /// Those of a pool on the thread that `spent` belongs to.
+    pub(super) fn new(spent: Arc<Notify>) -> Self {
+        Self { permit: Semaphore::new(1), budget: Mutex::default(), spent }
+    }
+
+    /// Waits for a turn.
+    pub(super) async fn next(&self) -> Turn<'_> {
+        // It is never closed, so this is no error.
+        if let Ok(permit) = self.permit.acquire().await {
+            permit.forget();
+        }
+        Turn { turns: self, received: 0 }
+    }
+
+    /// The next round begins.
+    fn begin_round(&self) {
+        let mut budget = self.budget();
+        let waits = !budget.allows_turn();
+        *budget = TurnBudget::default();
+        if waits {
+            self.permit.add_permits(1);
+        }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, TurnBudget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    /// It is over, and has received so many bytes.
+    pub(super) fn end(mut self, received: usize) {
+        self.received = received;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut budget = self.turns.budget();
+        budget.spend(self.received);
+        match budget.allows_turn() {
+            true => self.turns.permit.add_permits(1),
+            false => self.turns.spent.notify_one(),
+        }
+    }
+}
+
+impl Pool {
+    /// Waits for a turn, on a thread that the pool shares. On its own it never waits.
+    pub(super) async fn next_turn(&self) -> Option<Turn<'_>> {
+        match &self.turns {
+            None => None,
+            Some(turns) => Some(turns.next().await),
+        }
+    }
+
+    /// The next round of the thread begins.
+    pub(super) fn begin_round(&self) {
+        self.turns.as_ref().inspect(|turns| turns.begin_round());
+    }
+}
+
+/// The task of a shared thread that begins its rounds, until it is dropped.
+pub(super) async fn go_round(spent: Arc<Notify>) {
+    loop {
+        spent.notified().await;
+        // Behind all that the sockets have by now, too.
+        tokio::task::yield_now().await;
+        thread_pools::begin_round();
+    }
+}
