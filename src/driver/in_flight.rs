@@ -18,6 +18,7 @@ use crate::pool::dispatch::Lease;
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Failure, Read, Request, Stop};
 use crate::recycle::{FreeList, Recycled};
+use crate::source::Source;
 use crate::sync::Shared;
 
 /// How many bytes one turn receives at most, so that a large response does not hold up the others:
@@ -56,6 +57,8 @@ pub struct Pending {
     pub deadline_ns: u64,
     /// What it may go before.
     pub lane: Lane,
+    /// From where it may be sent.
+    pub source: Source,
 }
 
 /// A caller that wants a lease.
@@ -454,7 +457,8 @@ impl Pending {
 
     /// When it was submitted, and when its answer must be there.
     pub fn due(&self) -> Due {
-        Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns, lane: self.lane }
+        let Self { submit_ns, deadline_ns, lane, source, .. } = *self;
+        Due { submit_ns, deadline_ns, lane, source }
     }
 
     /// Ends a request that never reached a connection.
