@@ -149,6 +149,11 @@
 #define VP_DRIVE_CALLER 1
 
 /**
+ * No source of its own: a request goes on any slot.
+ */
+#define VP_SOURCE_ANY UINT32_MAX
+
+/**
  * Placement: the first address that is good, in the order of the resolver or of the list. The
  * default.
  */
@@ -1571,6 +1576,12 @@ typedef struct vp_summary {
 
 
 
+
+
+
+
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2083,6 +2094,24 @@ VP_API
 vp_status vp_config_set_dials_per_second(struct vp_config *config,
                                          uint32_t dials)
 VP_NOEXCEPT;
+
+/**
+ * Sets from which local address a request goes: its number, from 0, in the order of
+ * `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY until it is set,
+ * and again to undo it. Stays until it is changed.
+ *
+ * The request is sent only on a slot of that source. While none is free, it waits or is refused as
+ * if no slot were free. It delays no one who waits for another source. The copies of
+ * `vp_submit_fanout` all go from that source. See docs/sources.md.
+ *
+ * A submit is refused with ERR_ADDRESS if the pool has no such source, or if the lease is of a
+ * slot of another one. Nothing is sent then, and the lease stays.
+ *
+ * Threads: one at a time.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a number above 63 that is not VP_SOURCE_ANY.
+ */
+VP_API vp_status vp_request_set_source(struct vp_request *request, uint32_t source) VP_NOEXCEPT;
 
 /**
  * Sets to which of the venue's addresses the slots dial, a `VP_PLACEMENT_*`, and when live

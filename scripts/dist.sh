@@ -31,6 +31,8 @@ separator=$(printf '\037')
 rust="--remap-path-prefix=$here=$sources$separator--remap-path-prefix=$cargo_home=$packages"
 export CARGO_ENCODED_RUSTFLAGS="$rust"
 c="-ffile-prefix-map=$here=$sources -ffile-prefix-map=$cargo_home=$packages"
+# The headers of zig may be in a folder that is shared by a link.
+c="$c -ffile-prefix-map=$(realpath build/tools)=$sources/build/tools"
 export CFLAGS_x86_64_unknown_linux_gnu="$c"
 
 # With another zig or other options all is built anew.

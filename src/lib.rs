@@ -32,6 +32,7 @@ pub mod metrics;
 pub mod net;
 pub mod pool;
 pub mod recycle;
+pub mod source;
 pub mod stats;
 pub mod sync;
 #[cfg(not(feature = "model"))] // No thread meets another there.

@@ -33,6 +33,7 @@ use venuepool::ffi::pool::*;
 use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
 use venuepool::ffi::sockets::*;
+use venuepool::ffi::sources::*;
 use venuepool::ffi::submit::*;
 use venuepool::ffi::thread::*;
 use venuepool::ffi::tls::*;
@@ -553,7 +554,10 @@ impl World {
                 8 => vp_request_set_user_data(request, any_number(input)),
                 9 => vp_request_bytes(request, or_null(input, &raw mut view)),
                 10 => return self.reserve(input, request),
-                11 => vp_request_set_lane(request, u32::from(input.byte() % 5)),
+                11 => match input.byte() {
+                    byte @ 0..128 => vp_request_set_lane(request, u32::from(byte % 5)),
+                    byte => vp_request_set_source(request, u32::from(byte % 3)),
+                },
                 13 => vp_request_placeholder(request, usize::from(input.byte()), &mut 0),
                 14 => {
                     let (offset, len) = (usize::from(input.byte()), usize::from(input.byte()));

@@ -181,6 +181,11 @@ class [[nodiscard]] Request {
     /// Sets what the request goes before when it has to wait, for example VP_LANE_URGENT for a
     /// cancel. It stays set.
     Request& lane(std::uint32_t lane) noexcept { return set(vp_request_set_lane(raw_, lane)); }
+    /// Sets from which local address the request goes, by its number in the order in which they
+    /// were added; VP_SOURCE_ANY for any. It stays set.
+    Request& source(std::uint32_t source) noexcept {
+        return set(vp_request_set_source(raw_, source));
+    }
 
     /// Sends completions to `function` instead of the queue. It stays set.
     /// Threads: it runs on the pool thread or, in caller drive, in poll and wait.

@@ -14,9 +14,11 @@ use super::{Dispatching, NEVER, Pool};
 use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
+use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Want};
 use crate::pool::fanout::{CopyEnd, Fanout, FanoutRules, Meaning, Step};
 use crate::recycle::Recycled;
+use crate::source::Source;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -27,7 +29,8 @@ pub struct Order {
     user_data: u64,
     submit_ns: u64,
     deadline_ns: u64,
-    lane: crate::lane::Lane,
+    lane: Lane,
+    source: Source,
     bytes: Mutex<Copied>,
     /// Who receives the answers that come after the completion.
     late_to: Recipient,
@@ -84,17 +87,18 @@ impl Orders {
 
 impl Order {
     fn new(pending: Pending, outgoing: &Outgoing<'_>, rules: FanoutRules) -> Self {
-        let Pending { id, user_data, recipient, submit_ns, deadline_ns, lane } = pending;
+        let Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source } = pending;
         let late_to = recipient.clone();
         let state = State { fanout: Fanout::new(rules), recipient: Some(recipient), kept: None };
         let (bytes, state) = (Mutex::new(Copied::of(outgoing)), Mutex::new(state));
-        Self { id, user_data, submit_ns, deadline_ns, lane, bytes, late_to, state }
+        Self { id, user_data, submit_ns, deadline_ns, lane, source, bytes, late_to, state }
     }
 
     /// A copy, of which an end is owed to this order.
     fn copy(&self) -> Pending {
-        let Self { id, user_data, submit_ns, deadline_ns, lane, .. } = *self;
-        Pending { id, user_data, recipient: Recipient::Copy, submit_ns, deadline_ns, lane }
+        let Self { id, user_data, submit_ns, deadline_ns, lane, source, .. } = *self;
+        let recipient = Recipient::Copy;
+        Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

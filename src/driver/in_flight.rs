@@ -19,6 +19,7 @@ use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Failure, Read, Request, Stop};
 use crate::pool::turn_budget::TURN_BYTES;
 use crate::recycle::{FreeList, Recycled};
+use crate::source::Source;
 use crate::sync::Shared;
 
 /// Who receives the completion of a request.
@@ -52,6 +53,8 @@ pub struct Pending {
     pub deadline_ns: u64,
     /// What it may go before.
     pub lane: Lane,
+    /// From where it may be sent.
+    pub source: Source,
 }
 
 /// A caller that wants a lease.
@@ -459,7 +462,8 @@ impl Pending {
 
     /// When it was submitted, and when its answer must be there.
     pub fn due(&self) -> Due {
-        Due { submit_ns: self.submit_ns, deadline_ns: self.deadline_ns, lane: self.lane }
+        let Self { submit_ns, deadline_ns, lane, source, .. } = *self;
+        Due { submit_ns, deadline_ns, lane, source }
     }
 
     /// Ends a request that never reached a connection.

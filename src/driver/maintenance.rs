@@ -24,6 +24,7 @@ use crate::lane::Lane;
 use crate::net::watch::watch_socket;
 use crate::pool::maintenance::{Heartbeats, Rest, Round};
 use crate::recycle::Recycled;
+use crate::source::Source;
 use crate::sync::{Mutex, MutexGuard};
 
 /// A heartbeat as it goes out.
@@ -135,7 +136,8 @@ impl Pool {
         let deadline_ns = now.saturating_add(beat.timeout_ns);
         let recipient = Recipient::Heartbeat;
         let lane = Lane::Background;
-        let pending = Pending { id: 0, user_data: 0, recipient, submit_ns: now, deadline_ns, lane };
+        let (id, user_data, submit_ns, source) = (0, 0, now, Source::ANY);
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let payload = Payload::Ready(&beat.bytes);
         let mut outgoing = Outgoing { payload, is_head: beat.is_head, closes: false };
         match slot.start(pending, &mut outgoing, &self.policy) {

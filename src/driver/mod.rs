@@ -101,6 +101,8 @@ pub const NEVER: u64 = u64::MAX;
 pub struct Pool {
     origin: Arc<Origin>,
     policy: Policy,
+    /// How many local addresses the slots connect from; 0 if the system chooses.
+    sources: u32,
     slots: Slots,
     /// Of the header fields that are watched; `None` if none are.
     last_values: Option<LastValues>,
@@ -179,7 +181,8 @@ impl Pool {
             }
         };
         let lanes = config.lanes().map_err(refused("the lanes reserve every slot"))?;
-        let dispatcher = Dispatcher::new(slots, lanes, config.estimate());
+        let sources = config.sockets().bind_addresses.len() as u32;
+        let dispatcher = Dispatcher::new(slots, sources, lanes, config.estimate());
         let dials = Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..));
         let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
         let policy = Policy::new(config);
@@ -192,6 +195,7 @@ impl Pool {
         Ok(Self {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
+            sources,
             slots: Slots::new(slots, records, sizes.response_capacity, watch.clone()),
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),

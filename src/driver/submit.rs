@@ -127,6 +127,10 @@ impl Pool {
             ns => ns,
         };
         let (user_data, lane) = (request.user_data(), request.lane());
+        let source = request.source();
+        if source.number().is_some_and(|number| number >= self.sources) {
+            return Err(Status::ERR_ADDRESS);
+        }
         request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
         let payload = match request.is_late() {
@@ -139,7 +143,7 @@ impl Pool {
         }
         let id = self.delivery.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
-        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         Ok((pending, Outgoing { payload, is_head, closes }))
     }
 

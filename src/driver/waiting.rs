@@ -18,6 +18,7 @@ use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Lease, Refusal};
+use crate::source::Source;
 
 thread_local! {
     /// Used again by the next execute on this thread, so that it allocates nothing.
@@ -98,9 +99,10 @@ impl Pool {
             self.delivery.stats.refused.add();
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
-        let (id, submit_ns, lane) = (self.delivery.next_id(), now_ns(), Lane::Orders);
+        let (id, submit_ns) = (self.delivery.next_id(), now_ns());
+        let (lane, source) = (Lane::Orders, Source::ANY);
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
-        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let result = self.lease_or_wait(pending);
         self.accepted(result.map(|()| id), uses_completion_queue)
     }

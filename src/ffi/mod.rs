@@ -22,6 +22,7 @@ pub mod config;
 pub mod limits;
 
 pub mod sockets;
+pub mod sources;
 
 pub mod edges;
 

@@ -35,6 +35,7 @@ use crate::http::field;
 use crate::http::late::{MAX_PLACES, OnSend, Place};
 use crate::http::origin::Origin;
 use crate::lane::Lane;
+use crate::source::Source;
 use writer::{Writer, decimal_width, write_decimal};
 
 /// A request under construction, and then its bytes. Made once, built many times.
@@ -53,6 +54,7 @@ pub struct Request {
     timeout_ns: u64,
     user_data: u64,
     lane: Lane,
+    source: Source,
     on_send: Option<OnSend>,
     /// As many of them as `state` counts.
     places: [Place; MAX_PLACES],
@@ -115,6 +117,7 @@ impl Request {
             timeout_ns: 0,
             user_data: 0,
             lane: Lane::Orders,
+            source: Source::ANY,
             on_send: None,
             places: [Place::default(); MAX_PLACES],
         }
@@ -299,6 +302,16 @@ impl Request {
     /// What the request may go before.
     pub const fn lane(&self) -> Lane {
         self.lane
+    }
+
+    /// Sets from which local address the request goes. Kept across [`begin`](Self::begin).
+    pub const fn set_source(&mut self, source: Source) {
+        self.source = source;
+    }
+
+    /// From which local address the request goes.
+    pub const fn source(&self) -> Source {
+        self.source
     }
 
     /// The number that comes back with the completion.
@@ -531,6 +544,7 @@ impl fmt::Debug for Request {
             .field("timeout_ns", &self.timeout_ns)
             .field("user_data", &self.user_data)
             .field("lane", &self.lane)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }

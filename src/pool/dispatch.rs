@@ -13,6 +13,7 @@
 //! Rules, all kept here and nowhere else:
 //! - A slot is in the idle stack if and only if it is up, carries no exchange and has no lease.
 //! - A lane is served before the lanes below it, and may keep slots for itself ([`super::lanes`]).
+//! - A request may ask for a source, and goes only from that ([`sources`]).
 //! - While somebody waits who may have an idle slot, it goes to the first of them, and to no other.
 //! - A heartbeat may use a free slot, also a reserved one, and also a leased one. A request of the
 //!   lease's holder that meets it waits for that very slot, and is sent when the heartbeat is over.
@@ -31,16 +32,19 @@
 mod apart;
 mod open;
 mod route;
+mod sources;
 mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::exchange_time::{Due, Estimate, ExchangeTime, Spent};
+use super::idle::Idle;
 use super::lanes::{LaneRules, Shares};
 use super::pause::Pause;
 use super::queue::Queue;
 use super::slot::NoStart;
 use crate::lane::{Lane, LaneSet};
+use crate::source::{Source, SourceSet};
 pub use terms::{
     Action, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter, Want,
 };
@@ -83,7 +87,7 @@ struct OnItsWay {
 #[derive(Debug)]
 pub struct Dispatcher<R, L> {
     slots: Vec<Slot>,
-    idle: Vec<SlotIndex>,
+    idle: Idle,
     queue: Queue<Waiting<R, L>>,
     /// By ticket: requests that wait for the end of a heartbeat on their leased slot.
     behind: BTreeMap<u64, (SlotIndex, Waiting<R, L>)>,
@@ -102,12 +106,14 @@ pub struct Dispatcher<R, L> {
 
 /// Asking for a slot.
 impl<R, L> Dispatcher<R, L> {
-    /// All `slots` are down, and the queue is empty.
-    pub fn new(slots: u32, lanes: LaneRules, estimate: Estimate) -> Self {
+    /// All `slots` are down, and the queue is empty. `sources`: how many local addresses are spread
+    /// over the slots; 0 if the system chooses.
+    pub fn new(slots: u32, sources: u32, lanes: LaneRules, estimate: Estimate) -> Self {
+        let sources = sources.max(1);
         Self {
             slots: (0..slots).map(|_| Slot::default()).collect(),
-            idle: Vec::with_capacity(slots as usize),
-            queue: Queue::default(),
+            idle: Idle::new(slots, sources),
+            queue: Queue::new(sources),
             behind: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             shares: Shares::new(&lanes),
@@ -123,11 +129,11 @@ impl<R, L> Dispatcher<R, L> {
 
     /// Takes the slot that was used last for one exchange; [`Dispatcher::finished`] ends it.
     pub fn checkout(&mut self, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
-        self.has_slot(due.lane, now_ns)?;
+        let sources = self.has_slot(due.lane, due.source, now_ns)?;
         if self.exchange_time.is_too_late(due, now_ns) {
             return Err(Refusal::TooLate);
         }
-        let slot = self.take(due.lane).ok_or(Refusal::NoSlot)?;
+        let slot = self.take(due.lane, sources).ok_or(Refusal::NoSlot)?;
         self.slot(slot).in_use = true;
         Ok(slot)
     }
@@ -138,14 +144,14 @@ impl<R, L> Dispatcher<R, L> {
         if !self.is_open_for_heartbeats(now_ns) {
             return false;
         }
-        let index = self.idle.iter().position(|idle| *idle == slot);
         let here = self.slot(slot);
         if here.lease.is_none() || !here.up || here.in_use || here.has_behind {
             // Not a resting lease, so only a slot that no waiting request may have. It may be
             // a reserved one: the venue would close a connection on which nothing is ever sent.
-            let waits = self.queue.turns.next(&self.shares, self.idle.len()).is_some();
-            let Some(index) = index.filter(|_| !waits) else { return false };
-            self.idle.remove(index);
+            if !self.idle.contains(slot) || self.is_wanted(slot) {
+                return false;
+            }
+            self.idle.remove(slot);
             self.holds(slot, Lane::Background);
         }
         let here = self.slot(slot);
@@ -155,15 +161,17 @@ impl<R, L> Dispatcher<R, L> {
 
     /// Reserves the slot that was used last until [`Dispatcher::release`].
     pub fn lease(&mut self, now_ns: u64) -> Result<Lease, Refusal> {
-        self.has_slot(Lane::Orders, now_ns)?;
-        let slot = self.take(Lane::Orders).ok_or(Refusal::NoSlot)?;
+        let sources = self.has_slot(Lane::Orders, Source::ANY, now_ns)?;
+        let slot = self.take(Lane::Orders, sources).ok_or(Refusal::NoSlot)?;
         Ok(self.grant_lease(slot))
     }
 
     /// Begins an exchange on a leased slot; [`Dispatcher::finished`] ends it.
     pub fn begin(&mut self, lease: Lease, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
         self.is_open(due.lane, now_ns)?;
-        let slot = self.leased(lease)?;
+        self.leased(lease)?;
+        self.fits(lease.slot, due.source)?;
+        let slot = self.slot(lease.slot);
         if slot.has_heartbeat && !slot.has_behind {
             return Err(Refusal::Heartbeat);
         }
@@ -189,7 +197,7 @@ impl<R, L> Dispatcher<R, L> {
 
     /// Puts a request at the end of its lane. If a slot is free for it, the next action gives it.
     pub fn enqueue(&mut self, queued: Queued<R>, now_ns: u64) -> Result<(), Refusal> {
-        self.has_room(queued.due.lane, now_ns)?;
+        self.has_room(queued.due.lane, queued.due.source, now_ns)?;
         self.join(queued);
         Ok(())
     }
@@ -224,12 +232,12 @@ impl<R, L> Dispatcher<R, L> {
         who: L,
         now_ns: u64,
     ) -> Result<(), Refusal> {
-        self.has_room(Lane::Orders, now_ns)?;
+        self.has_room(Lane::Orders, Source::ANY, now_ns)?;
         if deadline_ns != NEVER {
             self.deadlines.insert((deadline_ns, ticket));
         }
         let who = Waiter::Caller(who);
-        self.queue.insert(Lane::Orders, ticket, Waiting { deadline_ns, who });
+        self.queue.insert(Lane::Orders, Source::ANY, ticket, Waiting { deadline_ns, who });
         Ok(())
     }
 
@@ -322,7 +330,7 @@ impl<R, L> Dispatcher<R, L> {
         }
         here.epoch = epoch;
         here.up = false;
-        self.idle.retain(|idle| *idle != slot);
+        self.idle.remove(slot);
     }
 
     /// The venue, or the engine, asks for a pause of so long. Answers whether connections are
@@ -374,19 +382,19 @@ impl<R, L> Dispatcher<R, L> {
             return Some(Action::End(who, end));
         }
         // The lease may have been given back meanwhile: then the slot has become free just now.
-        self.idle.retain(|idle| *idle != slot);
+        self.idle.remove(slot);
         self.holds(slot, lane);
         Some(self.give(slot, ticket, deadline_ns, who, true))
     }
 
     fn next_in_queue(&mut self, now_ns: u64) -> Option<Action<R, L>> {
-        let lane = self.queue.turns.next(&self.shares, self.idle.len())?;
-        let (ticket, first) = self.queue.first(lane)?;
+        let (lane, sources) = self.next_turn()?;
+        let (ticket, first) = self.queue.first(lane, sources.numbers().next()?)?;
         let deadline_ns = first.deadline_ns;
         if self.is_too_late(first, now_ns) {
             return self.leave(ticket).map(|who| Action::End(who, End::TooLate));
         }
-        let slot = self.take(lane)?;
+        let slot = self.take(lane, sources)?;
         let who = self.leave(ticket)?;
         Some(self.give(slot, ticket, deadline_ns, who, false))
     }
@@ -448,7 +456,7 @@ impl<R, L> Dispatcher<R, L> {
             |is: fn(&Slot) -> bool| self.slots.iter().filter(|slot| is(slot)).count() as u32;
         Counts {
             live: count(|slot| slot.up),
-            idle: self.idle.len() as u32,
+            idle: self.idle.count() as u32,
             in_use: count(|slot| slot.in_use),
             beating: count(|slot| slot.has_heartbeat),
             leased: count(|slot| slot.lease.is_some()),
@@ -459,21 +467,44 @@ impl<R, L> Dispatcher<R, L> {
 }
 
 impl<R, L> Dispatcher<R, L> {
-    /// Whether a request of that lane that comes now has a slot.
-    fn has_slot(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
+    /// Whether a request of that lane and source that comes now has a slot. Answers of which
+    /// sources it may have one.
+    fn has_slot(&self, lane: Lane, source: Source, now_ns: u64) -> Result<SourceSet, Refusal> {
         self.is_open(lane, now_ns)?;
         // One that was freed just now is for those who wait.
-        let has_slot = self.queue.turns.may_pass(lane, &self.shares, self.idle.len());
-        if has_slot { Ok(()) } else { Err(Refusal::NoSlot) }
+        let sources = if self.idle.is_plain() {
+            let free = self.idle.count();
+            let passes = self.queue.turns().may_pass(lane, |it| self.shares.may_take(it, free));
+            if passes { SourceSet::ALL } else { SourceSet::NONE }
+        } else {
+            self.passes(lane, source)
+        };
+        if sources.is_empty() { Err(Refusal::NoSlot) } else { Ok(sources) }
     }
 
-    /// Takes the idle slot that was used last, for a request of that lane.
-    fn take(&mut self, lane: Lane) -> Option<SlotIndex> {
-        let free = self.idle.len();
+    /// Takes the idle slot of these sources that was used last, for a request of that lane.
+    fn take(&mut self, lane: Lane, sources: SourceSet) -> Option<SlotIndex> {
+        if !self.idle.is_plain() {
+            let slot = self.idle.last(|slot| sources.has(self.idle.source_of(slot)))?;
+            self.take_slot(slot, lane);
+            return Some(slot);
+        }
+        let free = self.idle.count();
         let slot = self.idle.pop()?;
-        self.queue.turns.served(lane, &self.shares, free);
+        let shares = &self.shares;
+        self.queue.turns_mut().served(lane, |below| shares.may_take(below, free));
         self.holds(slot, lane);
         Some(slot)
+    }
+
+    /// Whose turn it is: the first in that lane that may use these sources.
+    fn next_turn(&self) -> Option<(Lane, SourceSet)> {
+        if !self.idle.is_plain() {
+            return self.next_served();
+        }
+        let free = self.idle.count();
+        let (lane, _) = self.queue.turns().next(|lane| self.shares.may_take(lane, free))?;
+        Some((lane, SourceSet::ALL))
     }
 
     /// From now on the slot counts for that lane, until it is neither in use nor leased.
@@ -495,14 +526,14 @@ impl<R, L> Dispatcher<R, L> {
         if self.is_closed || !rests || !here.up || here.has_behind {
             return;
         }
-        debug_assert!(!self.idle.contains(&slot));
+        debug_assert!(!self.idle.contains(slot));
         self.idle.push(slot);
     }
 
-    fn has_room(&self, lane: Lane, now_ns: u64) -> Result<(), Refusal> {
+    fn has_room(&self, lane: Lane, source: Source, now_ns: u64) -> Result<(), Refusal> {
         self.is_open(lane, now_ns)?;
         let has_room = self.queue.len_of(lane) < self.lanes.of(lane).queue_capacity
-            || self.shares.may_take(lane, self.idle.len());
+            || self.may_have_one(lane, source);
         if has_room { Ok(()) } else { Err(Refusal::QueueFull) }
     }
 
@@ -510,7 +541,7 @@ impl<R, L> Dispatcher<R, L> {
         let Queued { ticket, deadline_ns, due, request } = queued;
         self.deadlines.insert((deadline_ns, ticket));
         let waiting = Waiting { deadline_ns, who: Waiter::Request(request, due) };
-        self.queue.insert(due.lane, ticket, waiting);
+        self.queue.insert(due.lane, due.source, ticket, waiting);
     }
 
     /// Whoever has that ticket waits no more.

@@ -19,6 +19,7 @@
 //! All times are in nanoseconds.
 
 use crate::lane::Lane;
+use crate::source::Source;
 
 /// No such time.
 const NEVER: u64 = u64::MAX;
@@ -36,7 +37,8 @@ pub enum Estimate {
     Fixed(u64),
 }
 
-/// When a request was submitted, when its answer must be there, and what it may go before.
+/// When a request was submitted, when its answer must be there, what it may go before, and from
+/// where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The submit call began.
@@ -45,6 +47,8 @@ pub struct Due {
     pub deadline_ns: u64,
     /// Its lane.
     pub lane: Lane,
+    /// From where it may be sent.
+    pub source: Source,
 }
 
 /// How an exchange used its time.
@@ -178,6 +182,7 @@ mod tests {
             submit_ns: submit_ms * MS,
             deadline_ns: (submit_ms + given_ms) * MS,
             lane: Lane::Orders,
+            source: Source::ANY,
         }
     }
 

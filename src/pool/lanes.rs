@@ -16,6 +16,9 @@
 //! - No lane waits for ever: after [`MOST_PASSED`] slots that it could have used and that went to
 //!   lanes above it, the next one is its own.
 //!
+//! With several sources, the slots of each have [`Turns`] of their own, and the reservations count
+//! the slots of all.
+//!
 //! This file knows numbers of slots. It knows no slot, no request and no time.
 
 use crate::lane::Lane;
@@ -146,36 +149,27 @@ impl Turns {
         }
     }
 
-    /// Whether no request waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting == 0
-    }
-
-    /// The lane that gets the next of so many free slots.
-    pub fn next(&self, shares: &Shares, free: usize) -> Option<Lane> {
+    /// The lane that gets the next free slot, and whether it does because it was passed over.
+    /// `may_take`: whether a request of that lane that waits may have one.
+    pub fn next(&self, may_take: impl Fn(Lane) -> bool) -> Option<(Lane, bool)> {
         let first_of = |lanes: u8| {
             let mut waiting = Lane::ALL.into_iter().filter(|lane| lanes & bit(*lane) != 0);
-            waiting.find(|lane| shares.may_take(*lane, free))
+            waiting.find(|lane| may_take(*lane))
         };
-        if self.waiting == 0 || free == 0 {
-            return None;
-        }
-        first_of(self.overdue).or_else(|| first_of(self.waiting))
+        let overdue = first_of(self.overdue).map(|lane| (lane, true));
+        overdue.or_else(|| first_of(self.waiting).map(|lane| (lane, false)))
     }
 
-    /// Whether a request of that lane that comes now may have one of so many free slots at once.
-    pub fn may_pass(&self, lane: Lane, shares: &Shares, free: usize) -> bool {
-        let is_first = self.waiting & bits_to(lane) == 0;
-        is_first && shares.may_take(lane, free) && {
-            // An overdue lane that may not take the slot delays no other.
-            let may_take = |below: &Lane| shares.may_take(*below, free);
-            let mut overdue = Lane::ALL.into_iter().filter(|it| self.overdue & bit(*it) != 0);
-            self.overdue == 0 || !overdue.any(|below| may_take(&below))
-        }
+    /// Whether a request of that lane that comes now may have a free slot at once.
+    pub fn may_pass(&self, lane: Lane, may_take: impl Fn(Lane) -> bool) -> bool {
+        // One that waits and may not take the slot delays no other.
+        let before = self.waiting & bits_to(lane) | self.overdue;
+        let mut before = Lane::ALL.into_iter().filter(|it| before & bit(*it) != 0);
+        may_take(lane) && !before.any(may_take)
     }
 
-    /// One of so many free slots goes to that lane: those that wait below are passed over.
-    pub fn served(&mut self, lane: Lane, shares: &Shares, free: usize) {
+    /// A free slot goes to that lane: those that wait below are passed over.
+    pub fn served(&mut self, lane: Lane, may_take: impl Fn(Lane) -> bool) {
         if self.waiting == 0 {
             return;
         }
@@ -183,7 +177,7 @@ impl Turns {
         self.overdue &= !bit(lane);
         for below in Lane::ALL {
             let waits = below > lane && self.waiting & bit(below) != 0;
-            if waits && shares.may_take(below, free) {
+            if waits && may_take(below) {
                 self.passed[below as usize] += 1;
                 if self.passed[below as usize] >= MOST_PASSED {
                     self.overdue |= bit(below);

@@ -424,6 +424,7 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_set_timeout_ns(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_user_data(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_lane(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_source(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_on_complete(NULL, never_called, NULL), VP_ERR_NULL);
     uint32_t place;
     CHECK_STATUS(vp_request_placeholder(NULL, 1, &place), VP_ERR_NULL);

@@ -1,11 +1,17 @@
 //! Several local addresses to connect from.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use mock_venue::{How, Options, Venue};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
+use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
+use venuepool::http::request::Request;
+use venuepool::pool::fanout::{Completes, FanoutRules};
+use venuepool::source::Source;
 
 use crate::rig::{get, until, venue_config};
 
@@ -66,4 +72,57 @@ fn a_source_that_this_machine_does_not_have_costs_its_own_slots_only() {
     let edge = pool.addresses()[0];
     assert_eq!((edge.address, edge.slots, edge.seen.failures), (ip(1), 2, 0), "it is not to blame");
     assert_eq!(get(&pool, "/api/v3/ping").outcome, Outcome::Ok);
+}
+
+/// A question that goes from that source.
+fn from(pool: &Pool, source: u32) -> Request {
+    let mut request = Request::new(Arc::clone(pool.origin()));
+    request.begin(b"GET", b"/api/v3/ping").unwrap();
+    request.set_source(Source::from_number(source).unwrap());
+    request
+}
+
+#[test]
+fn a_request_goes_from_its_source_only() {
+    for drive in [Drive::Thread, Drive::Caller] {
+        let venue = Venue::start(Options::plain()).unwrap();
+        let mut config = configured(&venue, 4, &["127.0.0.2", "127.0.0.3"]);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        for round in 0..20 {
+            let source = round % 2;
+            let when_busy = [WhenBusy::Refuse, WhenBusy::Queue][round as usize / 2 % 2];
+            let completion = pool.execute(&mut from(&pool, source), when_busy).unwrap();
+            let slot = u32::from(completion.slot.unwrap());
+            assert_eq!((completion.outcome, slot % 2), (Outcome::Ok, source));
+        }
+        let leases = [(); 4].map(|()| pool.try_acquire().unwrap());
+        for lease in leases {
+            let other = 1 - lease.slot % 2;
+            let sent = pool.submit_on(lease, &mut from(&pool, other), None);
+            assert_eq!(sent, Err(Status::ERR_ADDRESS));
+        }
+        let free = leases.iter().find(|lease| lease.slot % 2 == 0).unwrap();
+        pool.release(*free).unwrap();
+        let busy = pool.execute(&mut from(&pool, 1), WhenBusy::Refuse);
+        assert_eq!(busy.err(), Some(Status::ERR_NO_SLOT), "the free one is of the other source");
+        let answered = pool.execute(&mut from(&pool, 0), WhenBusy::Refuse).unwrap();
+        assert_eq!(answered.slot.map(u32::from), Some(free.slot));
+        let unknown = pool.execute(&mut from(&pool, 2), WhenBusy::Queue);
+        assert_eq!(unknown.err(), Some(Status::ERR_ADDRESS));
+    }
+}
+
+#[test]
+fn all_copies_of_an_order_go_from_its_source() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = Pool::open(&configured(&venue, 4, &["127.0.0.2", "127.0.0.3"])).unwrap();
+    let rules = FanoutRules { copies: 4, hedge_after_ns: 0, completes: Completes::First };
+    pool.submit_fanout(&mut from(&pool, 1), None, WhenBusy::Refuse, rules).unwrap();
+    let mut told = None;
+    let patience = Duration::from_secs(10);
+    pool.completions().wait(1, patience, |it| told = Some((it.slot, it.copies_sent())));
+    let (slot, copies) = told.expect("it completes");
+    assert_eq!(slot.map(|slot| slot % 2), Some(1));
+    assert!((1..=2).contains(&copies), "{copies} copies, and the source has two slots");
 }

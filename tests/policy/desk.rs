@@ -3,6 +3,7 @@
 
 mod apart;
 mod lanes;
+mod sources;
 
 use std::collections::VecDeque;
 
@@ -14,6 +15,7 @@ use venuepool::pool::exchange_time::{Due, Estimate};
 use venuepool::pool::lanes::{LANES, LaneRules};
 use venuepool::pool::pause::Pause;
 use venuepool::pool::slot::{Fate, NoStart, TurnReport};
+use venuepool::source::Source;
 
 /// What is written down of one slot.
 #[derive(Clone, Default)]
@@ -36,12 +38,19 @@ struct InQueue {
     is_caller: bool,
     deadline_ns: u64,
     lane: Lane,
+    source: Source,
 }
 
 impl InQueue {
     fn of(queued: &Queued<u64>) -> Self {
         let Queued { ticket, deadline_ns, due, .. } = queued;
-        Self { ticket: *ticket, is_caller: false, deadline_ns: *deadline_ns, lane: due.lane }
+        Self {
+            ticket: *ticket,
+            is_caller: false,
+            deadline_ns: *deadline_ns,
+            lane: due.lane,
+            source: due.source,
+        }
     }
 }
 
@@ -55,10 +64,13 @@ impl Line {
 pub(crate) struct Desk {
     dispatcher: Dispatcher<u64, u64>,
     lanes: LaneRules,
+    /// How many sources there are, at least 1.
+    sources: u32,
     /// The lanes that no drain has closed.
     open: Vec<Lane>,
-    /// Slots in a row that a waiting lane could have had, and that went to lanes above it.
-    passed: [u32; LANES],
+    /// Of each source: slots in a row that a waiting lane could have had, and that went to lanes
+    /// above it.
+    passed: Vec<[u32; LANES]>,
     pub(crate) lines: Vec<Line>,
     /// The one that was used last is the last.
     pub(crate) idle: Vec<u32>,
@@ -72,12 +84,14 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(slots: u32, lanes: LaneRules, estimate: Estimate) -> Self {
+    pub(crate) fn new(slots: u32, sources: u32, lanes: LaneRules, estimate: Estimate) -> Self {
+        let most = sources.max(1);
         Self {
-            dispatcher: Dispatcher::new(slots, lanes, estimate),
+            dispatcher: Dispatcher::new(slots, sources, lanes, estimate),
             lanes,
+            sources: most,
             open: Lane::ALL.to_vec(),
-            passed: [0; LANES],
+            passed: vec![[0; LANES]; most as usize],
             lines: vec![Line::default(); slots as usize],
             idle: Vec::new(),
             queue: VecDeque::new(),
@@ -111,10 +125,10 @@ impl Desk {
         if asks {
             return;
         }
-        for lane in Lane::ALL {
-            let may_have_one = self.has_waiting(lane) && self.may_have_one(lane);
-            assert!(!may_have_one, "{lane:?} waits beside an idle slot");
-        }
+        let beside = self.queue.iter().find(|one| {
+            self.may_have_one(one.lane) && self.idle.iter().any(|it| self.fits(*it, one.source))
+        });
+        assert_eq!(beside, None, "somebody waits beside an idle slot");
         let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
         assert_eq!(late, None, "somebody waits beyond the deadline");
         let behind = self.behind.iter().map(|one| &one.0);
@@ -151,7 +165,7 @@ impl Desk {
         let line = &self.lines[slot as usize];
         let rests = line.lease.is_some() && line.up && !line.in_use && line.behind.is_none();
         // Also a slot that is kept for others.
-        let is_free = self.next_lane().is_none() && self.idle.contains(&slot);
+        let is_free = self.idle.contains(&slot) && self.next_lane(self.source_of(slot)).is_none();
         let can = !self.is_suspended(Lane::Background, now) && (rests || is_free);
         assert_eq!(self.dispatcher.heartbeat(slot, now), can, "a slot that rests can beat");
         if can {
@@ -168,9 +182,9 @@ impl Desk {
     }
 
     pub(crate) fn lease(&mut self, now: u64) -> Result<Lease, Refusal> {
-        let refusal = self.refusal(Lane::Orders, now);
+        let expected = self.expected(Lane::Orders, Source::ANY, now);
         let lease = self.dispatcher.lease(now);
-        assert_eq!(lease.as_ref().err().copied(), refusal, "a lease takes a free slot");
+        assert_eq!(lease.map(|lease| lease.slot), expected, "a lease takes a free slot");
         if let Ok(lease) = lease {
             self.is_leased_now(lease);
         }
@@ -179,19 +193,20 @@ impl Desk {
 
     /// The lease is given, at once or after waiting.
     fn is_leased_now(&mut self, lease: Lease) {
-        self.serves(Lane::Orders);
-        assert_eq!(Some(lease.slot), self.idle.pop(), "the slot that was used last");
+        self.serves(Lane::Orders, lease.slot);
+        self.idle.retain(|idle| *idle != lease.slot);
         let line = &mut self.lines[lease.slot as usize];
         (line.lease, line.lane) = (Some(lease.generation), Some(Lane::Orders));
     }
 
     /// What a lease can be used for.
-    fn expected_of_lease(&self, lease: Lease, lane: Lane, now: u64) -> Result<u32, Refusal> {
-        if let Some(why) = self.is_shut(lane, now) {
+    fn expected_of_lease(&self, lease: Lease, due: &Due, now: u64) -> Result<u32, Refusal> {
+        if let Some(why) = self.is_shut(due.lane, now) {
             return Err(why);
         }
         match &self.lines[lease.slot as usize] {
             line if line.lease != Some(lease.generation) => Err(Refusal::StaleLease),
+            _ if !self.fits(lease.slot, due.source) => Err(Refusal::OtherSource),
             Line { behind: Some(_), .. } => Err(Refusal::SlotBusy),
             Line { has_heartbeat: true, .. } => Err(Refusal::Heartbeat),
             Line { in_use: true, .. } => Err(Refusal::SlotBusy),
@@ -221,18 +236,19 @@ impl Desk {
 
     fn routed(&mut self, route: Route, want: Want<'_>, due: &Due, now: u64) {
         let expected = match want {
-            Want::Leased(lease) => self.expected_of_lease(lease, due.lane, now),
-            Want::Apart(used) => self.expected_apart(used, due.lane, now),
-            _ => self.refusal(due.lane, now).map_or_else(|| Ok(*self.idle.last().unwrap()), Err),
+            Want::Leased(lease) => self.expected_of_lease(lease, due, now),
+            Want::Apart(used) => self.expected_apart(used, due, now),
+            _ => self.expected(due.lane, due.source, now),
         };
         match (route, expected) {
             (Route::Send(slot), expected) => {
                 assert!(now < due.deadline_ns, "a slot behind the deadline");
                 assert_eq!(Ok(slot), expected, "the slot that was used last, or the leased one");
+                assert!(self.fits(slot, due.source), "it goes by another source");
                 match want {
                     Want::Leased(_) => self.lines[slot as usize].in_use = true,
                     _ => {
-                        self.serves(due.lane);
+                        self.serves(due.lane, slot);
                         self.idle.retain(|idle| *idle != slot);
                         self.is_used(slot, due.lane);
                     }
@@ -381,7 +397,11 @@ impl Desk {
     ) -> Result<(), Refusal> {
         let joined = self.dispatcher.enqueue_caller(ticket, deadline_ns, ticket, now);
         let lane = Lane::Orders;
-        self.joined(joined, InQueue { ticket, is_caller: true, deadline_ns, lane }, now)
+        self.joined(
+            joined,
+            InQueue { ticket, is_caller: true, deadline_ns, lane, source: Source::ANY },
+            now,
+        )
     }
 
     fn joined(
@@ -391,7 +411,8 @@ impl Desk {
         now: u64,
     ) -> Result<(), Refusal> {
         let is_full = self.in_lanes[who.lane as usize] >= self.lanes.of(who.lane).queue_capacity;
-        let is_full = is_full && !self.may_have_one(who.lane);
+        let has_idle = self.idle.iter().any(|slot| self.fits(*slot, who.source));
+        let is_full = is_full && !(has_idle && self.may_have_one(who.lane));
         let expected = match self.is_shut(who.lane, now) {
             Some(why) => Err(why),
             None if is_full => Err(Refusal::QueueFull),
@@ -470,8 +491,8 @@ impl Desk {
         let behind = self.behind.iter().map(|one| &one.0);
         let over = self.queue.iter().chain(behind).filter(is_over);
         let over = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
-        let lane = self.next_lane();
-        let first = self.queue.iter().find(|waiting| Some(waiting.lane) == lane).copied();
+        let turn = self.next_turn();
+        let first = turn.map(|turn| turn.0);
         let is_out = |one: &&InQueue| self.is_shut(one.lane, now).is_some();
         let shut_out = self.queue.iter().find(is_out).copied();
         let behind = self.behind.iter().map(|one| &one.0).filter(is_out);
@@ -503,7 +524,7 @@ impl Desk {
         let may_have_slot = shut_out.is_none() && over.is_none();
         match (&action, why_out) {
             (Some(Action::End(_, end)), Some(why)) => assert_eq!(end.status(), why.into()),
-            _ => self.follows(&action, may_have_slot, is_bound, ready),
+            _ => self.follows(&action, may_have_slot, is_bound, ready, turn.map(|turn| turn.1)),
         }
         self.forget_passed();
         action
@@ -516,6 +537,7 @@ impl Desk {
         may_have_slot: bool,
         is_bound: bool,
         ready: Option<(InQueue, u32)>,
+        best: Option<u32>,
     ) {
         match action {
             None => {}
@@ -528,14 +550,16 @@ impl Desk {
                     assert!(line.up && !std::mem::replace(&mut line.in_use, true), "it is free");
                     line.lane.get_or_insert(lane);
                 } else {
-                    self.serves(lane);
-                    assert_eq!(Some(*slot), self.idle.pop(), "the slot that was used last");
+                    assert_eq!(Some(*slot), best, "the slot that was used last");
+                    self.serves(lane, *slot);
+                    self.idle.retain(|idle| idle != slot);
                     self.is_used(*slot, lane);
                 }
                 self.on_their_way.push((queued.ticket, false, is_bound));
             }
             Some(Action::Lease(lease, _)) => {
                 assert!(may_have_slot, "a lease in a pause or drain");
+                assert_eq!(Some(lease.slot), best, "the slot that was used last");
                 self.is_leased_now(*lease);
             }
             Some(Action::End(_, End::SlotDown)) => {

@@ -3,6 +3,7 @@
 use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, Route, Want};
 use venuepool::pool::exchange_time::Due;
+use venuepool::source::Source;
 
 use crate::pool::{Direct, Event, NEVER, Pool};
 use crate::world::{MS, S, US};
@@ -67,7 +68,14 @@ impl Pool {
             true => self.random.one_of(&Lane::ALL),
             false => Lane::Orders,
         };
-        let due = Due { submit_ns: self.now, deadline_ns, lane };
+        let source = match self.setting.sources > 0 && self.random.percent(50) {
+            true => {
+                let number = self.random.within(0, u64::from(self.setting.sources) - 1);
+                Source::from_number(number as u32).expect("there are few")
+            }
+            false => Source::ANY,
+        };
+        let due = Due { submit_ns: self.now, deadline_ns, lane, source };
         (self.ledger.promise(deadline_ns, lane), due)
     }
 

@@ -11,6 +11,7 @@ use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::{AfterLoss, Next, Place};
 use venuepool::pool::maintenance::{Rest, Round};
 use venuepool::pool::pause::Telling;
+use venuepool::source::Source;
 
 use crate::ledger::Ledger;
 use crate::pool::{Event, NEVER, Pool};
@@ -326,7 +327,8 @@ impl Pool {
             return again_ns;
         }
         let deadline_ns = self.now + self.setting.beat_timeout_ns;
-        let due = Due { submit_ns: self.now, deadline_ns, lane: Lane::Background };
+        let due =
+            Due { submit_ns: self.now, deadline_ns, lane: Lane::Background, source: Source::ANY };
         match self.start(index, None, due) {
             Ok(()) => {
                 self.ledger.counts.leased_beats += u64::from(self.desk.is_leased(index));

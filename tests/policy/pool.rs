@@ -165,7 +165,7 @@ impl Pool {
         let mut pool = Self {
             now: S,
             venue: Venue::new(&setting),
-            desk: Desk::new(setting.slots, setting.lanes, setting.estimate),
+            desk: Desk::new(setting.slots, setting.sources, setting.lanes, setting.estimate),
             ledger: Ledger::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
             heartbeats: Heartbeats::new(setting.slots, &setting.rules),

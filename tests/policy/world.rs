@@ -45,6 +45,8 @@ impl Random {
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) slots: u32,
+    /// The local addresses that the slots connect from; 0 if the system chooses.
+    pub(crate) sources: u32,
     pub(crate) lanes: LaneRules,
     /// The engine uses all lanes.
     pub(crate) uses_lanes: bool,
@@ -132,6 +134,7 @@ impl Setting {
         let uses_lanes = random.percent(40);
         Self {
             slots,
+            sources: random.one_of(&[0, 0, 1, 2, 3]),
             lanes: lanes(slots, uses_lanes, random),
             uses_lanes,
             dials_per_second: random.one_of(&[1, 5, 5, 20]),
@@ -172,6 +175,7 @@ impl Setting {
         let estimate = if load.is_before { Estimate::Fixed(0) } else { Estimate::Measured };
         Self {
             slots: 4,
+            sources: 0,
             lanes: LaneRules::with_capacity(1024),
             uses_lanes: false,
             dials_per_second: 5,

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::Config;
 use crate::driver::in_flight::{Payload, Recipient};
 use crate::lane::Lane;
+use crate::source::Source;
 use std::io::Read;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ fn pending() -> Pending {
         submit_ns: now_ns(),
         deadline_ns: NEVER,
         lane: Lane::Orders,
+        source: Source::ANY,
     }
 }
 

@@ -18,22 +18,18 @@ impl<R, L> Dispatcher<R, L> {
         due: &Due,
         now_ns: u64,
     ) -> Result<SlotIndex, Refusal> {
-        self.has_slot(due.lane, now_ns)?;
-        let is_apart = |slot: &SlotIndex| !used.contains(slot);
+        let sources = self.has_slot(due.lane, due.source, now_ns)?;
+        let is_apart = |slot| !used.contains(&slot) && sources.has(self.idle.source_of(slot));
         let path = |slot: SlotIndex| self.slots[slot as usize].path;
-        let takes_another_path =
-            |slot: &SlotIndex| used.iter().all(|one| path(*one) != path(*slot));
-        let index = (self.idle.iter())
-            .rposition(|slot| is_apart(slot) && takes_another_path(slot))
-            .or_else(|| self.idle.iter().rposition(is_apart))
+        let takes_another_path = |slot| used.iter().all(|one| path(*one) != path(slot));
+        let slot = (self.idle)
+            .last(|slot| is_apart(slot) && takes_another_path(slot))
+            .or_else(|| self.idle.last(is_apart))
             .ok_or(Refusal::NoSlot)?;
         if self.exchange_time.is_too_late(due, now_ns) {
             return Err(Refusal::TooLate);
         }
-        let slot = self.idle.remove(index);
-        // Taken as any other: on the top of the stack.
-        self.idle.push(slot);
-        let slot = self.take(due.lane).ok_or(Refusal::NoSlot)?;
+        self.take_slot(slot, due.lane);
         self.slot(slot).in_use = true;
         Ok(slot)
     }

@@ -76,7 +76,8 @@ impl<R, L> Dispatcher<R, L> {
             Err(Refusal::Draining) => Some(End::Draining),
             Err(_) => Some(End::Suspended),
         };
-        let first = self.queue.first_in(|lane| end(lane).is_some()).or_else(|| {
+        let is_out = |lane, _| end(lane).is_some();
+        let first = self.queue.first_where(is_out).map(|one| (one.0, one.1)).or_else(|| {
             let mut behind = self.behind.iter().map(|(ticket, (_, one))| (*ticket, one.who.lane()));
             behind.find(|(_, lane)| end(*lane).is_some())
         });

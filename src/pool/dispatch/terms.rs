@@ -5,6 +5,7 @@
 use crate::error::{Outcome, Status};
 use crate::lane::Lane;
 use crate::pool::exchange_time::Due;
+use crate::source::Source;
 
 /// The number of a slot in the pool, from 0.
 pub type SlotIndex = u32;
@@ -118,6 +119,8 @@ pub enum Refusal {
     Heartbeat,
     /// The leased slot has no live connection.
     SlotDown,
+    /// The leased slot has another source than the request.
+    OtherSource,
 }
 
 /// What came of a cancel.
@@ -163,6 +166,14 @@ impl<R, L> Waiter<R, L> {
         match self {
             Self::Request(_, due) => due.lane,
             Self::Caller(_) => Lane::Orders,
+        }
+    }
+
+    /// The source for which it waits.
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Request(_, due) => due.source,
+            Self::Caller(_) => Source::ANY,
         }
     }
 }
@@ -212,6 +223,7 @@ impl From<Refusal> for Status {
             Refusal::StaleLease => Self::ERR_STALE_LEASE,
             Refusal::SlotBusy | Refusal::Heartbeat => Self::ERR_SLOT_BUSY,
             Refusal::SlotDown => Self::ERR_SLOT_DOWN,
+            Refusal::OtherSource => Self::ERR_ADDRESS,
         }
     }
 }

@@ -6,14 +6,16 @@ mod apart;
 mod lanes;
 mod open;
 mod route;
+mod sources;
 
 /// A request that is never too late.
-const DUE: Due = Due { submit_ns: 0, deadline_ns: u64::MAX, lane: Lane::Orders };
+const DUE: Due =
+    Due { submit_ns: 0, deadline_ns: u64::MAX, lane: Lane::Orders, source: Source::ANY };
 
 type Named = Dispatcher<&'static str, &'static str>;
 
 fn down(slots: u32, queue_capacity: usize) -> Named {
-    Dispatcher::new(slots, LaneRules::with_capacity(queue_capacity), Estimate::Measured)
+    Dispatcher::new(slots, 0, LaneRules::with_capacity(queue_capacity), Estimate::Measured)
 }
 
 fn live(slots: u32) -> Named {
@@ -196,7 +198,7 @@ fn a_request_that_cannot_be_answered_in_time_gets_no_slot() {
     let mut dispatcher = live(2);
     let slot = dispatcher.checkout(&DUE, 0).unwrap();
     dispatcher.finished(slot, Some(Spent::Answered(50)), 100);
-    let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders };
+    let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders, source: Source::ANY };
     assert_eq!(dispatcher.checkout(&due, 100), Err(Refusal::TooLate));
     let lease = dispatcher.lease(100).unwrap();
     assert_eq!(dispatcher.begin(lease, &due, 100), Err(Refusal::TooLate));

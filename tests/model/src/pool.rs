@@ -74,7 +74,8 @@ impl Model {
         let recipient = Recipient::Heartbeat;
         let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);
         let lane = Lane::Background;
-        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane };
+        let source = crate::source::Source::ANY;
+        let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let payload = Payload::Ready(BEAT);
         let mut outgoing = Outgoing { payload, is_head: false, closes: false };
         let started = self.pool.slots[slot].start(pending, &mut outgoing, &self.pool.policy);

@@ -1,7 +1,7 @@
 //! Which slot a further copy of an order has, in plain lists.
 
-use venuepool::lane::Lane;
 use venuepool::pool::dispatch::Refusal;
+use venuepool::pool::exchange_time::Due;
 
 use super::Desk;
 
@@ -14,17 +14,10 @@ impl Desk {
 
     /// Of the idle slots on which no copy was sent: one on another path than all of them, or else
     /// any; of several the one that was used last.
-    pub(super) fn expected_apart(
-        &self,
-        used: &[u32],
-        lane: Lane,
-        now: u64,
-    ) -> Result<u32, Refusal> {
-        if let Some(refusal) = self.refusal(lane, now) {
-            return Err(refusal);
-        }
+    pub(super) fn expected_apart(&self, used: &[u32], due: &Due, now: u64) -> Result<u32, Refusal> {
+        let slots = self.choice(due.lane, due.source, now)?;
         let paths: Vec<_> = used.iter().map(|slot| self.lines[*slot as usize].path).collect();
-        let apart: Vec<_> = self.idle.iter().filter(|slot| !used.contains(slot)).collect();
+        let apart: Vec<_> = slots.iter().filter(|slot| !used.contains(slot)).collect();
         let takes_another = |slot: &&&u32| !paths.contains(&self.lines[***slot as usize].path);
         let best = apart.iter().rev().find(takes_another).or(apart.last());
         best.map(|slot| **slot).ok_or(Refusal::NoSlot)

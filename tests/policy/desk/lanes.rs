@@ -1,9 +1,7 @@
-//! The rules of the lanes once more, in plain lists: which are open, who may have a slot, and whose
-//! turn it is.
+//! The rules of the lanes once more, in plain lists: which are open, and who may have a slot.
 
 use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::dispatch::Refusal;
-use venuepool::pool::lanes::MOST_PASSED;
 
 use super::Desk;
 
@@ -26,10 +24,6 @@ impl Desk {
         self.is_suspended(lane, now).then_some(Refusal::Suspended)
     }
 
-    pub(super) fn has_waiting(&self, lane: Lane) -> bool {
-        self.in_lanes[lane as usize] > 0
-    }
-
     /// With one slot less, the lanes above can still have all slots that they reserve: the first of
     /// them alone, the first two together, and so on.
     pub(super) fn may_have_one(&self, lane: Lane) -> bool {
@@ -40,41 +34,5 @@ impl Desk {
             reserved.saturating_sub(users.filter(|user| *user as usize <= last).count() as u32)
         });
         self.idle.len() as u32 > kept.max().unwrap_or(0)
-    }
-
-    /// The lane that gets the next idle slot.
-    pub(super) fn next_lane(&self) -> Option<Lane> {
-        let may = |lane: &Lane| self.has_waiting(*lane) && self.may_have_one(*lane);
-        let is_overdue = |lane: &Lane| self.passed[*lane as usize] >= MOST_PASSED;
-        let mut overdue = Lane::ALL.into_iter().filter(is_overdue);
-        overdue.find(may).or_else(|| Lane::ALL.into_iter().find(may))
-    }
-
-    /// An idle slot goes to that lane.
-    pub(super) fn serves(&mut self, lane: Lane) {
-        for below in Lane::ALL.into_iter().filter(|below| *below > lane) {
-            let could = self.has_waiting(below) && self.may_have_one(below);
-            self.passed[below as usize] += u32::from(could);
-        }
-        self.passed[lane as usize] = 0;
-    }
-
-    /// Where nobody waits, nobody is passed over.
-    pub(super) fn forget_passed(&mut self) {
-        for lane in Lane::ALL {
-            if !self.has_waiting(lane) {
-                self.passed[lane as usize] = 0;
-            }
-        }
-    }
-
-    /// What whoever asks for a slot now must be answered, if not a slot.
-    pub(super) fn refusal(&self, lane: Lane, now: u64) -> Option<Refusal> {
-        let is_first = !Lane::ALL.into_iter().any(|above| above <= lane && self.has_waiting(above));
-        let is_passed_by = self
-            .next_lane()
-            .is_some_and(|next| next <= lane || self.passed[next as usize] >= MOST_PASSED);
-        let has_slot = is_first && !is_passed_by && self.may_have_one(lane);
-        self.is_shut(lane, now).or((!has_slot).then_some(Refusal::NoSlot))
     }
 }

@@ -14,7 +14,7 @@ fn with_lanes() -> Named {
     let rule = LaneRule { reserved_slots: 1, queue_capacity: 2, through_pause: false };
     rules.set(Lane::Urgent, LaneRule { through_pause: true, ..rule });
     rules.set(Lane::Orders, rule);
-    let mut dispatcher = Dispatcher::new(4, rules, Estimate::Measured);
+    let mut dispatcher = Dispatcher::new(4, 0, rules, Estimate::Measured);
     (0..4).for_each(|slot| dispatcher.came_up(slot, 1));
     dispatcher
 }
@@ -162,7 +162,7 @@ fn a_request_that_is_too_late_uses_up_no_turn_of_its_lane() {
     dispatcher.finished(0, Some(Spent::Answered(50)), 100);
     dispatcher.checkout(&DUE, 100).unwrap();
     dispatcher.enqueue(in_lane(Lane::Background, 1), 100).unwrap();
-    let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders };
+    let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders, source: Source::ANY };
     for ticket in 2..8 {
         let queued = Queued { ticket, deadline_ns: 149, due, request: "late" };
         dispatcher.enqueue(queued, 100).unwrap();
@@ -217,7 +217,7 @@ impl World {
         for (lane, reserved_slots) in Lane::ALL.into_iter().zip(reserved) {
             rules.set(lane, LaneRule { reserved_slots, ..*rules.of(lane) });
         }
-        let mut dispatcher = Dispatcher::new(slots, rules, Estimate::Fixed(0));
+        let mut dispatcher = Dispatcher::new(slots, 0, rules, Estimate::Fixed(0));
         (0..slots).for_each(|slot| dispatcher.came_up(slot, 1));
         let users = vec![None; slots as usize];
         let (waiting, passed) = (Default::default(), [0; 4]);

@@ -123,7 +123,7 @@ fn in_a_pause_a_drain_is_told_to_the_lanes_that_it_closes() {
     let exempt = LaneRule { reserved_slots: 0, queue_capacity: 8, through_pause: true };
     rules.set(Lane::Urgent, exempt);
     rules.set(Lane::Orders, exempt);
-    let mut dispatcher: Named = Dispatcher::new(1, rules, Estimate::Measured);
+    let mut dispatcher: Named = Dispatcher::new(1, 0, rules, Estimate::Measured);
     for (ticket, lane) in (1..).zip(Lane::ALL) {
         dispatcher.enqueue(in_lane(lane, ticket), 0).unwrap();
     }
