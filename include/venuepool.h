@@ -307,6 +307,11 @@
 #define VP_HISTOGRAM_LOG_HEAD 1
 
 /**
+ * The most pools of one text of `vp_metrics_text`.
+ */
+#define VP_METRICS_POOLS 1024
+
+/**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
  * nothing and changed nothing.
  *
@@ -1407,6 +1412,35 @@ typedef struct vp_stats {
    * Dials for which the last good answer stood in for a name look-up that failed or hung.
    */
   uint64_t stale_answers;
+  /**
+   * Slots that had no connection and have one again.
+   */
+  uint64_t heals;
+  /**
+   * Connections that took over from one that still served.
+   */
+  uint64_t rotations;
+  /**
+   * Pauses that began.
+   */
+  uint64_t pauses;
+  /**
+   * Orders of several copies (`vp_submit_fanout`).
+   */
+  uint64_t fanouts;
+  /**
+   * Their copies, each one's first among them.
+   */
+  uint64_t copies;
+  /**
+   * Requests accepted, at the index of their lane.
+   */
+  uint64_t lanes[4];
+  /**
+   * Requests that ended, at the index of their `vp_wire_state`. A lease that was given by a
+   * completion counts as NOT_SENT.
+   */
+  uint64_t wire_states[5];
 } vp_stats;
 
 /**
@@ -3558,6 +3592,44 @@ vp_status vp_histogram_percentile_table(const struct vp_histogram *histogram,
                                         char *buffer,
                                         size_t capacity,
                                         size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Writes the counters, states and durations of a pool as a text of OpenMetrics 1.0, which
+ * Prometheus reads: see docs/seeing-inside.md. As `vp_metrics_text` for that pool alone.
+ *
+ * Threads: as `vp_metrics_text`.
+ * Lifetime: none.
+ * Errors: as `vp_metrics_text`.
+ */
+VP_API
+vp_status vp_pool_metrics_text(const struct vp_pool *pool,
+                               char *buffer,
+                               size_t capacity,
+                               size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Writes the counters, states and durations of `count` pools as one text of OpenMetrics 1.0, at
+ * most VP_METRICS_POOLS. Two texts cannot be joined: the format wants each metric in one place.
+ * Each sample has the labels `pool`, the name of its thread (`vp_config_set_thread_name`), and
+ * `host`. So pools of the same host need different names.
+ *
+ * The text ends with NUL. `needed` is set to its length with the NUL, also when it does not fit;
+ * then nothing is written. `buffer` may be NULL if `capacity` is 0. A text grows while it counts,
+ * so give a buffer some room to spare. The call takes memory for the text, and frees it.
+ *
+ * Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+ * Lifetime: none. The array and the pools are borrowed.
+ * Errors: ERR_NULL, ERR_ARGUMENT for too many pools and for two of the same name and host,
+ * ERR_TOO_LARGE if the text does not fit, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_metrics_text(const struct vp_pool *const *pools,
+                          size_t count,
+                          char *buffer,
+                          size_t capacity,
+                          size_t *needed)
 VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);

@@ -29,6 +29,7 @@ use venuepool::ffi::lanes::*;
 use venuepool::ffi::late::*;
 use venuepool::ffi::limits::*;
 use venuepool::ffi::maintenance::*;
+use venuepool::ffi::metrics::*;
 use venuepool::ffi::pool::*;
 use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
@@ -393,6 +394,19 @@ unsafe fn histogram(input: &mut Input<'_>, pool: *mut vp_pool, out: *mut vp_summ
     }
 }
 
+/// Asks for the text of a pool's metrics, or of several, which may be the same one.
+unsafe fn metrics(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    let mut needed = 0;
+    let mut text = [0; 512];
+    let (capacity, count) = (usize::from(input.byte()) * 2, usize::from(input.byte() % 3));
+    let pools = [pool.cast_const(), or_null(input, pool).cast_const()];
+    unsafe {
+        let buffer = or_null(input, text.as_mut_ptr());
+        ok(vp_metrics_text(pools.as_ptr(), count, buffer, capacity, &raw mut needed));
+        vp_pool_metrics_text(pool, buffer, capacity, or_null(input, &raw mut needed))
+    }
+}
+
 /// Has the pool opened on a thread that is let go of before it ends.
 unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
     let mut thread = null_mut();
@@ -683,7 +697,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 13;
+        let which = input.byte() % 14;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -728,6 +742,7 @@ impl World {
                     Status::OK
                 }
                 12 => histogram(input, pool, out.cast()),
+                13 => metrics(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

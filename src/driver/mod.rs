@@ -37,6 +37,7 @@ pub mod last_values;
 mod lifetime;
 mod linger;
 mod maintenance;
+mod metrics;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
@@ -97,6 +98,8 @@ pub const NEVER: u64 = u64::MAX;
 
 /// One pool: the connections to one origin. Each part has one job and a file of its own.
 pub struct Pool {
+    /// For monitors and logs.
+    name: Box<str>,
     origin: Arc<Origin>,
     policy: Policy,
     slots: Slots,
@@ -185,6 +188,7 @@ impl Pool {
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
+            name: config.thread_name().into(),
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             slots: Slots::new(slots, records, sizes.response_capacity, watch.clone()),

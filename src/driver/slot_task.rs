@@ -138,6 +138,7 @@ impl<'a> SlotTask<'a> {
                 edges.serves(self.slot.index);
                 self.pool.slot_is_up(self.slot);
                 if let Some(lost_ns) = self.lost_ns.take() {
+                    self.pool.delivery.stats.heals.add();
                     self.slot.record(Kind::Heal, now_ns().saturating_sub(lost_ns));
                 }
             }
@@ -187,6 +188,7 @@ impl<'a> SlotTask<'a> {
                 match after {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
+                        pool.delivery.stats.rotations.add();
                         pool.dialling.edges.serves(slot.index);
                         pool.slot_is_up(slot);
                     }

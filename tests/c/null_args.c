@@ -34,6 +34,24 @@ static void version(void) {
     }
 }
 
+/* What a text of metrics is written with. */
+static void metrics(vp_pool *pool) {
+    char text[8];
+    size_t needed = 0;
+    const vp_pool *pools[] = {pool, NULL, pool};
+    CHECK_STATUS(vp_pool_metrics_text(pool, NULL, 1, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_metrics_text(pool, text, sizeof text, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_metrics_text(pool, text, sizeof text, &needed), VP_ERR_TOO_LARGE);
+    CHECK(needed > sizeof text);
+    CHECK_STATUS(vp_metrics_text(NULL, 1, text, sizeof text, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_metrics_text(pools, 2, text, sizeof text, &needed), VP_ERR_NULL);
+    pools[1] = pool;
+    CHECK_STATUS(vp_metrics_text(pools, 3, text, sizeof text, &needed), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_metrics_text(pools, VP_METRICS_POOLS + 1, text, sizeof text, &needed),
+                 VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_metrics_text(NULL, 0, NULL, 0, &needed), VP_ERR_TOO_LARGE);
+}
+
 /* What a histogram is asked. */
 static void histogram(vp_pool *pool) {
     vp_histogram_free(NULL);
@@ -279,6 +297,8 @@ static void pool_is_null(vp_request *request) {
     vp_histogram *histogram = NULL;
     CHECK_STATUS(vp_pool_histogram(NULL, 0, VP_ALL_SLOTS, 0, &histogram), VP_ERR_NULL);
     CHECK(histogram == NULL);
+    size_t needed = 0;
+    CHECK_STATUS(vp_pool_metrics_text(NULL, NULL, 0, &needed), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(NULL, text("a"), text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
@@ -520,6 +540,7 @@ int main(void) {
     pool_is_null(request);
     pool_gets_nothing(pool, request);
     histogram(pool);
+    metrics(pool);
     group_is_null(pool);
     group_gets_nothing(pool);
     CHECK_EQ(venue_count("requests"), 0);
