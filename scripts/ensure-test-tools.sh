@@ -49,6 +49,7 @@ need_library() {
 }
 
 need_library libfmt-dev fmt/format.h "the test of venuepool/format.hpp with fmt"
+need_library libspdlog-dev spdlog/spdlog.h "the example that logs to spdlog"
 need_library libsimdjson-dev simdjson.h "the test of venuepool/simdjson.hpp"
 
 scripts/ensure-adapter-libraries.sh

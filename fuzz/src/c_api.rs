@@ -28,6 +28,7 @@ use venuepool::ffi::histograms::*;
 use venuepool::ffi::lanes::*;
 use venuepool::ffi::late::*;
 use venuepool::ffi::limits::*;
+use venuepool::ffi::log::*;
 use venuepool::ffi::maintenance::*;
 use venuepool::ffi::metrics::*;
 use venuepool::ffi::pool::*;
@@ -222,7 +223,12 @@ impl World {
                 38 => vp_config_set_heartbeat(config, text(b"GET"), text(b"/"), 1_000_000, 1_000),
                 39 => vp_config_add_heartbeat_header(config, any_text(input), any_text(input)),
                 40 => {
-                    vp_config_set_event(config, (input.byte() & 1 == 0).then_some(told), null_mut())
+                    let bits = input.byte();
+                    let (is_set, level) = (bits & 1 == 0, u32::from(bits >> 2) % 7);
+                    match bits & 2 {
+                        0 => vp_config_set_event(config, is_set.then_some(told), null_mut()),
+                        _ => vp_config_set_log(config, level, is_set.then_some(logged), null_mut()),
+                    }
                 }
                 49 => {
                     let mut index = 0;
@@ -512,6 +518,16 @@ unsafe fn set_default_header(input: &mut Input<'_>, pool: *mut vp_pool) -> Statu
             // Not kept, so that the names are not used up.
             _ => vp_pool_set_default_header(pool, any_text(input), vp_str { ptr: null(), len: 0 }),
         }
+    }
+}
+
+/// Reads a record to its end.
+unsafe extern "C" fn logged(_: *mut c_void, record: *const vp_log_record) {
+    let record = unsafe { &*record };
+    assert!(record.message.len > 0 && record.target.len > 0 && record.count >= 2);
+    for index in 0..record.count as usize {
+        let pair = unsafe { &*record.pairs.add(index) };
+        assert!(pair.key.len > 0 && !pair.value.ptr.is_null());
     }
 }
 

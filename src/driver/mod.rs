@@ -36,6 +36,7 @@ mod in_flight_set;
 pub mod last_values;
 mod lifetime;
 mod linger;
+mod log;
 mod maintenance;
 mod metrics;
 #[cfg(feature = "model")]
@@ -63,6 +64,7 @@ use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
+use crate::log::Level;
 use crate::metrics::records::Records;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
@@ -126,6 +128,23 @@ impl Pool {
 
     /// As [`Pool::open`], but on a thread that it shares with other pools. Not on that thread.
     pub fn open_on(
+        shared: Option<&Arc<SharedThread>>,
+        config: &Config,
+    ) -> Result<Arc<Self>, DialError> {
+        let opened = Self::open_unlogged(shared, config);
+        match &opened {
+            Ok(pool) => pool.log(Level::Info, "pool", || {
+                ("opened".to_owned(), vec![("slots", pool.slots().to_string())])
+            }),
+            Err(error) => {
+                let host = config.url().map_or("", |url| &url.host);
+                log::tell_not_opened(config.log_hook(), config.thread_name(), host, error);
+            }
+        }
+        opened
+    }
+
+    fn open_unlogged(
         shared: Option<&Arc<SharedThread>>,
         config: &Config,
     ) -> Result<Arc<Self>, DialError> {
@@ -199,7 +218,7 @@ impl Pool {
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),
-            events: Events::new(config.event_hook()),
+            events: Events::new(config.event_hook(), config.log_hook()),
             lifetime: Lifetime::new(),
             origin,
         })
@@ -214,6 +233,9 @@ impl Pool {
             return Err(Status::ERR_CLOSED);
         }
         self.dispatch(dispatcher);
+        self.log(Level::Info, "pool", || {
+            ("drained".to_owned(), vec![("open_lanes", open.bits().to_string())])
+        });
         Ok(())
     }
 
@@ -227,6 +249,9 @@ impl Pool {
     pub fn shutdown(&self, grace: Duration) {
         let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
         let until = now_ns().saturating_add(grace).min(NEVER - 1);
+        self.log(Level::Info, "pool", || {
+            ("shut down".to_owned(), vec![("grace_ms", (grace / 1_000_000).to_string())])
+        });
         self.lifetime.end_by(until);
         self.dispatcher().close();
         self.lifetime.ending.send_replace(true);

@@ -17,6 +17,7 @@ use super::clock::now_ns;
 use super::slot::Slot;
 use super::{Pool, thread_pools};
 use crate::error::{CloseReason, Status};
+use crate::log::Level;
 use crate::metrics::Kind;
 use crate::net::connect::{DialError, Dialled};
 use crate::net::connection::Connection;
@@ -240,6 +241,9 @@ async fn dial(
     slot: &Slot,
 ) -> Result<(Connection, Path, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
+    pool.log(Level::Debug, "dial", || {
+        (format!("slot {}: dials", slot.index), vec![("slot", slot.index.to_string())])
+    });
     let (ways, index) = (pool.dialling.ways.clone(), slot.index);
     let dial = async move { ways.dial(index).await.map(|dialled| UnderWay(Some(dialled))) };
     let dialled = dial_thread.run(dial).await;

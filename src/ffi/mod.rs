@@ -57,6 +57,8 @@ pub mod histograms;
 
 pub mod metrics;
 
+pub mod log;
+
 pub mod handle;
 
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.

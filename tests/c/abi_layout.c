@@ -96,6 +96,19 @@ int main(void) {
     FIELD(vp_event, text, 48, 16);
     FIELD(vp_event, late, 64, 8);
 
+    SIZE(vp_log_pair, 32);
+    FIELD(vp_log_pair, key, 0, 16);
+    FIELD(vp_log_pair, value, 16, 16);
+
+    SIZE(vp_log_record, 64);
+    FIELD(vp_log_record, struct_size, 0, 8);
+    FIELD(vp_log_record, level, 8, 4);
+    FIELD(vp_log_record, count, 12, 4);
+    FIELD(vp_log_record, time_ns, 16, 8);
+    FIELD(vp_log_record, target, 24, 16);
+    FIELD(vp_log_record, message, 40, 16);
+    FIELD(vp_log_record, pairs, 56, 8);
+
     SIZE(vp_stats, 480);
     FIELD(vp_stats, struct_size, 0, 8);
     FIELD(vp_stats, submitted, 8, 8);

@@ -14,6 +14,12 @@ static void never_called(void *context, const vp_completion *completion) {
     CHECK_FAIL("a callback that nobody asked for");
 }
 
+static void never_logged(void *context, const vp_log_record *record) {
+    (void)context;
+    (void)record;
+    CHECK_FAIL("a record of a pool that was never opened");
+}
+
 static void never_told(void *context, const vp_event *event) {
     (void)context;
     (void)event;
@@ -147,6 +153,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(NULL, 1000000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_log(NULL, VP_LOG_INFO, never_logged, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_watch_header(NULL, text("a"), NULL), VP_ERR_NULL);
 }
 
@@ -232,6 +239,9 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
+    CHECK_STATUS(vp_config_set_log(config, 0, NULL, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_log(config, 6, NULL, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_log(config, VP_LOG_TRACE, NULL, NULL), VP_OK);
     CHECK_STATUS(vp_config_watch_header(config, BROKEN, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_watch_header(config, NOTHING, NULL), VP_ERR_HEADER_NAME);
     CHECK_STATUS(vp_config_watch_header(config, text("a"), NULL), VP_OK);
