@@ -312,6 +312,36 @@
 #define VP_HISTOGRAM_LOG_HEAD 1
 
 /**
+ * The most pools of one text of `vp_metrics_text`.
+ */
+#define VP_METRICS_POOLS 1024
+
+/**
+ * A pool could not be opened.
+ */
+#define VP_LOG_ERROR 1
+
+/**
+ * A connection or a dial failed, or a pause began.
+ */
+#define VP_LOG_WARN 2
+
+/**
+ * A connection came up or went in good order, or the pool changed its state.
+ */
+#define VP_LOG_INFO 3
+
+/**
+ * A dial began.
+ */
+#define VP_LOG_DEBUG 4
+
+/**
+ * What can happen with each order: an answer that is late.
+ */
+#define VP_LOG_TRACE 5
+
+/**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
  * nothing and changed nothing.
  *
@@ -1412,6 +1442,35 @@ typedef struct vp_stats {
    * Dials for which the last good answer stood in for a name look-up that failed or hung.
    */
   uint64_t stale_answers;
+  /**
+   * Slots that had no connection and have one again.
+   */
+  uint64_t heals;
+  /**
+   * Connections that took over from one that still served.
+   */
+  uint64_t rotations;
+  /**
+   * Pauses that began.
+   */
+  uint64_t pauses;
+  /**
+   * Orders of several copies (`vp_submit_fanout`).
+   */
+  uint64_t fanouts;
+  /**
+   * Their copies, each one's first among them.
+   */
+  uint64_t copies;
+  /**
+   * Requests accepted, at the index of their lane.
+   */
+  uint64_t lanes[4];
+  /**
+   * Requests that ended, at the index of their `vp_wire_state`. A lease that was given by a
+   * completion counts as NOT_SENT.
+   */
+  uint64_t wire_states[5];
 } vp_stats;
 
 /**
@@ -1571,6 +1630,64 @@ typedef struct vp_summary {
    */
   uint64_t until_wall_ns;
 } vp_summary;
+
+/**
+ * A key of a record, and its value.
+ */
+typedef struct vp_log_pair {
+  /**
+   * The key, such as `slot`.
+   */
+  struct vp_str key;
+  /**
+   * The value as text.
+   */
+  struct vp_str value;
+} vp_log_pair;
+
+/**
+ * A record for a log. New fields are only added at its end.
+ */
+typedef struct vp_log_record {
+  /**
+   * The size of this struct as the library was compiled.
+   */
+  size_t struct_size;
+  /**
+   * A VP_LOG_ constant.
+   */
+  uint32_t level;
+  /**
+   * How many `pairs` there are.
+   */
+  uint32_t count;
+  /**
+   * When, in nanoseconds of CLOCK_MONOTONIC.
+   */
+  uint64_t time_ns;
+  /**
+   * What it is about: `pool`, `connection`, `dial`, `pause` or `request`.
+   */
+  struct vp_str target;
+  /**
+   * What happened, in words.
+   */
+  struct vp_str message;
+  /**
+   * The same as keys and values; `pool` and `host` are always there.
+   */
+  const struct vp_log_pair *pairs;
+} vp_log_record;
+
+/**
+ * Receives a record. It must be short, must not block, and must not throw: an exception ends the
+ * process. It may do what an event's function may do, but may not open or close a pool.
+ *
+ * `record` and all that it points to are borrowed until the function returns.
+ */
+typedef void (*vp_on_log)(void *context, const struct vp_log_record *record);
+
+
 
 
 
@@ -3588,6 +3705,65 @@ vp_status vp_histogram_percentile_table(const struct vp_histogram *histogram,
                                         char *buffer,
                                         size_t capacity,
                                         size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Writes the counters, states and durations of a pool as a text of OpenMetrics 1.0, which
+ * Prometheus reads: see docs/seeing-inside.md. As `vp_metrics_text` for that pool alone.
+ *
+ * Threads: as `vp_metrics_text`.
+ * Lifetime: none.
+ * Errors: as `vp_metrics_text`.
+ */
+VP_API
+vp_status vp_pool_metrics_text(const struct vp_pool *pool,
+                               char *buffer,
+                               size_t capacity,
+                               size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Writes the counters, states and durations of `count` pools as one text of OpenMetrics 1.0, at
+ * most VP_METRICS_POOLS. Two texts cannot be joined: the format wants each metric in one place.
+ * Each sample has the labels `pool`, the name of its thread (`vp_config_set_thread_name`), and
+ * `host`. So pools of the same host need different names.
+ *
+ * The text ends with NUL. `needed` is set to its length with the NUL, also when it does not fit;
+ * then nothing is written. `buffer` may be NULL if `capacity` is 0. A text grows while it counts,
+ * so give a buffer some room to spare. The call takes memory for the text, and frees it.
+ *
+ * Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+ * Lifetime: none. The array and the pools are borrowed.
+ * Errors: ERR_NULL, ERR_ARGUMENT for too many pools and for two of the same name and host,
+ * ERR_TOO_LARGE if the text does not fit, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_metrics_text(const struct vp_pool *const *pools,
+                          size_t count,
+                          char *buffer,
+                          size_t capacity,
+                          size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Sets the function that receives records for a log; NULL, the default, for none. `level`: the
+ * least important one that it wants, 1 (VP_LOG_ERROR) to 5 (VP_LOG_TRACE). Nothing is formatted
+ * for what is not wanted.
+ *
+ * No record is made for an order but at VP_LOG_TRACE. A record never has a byte of a request or of
+ * an answer, and no user or password of a proxy. See docs/seeing-inside.md.
+ *
+ * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
+ * opening, the drain and the end of a pool it runs on the thread that calls. So it may run on two
+ * threads at once.
+ * Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_log(struct vp_config *config,
+                            uint32_t level,
+                            vp_on_log function,
+                            void *context)
 VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);

@@ -38,6 +38,7 @@
 #include "venuepool/config.hpp"
 #include "venuepool/group.hpp"
 #include "venuepool/histogram.hpp"
+#include "venuepool/metrics.hpp"
 #include "venuepool/pool.hpp"
 #include "venuepool/request.hpp"
 #include "venuepool/response.hpp"

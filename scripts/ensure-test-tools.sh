@@ -38,6 +38,8 @@ need_python() {
 
 need_python hdrhistogram hdrh "the test that HdrHistogram of Python reads the histograms"
 
+need_python prometheus_client prometheus_client "the test that Prometheus' parser reads the metrics"
+
 # need_library PACKAGE HEADER "what is left out without it"
 need_library() {
     if echo "#include <$2>" | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1; then return; fi
@@ -47,6 +49,7 @@ need_library() {
 }
 
 need_library libfmt-dev fmt/format.h "the test of venuepool/format.hpp with fmt"
+need_library libspdlog-dev spdlog/spdlog.h "the example that logs to spdlog"
 need_library libsimdjson-dev simdjson.h "the test of venuepool/simdjson.hpp"
 
 scripts/ensure-adapter-libraries.sh

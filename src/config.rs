@@ -39,6 +39,7 @@ use crate::event::EventHook;
 use crate::http::limits::Limits;
 use crate::http::watch::WatchList;
 use crate::http::{MAX_DEFAULT_HEADERS, Origin, field};
+use crate::log::LogHook;
 use crate::pool::exchange_time::Estimate;
 
 /// What a pool is opened with.
@@ -65,6 +66,7 @@ pub struct Config {
     suspend_rules: Vec<SuspendRule>,
     suspend_cap_ns: u64,
     event: Option<EventHook>,
+    log: Option<LogHook>,
     watch: WatchList,
     has_histograms: bool,
     thread_name: String,
@@ -175,6 +177,7 @@ impl Default for Config {
             // As long as the longest bans of venues: a shorter one would send into a ban.
             suspend_cap_ns: 3 * DAY,
             event: None,
+            log: None,
             watch: WatchList::default(),
             thread_name: "venuepool".to_owned(),
             cpu: None,
@@ -369,6 +372,11 @@ impl Config {
         self.event = hook;
     }
 
+    /// Sets who receives records for a log.
+    pub fn set_log_hook(&mut self, hook: Option<LogHook>) {
+        self.log = hook;
+    }
+
     /// Sets the first and the longest wait between failed dials, each 1 us to 1 day.
     ///
     /// # Errors
@@ -416,6 +424,11 @@ impl Config {
     /// Whether the pool thread never sleeps.
     pub const fn busy_poll(&self) -> bool {
         self.busy_poll
+    }
+
+    /// Who receives records for a log.
+    pub const fn log_hook(&self) -> Option<&LogHook> {
+        self.log.as_ref()
     }
 
     /// Who is told what happens to the connections.

@@ -16,6 +16,16 @@ pub enum Lane {
 }
 
 impl Lane {
+    /// Its name, for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Orders => "orders",
+            Self::Queries => "queries",
+            Self::Background => "background",
+        }
+    }
+
     /// All of them, the first one first.
     pub const ALL: [Self; 4] = [Self::Urgent, Self::Orders, Self::Queries, Self::Background];
 

@@ -28,6 +28,7 @@ pub mod event;
 pub mod ffi;
 pub mod http;
 pub mod lane;
+pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod pool;

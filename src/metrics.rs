@@ -3,6 +3,7 @@
 //! It knows no clock, socket, thread or lock: it is told what has happened, and how long it took.
 
 pub mod export;
+pub mod open_metrics;
 pub mod records;
 pub mod snapshot;
 

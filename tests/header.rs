@@ -177,6 +177,7 @@ fn the_cpp_header_has_every_function() {
         "config",
         "request",
         "histogram",
+        "metrics",
         "pool",
         "group",
         "thread",

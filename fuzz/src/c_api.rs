@@ -28,7 +28,9 @@ use venuepool::ffi::histograms::*;
 use venuepool::ffi::lanes::*;
 use venuepool::ffi::late::*;
 use venuepool::ffi::limits::*;
+use venuepool::ffi::log::*;
 use venuepool::ffi::maintenance::*;
+use venuepool::ffi::metrics::*;
 use venuepool::ffi::pool::*;
 use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
@@ -222,7 +224,12 @@ impl World {
                 38 => vp_config_set_heartbeat(config, text(b"GET"), text(b"/"), 1_000_000, 1_000),
                 39 => vp_config_add_heartbeat_header(config, any_text(input), any_text(input)),
                 40 => {
-                    vp_config_set_event(config, (input.byte() & 1 == 0).then_some(told), null_mut())
+                    let bits = input.byte();
+                    let (is_set, level) = (bits & 1 == 0, u32::from(bits >> 2) % 7);
+                    match bits & 2 {
+                        0 => vp_config_set_event(config, is_set.then_some(told), null_mut()),
+                        _ => vp_config_set_log(config, level, is_set.then_some(logged), null_mut()),
+                    }
                 }
                 49 => {
                     let mut index = 0;
@@ -394,6 +401,19 @@ unsafe fn histogram(input: &mut Input<'_>, pool: *mut vp_pool, out: *mut vp_summ
     }
 }
 
+/// Asks for the text of a pool's metrics, or of several, which may be the same one.
+unsafe fn metrics(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    let mut needed = 0;
+    let mut text = [0; 512];
+    let (capacity, count) = (usize::from(input.byte()) * 2, usize::from(input.byte() % 3));
+    let pools = [pool.cast_const(), or_null(input, pool).cast_const()];
+    unsafe {
+        let buffer = or_null(input, text.as_mut_ptr());
+        ok(vp_metrics_text(pools.as_ptr(), count, buffer, capacity, &raw mut needed));
+        vp_pool_metrics_text(pool, buffer, capacity, or_null(input, &raw mut needed))
+    }
+}
+
 /// Has the pool opened on a thread that is let go of before it ends.
 unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
     let mut thread = null_mut();
@@ -499,6 +519,16 @@ unsafe fn set_default_header(input: &mut Input<'_>, pool: *mut vp_pool) -> Statu
             // Not kept, so that the names are not used up.
             _ => vp_pool_set_default_header(pool, any_text(input), vp_str { ptr: null(), len: 0 }),
         }
+    }
+}
+
+/// Reads a record to its end.
+unsafe extern "C" fn logged(_: *mut c_void, record: *const vp_log_record) {
+    let record = unsafe { &*record };
+    assert!(record.message.len > 0 && record.target.len > 0 && record.count >= 2);
+    for index in 0..record.count as usize {
+        let pair = unsafe { &*record.pairs.add(index) };
+        assert!(pair.key.len > 0 && !pair.value.ptr.is_null());
     }
 }
 
@@ -687,7 +717,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 13;
+        let which = input.byte() % 14;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -732,6 +762,7 @@ impl World {
                     Status::OK
                 }
                 12 => histogram(input, pool, out.cast()),
+                13 => metrics(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -232,6 +232,14 @@ class [[nodiscard]] Config {
     template <typename Callable>
     Config& event(const Callable&&) = delete;
 
+    /// Calls `function` with records for a log, of that level and more important ones, 1
+    /// (VP_LOG_ERROR) to 5 (VP_LOG_TRACE); NULL, the default, for none. Threads: it runs on the
+    /// pool thread, and for open, drain and shutdown on the one that calls. Lifetime: `context`
+    /// must outlive the pools opened with this. An exception from it ends the process.
+    Config& log(std::uint32_t level, vp_on_log function, void* context) noexcept {
+        return remember("log", vp_config_set_log(raw_, level, function, context));
+    }
+
     // Watched headers.
     /// Lets a header be found in each response, for ResponseView::watched and Pool::watched.
     /// `index`, if it is not NULL, is set to its number: 0 to 15, in the order of these calls.

@@ -156,7 +156,7 @@ impl Pool {
         if !matches!(ended.recipient, Recipient::Queue) {
             return self.deliver_directly(ended, driving);
         }
-        self.delivery.stats.ended(ended.completion.outcome);
+        self.count_end(&ended.completion);
         self.delivery.completions.push(ended.completion);
         if on_pool_thread {
             // Rung when the turn is over.
@@ -179,17 +179,21 @@ impl Pool {
         let Ended { recipient, completion } = ended;
         let callback = match recipient {
             Recipient::Callback(callback) => {
-                self.delivery.stats.ended(completion.outcome);
+                self.count_end(&completion);
                 callback
             }
             Recipient::LateCallback(callback) => callback,
             Recipient::Sleeper(answer) => {
-                self.delivery.stats.ended(completion.outcome);
+                self.count_end(&completion);
                 return self.wake(&answer, completion);
             }
             recipient => return self.deliver_within(&recipient, completion),
         };
         callback(completion);
+    }
+
+    fn count_end(&self, completion: &Completion) {
+        self.delivery.stats.ended(completion.outcome, completion.wire_state);
     }
 
     /// Hands a completion to a part of the pool. On its own for the same reason.

@@ -1,4 +1,4 @@
-//! Telling the engine's log what happens: events, made only when somebody listens.
+//! Telling the engine what happens: events, made only when somebody listens, or wants a record.
 //!
 //! Runs on the pool thread, with no lock held.
 
@@ -6,8 +6,10 @@ use std::sync::PoisonError;
 
 use super::Pool;
 use super::clock::now_ns;
+use super::log::is_logged;
 use crate::completion::Completion;
 use crate::event::{Event, EventHook, EventKind};
+use crate::log::LogHook;
 use crate::net::connect::DialError;
 use crate::pool::changes::Changes;
 use crate::pool::connection_state::Loss;
@@ -16,12 +18,22 @@ use crate::sync::{Mutex, MutexGuard};
 /// Who listens, and what they were told.
 pub(super) struct Events {
     hook: Option<EventHook>,
+    log: Option<LogHook>,
     changes: Mutex<Changes>,
 }
 
 impl Events {
-    pub(super) fn new(hook: Option<&EventHook>) -> Self {
-        Self { hook: hook.cloned(), changes: Mutex::default() }
+    pub(super) fn new(hook: Option<&EventHook>, log: Option<&LogHook>) -> Self {
+        Self { hook: hook.cloned(), log: log.cloned(), changes: Mutex::default() }
+    }
+
+    /// Who wants records for a log.
+    pub(super) fn log(&self) -> Option<&LogHook> {
+        self.log.as_ref()
+    }
+
+    fn is_heard(&self, kind: EventKind) -> bool {
+        self.hook.is_some() || self.log.as_ref().is_some_and(|log| is_logged(log, kind))
     }
 
     fn changes(&self) -> MutexGuard<'_, Changes> {
@@ -106,7 +118,7 @@ impl Pool {
     }
 
     fn tell_whether_all_live(&self) {
-        if self.events.hook.is_none() {
+        if self.events.hook.is_none() && self.events.log.is_none() {
             return;
         }
         let live = self.counts().live;
@@ -119,7 +131,9 @@ impl Pool {
     }
 
     fn tell(&self, kind: EventKind, fill: impl FnOnce(&mut Event)) {
-        let Some(hook) = &self.events.hook else { return };
+        if !self.events.is_heard(kind) {
+            return;
+        }
         let mut event = Event {
             kind,
             time_ns: now_ns(),
@@ -132,6 +146,9 @@ impl Pool {
             late: None,
         };
         fill(&mut event);
-        (hook.0)(&event);
+        self.log_event(&event);
+        if let Some(hook) = &self.events.hook {
+            (hook.0)(&event);
+        }
     }
 }

@@ -169,11 +169,13 @@ impl Pool {
         let sent = self.send(when_busy.want(), order.copy(), order.bytes().outgoing());
         if sent.is_ok() {
             order.state().fanout.accepted();
+            self.delivery.stats.fanouts.add();
+            self.delivery.stats.copies.add();
             self.send_copies(&order);
         } else {
             self.orders.remove(order.id);
         }
-        self.accepted(sent.map(|()| order.id), uses_completion_queue)
+        self.accepted(sent.map(|()| order.id), order.lane, uses_completion_queue)
     }
 
     /// Sends the copies that are due, and completes the order if it is over. No lock is held.
@@ -186,8 +188,9 @@ impl Pool {
                     // Under the lock of the bytes no other copy is about to be sent.
                     let used = order.state().fanout.used().to_vec();
                     let sent = self.send(Want::Apart(&used), order.copy(), bytes.outgoing());
-                    if sent.is_err() {
-                        order.state().fanout.refused(now_ns());
+                    match sent {
+                        Ok(()) => self.delivery.stats.copies.add(),
+                        Err(_) => order.state().fanout.refused(now_ns()),
                     }
                 }
                 Step::Complete => {

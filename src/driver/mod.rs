@@ -36,7 +36,9 @@ mod in_flight_set;
 pub mod last_values;
 mod lifetime;
 mod linger;
+mod log;
 mod maintenance;
+mod metrics;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
@@ -63,6 +65,7 @@ use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
+use crate::log::Level;
 use crate::metrics::records::Records;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
@@ -99,6 +102,8 @@ pub const NEVER: u64 = u64::MAX;
 
 /// One pool: the connections to one origin. Each part has one job and a file of its own.
 pub struct Pool {
+    /// For monitors and logs.
+    name: Box<str>,
     origin: Arc<Origin>,
     policy: Policy,
     /// How many local addresses the slots connect from; 0 if the system chooses.
@@ -129,6 +134,23 @@ impl Pool {
 
     /// As [`Pool::open`], but on a thread that it shares with other pools. Not on that thread.
     pub fn open_on(
+        shared: Option<&Arc<SharedThread>>,
+        config: &Config,
+    ) -> Result<Arc<Self>, DialError> {
+        let opened = Self::open_unlogged(shared, config);
+        match &opened {
+            Ok(pool) => pool.log(Level::Info, "pool", || {
+                ("opened".to_owned(), vec![("slots", pool.slots().to_string())])
+            }),
+            Err(error) => {
+                let host = config.url().map_or("", |url| &url.host);
+                log::tell_not_opened(config.log_hook(), config.thread_name(), host, error);
+            }
+        }
+        opened
+    }
+
+    fn open_unlogged(
         shared: Option<&Arc<SharedThread>>,
         config: &Config,
     ) -> Result<Arc<Self>, DialError> {
@@ -193,6 +215,7 @@ impl Pool {
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
+            name: config.thread_name().into(),
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             sources,
@@ -204,7 +227,7 @@ impl Pool {
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),
-            events: Events::new(config.event_hook()),
+            events: Events::new(config.event_hook(), config.log_hook()),
             lifetime: Lifetime::new(),
             turns: None,
             origin,
@@ -220,6 +243,9 @@ impl Pool {
             return Err(Status::ERR_CLOSED);
         }
         self.dispatch(dispatcher);
+        self.log(Level::Info, "pool", || {
+            ("drained".to_owned(), vec![("open_lanes", open.bits().to_string())])
+        });
         Ok(())
     }
 
@@ -233,6 +259,9 @@ impl Pool {
     pub fn shutdown(&self, grace: Duration) {
         let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
         let until = now_ns().saturating_add(grace).min(NEVER - 1);
+        self.log(Level::Info, "pool", || {
+            ("shut down".to_owned(), vec![("grace_ms", (grace / 1_000_000).to_string())])
+        });
         self.lifetime.end_by(until);
         self.dispatcher().close();
         self.lifetime.ending.send_replace(true);

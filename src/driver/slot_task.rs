@@ -17,6 +17,7 @@ use super::clock::now_ns;
 use super::slot::{Slot, Turn};
 use super::{Pool, thread_pools};
 use crate::error::{CloseReason, Status};
+use crate::log::Level;
 use crate::metrics::Kind;
 use crate::net::connect::{DialError, Dialled};
 use crate::net::connection::Connection;
@@ -140,6 +141,7 @@ impl<'a> SlotTask<'a> {
                 edges.serves(self.slot.index);
                 self.pool.slot_is_up(self.slot);
                 if let Some(lost_ns) = self.lost_ns.take() {
+                    self.pool.delivery.stats.heals.add();
                     self.slot.record(Kind::Heal, now_ns().saturating_sub(lost_ns));
                 }
             }
@@ -191,6 +193,7 @@ impl<'a> SlotTask<'a> {
                 match after {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
+                        pool.delivery.stats.rotations.add();
                         pool.dialling.edges.serves(slot.index);
                         pool.slot_is_up(slot);
                     }
@@ -242,6 +245,9 @@ async fn dial(
     slot: &Slot,
 ) -> Result<(Connection, Path, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
+    pool.log(Level::Debug, "dial", || {
+        (format!("slot {}: dials", slot.index), vec![("slot", slot.index.to_string())])
+    });
     let (ways, index) = (pool.dialling.ways.clone(), slot.index);
     let dial = async move { ways.dial(index).await.map(|dialled| UnderWay(Some(dialled))) };
     let dialled = dial_thread.run(dial).await;

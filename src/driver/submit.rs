@@ -13,6 +13,7 @@ use super::{Dispatching, NEVER, Pool};
 use crate::completion::Callback;
 use crate::error::Status;
 use crate::http::request::Request;
+use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 
 /// What to do when no slot is idle.
@@ -60,10 +61,10 @@ impl Pool {
         when_busy: WhenBusy,
     ) -> Result<u64, Status> {
         let (pending, outgoing) = self.pending(request, recipient)?;
-        let id = pending.id;
+        let (id, lane) = (pending.id, pending.lane);
         let uses_completion_queue = matches!(pending.recipient, Recipient::Queue);
         let result = self.send(when_busy.want(), pending, outgoing);
-        self.accepted(result.map(|()| id), uses_completion_queue)
+        self.accepted(result.map(|()| id), lane, uses_completion_queue)
     }
 
     /// Sends a request on a leased slot.
@@ -74,10 +75,10 @@ impl Pool {
         callback: Option<Callback>,
     ) -> Result<u64, Status> {
         let (pending, outgoing) = self.pending(request, Recipient::of(callback))?;
-        let id = pending.id;
+        let (id, lane) = (pending.id, pending.lane);
         let uses_completion_queue = matches!(pending.recipient, Recipient::Queue);
         let result = self.send(Want::Leased(lease), pending, outgoing);
-        self.accepted(result.map(|()| id), uses_completion_queue)
+        self.accepted(result.map(|()| id), lane, uses_completion_queue)
     }
 
     /// Gives a lease back.
@@ -138,7 +139,7 @@ impl Pool {
             true => Payload::Late(request.late()?),
         };
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
-            self.delivery.stats.refused.add();
+            self.delivery.stats.refused(Status::ERR_COMPLETIONS_FULL);
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
         let id = self.delivery.next_id();
@@ -151,12 +152,13 @@ impl Pool {
     pub(super) fn accepted(
         &self,
         result: Result<u64, Status>,
+        lane: Lane,
         uses_completion_queue: bool,
     ) -> Result<u64, Status> {
         match result {
-            Ok(_) => self.delivery.stats.submitted.add(),
-            Err(_) => {
-                self.delivery.stats.refused.add();
+            Ok(_) => self.delivery.stats.submitted.add(lane as usize),
+            Err(status) => {
+                self.delivery.stats.refused(status);
                 if uses_completion_queue {
                     self.delivery.completions.unreserve();
                 }

@@ -66,7 +66,11 @@ impl Pool {
 
     pub(super) fn begin_pause(&self, for_ns: u64, closes: bool) {
         let mut dispatcher = self.dispatcher();
-        let closes = dispatcher.suspend(now_ns(), for_ns, closes);
+        let now = now_ns();
+        if dispatcher.pause().until_ns() <= now {
+            self.delivery.stats.pauses.add();
+        }
+        let closes = dispatcher.suspend(now, for_ns, closes);
         self.dispatch(dispatcher);
         if closes {
             self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));

@@ -96,7 +96,7 @@ impl Pool {
         let recipient = Recipient::of(callback);
         let uses_completion_queue = matches!(recipient, Recipient::Queue);
         if uses_completion_queue && !self.delivery.completions.reserve() {
-            self.delivery.stats.refused.add();
+            self.delivery.stats.refused(Status::ERR_COMPLETIONS_FULL);
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
         let (id, submit_ns) = (self.delivery.next_id(), now_ns());
@@ -104,7 +104,7 @@ impl Pool {
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let result = self.lease_or_wait(pending);
-        self.accepted(result.map(|()| id), uses_completion_queue)
+        self.accepted(result.map(|()| id), lane, uses_completion_queue)
     }
 
     fn lease_or_wait(&self, pending: Pending) -> Result<(), Status> {
@@ -143,7 +143,7 @@ impl Pool {
 
     /// Counts a lease that was not given.
     fn refused(&self, lease: Result<Lease, Status>) -> Result<Lease, Status> {
-        lease.inspect_err(|_| self.delivery.stats.refused.add())
+        lease.inspect_err(|status| self.delivery.stats.refused(*status))
     }
 
     /// Sleeps until woken; `None` when the deadline passed first.

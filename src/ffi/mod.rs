@@ -56,6 +56,10 @@ pub mod watch;
 
 pub mod histograms;
 
+pub mod metrics;
+
+pub mod log;
+
 pub mod handle;
 
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.

@@ -11,7 +11,7 @@ use super::types::{VP_NO_SOURCE, vp_error, vp_health, vp_slot_health, vp_stats, 
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
-use crate::error::Status;
+use crate::error::{Status, WireState};
 use crate::lane::LaneSet;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
@@ -367,6 +367,13 @@ impl vp_stats {
             heartbeats: stats.heartbeats.get(),
             late: stats.late.get(),
             stale_answers: pool.stale_answers(),
+            heals: stats.heals.get(),
+            rotations: stats.rotations.get(),
+            pauses: stats.pauses.get(),
+            fanouts: stats.fanouts.get(),
+            copies: stats.copies.get(),
+            lanes: std::array::from_fn(|lane| stats.submitted.of(lane)),
+            wire_states: std::array::from_fn(|state| stats.wire_state(WireState::ALL[state])),
             closed: std::array::from_fn(|reason| stats.closed.get(reason).map_or(0, Counter::get)),
         }
     }

@@ -348,7 +348,24 @@ pub struct vp_stats {
     pub late: u64,
     /// Dials for which the last good answer stood in for a name look-up that failed or hung.
     pub stale_answers: u64,
+    /// Slots that had no connection and have one again.
+    pub heals: u64,
+    /// Connections that took over from one that still served.
+    pub rotations: u64,
+    /// Pauses that began.
+    pub pauses: u64,
+    /// Orders of several copies (`vp_submit_fanout`).
+    pub fanouts: u64,
+    /// Their copies, each one's first among them.
+    pub copies: u64,
+    /// Requests accepted, at the index of their lane.
+    pub lanes: [u64; 4],
+    /// Requests that ended, at the index of their `vp_wire_state`. A lease that was given by a
+    /// completion counts as NOT_SENT.
+    pub wire_states: [u64; 5],
 }
+
+const _: () = assert!(WireState::ALL.len() == 5);
 
 /// The room for the text of a `vp_watched`, the NUL at its end included.
 pub const VP_WATCHED_TEXT: usize = 64;

@@ -63,6 +63,11 @@ impl Snapshot {
         self.counts.count_between(0, ns)
     }
 
+    /// All durations together, in seconds.
+    pub fn sum_seconds(&self) -> f64 {
+        self.counts.mean() * self.counts.len() as f64 / 1e9
+    }
+
     /// The most important numbers.
     pub fn summary(&self) -> Summary {
         Summary {

@@ -96,7 +96,20 @@ int main(void) {
     FIELD(vp_event, text, 48, 16);
     FIELD(vp_event, late, 64, 8);
 
-    SIZE(vp_stats, 368);
+    SIZE(vp_log_pair, 32);
+    FIELD(vp_log_pair, key, 0, 16);
+    FIELD(vp_log_pair, value, 16, 16);
+
+    SIZE(vp_log_record, 64);
+    FIELD(vp_log_record, struct_size, 0, 8);
+    FIELD(vp_log_record, level, 8, 4);
+    FIELD(vp_log_record, count, 12, 4);
+    FIELD(vp_log_record, time_ns, 16, 8);
+    FIELD(vp_log_record, target, 24, 16);
+    FIELD(vp_log_record, message, 40, 16);
+    FIELD(vp_log_record, pairs, 56, 8);
+
+    SIZE(vp_stats, 480);
     FIELD(vp_stats, struct_size, 0, 8);
     FIELD(vp_stats, submitted, 8, 8);
     FIELD(vp_stats, refused, 16, 8);
@@ -112,6 +125,13 @@ int main(void) {
     FIELD(vp_stats, heartbeats, 344, 8);
     FIELD(vp_stats, late, 352, 8);
     FIELD(vp_stats, stale_answers, 360, 8);
+    FIELD(vp_stats, heals, 368, 8);
+    FIELD(vp_stats, rotations, 376, 8);
+    FIELD(vp_stats, pauses, 384, 8);
+    FIELD(vp_stats, fanouts, 392, 8);
+    FIELD(vp_stats, copies, 400, 8);
+    FIELD(vp_stats, lanes, 408, 32);
+    FIELD(vp_stats, wire_states, 440, 40);
 
     SIZE(vp_completion, 184);
     FIELD(vp_completion, struct_size, 0, 8);

@@ -14,6 +14,12 @@ static void never_called(void *context, const vp_completion *completion) {
     CHECK_FAIL("a callback that nobody asked for");
 }
 
+static void never_logged(void *context, const vp_log_record *record) {
+    (void)context;
+    (void)record;
+    CHECK_FAIL("a record of a pool that was never opened");
+}
+
 static void never_told(void *context, const vp_event *event) {
     (void)context;
     (void)event;
@@ -32,6 +38,24 @@ static void version(void) {
         CHECK(strcmp(vp_event_name(strays[i]), "VP_UNKNOWN") == 0);
         CHECK(strcmp(vp_slot_state_name(strays[i]), "VP_UNKNOWN") == 0);
     }
+}
+
+/* What a text of metrics is written with. */
+static void metrics(vp_pool *pool) {
+    char text[8];
+    size_t needed = 0;
+    const vp_pool *pools[] = {pool, NULL, pool};
+    CHECK_STATUS(vp_pool_metrics_text(pool, NULL, 1, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_metrics_text(pool, text, sizeof text, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_metrics_text(pool, text, sizeof text, &needed), VP_ERR_TOO_LARGE);
+    CHECK(needed > sizeof text);
+    CHECK_STATUS(vp_metrics_text(NULL, 1, text, sizeof text, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_metrics_text(pools, 2, text, sizeof text, &needed), VP_ERR_NULL);
+    pools[1] = pool;
+    CHECK_STATUS(vp_metrics_text(pools, 3, text, sizeof text, &needed), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_metrics_text(pools, VP_METRICS_POOLS + 1, text, sizeof text, &needed),
+                 VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_metrics_text(NULL, 0, NULL, 0, &needed), VP_ERR_TOO_LARGE);
 }
 
 /* What a histogram is asked. */
@@ -129,6 +153,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(NULL, 1000000), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_log(NULL, VP_LOG_INFO, never_logged, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_watch_header(NULL, text("a"), NULL), VP_ERR_NULL);
 }
 
@@ -214,6 +239,9 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
+    CHECK_STATUS(vp_config_set_log(config, 0, NULL, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_log(config, 6, NULL, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_log(config, VP_LOG_TRACE, NULL, NULL), VP_OK);
     CHECK_STATUS(vp_config_watch_header(config, BROKEN, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_watch_header(config, NOTHING, NULL), VP_ERR_HEADER_NAME);
     CHECK_STATUS(vp_config_watch_header(config, text("a"), NULL), VP_OK);
@@ -279,6 +307,8 @@ static void pool_is_null(vp_request *request) {
     vp_histogram *histogram = NULL;
     CHECK_STATUS(vp_pool_histogram(NULL, 0, VP_ALL_SLOTS, 0, &histogram), VP_ERR_NULL);
     CHECK(histogram == NULL);
+    size_t needed = 0;
+    CHECK_STATUS(vp_pool_metrics_text(NULL, NULL, 0, &needed), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(NULL, text("a"), text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
@@ -521,6 +551,7 @@ int main(void) {
     pool_is_null(request);
     pool_gets_nothing(pool, request);
     histogram(pool);
+    metrics(pool);
     group_is_null(pool);
     group_gets_nothing(pool);
     CHECK_EQ(venue_count("requests"), 0);

@@ -26,6 +26,7 @@ mod lifecycle;
 mod load;
 mod maintenance;
 mod memory;
+mod metrics;
 mod network;
 mod nginx;
 mod opening;

@@ -2,6 +2,7 @@
 
 mod fakes;
 mod faults;
+mod logs;
 mod real;
 
 use std::net::SocketAddr;
