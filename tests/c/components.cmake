@@ -38,7 +38,7 @@ function(must_match part expression)
 endfunction()
 must_match(runtime
   "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-|/THIRD-PARTY-NOTICES-libvenuepool\\.txt$")
-must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake|tsan|supp)$|/doc/.*\\.(md|svg)$")
+must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake|tsan|supp)$|/doc/.*\\.(md|svg|json)$")
 must_match(debug "/\\.debug/libvenuepool\\.so\\.[0-9.]+\\.debug$")
 must_match(tools
   "/(with-)?mock-venue$|/man1/(with-)?mock-venue\\.1$|/venuepoolVenueTest\\.cmake$|/THIRD-PARTY-NOTICES-mock-venue\\.txt$")

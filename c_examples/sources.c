@@ -1,0 +1,78 @@
+/*
+ * A machine with two addresses, at a venue that counts requests by address: each order goes from
+ * the address that has most of its limit left.
+ *
+ *   sources --url https://localhost:40123 --ca ca.pem --count 200
+ *
+ * The addresses are both of loopback here, so any Linux has them.
+ */
+#include "example.h"
+
+#define MAX_SLOTS 64
+
+enum { SOURCES = 2 };
+
+static vp_pool *open_with_sources(const struct arguments *arguments) {
+    vp_config *config;
+    vp_pool *pool;
+    vp_error error = {.struct_size = sizeof error};
+    CHECK_OK(vp_config_new(&config));
+    CHECK_OK(vp_config_set_url(config, text(arguments->url)));
+    CHECK_OK(vp_config_set_drive(config, arguments->drive));
+    if (arguments->ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    CHECK_OK(vp_config_set_addresses(config, VP_STR("127.0.0.1")));
+    /* Their numbers are 0 and 1: the order of the calls. */
+    CHECK_OK(vp_config_set_bind_address(config, VP_STR("127.0.0.1")));
+    CHECK_OK(vp_config_add_bind_address(config, VP_STR("127.0.0.2")));
+    if (vp_pool_open(config, &pool, &error) != VP_OK) {
+        fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);
+        exit(1);
+    }
+    vp_config_free(config);
+    return pool;
+}
+
+/* Asks the pool itself from which source a slot connects. */
+static uint32_t source_of(const vp_pool *pool, uint32_t slot) {
+    vp_slot_health slots[MAX_SLOTS];
+    slots[0].struct_size = sizeof slots[0];
+    int32_t count = vp_pool_slots(pool, slots, MAX_SLOTS);
+    CHECK_OK(count);
+    CHECK(slot < (uint32_t)count);
+    return slots[slot].source;
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments = parse_arguments(argc, argv, "200");
+    vp_pool *pool = open_with_sources(&arguments);
+    vp_request *request;
+    CHECK_OK(vp_request_new(pool, &request));
+
+    /* What is left of each limit. Something else has used the first address before. */
+    unsigned long left[SOURCES] = {arguments.count / 4, arguments.count};
+    unsigned long sent[SOURCES] = {0};
+    for (unsigned long number = 0; number < arguments.count; number++) {
+        uint32_t source = left[1] > left[0] ? 1 : 0;
+        build_order(request, "sources", number);
+        CHECK_OK(vp_request_set_source(request, source));
+        vp_completion done = {.struct_size = sizeof done};
+        CHECK_OK(vp_execute(pool, request, VP_QUEUE, &done));
+        CHECK(done.outcome == VP_OUTCOME_OK && done.http_status == 200);
+        CHECK(source_of(pool, done.slot) == source);
+        vp_response_release(done.response);
+        left[source]--;
+        sent[source]++;
+    }
+    printf("%lu orders from 127.0.0.1, %lu from 127.0.0.2\n", sent[0], sent[1]);
+    CHECK(sent[1] > sent[0] && sent[0] > 0);
+
+    /* A third source is not there, and nothing is sent. */
+    uint64_t id;
+    build_order(request, "sources", arguments.count);
+    CHECK_OK(vp_request_set_source(request, SOURCES));
+    CHECK(vp_submit(pool, request, 0, &id) == VP_ERR_ADDRESS);
+
+    vp_request_free(request);
+    CHECK_OK(vp_pool_close(pool));
+    return 0;
+}
