@@ -1273,7 +1273,8 @@ typedef struct vp_health {
    */
   uint32_t dials_needed;
   /**
-   * How many dials a second the pool may make: `vp_config_set_dials_per_second`.
+   * How many dials a second the pool may make: `vp_config_set_dials_per_second`, from all its
+   * bind addresses together.
    */
   uint32_t dials_allowed;
   /**
@@ -2201,7 +2202,8 @@ VP_NOEXCEPT;
  * 5 by default. Dials that replace live connections count too, and leave half of the burst to lost
  * connections. When a venue ends each connection after `n` requests, the pool can send at most `n`
  * times this number of orders per second. Choose twice the orders per second divided by `n`. For
- * idle time and age see `dials_needed` in `vp_health`.
+ * idle time and age see `dials_needed` in `vp_health`. With several bind addresses each of them
+ * may make so many, and has a burst of one for each of its slots.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.

@@ -53,17 +53,19 @@ impl Dialling {
 }
 
 impl Dials {
-    /// The dials of a pool of so many slots. `random` is uniform.
-    pub(super) fn new(slots: u32, bounds: Bounds, per_second: u32, random: u64) -> Self {
-        let limit = DialLimit::new(slots, per_second, random);
+    /// The dials of a pool of so many slots and sources, each with `per_second`. `sources` is 0
+    /// when the kernel chooses.
+    pub(super) fn new(slots: u32, sources: u32, bounds: Bounds, per_second: u32) -> Self {
+        let sources = sources.max(1);
+        let limits = DialLimit::by_source(slots, sources, per_second, || fastrand::u64(..));
         Self {
-            healing: Mutex::new(Healing::new(slots, bounds, limit)),
-            per_second,
+            healing: Mutex::new(Healing::new(slots, bounds, limits)),
+            per_second: per_second * sources.min(slots),
             wakes: (0..slots).map(|_| Notify::new()).collect(),
         }
     }
 
-    /// How many dials a second the pool may make in the long run.
+    /// How many dials a second the pool may make in the long run, from all its sources.
     pub(super) fn per_second(&self) -> u32 {
         self.per_second
     }

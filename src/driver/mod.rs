@@ -205,7 +205,7 @@ impl Pool {
         let lanes = config.lanes().map_err(refused("the lanes reserve every slot"))?;
         let sources = config.sockets().bind_addresses.len() as u32;
         let dispatcher = Dispatcher::new(slots, sources, lanes, config.estimate());
-        let dials = Dials::new(slots, bounds, config.dials_per_second(), fastrand::u64(..));
+        let dials = Dials::new(slots, sources, bounds, config.dials_per_second());
         let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
         let policy = Policy::new(config);
         let watch = config.watched();

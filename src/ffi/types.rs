@@ -176,7 +176,8 @@ pub struct vp_health {
     /// or announced) ask for while the engine sends nothing, rounded up. More than `dials_allowed`:
     /// some slots are down at times.
     pub dials_needed: u32,
-    /// How many dials a second the pool may make: `vp_config_set_dials_per_second`.
+    /// How many dials a second the pool may make: `vp_config_set_dials_per_second`, from all its
+    /// bind addresses together.
     pub dials_allowed: u32,
     /// The lanes whose requests are accepted, with the bit `1 << lane` for each: all, those of
     /// `vp_pool_drain`, or after a shutdown none. A pause is told by `suspended_until_ns`.

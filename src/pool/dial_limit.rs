@@ -1,4 +1,5 @@
-//! How many dials a pool may make: a token bucket over all its slots.
+//! How many dials a pool may make: a token bucket over all its slots. With several sources each
+//! has a bucket of its own, because venues count by address.
 //!
 //! Venues ban reconnect storms. The bucket holds a burst (one dial for each slot, so that a restart
 //! of the venue is healed at once) and refills at a steady rate.
@@ -6,6 +7,8 @@
 //! Replacements of live connections come from the same bucket, because the venue counts them alike.
 //! They leave half of the burst in it, so that a connection that is lost while many are replaced is
 //! still healed at once.
+
+use crate::source::source_of_slot;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -33,6 +36,19 @@ impl DialLimit {
         let burst_ns = interval_ns * u64::from(burst.max(1)) + more as u64;
         let reserve_ns = interval_ns * u64::from(burst / 2);
         Self { interval_ns, burst_ns, reserve_ns, full_at_ns: 0 }
+    }
+
+    /// The buckets of a pool: one for each source, each with a burst for its own slots. `sources`:
+    /// at least 1. `random` is uniform over all of `u64` each time.
+    pub fn by_source(
+        slots: u32,
+        sources: u32,
+        per_second: u32,
+        mut random: impl FnMut() -> u64,
+    ) -> Vec<Self> {
+        let of = |source| (0..slots).filter(move |slot| source_of_slot(*slot, sources) == source);
+        let burst = |source| of(source).count() as u32;
+        (0..sources).map(|source| Self::new(burst(source), per_second, random())).collect()
     }
 
     /// The time that one dial costs, in nanoseconds.
@@ -111,6 +127,14 @@ mod tests {
         assert_eq!(limit.take_for_replacement(now), Err(SECOND_NS));
         assert_eq!(limit.take_for_replacement(now + SECOND_NS), Ok(()));
         assert!(DialLimit::new(1, 5, 0).take_for_replacement(now).is_ok(), "one has no half");
+    }
+
+    #[test]
+    fn each_source_has_a_bucket_for_its_own_slots() {
+        let mut limits = DialLimit::by_source(5, 2, 5, || 0);
+        let at_once = |limit: &mut DialLimit| (0..9).filter(|_| limit.take(0).is_ok()).count();
+        assert_eq!(limits.iter_mut().map(at_once).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(limits[1].take(SECOND_NS / 5), Ok(()));
     }
 
     #[test]

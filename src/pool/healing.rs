@@ -33,6 +33,7 @@ use super::dial_schedule::{DialSchedule, Permit, Purpose};
 use super::dispatch::SlotIndex;
 use super::pause::Pause;
 use crate::error::CloseReason;
+use crate::source::source_of_slot;
 
 /// What a slot with a dial does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +91,18 @@ struct Slot {
 #[derive(Debug)]
 pub struct Healing {
     slots: Vec<Slot>,
-    schedule: DialSchedule,
+    /// By source: venues count dials by address, so none waits for another source's.
+    schedules: Vec<DialSchedule>,
 }
 
 /// What happened.
 impl Healing {
-    /// All `slots` are down, and none dials yet.
-    pub fn new(slots: u32, bounds: Bounds, limit: DialLimit) -> Self {
+    /// All `slots` are down, and none dials yet. `limits`: one for each source, and one at least.
+    pub fn new(slots: u32, bounds: Bounds, limits: Vec<DialLimit>) -> Self {
         let slot =
             |_| Slot { backoff: Backoff::new(bounds), is_up: false, dial: None, next_dial_ns: 0 };
-        Self { slots: (0..slots).map(slot).collect(), schedule: DialSchedule::new(limit) }
+        let schedules = limits.into_iter().map(DialSchedule::new).collect();
+        Self { slots: (0..slots).map(slot).collect(), schedules }
     }
 
     /// The task of a slot begins, for the first time or after a defect. The slot has nothing, and
@@ -173,12 +176,12 @@ impl Healing {
 
     /// A pause was ended before its time.
     pub fn resumed(&mut self) {
-        self.schedule.resumed();
+        self.schedules.iter_mut().for_each(DialSchedule::resumed);
     }
 
     /// The next dial of a slot waits for its delay. One that waited before is given up.
     fn dial_anew(&mut self, slot: SlotIndex, now_ns: u64, random: u64) -> u64 {
-        self.schedule.leave(slot);
+        self.schedule(slot).leave(slot);
         let here = self.slot(slot);
         let delay_ns = here.backoff.next_delay(random);
         let begins_ns = now_ns.saturating_add(delay_ns);
@@ -199,7 +202,7 @@ impl Healing {
             Some(Dial::Delayed(_) | Dial::Queued) => here.dial = Some(Dial::Queued),
         }
         let purpose = if here.is_up { Purpose::Replacement } else { Purpose::Loss };
-        let permit = self.schedule.ask(slot, purpose, pause, now_ns);
+        let permit = self.schedule(slot).ask(slot, purpose, pause, now_ns);
         let here = self.slot(slot);
         let (next_dial_ns, next) = match permit {
             Permit::Now => (0, Next::Dial),
@@ -216,7 +219,7 @@ impl Healing {
 
     /// A slot that goes on because of what happened to another one; each is answered once.
     pub fn next_wake(&mut self) -> Option<SlotIndex> {
-        self.schedule.next_wake()
+        self.schedules.iter_mut().find_map(DialSchedule::next_wake)
     }
 
     /// When the dial of a slot begins, by estimate; 0 when none waits.
@@ -231,6 +234,11 @@ impl Healing {
             (dial_ns, 0) | (dial_ns @ 0, _) => dial_ns,
             (dial_ns, pause_ns) => dial_ns.max(now_ns.saturating_add(pause_ns)),
         }
+    }
+
+    fn schedule(&mut self, slot: SlotIndex) -> &mut DialSchedule {
+        let source = source_of_slot(slot, self.schedules.len() as u32);
+        &mut self.schedules[source as usize]
     }
 
     fn slot(&mut self, slot: SlotIndex) -> &mut Slot {
@@ -260,9 +268,21 @@ mod tests {
 
     /// So many slots, as many dials at once, and one a second.
     fn down(slots: u32) -> Healing {
-        let mut healing = Healing::new(slots, BOUNDS, DialLimit::new(slots, 1, 0));
+        let mut healing = Healing::new(slots, BOUNDS, vec![DialLimit::new(slots, 1, 0)]);
         (0..slots).for_each(|slot| healing.begin(slot, S, MAX));
         healing
+    }
+
+    #[test]
+    fn no_dial_waits_for_those_of_another_source() {
+        let limits = vec![DialLimit::new(1, 1, 0), DialLimit::new(1, 1, 0)];
+        let mut healing = Healing::new(4, BOUNDS, limits);
+        (0..4).for_each(|slot| healing.begin(slot, S, MAX));
+        assert_eq!(healing.next(0, &open(), S), Next::Dial);
+        assert_eq!(healing.next(2, &open(), S), Next::At(2 * S), "the same source");
+        assert_eq!(healing.next(1, &open(), S), Next::Dial);
+        assert_eq!(healing.next(3, &open(), S), Next::At(2 * S));
+        assert_eq!(healing.next(3, &open(), 2 * S), Next::Dial);
     }
 
     /// All slots came up, and the dial limit has its burst again.

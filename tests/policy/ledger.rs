@@ -40,6 +40,23 @@ struct Hurry {
     connects: bool,
 }
 
+/// The dials of one source.
+struct Dialling {
+    dials: VecDeque<u64>,
+    burst: u64,
+    reserve: u64,
+    /// The slots that are beyond their delay: without a connection, and with one to be replaced.
+    lines: [Vec<usize>; 2],
+}
+
+impl Dialling {
+    /// A source of so many slots.
+    fn of(slots: u64) -> Self {
+        let (dials, lines) = Default::default();
+        Self { dials, burst: slots.max(1) + 1, reserve: slots / 2, lines }
+    }
+}
+
 /// See [`Ledger::losses`].
 const ALWAYS: u64 = 0;
 const NEVER: u64 = u64::MAX;
@@ -55,9 +72,8 @@ pub(crate) struct Ledger {
     pub(crate) open: usize,
     beating: u32,
     most_beating: u32,
-    dials: VecDeque<u64>,
-    burst: u64,
-    reserve: u64,
+    /// By source.
+    dialling: Vec<Dialling>,
     /// The end of the pause that was told; 0 for none.
     pub(crate) told_pause_ns: u64,
     /// Since when a pause is to be told.
@@ -66,8 +82,6 @@ pub(crate) struct Ledger {
     per_second: u64,
     bounds: Bounds,
     hurry: Vec<Hurry>,
-    /// The slots that are beyond their delay: without a connection, and with one to be replaced.
-    lines: [Vec<usize>; 2],
     /// Of each slot the lost connections, until its task knows of them: since when they would have
     /// to have been heard from, to have proven themselves. [`ALWAYS`] and [`NEVER`] stand for those
     /// that did or did not, whatever else is heard.
@@ -129,7 +143,18 @@ impl Counts {
     }
 }
 
+/// Slot `n` connects from source `n` modulo their number.
+fn dialling(setting: &Setting) -> Vec<Dialling> {
+    let (slots, sources) = (u64::from(setting.slots), u64::from(setting.sources.max(1)));
+    let of = |source: u64| (source..slots).step_by(sources as usize).count() as u64;
+    (0..sources).map(|source| Dialling::of(of(source))).collect()
+}
+
 impl Ledger {
+    fn source_of(&self, slot: usize) -> usize {
+        slot % self.dialling.len()
+    }
+
     pub(crate) fn new(setting: &Setting) -> Self {
         Self {
             requests: Vec::new(),
@@ -137,16 +162,13 @@ impl Ledger {
             open: 0,
             beating: 0,
             most_beating: (setting.slots / 4).max(1),
-            dials: VecDeque::new(),
-            burst: u64::from(setting.slots) + 1,
+            dialling: dialling(setting),
             told_pause_ns: 0,
             untold_ns: NEVER,
             is_pause_ended: false,
-            reserve: u64::from(setting.slots / 2),
             per_second: u64::from(setting.dials_per_second),
             bounds: setting.bounds,
             hurry: vec![Hurry::default(); setting.slots as usize],
-            lines: [Vec::new(), Vec::new()],
             losses: vec![VecDeque::new(); setting.slots as usize],
             heard_ns: 0,
             answered: Vec::new(),
@@ -252,7 +274,8 @@ impl Ledger {
     /// A slot asks for its dial. Beyond its delay it waits from then on.
     pub(crate) fn asks(&mut self, slot: usize, replaces: bool, now: u64) {
         let hurry = &self.hurry[slot];
-        let line = &mut self.lines[usize::from(replaces)];
+        let source = self.source_of(slot);
+        let line = &mut self.dialling[source].lines[usize::from(replaces)];
         if hurry.waits && hurry.until_ns <= now && !line.contains(&slot) {
             line.push(slot);
         }
@@ -272,9 +295,14 @@ impl Ledger {
         if hurry.until_ns > now {
             return assert_eq!(at_ns, hurry.until_ns, "slot {slot} waits for its delay");
         }
-        assert_eq!(self.lines[usize::from(replaces)].first(), Some(&slot), "only the first waits");
+        let source = &self.dialling[self.source_of(slot)];
+        assert_eq!(
+            source.lines[usize::from(replaces)].first(),
+            Some(&slot),
+            "only the first waits"
+        );
         let (wait_ns, interval_ns) = (at_ns - now, S / self.per_second);
-        let reserve = if replaces { self.reserve } else { 0 };
+        let reserve = if replaces { source.reserve } else { 0 };
         match pause_ns {
             0 => assert!(wait_ns <= (1 + reserve) * interval_ns, "slot {slot} waits {wait_ns} ns"),
             _ => assert_eq!(wait_ns, pause_ns, "slot {slot} waits for the end of the pause"),
@@ -284,7 +312,8 @@ impl Ledger {
     /// It asks again when it is woken, so it has no dial that waits, or is not the first in the
     /// queue.
     pub(crate) fn is_behind(&self, slot: usize) {
-        let is_first = self.lines.iter().any(|line| line.first() == Some(&slot));
+        let lines = &self.dialling[self.source_of(slot)].lines;
+        let is_first = lines.iter().any(|line| line.first() == Some(&slot));
         assert!(!self.hurry[slot].waits || !is_first, "slot {slot} waits for nobody");
     }
 
@@ -295,16 +324,18 @@ impl Ledger {
         assert!(!hurry.connects, "slot {slot} dials twice at once");
         assert!(hurry.until_ns <= now, "slot {slot} dials before its delay is over");
         (hurry.waits, hurry.connects) = (false, true);
-        let line = &mut self.lines[usize::from(replaces)];
+        let source = self.source_of(slot);
+        let line = &mut self.dialling[source].lines[usize::from(replaces)];
         assert_eq!(line.first(), Some(&slot), "dials in the order in which slots came");
         line.remove(0);
         self.counts.dials += 1;
-        self.dials.push_back(now);
-        if self.dials.len() > 64 {
-            self.dials.pop_front();
+        let here = &mut self.dialling[source];
+        here.dials.push_back(now);
+        if here.dials.len() > 64 {
+            here.dials.pop_front();
         }
-        let burst = self.burst - if replaces { self.reserve } else { 0 };
-        for (count, from) in (1..).zip(self.dials.iter().rev()) {
+        let burst = here.burst - if replaces { here.reserve } else { 0 };
+        for (count, from) in (1..).zip(here.dials.iter().rev()) {
             let most = burst + (now - from) * self.per_second / S;
             assert!(count <= most, "{count} dials within {} ns, {most} allowed", now - from);
         }
@@ -368,7 +399,9 @@ impl Ledger {
         let since_ns = self.losses[slot].pop_front().expect("a loss is learned of once");
         let is_proven = since_ns <= self.heard_ns;
         if !is_replaced {
-            self.lines.iter_mut().for_each(|line| line.retain(|other| *other != slot));
+            let source = self.source_of(slot);
+            let lines = &mut self.dialling[source].lines;
+            lines.iter_mut().for_each(|line| line.retain(|other| *other != slot));
         }
         let hurry = &mut self.hurry[slot];
         let for_replacement = hurry.dials - hurry.until_up;

@@ -161,7 +161,8 @@ impl Pool {
             turns_not_told: 0,
             sending: 0,
         };
-        let limit = DialLimit::new(setting.slots, setting.dials_per_second, random.next());
+        let (sources, per_second) = (setting.sources.max(1), setting.dials_per_second);
+        let limits = DialLimit::by_source(setting.slots, sources, per_second, || random.next());
         let mut pool = Self {
             now: S,
             venue: Venue::new(&setting),
@@ -169,7 +170,7 @@ impl Pool {
             ledger: Ledger::new(&setting),
             slots: (0..setting.slots).map(slot).collect(),
             heartbeats: Heartbeats::new(setting.slots, &setting.rules),
-            healing: Healing::new(setting.slots, setting.bounds, limit),
+            healing: Healing::new(setting.slots, setting.bounds, limits),
             told: Told::default(),
             addresses: Addresses::default(),
             epoch: Instant::now(),

@@ -78,7 +78,7 @@ impl Rest {
         let mut random = Random(seed);
         let limit = DialLimit::new(SLOTS as u32, per_second, random.next());
         let bounds = Bounds { first_ns: 100 * MS, max_ns: 5 * S };
-        let healing = Healing::new(SLOTS as u32, bounds, limit);
+        let healing = Healing::new(SLOTS as u32, bounds, vec![limit]);
         let slot = |_| Slot {
             maintenance: ConnectionMaintenance::default(),
             live: false,
