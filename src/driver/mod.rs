@@ -52,7 +52,7 @@ mod thread;
 mod thread_pools;
 pub mod timer;
 pub mod waiting;
-mod ways;
+pub(crate) mod ways;
 
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
