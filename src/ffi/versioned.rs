@@ -9,7 +9,6 @@ use super::types::{
     vp_address, vp_completion, vp_error, vp_health, vp_slot_health, vp_stats, vp_summary,
     vp_watched,
 };
-use super::ws_event::{vp_ws_event, vp_ws_health};
 use crate::error::Status;
 
 /// A struct that begins with its own size, so that callers of another version fit.
@@ -56,14 +55,6 @@ unsafe impl Versioned for vp_watched {
 unsafe impl Versioned for vp_summary {
     const FIRST: usize = 64;
 }
-// SAFETY: `repr(C)` with `struct_size` first.
-unsafe impl Versioned for vp_ws_event {
-    const FIRST: usize = 184;
-}
-// SAFETY: `repr(C)` with `struct_size` first.
-unsafe impl Versioned for vp_ws_health {
-    const FIRST: usize = 40;
-}
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
@@ -75,8 +66,6 @@ const _: () = {
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 18 * 8);
     assert!(size_of::<vp_watched>() == vp_watched::FIRST);
     assert!(size_of::<vp_summary>() == vp_summary::FIRST);
-    assert!(size_of::<vp_ws_event>() == vp_ws_event::FIRST);
-    assert!(size_of::<vp_ws_health>() == vp_ws_health::FIRST);
 };
 
 /// The size that the caller's struct has.

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::types::{VP_BYTES_UNKNOWN, vp_str};
-use super::versioned::write_sized;
+use super::versioned::{Versioned, write_sized};
 use super::ws_config::{message, opcode};
 use crate::session::data::Data;
 use crate::session::event::{Ended, Failed, Kept, Lost, News, Told};
@@ -141,6 +141,21 @@ pub struct vp_ws_health {
     /// The last round trip of a ping in nanoseconds; 0 before the first.
     pub rtt_ns: u64,
 }
+
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_ws_event {
+    const FIRST: usize = 184;
+}
+// SAFETY: `repr(C)` with `struct_size` first.
+unsafe impl Versioned for vp_ws_health {
+    const FIRST: usize = 40;
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<vp_ws_event>() == vp_ws_event::FIRST);
+    assert!(size_of::<vp_ws_health>() == vp_ws_health::FIRST);
+};
 
 impl vp_ws_health {
     pub(super) fn new(health: &Health) -> Self {

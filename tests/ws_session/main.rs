@@ -6,10 +6,11 @@
 //! - `trading.rs`: sending, calls, messages
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
 //! - `opening.rs`: the upgrade and the opening messages
+//! - `simulated.rs`: the policy in a random world, by seed
 
 mod desk;
 mod faults;
 mod opening;
 mod peer;
-
+mod simulated;
 mod trading;
