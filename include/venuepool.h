@@ -4080,8 +4080,8 @@ vp_status vp_ws_config_set_keep_alive(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how long the answer to the upgrade may take (5 s), all opening messages with their
- * acknowledgements (5 s), and each half of the close handshake (1 s).
+ * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
+ * with their acknowledgements. Each half of the close handshake may take 1 s.
  *
  * Threads: as `vp_ws_config_new`.
  * Lifetime: none.
@@ -4109,8 +4109,9 @@ vp_status vp_ws_config_set_queue(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets the longest message that is sent (64 KiB), the longest that is received (16 MiB), and how
- * many bytes may wait when the kernel takes no more (1 MiB). In bytes, up to 1 GiB each.
+ * Sets three sizes in bytes, up to 1 GiB each: the longest message that is sent (64 KiB), and the
+ * longest that is received (16 MiB). `max_unsent` bytes may wait when the kernel takes no more
+ * (1 MiB).
  *
  * Threads: as `vp_ws_config_new`.
  * Lifetime: none.
@@ -4152,9 +4153,9 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  * `error` says why; with `vp_config_set_degraded_open` the session goes on dialling. `error` may
  * be NULL. `http://` in the URL stands for `ws://`, and `https://` for `wss://`.
  *
- * Of `config` a session uses the URL, base path, default headers, TLS, addresses, proxies, Unix
- * socket, sources, socket options, dial timeouts, limits of the head and of the body, backoff,
- * degraded open, thread name and CPU. It has no caller drive, and no shared thread.
+ * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
+ * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
+ * body, backoff, degraded open, thread name and CPU. It has no caller drive, and no shared thread.
  *
  * `on_event` receives all that the session tells, on the session's thread, also while this call
  * waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.

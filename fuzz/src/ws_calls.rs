@@ -3,6 +3,9 @@
 //! The session meets a venue that speaks HTTP only, so it never comes up: what is tried is that
 //! each call is answered, and that what was opened can be closed at any moment.
 
+// Each pointer is NULL, or was made here or by the library, and is alive.
+#![allow(clippy::undocumented_unsafe_blocks)]
+
 use std::ffi::c_void;
 use std::ptr::null_mut;
 

@@ -73,9 +73,9 @@ impl vp_ws {
 /// `error` says why; with `vp_config_set_degraded_open` the session goes on dialling. `error` may
 /// be NULL. `http://` in the URL stands for `ws://`, and `https://` for `wss://`.
 ///
-/// Of `config` a session uses the URL, base path, default headers, TLS, addresses, proxies, Unix
-/// socket, sources, socket options, dial timeouts, limits of the head and of the body, backoff,
-/// degraded open, thread name and CPU. It has no caller drive, and no shared thread.
+/// Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
+/// the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
+/// body, backoff, degraded open, thread name and CPU. It has no caller drive, and no shared thread.
 ///
 /// `on_event` receives all that the session tells, on the session's thread, also while this call
 /// waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn vp_ws_open(
             }
             None => {
                 let mut settings = ws_config.settings.clone();
-                settings.set_hook(super::ws_event::hook(on_event, context));
+                settings.set_told(super::ws_event::hook(on_event, context));
                 Session::open(&config.config, &settings, path)
             }
         };

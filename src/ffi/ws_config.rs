@@ -280,8 +280,8 @@ pub unsafe extern "C" fn vp_ws_config_set_keep_alive(
     unsafe { change(config, |settings| settings.set_keep_alive(interval_ns, deadline_ns, idle_ns)) }
 }
 
-/// Sets how long the answer to the upgrade may take (5 s), all opening messages with their
-/// acknowledgements (5 s), and each half of the close handshake (1 s).
+/// Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
+/// with their acknowledgements. Each half of the close handshake may take 1 s.
 ///
 /// Threads: as `vp_ws_config_new`.
 /// Lifetime: none.
@@ -322,8 +322,9 @@ pub unsafe extern "C" fn vp_ws_config_set_queue(
     }
 }
 
-/// Sets the longest message that is sent (64 KiB), the longest that is received (16 MiB), and how
-/// many bytes may wait when the kernel takes no more (1 MiB). In bytes, up to 1 GiB each.
+/// Sets three sizes in bytes, up to 1 GiB each: the longest message that is sent (64 KiB), and the
+/// longest that is received (16 MiB). `max_unsent` bytes may wait when the kernel takes no more
+/// (1 MiB).
 ///
 /// Threads: as `vp_ws_config_new`.
 /// Lifetime: none.

@@ -188,7 +188,7 @@ impl Settings {
     }
 
     /// Sets the function that is told all; without one it goes to the queue.
-    pub fn set_hook(&mut self, told: Option<Hook>) {
+    pub fn set_told(&mut self, told: Option<Hook>) {
         self.hooks.told = told;
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::io::unix::AsyncFdReadyGuard;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Session;
@@ -64,6 +65,10 @@ impl Drop for End<'_> {
         session.tell(&News::Closed, &[]);
         session.delivery.end();
     }
+}
+
+fn clear<T: std::os::fd::AsRawFd>(mut ready: AsyncFdReadyGuard<'_, T>) {
+    ready.clear_ready();
 }
 
 impl Session {
@@ -147,10 +152,8 @@ impl Session {
             let Some(serving) = serving else { return std::future::pending().await };
             // Cleared before the read: what comes from now on makes it ready again.
             tokio::select! {
-                ready = serving.watch.readable() => drop(ready.map(|mut ready| ready.clear_ready())),
-                ready = serving.watch.writable(), if has_unsent => {
-                    drop(ready.map(|mut ready| ready.clear_ready()));
-                }
+                ready = serving.watch.readable() => drop(ready.map(clear)),
+                ready = serving.watch.writable(), if has_unsent => drop(ready.map(clear)),
             }
         };
         tokio::select! {

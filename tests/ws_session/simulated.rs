@@ -180,10 +180,8 @@ impl World {
                 self.life.switched(self.now);
             }
             Stage::Dialling => drop(self.life.dial_failed(self.now, self.rng.u64(..))),
-            Stage::Opening if self.chance(60) => {
-                if self.life.awaited().is_some() {
-                    self.life.acknowledged(self.now);
-                }
+            Stage::Opening if self.life.awaited().is_some() && self.chance(60) => {
+                self.life.acknowledged(self.now);
             }
             Stage::Opening if self.chance(20) => self.lose(Why::OpeningRefused),
             Stage::Up => self.trade(),

@@ -136,7 +136,7 @@ fn a_function_is_lent_each_message_on_the_sessions_thread() {
     let server = Server::start(false, |_, peer| exchange(peer));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (into, mut settings) = (Arc::clone(&seen), settings());
-    settings.set_hook(Some(Arc::new(move |told| {
+    settings.set_told(Some(Arc::new(move |told| {
         let name = thread::current().name().map(str::to_owned);
         assert_eq!(name.as_deref(), Some("venuepool"));
         let payload = &told.padded[..told.padded.len().saturating_sub(64)];
