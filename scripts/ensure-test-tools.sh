@@ -38,6 +38,8 @@ need_python() {
 
 need_python hdrhistogram hdrh "the test that HdrHistogram of Python reads the histograms"
 
+need_python websockets websockets.sync.server "the test of sessions with websockets of Python"
+
 # need_library PACKAGE HEADER "what is left out without it"
 need_library() {
     if echo "#include <$2>" | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1; then return; fi

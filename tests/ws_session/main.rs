@@ -6,11 +6,15 @@
 //! - `trading.rs`: sending, calls, messages
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
 //! - `opening.rs`: the upgrade and the opening messages
+//! - `python.rs`: the `websockets` library of Python as the server
+//! - `allocations.rs`: nothing is allocated to send over plaintext
 //! - `simulated.rs`: the policy in a random world, by seed
 
+mod allocations;
 mod desk;
 mod faults;
 mod opening;
 mod peer;
+mod python;
 mod simulated;
 mod trading;
