@@ -18,8 +18,8 @@
  *
  * The library in your process
  * - Signals. It installs no handler, raises no SIGPIPE, and blocks all signals in its threads.
- * - Threads. Each pool has one, the pool thread, which lives as long as the pool. All pools of the
- *   process share a second one, "venuepool-dial", which dials: it starts with the first pool and has
+ * - Threads. Each pool has one, the pool thread, which lives as long as the pool. So has each WebSocket
+ *   session. All pools and sessions of the process share another one, "venuepool-dial", which dials: it starts with the first pool and has
  *   ended when vp_pool_close of the last one returns. Pools that are opened in different network
  *   namespaces have one in each. While the name of a host is looked up there is
  *   one more, named as the pool's with "-dns" at the end. All run as SCHED_OTHER on
@@ -4250,7 +4250,7 @@ VP_NOEXCEPT;
  *
  * Threads: any but the session's own.
  * Lifetime: as `vp_ws_poll`.
- * Errors: as `vp_ws_poll`.
+ * Errors: as `vp_ws_poll`, and ERR_WOULD_DEADLOCK in a function of the session.
  */
 VP_API
 int32_t vp_ws_wait(struct vp_ws *session,

@@ -231,7 +231,7 @@ pub unsafe extern "C" fn vp_ws_poll(
 ///
 /// Threads: any but the session's own.
 /// Lifetime: as `vp_ws_poll`.
-/// Errors: as `vp_ws_poll`.
+/// Errors: as `vp_ws_poll`, and ERR_WOULD_DEADLOCK in a function of the session.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_wait(
     session: *mut vp_ws,

@@ -242,13 +242,16 @@ impl Session {
     /// any more.
     ///
     /// # Errors
-    /// `ERR_PHASE` if a function is told.
+    /// `ERR_PHASE` if a function is told; `ERR_WOULD_DEADLOCK` to wait on the session's own thread.
     pub fn poll(
         &self,
         limit: usize,
         patience: Duration,
         give: impl FnMut(Kept),
     ) -> Result<Option<usize>, Status> {
+        if !patience.is_zero() && self.is_own_thread() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
         self.delivery.poll(limit, patience, give)
     }
 
