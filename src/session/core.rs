@@ -66,13 +66,18 @@ impl Core {
         }
     }
 
-    /// The server has switched to WebSocket on this connection.
-    pub(super) fn install(&mut self, connection: Connection, now_ns: u64) {
+    /// The server has switched to WebSocket on this connection. `false`: the engine has closed the
+    /// session meanwhile.
+    pub(super) fn install(&mut self, connection: Connection, now_ns: u64) -> bool {
+        if !self.life.switched(now_ns) {
+            connection.leave(false);
+            return false;
+        }
         self.connection = Some(connection);
         self.connections += 1;
         self.fault = None;
         self.pongs = Pongs::default();
-        self.life.switched(now_ns);
+        true
     }
 
     /// Whether the engine may send a message of that length now.

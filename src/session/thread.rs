@@ -207,7 +207,10 @@ impl Session {
             |_| undialled(DialError::of_system("memory")(std::io::ErrorKind::OutOfMemory.into()));
         receiver.take_over(&behind).map_err(no_memory)?;
         let mut core = self.core();
-        core.install(connection, now_ns());
+        if !core.install(connection, now_ns()) {
+            drop(core);
+            return Err(undialled(self.ended_early()));
+        }
         self.connection.store(core.connections, Ordering::Relaxed);
         drop(core);
         Ok(Serving { watch, receiver, has_more: true })

@@ -8,6 +8,7 @@
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `python.rs`: the `websockets` library of Python as the server
 //! - `allocations.rs`: nothing is allocated to send over plaintext
+//! - `storm.rs`: many threads, while connections are lost
 //! - `simulated.rs`: the policy in a random world, by seed
 
 mod allocations;
@@ -17,4 +18,5 @@ mod opening;
 mod peer;
 mod python;
 mod simulated;
+mod storm;
 mod trading;

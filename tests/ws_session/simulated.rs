@@ -177,7 +177,7 @@ impl World {
         match self.life.stage() {
             Stage::Dialling if self.chance(70) => {
                 self.wire = Some(Wire::default());
-                self.life.switched(self.now);
+                assert!(self.life.switched(self.now));
             }
             Stage::Dialling => drop(self.life.dial_failed(self.now, self.rng.u64(..))),
             Stage::Opening if self.life.awaited().is_some() && self.chance(60) => {

@@ -224,8 +224,12 @@ impl Life {
         self.wait_for_dial(now_ns, random)
     }
 
-    /// The server has switched to WebSocket.
-    pub fn switched(&mut self, now_ns: u64) {
+    /// The server has switched to WebSocket. `false`: the engine has closed the session meanwhile,
+    /// and the connection is to be dropped.
+    pub fn switched(&mut self, now_ns: u64) -> bool {
+        if self.is_ending {
+            return false;
+        }
         self.backoff.came_up();
         self.keep_alive = KeepAlive::new(self.rules.keep_alive, now_ns);
         self.closing = Closing::new(self.rules.close);
@@ -233,6 +237,7 @@ impl Life {
             0 => State::Up { since_ns: now_ns, is_told: false },
             _ => State::Opening { next: 0, awaits: false, since_ns: now_ns },
         };
+        true
     }
 
     /// The opening message that was due is sent; `awaits`: the next thing is its acknowledgement.

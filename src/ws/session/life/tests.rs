@@ -16,7 +16,7 @@ const RULES: Rules = Rules {
 fn with_openings(openings: usize) -> Life {
     let mut life = Life::new(Rules { openings, ..RULES }, 0);
     assert_eq!(life.due(0), Due::Dial);
-    life.switched(0);
+    assert!(life.switched(0));
     life
 }
 
@@ -28,7 +28,7 @@ fn it_dials_at_once_and_is_up_once_the_server_has_switched() {
         (Stage::Waiting, Due::Dial, Stage::Dialling)
     );
     assert_eq!(life.due(8), Due::Wait(None));
-    life.switched(9);
+    assert!(life.switched(9));
     assert!(life.is_up());
     assert_eq!((life.due(9), life.due(9)), (Due::Up, Due::Wait(Some(9 + 10 * S))));
 }
@@ -65,7 +65,7 @@ fn a_session_that_was_of_use_is_dialled_at_once_and_another_less_and_less() {
     let mut now = 10 * S;
     for _ in 0..5 {
         assert_eq!(life.due(now), Due::Dial);
-        life.switched(now);
+        assert!(life.switched(now));
         // It is up for a moment, and then closed.
         let until = life.lost(Why::PeerClosed(1008), now + MS, u64::MAX).unwrap();
         delays.push((until - now - MS) / MS);
@@ -139,6 +139,7 @@ fn without_a_connection_it_ends_at_once() {
     let mut dialling = Life::new(RULES, 0);
     dialling.due(0);
     dialling.close(None, "", 1).unwrap();
+    assert!(!dialling.switched(2), "its connection comes too late");
     assert_eq!((dialling.due(2), dialling.dial_failed(3, 0)), (Due::Closed, None));
 }
 
