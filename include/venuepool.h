@@ -18,8 +18,8 @@
  *
  * The library in your process
  * - Signals. It installs no handler, raises no SIGPIPE, and blocks all signals in its threads.
- * - Threads. Each pool has one, the pool thread, which lives as long as the pool. All pools of the
- *   process share a second one, "venuepool-dial", which dials: it starts with the first pool and has
+ * - Threads. Each pool has one, the pool thread, which lives as long as the pool. So has each WebSocket
+ *   session. All pools and sessions of the process share another one, "venuepool-dial", which dials: it starts with the first pool and has
  *   ended when vp_pool_close of the last one returns. Pools that are opened in different network
  *   namespaces have one in each. While the name of a host is looked up there is
  *   one more, named as the pool's with "-dns" at the end. All run as SCHED_OTHER on
@@ -342,6 +342,109 @@
 #define VP_LOG_TRACE 5
 
 /**
+ * A text message, which must be UTF-8; that is for the engine to see.
+ */
+#define VP_WS_TEXT 1
+
+/**
+ * A binary message.
+ */
+#define VP_WS_BINARY 2
+
+/**
+ * Flag of an opening message: the next thing waits until it is acknowledged
+ * (`vp_ws_config_set_on_acknowledge`).
+ */
+#define VP_WS_AWAIT 1
+
+/**
+ * A message for which there is no room takes the place of the oldest one, which is dropped.
+ */
+#define VP_WS_DROP_OLDEST 0
+
+/**
+ * A message for which there is no room ends the connection.
+ */
+#define VP_WS_CLOSE 1
+
+/**
+ * Flag of `vp_ws_config_set_codec`: the server may compress what it sends (RFC 7692).
+ */
+#define VP_WS_DEFLATE 1
+
+/**
+ * Flag of `vp_ws_config_set_codec`: texts are not checked to be UTF-8.
+ */
+#define VP_WS_UNCHECKED_UTF8 2
+
+/**
+ * `kind` of `vp_ws_event`: a message that answers no call.
+ */
+#define VP_WS_EVENT_MESSAGE 1
+
+/**
+ * `kind` of `vp_ws_event`: a call has ended; `outcome` says how, and `payload` is the answer.
+ */
+#define VP_WS_EVENT_COMPLETION 2
+
+/**
+ * `kind` of `vp_ws_event`: the session is up: `vp_ws_send` is accepted.
+ */
+#define VP_WS_EVENT_UP 3
+
+/**
+ * `kind` of `vp_ws_event`: the connection was given up. `loss` says why, `payload` in words, and
+ * the numbers of messages what became of them.
+ */
+#define VP_WS_EVENT_LOST 4
+
+/**
+ * `kind` of `vp_ws_event`: a dial or an upgrade has failed. With an answer that was not 101
+ * `http_status` is its status, and `payload` its body; else `payload` is the reason in words.
+ */
+#define VP_WS_EVENT_FAILED 5
+
+/**
+ * `kind` of `vp_ws_event`: here `dropped` events are missing, because they were not taken.
+ */
+#define VP_WS_EVENT_DROPPED 6
+
+/**
+ * `kind` of `vp_ws_event`: the session has ended; nothing follows.
+ */
+#define VP_WS_EVENT_CLOSED 7
+
+/**
+ * `stage` of `vp_ws_health`: the next dial waits.
+ */
+#define VP_WS_WAITING 0
+
+/**
+ * `stage` of `vp_ws_health`: it dials, or waits for the answer to the upgrade.
+ */
+#define VP_WS_DIALLING 1
+
+/**
+ * `stage` of `vp_ws_health`: it sends its opening messages.
+ */
+#define VP_WS_OPENING 2
+
+/**
+ * `stage` of `vp_ws_health`: the engine may send.
+ */
+#define VP_WS_UP 3
+
+/**
+ * `stage` of `vp_ws_health`: the close handshake is on its way.
+ */
+#define VP_WS_CLOSING 4
+
+/**
+ * `stage` of `vp_ws_health`: it has ended.
+ */
+#define VP_WS_CLOSED 5
+
+/**
  * What a call answers. Zero is success; negative values are refusals, and a refused call has sent
  * nothing and changed nothing.
  *
@@ -506,6 +609,15 @@ enum vp_status
    * (`vp_config_add_pin`).
    */
   VP_ERR_PIN = -46,
+  /**
+   * Opening a WebSocket session failed: the server did not switch to WebSocket.
+   */
+  VP_ERR_UPGRADE = -47,
+  /**
+   * Opening a WebSocket session failed: the connection was lost before the opening messages were
+   * acknowledged.
+   */
+  VP_ERR_OPENING = -48,
   /**
    * A defect in the library: a panic was caught. The pool should be closed.
    */
@@ -911,6 +1023,79 @@ typedef int32_t vp_close_reason;
 #endif // __cplusplus
 
 /**
+ * Why a connection of a session was given up.
+ */
+enum vp_ws_loss
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The peer has closed it by a close frame; `close_code` has its code.
+   */
+  VP_WS_LOSS_PEER_CLOSED = 1,
+  /**
+   * TCP has ended without a close frame.
+   */
+  VP_WS_LOSS_ENDED = 2,
+  /**
+   * The peer reset the connection, or the network has lost it.
+   */
+  VP_WS_LOSS_RESET = 3,
+  /**
+   * A TLS alert, or bytes that are no valid TLS.
+   */
+  VP_WS_LOSS_TLS = 4,
+  /**
+   * The system reported another error on the socket.
+   */
+  VP_WS_LOSS_IO_ERROR = 5,
+  /**
+   * The peer has broken a rule of RFC 6455, or a limit; the text says which.
+   */
+  VP_WS_LOSS_PROTOCOL = 6,
+  /**
+   * It did not answer a ping in time.
+   */
+  VP_WS_LOSS_NO_PONG = 7,
+  /**
+   * It has sent nothing for as long as the idle limit allows.
+   */
+  VP_WS_LOSS_IDLE = 8,
+  /**
+   * The engine's function has refused the answer to an opening message, or could not write one.
+   */
+  VP_WS_LOSS_OPENING_REFUSED = 9,
+  /**
+   * The opening messages were not acknowledged in time.
+   */
+  VP_WS_LOSS_OPENING_TIMEOUT = 10,
+  /**
+   * The engine did not take its messages, and the policy is to close.
+   */
+  VP_WS_LOSS_SLOW_TAKER = 11,
+  /**
+   * The engine has closed the session, and the peer did not answer that in time.
+   */
+  VP_WS_LOSS_CLOSE_TIMEOUT = 12,
+  /**
+   * The engine has closed the session.
+   */
+  VP_WS_LOSS_CLOSED = 13,
+  /**
+   * A defect in the library.
+   */
+  VP_WS_LOSS_INTERNAL = 14,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum vp_ws_loss vp_ws_loss;
+#else
+typedef int32_t vp_ws_loss;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A configuration, opaque to C.
  */
 typedef struct vp_config vp_config;
@@ -944,6 +1129,21 @@ typedef struct vp_response vp_response;
  * A pool thread that many pools share, opaque to C.
  */
 typedef struct vp_thread vp_thread;
+
+/**
+ * A WebSocket session, opaque to C. It is never freed; closing leaves a tombstone.
+ */
+typedef struct vp_ws vp_ws;
+
+/**
+ * The settings of a session, opaque to C.
+ */
+typedef struct vp_ws_config vp_ws_config;
+
+/**
+ * The bytes of an event, opaque to C.
+ */
+typedef struct vp_ws_data vp_ws_data;
 
 /**
  * Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
@@ -1688,6 +1888,198 @@ typedef struct vp_log_record {
  */
 typedef void (*vp_on_log)(void *context, const struct vp_log_record *record);
 
+/**
+ * Writes an opening message into `room`, which has `capacity` bytes, and returns its length; a
+ * negative number gives the connection up. `wall_ns` is the system's time in nanoseconds since
+ * 1970, for a signature. Runs on the session's thread: it must be short and must not throw.
+ */
+typedef int64_t (*vp_ws_on_opening)(void *context, uint64_t wall_ns, uint8_t *room, size_t capacity);
+
+/**
+ * Says whether a message acknowledges the opening message of that index, from 0: 1 for yes, 0 for
+ * a message that has nothing to do with it, a negative number if the opening message is refused.
+ * Runs on the session's thread: it must be short and must not throw. `message` is followed by 64
+ * readable zero bytes, and is borrowed until the function returns.
+ */
+typedef int32_t (*vp_ws_on_acknowledge)(void *context,
+                                        uint32_t index,
+                                        int32_t opcode,
+                                        struct vp_str message);
+
+/**
+ * Reads the key of a message that answers a call: returns 1 and sets `*key`, or 0 if the message
+ * has none. Runs on the session's thread for each message: it must be short and must not throw.
+ * `message` is followed by 64 readable zero bytes, and is borrowed until the function returns.
+ */
+typedef int32_t (*vp_ws_on_match)(void *context,
+                                  int32_t opcode,
+                                  struct vp_str message,
+                                  uint64_t *key);
+
+/**
+ * One event of a session. Fields that a kind does not name are 0. Times are nanoseconds of
+ * CLOCK_MONOTONIC.
+ */
+typedef struct vp_ws_event {
+  /**
+   * `sizeof(vp_ws_event)` as the caller was compiled; in a function, as the library was.
+   */
+  size_t struct_size;
+  /**
+   * A VP_WS_EVENT number.
+   */
+  int32_t kind;
+  /**
+   * MESSAGE, COMPLETION with an answer: VP_WS_TEXT or VP_WS_BINARY.
+   */
+  int32_t opcode;
+  /**
+   * When it was read, or happened.
+   */
+  uint64_t time_ns;
+  /**
+   * The bytes: contiguous, followed by 64 readable zero bytes. In a function they are borrowed
+   * until it returns, and lie where they were received.
+   */
+  struct vp_str payload;
+  /**
+   * From poll and wait: holds `payload`, for `vp_ws_data_release`; NULL if there are no bytes.
+   * NULL in a function.
+   */
+  struct vp_ws_data *data;
+  /**
+   * MESSAGE with `has_key`, COMPLETION: the key.
+   */
+  uint64_t key;
+  /**
+   * MESSAGE: 1 if the function of `vp_ws_config_set_on_match` has read a key.
+   */
+  uint32_t has_key;
+  /**
+   * The number of the connection, from 1; 0 before the first.
+   */
+  uint32_t connection;
+  /**
+   * COMPLETION: a `vp_outcome`.
+   */
+  int32_t outcome;
+  /**
+   * COMPLETION: a `vp_wire`.
+   */
+  int32_t wire_state;
+  /**
+   * COMPLETION: the id of the call.
+   */
+  uint64_t id;
+  /**
+   * COMPLETION: the number that `vp_ws_call` was given.
+   */
+  uint64_t user_data;
+  /**
+   * COMPLETION: the call began.
+   */
+  uint64_t sent_ns;
+  /**
+   * COMPLETION: the number of its message.
+   */
+  uint64_t sequence;
+  /**
+   * LOST: a `vp_ws_loss`.
+   */
+  int32_t loss;
+  /**
+   * LOST: the code of the peer's close frame: 1005 if it had none, 0 if there was no such frame.
+   */
+  uint32_t close_code;
+  /**
+   * LOST: the number of the last message that the session has accepted.
+   */
+  uint64_t last_sequence;
+  /**
+   * LOST: the peer's TCP has acknowledged the messages up to this one. That says nothing of its
+   * program. It stays behind where the system does not tell.
+   */
+  uint64_t acked_through;
+  /**
+   * LOST: the kernel had taken the messages up to this one: they may have been executed.
+   */
+  uint64_t sent_through;
+  /**
+   * LOST: the kernel had taken a part of this one, which the peer cannot have whole; 0 for none.
+   * Messages behind it, or behind `sent_through` without it, were not sent.
+   */
+  uint64_t partial_sequence;
+  /**
+   * LOST: bytes of the message behind `acked_through` that the peer's TCP has acknowledged, as
+   * on the wire. VP_BYTES_UNKNOWN where the system does not tell.
+   */
+  uint64_t bytes_acked;
+  /**
+   * LOST, FAILED: when the next dial begins; 0 if there is none.
+   */
+  uint64_t until_ns;
+  /**
+   * FAILED: the step, a `vp_status`.
+   */
+  int32_t status;
+  /**
+   * FAILED: the status code of an answer that was not 101, or 0.
+   */
+  int32_t http_status;
+  /**
+   * FAILED: the system's error number, or 0.
+   */
+  int32_t os_error;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+  /**
+   * DROPPED: how many events are missing.
+   */
+  uint64_t dropped;
+} vp_ws_event;
+
+/**
+ * Receives the events of a session. Runs on the session's thread: it must be short, must not
+ * block, and must not throw. It may send, call, cancel and shut down; it must not close.
+ *
+ * `event` and its payload are borrowed until the function returns.
+ */
+typedef void (*vp_ws_on_event)(void *context, const struct vp_ws_event *event);
+
+/**
+ * The state of a session at one moment.
+ *
+ * Set `struct_size` to `sizeof(vp_ws_health)` before the call.
+ */
+typedef struct vp_ws_health {
+  /**
+   * `sizeof(vp_ws_health)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * Where it stands: VP_WS_WAITING to VP_WS_CLOSED.
+   */
+  int32_t stage;
+  /**
+   * Connections that it had, the present one included.
+   */
+  uint32_t connections;
+  /**
+   * Calls that are not answered.
+   */
+  uint64_t calls;
+  /**
+   * Bytes that wait for the kernel to take them.
+   */
+  uint64_t bytes_unsent;
+  /**
+   * The last round trip of a ping in nanoseconds; 0 before the first.
+   */
+  uint64_t rtt_ns;
+} vp_ws_health;
+
 
 
 
@@ -1760,6 +2152,13 @@ VP_API const char *vp_event_name(int32_t kind) VP_NOEXCEPT;
  * Threads: any. Lifetime: static text. Errors: none.
  */
 VP_API const char *vp_slot_state_name(int32_t state) VP_NOEXCEPT;
+
+/**
+ * Returns the name of a `vp_ws_loss`; "VP_UNKNOWN" for any other number.
+ *
+ * Threads: any. Lifetime: static text. Errors: none.
+ */
+VP_API const char *vp_ws_loss_name(int32_t loss) VP_NOEXCEPT;
 
 /**
  * Creates a configuration with the default settings.
@@ -3767,6 +4166,373 @@ vp_status vp_config_set_log(struct vp_config *config,
                             vp_on_log function,
                             void *context)
 VP_NOEXCEPT;
+
+/**
+ * Creates the settings of a session with their defaults. What a session shares with a pool (URL,
+ * TLS, addresses, proxies, sources, backoff) is in a `vp_config`.
+ *
+ * Threads: any; the object by one thread at a time.
+ * Lifetime: yours, until `vp_ws_config_free`.
+ * Errors: ERR_NULL.
+ */
+VP_API vp_status vp_ws_config_new(struct vp_ws_config **out) VP_NOEXCEPT;
+
+/**
+ * Frees the settings; NULL is allowed. Sessions that were opened with them do not need them any
+ * more.
+ *
+ * Threads: any; no other thread may use the object.
+ * Lifetime: ends it.
+ * Errors: none.
+ */
+VP_API void vp_ws_config_free(struct vp_ws_config *config) VP_NOEXCEPT;
+
+/**
+ * Adds a header to the request for the upgrade, behind the default headers of the `vp_config`.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_HEADER_NAME, ERR_HEADER_VALUE, ERR_HEADER_RESERVED for one that the
+ * library sets, ERR_ARGUMENT for more than 1024.
+ */
+VP_API
+vp_status vp_ws_config_add_header(struct vp_ws_config *config,
+                                  struct vp_str name,
+                                  struct vp_str value)
+VP_NOEXCEPT;
+
+/**
+ * Offers a subprotocol, the most wanted first. A server that selects none of them is accepted.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for what is no token, or is there twice.
+ */
+VP_API
+vp_status vp_ws_config_add_subprotocol(struct vp_ws_config *config,
+                                       struct vp_str name)
+VP_NOEXCEPT;
+
+/**
+ * Adds an opening message: it is sent on each new connection before the session is up, in the
+ * order of the calls. `opcode` is VP_WS_TEXT or VP_WS_BINARY, `flags` is 0 or VP_WS_AWAIT.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: the message is copied.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_add_opening(struct vp_ws_config *config,
+                                   int32_t opcode,
+                                   struct vp_str message,
+                                   uint32_t flags)
+VP_NOEXCEPT;
+
+/**
+ * Adds an opening message that a function writes in the moment when it is sent, for a login that
+ * is signed with the time.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: `context` must be valid until each session that was opened with this is closed.
+ * Errors: ERR_NULL also for no function, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_add_opening_function(struct vp_ws_config *config,
+                                            int32_t opcode,
+                                            vp_ws_on_opening on_opening,
+                                            void *context,
+                                            uint32_t flags)
+VP_NOEXCEPT;
+
+/**
+ * Sets the function that judges whether a message acknowledges an opening message with
+ * VP_WS_AWAIT. Each message is told to the engine besides. NULL for none.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: `context` as in `vp_ws_config_add_opening_function`.
+ * Errors: ERR_NULL.
+ */
+VP_API
+vp_status vp_ws_config_set_on_acknowledge(struct vp_ws_config *config,
+                                          vp_ws_on_acknowledge on_acknowledge,
+                                          void *context)
+VP_NOEXCEPT;
+
+/**
+ * Sets the function that reads from a message which call it answers (`vp_ws_call`). NULL for none:
+ * then no call is answered.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: `context` as in `vp_ws_config_add_opening_function`.
+ * Errors: ERR_NULL.
+ */
+VP_API
+vp_status vp_ws_config_set_on_match(struct vp_ws_config *config,
+                                    vp_ws_on_match on_match,
+                                    void *context)
+VP_NOEXCEPT;
+
+/**
+ * Sets the keep-alive: a ping each `interval_ns` (15 s), whose pong must come within `deadline_ns`
+ * (5 s), and the longest silence, `idle_ns` (0: any). An interval of 0: no pings.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for more than a day, or pings without a deadline.
+ */
+VP_API
+vp_status vp_ws_config_set_keep_alive(struct vp_ws_config *config,
+                                      uint64_t interval_ns,
+                                      uint64_t deadline_ns,
+                                      uint64_t idle_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
+ * with their acknowledgements. Each half of the close handshake may take 1 s.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for 0 or more than a day.
+ */
+VP_API
+vp_status vp_ws_config_set_timeouts(struct vp_ws_config *config,
+                                    uint64_t upgrade_ns,
+                                    uint64_t opening_ns,
+                                    uint64_t close_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets how many messages may wait for `vp_ws_poll` (65,536), and what becomes of more:
+ * VP_WS_DROP_OLDEST or VP_WS_CLOSE. With a function (`vp_ws_open`) there is no such queue.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_set_queue(struct vp_ws_config *config,
+                                 size_t capacity,
+                                 uint32_t overflow)
+VP_NOEXCEPT;
+
+/**
+ * Sets three sizes in bytes, up to 1 GiB each: the longest message that is sent (64 KiB), and the
+ * longest that is received (16 MiB). `max_unsent` bytes may wait when the kernel takes no more
+ * (1 MiB).
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_set_sizes(struct vp_ws_config *config,
+                                 size_t max_sent,
+                                 size_t max_received,
+                                 size_t max_unsent)
+VP_NOEXCEPT;
+
+/**
+ * Sets how many calls may be on their way (1024), and how many messages may be sent that the
+ * peer's TCP has not acknowledged (4096). Up to 1,048,576 each.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_set_counts(struct vp_ws_config *config,
+                                  size_t max_calls,
+                                  size_t max_unacknowledged)
+VP_NOEXCEPT;
+
+/**
+ * Sets flags of the codec: VP_WS_DEFLATE, VP_WS_UNCHECKED_UTF8, both or 0, which is the default.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t flags) VP_NOEXCEPT;
+
+/**
+ * Opens a WebSocket session: dials as `config` says, asks for `path` to be switched to WebSocket,
+ * sends the opening messages, and returns when the session is up. Without that all is undone and
+ * `error` says why; with `vp_config_set_degraded_open` the session goes on dialling. `error` may
+ * be NULL. `http://` in the URL stands for `ws://`, and `https://` for `wss://`.
+ *
+ * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
+ * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
+ * body, backoff, degraded open, thread name and CPU. It has no caller drive, and no shared thread.
+ *
+ * `on_event` receives all that the session tells, on the session's thread, also while this call
+ * waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.
+ *
+ * Threads: any but the thread of a session. Blocks for at most the timeouts of a dial, of the
+ * upgrade and of the opening together.
+ * Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
+ * The handle stays valid for ever, and answers ERR_CLOSED after the close.
+ * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
+ * thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING.
+ */
+VP_API
+vp_status vp_ws_open(const struct vp_config *config,
+                     const struct vp_ws_config *ws_config,
+                     struct vp_str path,
+                     vp_ws_on_event on_event,
+                     void *context,
+                     struct vp_ws **out,
+                     struct vp_error *error)
+VP_NOEXCEPT;
+
+/**
+ * Sends a message: frames, masks and encrypts it, and hands it to the kernel, all on the caller's
+ * thread. `opcode` is VP_WS_TEXT or VP_WS_BINARY. The order of calls is the order on the wire.
+ * `*out_sequence`, which may be NULL, is its number: when the connection is lost,
+ * VP_WS_EVENT_LOST says what became of it.
+ *
+ * Over plaintext nothing is allocated, unless the kernel does not take all of it at once.
+ *
+ * Threads: any, also in a function of the session.
+ * Lifetime: the message is the caller's again.
+ * Errors: ERR_NULL, ERR_ARGUMENT, ERR_SLOT_DOWN while the session is not up, ERR_TOO_LARGE,
+ * ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED. With an
+ * error nothing was sent.
+ */
+VP_API
+vp_status vp_ws_send(struct vp_ws *session,
+                     int32_t opcode,
+                     struct vp_str message,
+                     uint64_t *out_sequence)
+VP_NOEXCEPT;
+
+/**
+ * Sends a message as `vp_ws_send`, and awaits the message that has `key` by the function of
+ * `vp_ws_config_set_on_match`. The call ends with exactly one VP_WS_EVENT_COMPLETION: with the
+ * answer, at its deadline, by a cancel, or when the connection is lost. An answer that comes later
+ * is told as a message. `out_id` may be NULL.
+ *
+ * Threads: as `vp_ws_send`.
+ * Lifetime: as `vp_ws_send`.
+ * Errors: as `vp_ws_send`; ERR_COMPLETIONS_FULL if too many calls are on their way or not taken,
+ * ERR_ARGUMENT also if a call with that key is on its way.
+ */
+VP_API
+vp_status vp_ws_call(struct vp_ws *session,
+                     int32_t opcode,
+                     struct vp_str message,
+                     uint64_t key,
+                     uint64_t timeout_ns,
+                     uint64_t user_data,
+                     uint64_t *out_id)
+VP_NOEXCEPT;
+
+/**
+ * Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending.
+ *
+ * Threads: as `vp_ws_send`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_UNKNOWN_ID when it has ended, ERR_CLOSED, ERR_FORKED.
+ */
+VP_API vp_status vp_ws_cancel(struct vp_ws *session, uint64_t id) VP_NOEXCEPT;
+
+/**
+ * Moves up to `capacity` events to `out[]`, and returns how many; 0 when there is none. Set
+ * `out[0].struct_size` to `sizeof(vp_ws_event)`; it is also the distance from one element to the
+ * next.
+ *
+ * Threads: any.
+ * Lifetime: `data` of each event is the caller's to release.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_PHASE if the session has a
+ * function for its events, ERR_FORKED, and ERR_CLOSED behind VP_WS_EVENT_CLOSED.
+ */
+VP_API
+int32_t vp_ws_poll(struct vp_ws *session,
+                   struct vp_ws_event *out,
+                   size_t capacity)
+VP_NOEXCEPT;
+
+/**
+ * Waits for an event, at most for `timeout_ns`, and then does as `vp_ws_poll`. Returns 0 when the
+ * time ran out. UINT64_MAX waits without limit.
+ *
+ * Threads: any but the session's own.
+ * Lifetime: as `vp_ws_poll`.
+ * Errors: as `vp_ws_poll`, and ERR_WOULD_DEADLOCK in a function of the session.
+ */
+VP_API
+int32_t vp_ws_wait(struct vp_ws *session,
+                   struct vp_ws_event *out,
+                   size_t capacity,
+                   uint64_t timeout_ns)
+VP_NOEXCEPT;
+
+/**
+ * Gives a descriptor that is readable while there are events to poll. Use it with epoll, asio or
+ * libuv, level-triggered. Do not read, write or close it.
+ *
+ * Threads: any.
+ * Lifetime: valid until VP_WS_EVENT_CLOSED was taken and `vp_ws_close` has returned.
+ * Errors: ERR_NULL, ERR_SYSTEM, ERR_CLOSED, ERR_FORKED.
+ */
+VP_API vp_status vp_ws_fd(struct vp_ws *session, int32_t *out) VP_NOEXCEPT;
+
+/**
+ * Reads the state of a session. Set `out->struct_size` first.
+ *
+ * Threads: any.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_CLOSED, ERR_FORKED.
+ */
+VP_API vp_status vp_ws_state(struct vp_ws *session, struct vp_ws_health *out) VP_NOEXCEPT;
+
+/**
+ * Begins the end of a session and returns at once: a close frame with `code` and `reason`, and no
+ * dial any more. `code` 0: a close frame without either. Calls on their way end as SHUTDOWN when
+ * the connection has ended.
+ *
+ * Threads: any, also in a function of the session.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a code that must not be sent (RFC 6455 section 7.4), or a
+ * reason that is no UTF-8; ERR_TOO_LARGE for a reason of more than 123 bytes; ERR_CLOSED the
+ * second time; ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_shutdown(struct vp_ws *session,
+                         uint16_t code,
+                         struct vp_str reason)
+VP_NOEXCEPT;
+
+/**
+ * Ends a session: as `vp_ws_shutdown` with 1000, if that was not called, and then waits for the
+ * end of the close handshake and of the session's thread. When it returns, no function of the
+ * engine runs and none will. What was told and not taken can still be polled.
+ *
+ * Threads: any but the session's own. Blocks for at most twice the close timeout.
+ * Lifetime: ends the session; the handle stays valid.
+ * Errors: ERR_NULL, ERR_WOULD_DEADLOCK in a function of the session, ERR_CLOSED, ERR_FORKED.
+ */
+VP_API vp_status vp_ws_close(struct vp_ws *session) VP_NOEXCEPT;
+
+/**
+ * Releases the bytes of an event from `vp_ws_poll` or `vp_ws_wait`; NULL is allowed. The last
+ * release returns the buffer to its session.
+ *
+ * Threads: any.
+ * Lifetime: ends it for this holder.
+ * Errors: none.
+ */
+VP_API void vp_ws_data_release(struct vp_ws_data *data) VP_NOEXCEPT;
+
+/**
+ * Adds a reference to the bytes of an event from `vp_ws_poll` or `vp_ws_wait`. They stay valid
+ * until they are released once more.
+ *
+ * Threads: any.
+ * Lifetime: prolonged, also beyond the session's.
+ * Errors: ERR_NULL.
+ */
+VP_API vp_status vp_ws_data_retain(struct vp_ws_data *data) VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);
 

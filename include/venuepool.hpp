@@ -27,6 +27,7 @@
 // Besides, in headers that this one does not include:
 // - venuepool/async.hpp has a handler or a coroutine for each request, in any event loop.
 // - venuepool/asio.hpp, libuv.hpp and libevent.hpp do that in the loops of these libraries.
+// - venuepool/ws.hpp has WebSocket sessions.
 // - venuepool/simdjson.hpp gives a body to simdjson, without a copy.
 // - venuepool/format.hpp has formatters for std::format and fmt.
 //

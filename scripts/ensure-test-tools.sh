@@ -39,6 +39,7 @@ need_python() {
 need_python hdrhistogram hdrh "the test that HdrHistogram of Python reads the histograms"
 
 need_python prometheus_client prometheus_client "the test that Prometheus' parser reads the metrics"
+need_python websockets websockets.sync.server "the test of sessions with websockets of Python"
 
 # need_library PACKAGE HEADER "what is left out without it"
 need_library() {

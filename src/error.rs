@@ -98,6 +98,11 @@ pub enum Status {
     /// Opening failed: the public key of the server is none of the pinned ones
     /// (`vp_config_add_pin`).
     ERR_PIN = -46,
+    /// Opening a WebSocket session failed: the server did not switch to WebSocket.
+    ERR_UPGRADE = -47,
+    /// Opening a WebSocket session failed: the connection was lost before the opening messages were
+    /// acknowledged.
+    ERR_OPENING = -48,
     /// A defect in the library: a panic was caught. The pool should be closed.
     ERR_INTERNAL = -99,
 }

@@ -8,7 +8,8 @@
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
 //! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
-//! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy; no session yet.
+//! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy.
+//! - [`session`]: a WebSocket session at work, on a thread of its own.
 //! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
 //!   [`stats`], [`buf`]: what they talk about.
 //!
@@ -33,6 +34,8 @@ pub mod metrics;
 pub mod net;
 pub mod pool;
 pub mod recycle;
+#[cfg(not(feature = "model"))] // The models are of the pool.
+pub mod session;
 pub mod source;
 pub mod stats;
 pub mod sync;

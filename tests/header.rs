@@ -10,6 +10,7 @@ use std::path::Path;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 use venuepool::event::EventKind;
 use venuepool::pool::health::Activity;
+use venuepool::session::event::WsLoss;
 
 #[test]
 fn the_committed_header_is_up_to_date() {
@@ -161,6 +162,7 @@ fn each_number_has_the_name_that_the_header_gives_it() {
         ("VP_CLOSE_REASON_", told(CloseReason::ALL, |c| c as i32, CloseReason::name)),
         ("VP_EVENT_KIND_", told(EventKind::ALL, |e| e as i32, EventKind::name)),
         ("VP_SLOT_STATE_", told(Activity::ALL, |s| s as i32, Activity::name)),
+        ("VP_WS_LOSS_", told(WsLoss::ALL, |l| l as i32, WsLoss::name)),
     ] {
         assert!(told.len() > 4, "{prefix}");
         assert_eq!(told, in_header(prefix));
@@ -181,6 +183,7 @@ fn the_cpp_header_has_every_function() {
         "pool",
         "group",
         "thread",
+        "ws",
     ];
     let cpp: String = parts.map(|part| read(&format!("include/venuepool/{part}.hpp"))).concat();
     let is_code = |line: &&str| !line.trim_start().starts_with("//");

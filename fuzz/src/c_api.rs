@@ -44,7 +44,7 @@ use venuepool::ffi::version::*;
 use venuepool::ffi::watch::*;
 
 use super::input::Input;
-use super::peer;
+use super::{peer, ws_calls};
 
 /// Room for the largest struct size that the library takes for one, more than once.
 const ROOM: usize = 64 * 1024;
@@ -131,17 +131,17 @@ pub fn check(data: &[u8]) {
     world.finish(pool);
 }
 
-fn ok(status: Status) -> bool {
+pub(super) fn ok(status: Status) -> bool {
     assert_ne!(status, Status::ERR_INTERNAL, "a panic was caught");
     status == Status::OK
 }
 
-fn text(bytes: &[u8]) -> vp_str {
+pub(super) fn text(bytes: &[u8]) -> vp_str {
     vp_str { ptr: bytes.as_ptr().cast(), len: bytes.len() }
 }
 
 /// Text of the input, or what no text should be.
-fn any_text(input: &mut Input<'_>) -> vp_str {
+pub(super) fn any_text(input: &mut Input<'_>) -> vp_str {
     match input.byte() {
         255 => vp_str { ptr: null(), len: 0 },
         254 => vp_str { ptr: null(), len: input.byte().into() },
@@ -151,7 +151,7 @@ fn any_text(input: &mut Input<'_>) -> vp_str {
 }
 
 /// Small numbers, powers of two and their neighbours, and the largest.
-fn any_number(input: &mut Input<'_>) -> u64 {
+pub(super) fn any_number(input: &mut Input<'_>) -> u64 {
     let (kind, byte) = (input.byte(), u64::from(input.byte()));
     match kind % 5 {
         0 => byte,
@@ -163,7 +163,7 @@ fn any_number(input: &mut Input<'_>) -> u64 {
 }
 
 /// `pointer`, or now and then NULL.
-fn or_null<T>(input: &mut Input<'_>, pointer: *mut T) -> *mut T {
+pub(super) fn or_null<T>(input: &mut Input<'_>, pointer: *mut T) -> *mut T {
     if input.byte() == 255 { null_mut() } else { pointer }
 }
 
@@ -275,6 +275,9 @@ impl World {
             ok(vp_config_set_key_log(config, 0));
             if input.byte() & 1 == 0 {
                 on_shared_thread(input, config);
+            }
+            if input.byte() == 0 {
+                ws_calls::on_session(input, config);
             }
             self.room[0] = size as u64;
             if ok(vp_pool_open(or_null(input, config), &raw mut own, error)) {

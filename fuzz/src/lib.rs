@@ -10,6 +10,7 @@ mod input;
 mod peer;
 pub mod request;
 pub mod response;
+mod ws_calls;
 pub mod ws_frames;
 pub mod ws_handshake;
 

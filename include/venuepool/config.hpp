@@ -390,6 +390,7 @@ class [[nodiscard]] Config {
 
   private:
     friend class Pool;
+    friend class WsSession;
 
     Config& remember(const char* setter, vp_status status) noexcept {
         if (status_.ok() && status != VP_OK) {

@@ -198,6 +198,7 @@ class Error {
   private:
     friend class Config;
     friend class Pool;
+    friend class WsSession;
     vp_error raw_;
 };
 

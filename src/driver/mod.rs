@@ -55,7 +55,7 @@ mod thread_pools;
 pub mod timer;
 mod turns;
 pub mod waiting;
-mod ways;
+pub(crate) mod ways;
 
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;

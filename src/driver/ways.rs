@@ -19,16 +19,22 @@ use crate::pool::edges::Placement;
 
 /// How the dials of a pool get to its venue.
 pub(super) fn ways(config: &Config, url: &Url, edges: &Arc<Edges>) -> Result<Ways, DialError> {
-    let mut dialer = dialer(config, url)?;
+    let mut ways = unplaced_ways(config, url)?;
+    if let Way::Straight = ways.way {
+        let placing: Arc<dyn Placing> = Arc::<Edges>::clone(edges);
+        ways.dialer.placing = Some(placing);
+    }
+    Ok(ways)
+}
+
+/// The same with the addresses in the order in which they are listed.
+pub(crate) fn unplaced_ways(config: &Config, url: &Url) -> Result<Ways, DialError> {
+    let dialer = dialer(config, url)?;
     let (ways, has_addresses) = (config.ways(), !config.sockets().addresses.is_empty());
     let is_placed = config.edges().placement.placement != Placement::InOrder;
     let conflict = |text| Err(refused(Status::ERR_ADDRESS, text));
     let way = match (&ways.unix_socket, &ways.proxies[..]) {
-        (None, []) => {
-            let placing: Arc<dyn Placing> = Arc::<Edges>::clone(edges);
-            dialer.placing = Some(placing);
-            Way::Straight
-        }
+        (None, []) => Way::Straight,
         _ if is_placed => return conflict("a proxy or a Unix socket, and a placement"),
         (Some(_), [_, ..]) => return conflict("a Unix socket and a proxy"),
         (Some(_), []) if has_addresses => return conflict("a Unix socket and addresses"),

@@ -60,6 +60,12 @@ pub mod metrics;
 
 pub mod log;
 
+pub mod ws_config;
+
+pub mod ws_event;
+
+pub mod ws;
+
 pub mod handle;
 
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.

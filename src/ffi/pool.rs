@@ -288,7 +288,7 @@ pub unsafe extern "C" fn vp_pool_last_dial_error(
 }
 
 impl vp_error {
-    fn new(error: &DialError) -> Self {
+    pub(super) fn new(error: &DialError) -> Self {
         let mut text = [0; 256];
         // The last byte stays NUL.
         for (to, from) in text.iter_mut().take(255).zip(error.text.bytes()) {

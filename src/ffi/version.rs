@@ -6,6 +6,7 @@ use super::guard;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
 use crate::pool::health::Activity;
+use crate::session::event::WsLoss;
 
 /// The version of the package. `tests/header.rs` writes it into the header.
 /// cbindgen:ignore
@@ -89,6 +90,14 @@ pub extern "C" fn vp_event_name(kind: i32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn vp_slot_state_name(state: i32) -> *const c_char {
     name(Activity::ALL, state, |s| s as i32, Activity::name)
+}
+
+/// Returns the name of a `vp_ws_loss`; "VP_UNKNOWN" for any other number.
+///
+/// Threads: any. Lifetime: static text. Errors: none.
+#[unsafe(no_mangle)]
+pub extern "C" fn vp_ws_loss_name(loss: i32) -> *const c_char {
+    name(WsLoss::ALL, loss, |l| l as i32, WsLoss::name)
 }
 
 fn name<T: Copy>(

@@ -5,6 +5,8 @@
 //! library's `write` on a socket is `send` with `MSG_NOSIGNAL` (its `write_vectored` is not, so TLS
 //! records are gathered in the outbox and sent from there).
 
+mod stretch;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

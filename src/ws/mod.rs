@@ -20,7 +20,7 @@
 //! `message` joins them. `extension` and `deflate` are permessage-deflate (RFC 7692). `close_code`,
 //! `close_frame` and `closing` end a connection, `pong` and `keep_alive` watch it.
 //!
-//! There is no session yet: nothing in `src/driver` or `src/ffi` uses this module.
+//! `session` is the policy of a session, which `src/session` carries out with sockets and a thread.
 
 mod close_code;
 pub mod close_frame;
@@ -34,6 +34,7 @@ pub mod keep_alive;
 pub mod mask;
 pub mod message;
 pub mod pong;
+pub mod session;
 pub mod settings;
 mod utf8;
 pub mod writer;

@@ -15,9 +15,9 @@ at_most() {
     echo "$1: $bytes bytes, at most $2"
     [ "$bytes" -le "$2" ] || fail "it has grown"
 }
-# 4.9 MiB: GCC 12 makes 4.74 MiB. Histograms (hdrhistogram and the compression of their log) are
-# what has grown last.
-at_most "$shared" 5138022
+# 5.0 MiB: 4.94 MiB are made. WebSocket sessions are what has grown last, and before them histograms
+# (hdrhistogram and the compression of their log).
+at_most "$shared" 5242880
 at_most "$static" 12600000
 
 sections=$(readelf -SW "$shared")

@@ -531,8 +531,86 @@ static void response_gets_nothing(vp_response *response) {
     CHECK_STATUS(vp_response_watched_u64(response, UINT32_MAX, &number), VP_ERR_ARGUMENT);
 }
 
+static void never_told_of_ws(void *context, const vp_ws_event *event) {
+    (void)context;
+    (void)event;
+    CHECK_FAIL("an event of a session that was never opened");
+}
+
+/* The settings of a session. */
+static void ws_config(vp_ws_config *config) {
+    CHECK_STATUS(vp_ws_config_new(NULL), VP_ERR_NULL);
+    vp_ws_config_free(NULL);
+    CHECK_STATUS(vp_ws_config_add_header(NULL, text("a"), text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_add_header(config, BROKEN, text("b")), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_add_header(config, NOTHING, text("b")), VP_ERR_HEADER_NAME);
+    CHECK_STATUS(vp_ws_config_add_subprotocol(NULL, text("a")), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_add_subprotocol(config, NOTHING), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_add_opening(NULL, VP_WS_TEXT, NOTHING, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_add_opening(config, VP_WS_TEXT, BROKEN, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_add_opening(config, 3, NOTHING, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_add_opening(config, VP_WS_TEXT, NOTHING, 2), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_add_opening_function(config, VP_WS_TEXT, NULL, NULL, 0),
+                 VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_on_acknowledge(NULL, NULL, NULL), VP_ERR_NULL);
+    OK(vp_ws_config_set_on_acknowledge(config, NULL, NULL));
+    CHECK_STATUS(vp_ws_config_set_on_match(NULL, NULL, NULL), VP_ERR_NULL);
+    OK(vp_ws_config_set_on_match(config, NULL, NULL));
+    CHECK_STATUS(vp_ws_config_set_keep_alive(NULL, 1, 1, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_keep_alive(config, 1, 0, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_timeouts(NULL, 1, 1, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_timeouts(config, 0, 1, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_queue(NULL, 1, VP_WS_DROP_OLDEST), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_queue(config, 0, VP_WS_CLOSE), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_queue(config, 1, 2), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_sizes(NULL, 1, 1, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_sizes(config, 1, 0, 1), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_counts(NULL, 1, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_counts(config, 1, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_codec(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_codec(config, 4), VP_ERR_ARGUMENT);
+}
+
+static void ws(void) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session = NULL;
+    vp_ws_event event = {.struct_size = sizeof event};
+    vp_ws_health health = {.struct_size = sizeof health};
+    int32_t fd = 0;
+    OK(vp_ws_config_new(&settings));
+    ws_config(settings);
+    vp_str path = text("/");
+    vp_error error = {.struct_size = 8};
+    CHECK(strcmp(vp_ws_loss_name(0), "VP_UNKNOWN") == 0);
+    CHECK_STATUS(vp_ws_open(NULL, settings, path, NULL, NULL, &session, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_open(config, NULL, path, NULL, NULL, &session, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_open(config, settings, BROKEN, NULL, NULL, &session, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_open(config, settings, path, NULL, NULL, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_open(config, settings, path, NULL, NULL, &session, &error),
+                 VP_ERR_STRUCT_SIZE);
+    OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    CHECK_STATUS(vp_ws_open(config, settings, path, never_told_of_ws, NULL, &session, NULL),
+                 VP_ERR_ARGUMENT);
+    CHECK(session == NULL);
+    CHECK_STATUS(vp_ws_send(NULL, VP_WS_TEXT, path, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_call(NULL, VP_WS_TEXT, path, 1, 1, 1, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_cancel(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_poll(NULL, &event, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_wait(NULL, &event, 1, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_fd(NULL, &fd), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_state(NULL, &health), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_shutdown(NULL, 1000, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_close(NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_data_retain(NULL), VP_ERR_NULL);
+    vp_ws_data_release(NULL);
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+}
+
 int main(void) {
     version();
+    ws();
     config_is_null();
     vp_config *config = venue_config(2);
     config_gets_nothing(config);

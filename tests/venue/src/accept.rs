@@ -6,6 +6,7 @@ use crate::line::{ExchangeRef, Line};
 use crate::options::How;
 use crate::service::Session;
 use crate::state::{Guest, Order, State};
+use crate::websocket;
 use crate::wire::{Wire, end_socket};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,6 +16,7 @@ use socket2::{Domain, Socket, Type};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use tokio::net::{TcpListener, TcpStream};
@@ -167,8 +169,9 @@ async fn serve(
 ) -> (Line, How) {
     let exchange = ExchangeRef::new();
     let session = Rc::new(Session::new(Arc::clone(state), exchange.clone(), over_limit));
+    let its_session = Rc::clone(&session);
     let service = service_fn(move |request| {
-        let session = Rc::clone(&session);
+        let session = Rc::clone(&its_session);
         // Boxed, because polling a connection without shutting it down takes a future that moves.
         Box::pin(async move { session.answer(request).await })
     });
@@ -193,5 +196,23 @@ async fn serve(
             },
         }
     };
-    (http.into_parts().io.into_inner(), how)
+    let parts = http.into_parts();
+    let mut line = parts.io.into_inner();
+    if !session.is_switched() || how != How::Fin {
+        return (line, how);
+    }
+    let how = {
+        let mut serving = pin!(websocket::serve(&mut line, parts.read_buf, state));
+        loop {
+            tokio::select! {
+                how = &mut serving => break how,
+                order = orders.recv() => match order {
+                    Some(Order::End(how)) => break how,
+                    Some(Order::Recheck) => {}
+                    None => break How::Fin,
+                },
+            }
+        }
+    };
+    (line, how)
 }

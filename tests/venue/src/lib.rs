@@ -38,6 +38,7 @@ mod signature;
 mod state;
 mod tls;
 mod venue;
+mod websocket;
 mod wire;
 
 pub use certs::{CertificateKind, Certificates};

@@ -7,12 +7,13 @@ use crate::line::ExchangeRef;
 use crate::replies::{self, Reply};
 use crate::signature::SigningKey;
 use crate::state::State;
+use crate::websocket;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use std::cell::Cell;
 use std::future::pending;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(crate) struct Session {
     exchange: ExchangeRef,
     over_limit: bool,
     served: Cell<u64>,
+    is_switched: Cell<bool>,
 }
 
 /// A request that has arrived whole.
@@ -41,7 +43,7 @@ struct Call {
 
 impl Session {
     pub(crate) fn new(state: Arc<State>, exchange: ExchangeRef, over_limit: bool) -> Self {
-        Self { state, exchange, over_limit, served: Cell::new(0) }
+        Self { state, exchange, over_limit, served: Cell::new(0), is_switched: Cell::new(false) }
     }
 
     /// Receives a request, carries it out and answers it, as far as the faults allow.
@@ -55,6 +57,9 @@ impl Session {
         self.served.set(self.served.get() + 1);
         self.state.ledger().request(self.served.get());
 
+        if let Some(response) = self.switch(&call) {
+            return Ok(response);
+        }
         let plan = self.state.faults.plan(call.head.uri.path(), self.served.get());
         let reply = self.carry_out(&call, &plan);
         if let Some(code) = plan.interim {
@@ -67,6 +72,29 @@ impl Session {
         let response = self.dress(&call, reply, plan.announce_close);
         self.exchange.arrange(plan);
         Ok(response)
+    }
+
+    /// The answer to a request for WebSocket at `/ws`, if no fault is set for it.
+    fn switch(&self, call: &Call) -> Option<Response<AnswerBody>> {
+        let key = call.head.headers.get("sec-websocket-key")?.to_str().ok()?;
+        if call.head.uri.path() != "/ws" || self.over_limit {
+            return None;
+        }
+        if self.state.faults.plan("/ws", self.served.get()).status.is_some() {
+            return None;
+        }
+        self.is_switched.set(true);
+        let response = Response::builder()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header(CONNECTION, "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-accept", websocket::accept_of(key));
+        response.body(AnswerBody::new(Bytes::new(), false, self.exchange.clone())).ok()
+    }
+
+    /// Whether the connection is one of WebSocket from now on.
+    pub(crate) fn is_switched(&self) -> bool {
+        self.is_switched.get()
     }
 
     /// What the venue does and would like to answer, and what the faults put in its place.

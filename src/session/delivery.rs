@@ -1,0 +1,204 @@
+//! How what a session tells reaches the engine: by its function on the session's thread, or by a
+//! queue that it polls, waits for, or watches by a descriptor.
+//!
+//! With a function, messages are lent where they were received. What other threads tell (a cancel)
+//! is kept in the queue until the session's thread hands it on.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::data::Home;
+use super::event::{Kept, News, Told};
+use crate::buf::TAIL;
+use crate::error::Status;
+use crate::net::standard::spared;
+use crate::ws::session::inbox::{Class, Inbox, Item, Overflow};
+
+/// Receives what is told.
+pub type Hook = Arc<dyn Fn(&Told<'_>) + Send + Sync>;
+
+pub(super) struct Delivery {
+    hook: Option<Hook>,
+    queue: Mutex<Queue>,
+    bell: Condvar,
+    event: OnceLock<EventFd>,
+    home: Arc<Home>,
+}
+
+struct Queue {
+    inbox: Inbox<Kept>,
+    has_ended: bool,
+    sleepers: usize,
+    /// The descriptor is readable.
+    is_signalled: bool,
+}
+
+impl Delivery {
+    pub(super) fn new(hook: Option<Hook>, capacity: usize, overflow: Overflow) -> Self {
+        let inbox = Inbox::new(capacity, overflow);
+        Self {
+            hook,
+            queue: Mutex::new(Queue { inbox, has_ended: false, sleepers: 0, is_signalled: false }),
+            bell: Condvar::new(),
+            event: OnceLock::new(),
+            home: Arc::default(),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many ends of calls were not taken.
+    pub(super) fn untaken_completions(&self) -> usize {
+        self.queue().inbox.completions()
+    }
+
+    /// Tells something, on the session's thread. `false`: a message for which there is no room.
+    pub(super) fn tell(&self, told: &Told<'_>) -> bool {
+        match &self.hook {
+            Some(hook) => {
+                self.hand_on();
+                hook(told);
+                true
+            }
+            None => self.keep(told),
+        }
+    }
+
+    /// Keeps something in the queue; any thread.
+    pub(super) fn keep(&self, told: &Told<'_>) -> bool {
+        let payload = &told.padded[..told.padded.len().saturating_sub(TAIL)];
+        let has_payload = matches!(told.news, News::Message(..)) || !payload.is_empty();
+        let (time_ns, connection, news) = (told.time_ns, told.connection, told.news.clone());
+        let data = has_payload.then(|| self.home.keep(payload));
+        let class = match &news {
+            News::Message(..) => Class::Message,
+            News::Completion(..) => Class::Completion,
+            _ => Class::News,
+        };
+        let mut queue = self.queue();
+        let is_kept = queue.inbox.push(class, Kept { time_ns, connection, news, data });
+        self.ring(&mut queue);
+        is_kept
+    }
+
+    fn ring(&self, queue: &mut Queue) {
+        if queue.sleepers > 0 {
+            self.bell.notify_all();
+        }
+        if let Some(event) = self.event.get()
+            && !queue.is_signalled
+        {
+            queue.is_signalled = event.write(1).is_ok();
+        }
+    }
+
+    /// Hands what other threads have told to the engine's function.
+    pub(super) fn hand_on(&self) {
+        let Some(hook) = &self.hook else { return };
+        while let Some(kept) = self.take() {
+            hook(&kept.told());
+        }
+    }
+
+    /// Nothing is told any more.
+    pub(super) fn end(&self) {
+        let mut queue = self.queue();
+        queue.has_ended = true;
+        self.ring(&mut queue);
+    }
+
+    fn take(&self) -> Option<Kept> {
+        self.queue().take()
+    }
+
+    /// Takes up to `limit` items, and answers how many; `None`: nothing is there, or ever will be.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if there is a function for them.
+    pub(super) fn poll(
+        &self,
+        limit: usize,
+        patience: Duration,
+        mut give: impl FnMut(Kept),
+    ) -> Result<Option<usize>, Status> {
+        if self.hook.is_some() {
+            return Err(Status::ERR_PHASE);
+        }
+        let mut queue = self.queue();
+        if !patience.is_zero() {
+            queue = self.sleep(queue, patience);
+        }
+        let mut count = 0;
+        while count < limit
+            && let Some(kept) = queue.take()
+        {
+            give(kept);
+            count += 1;
+        }
+        // When all is told, the descriptor stays readable: no one is to wait for more.
+        if queue.is_signalled && queue.inbox.is_empty() && !queue.has_ended {
+            queue.is_signalled = self.event.get().is_some_and(|event| event.read().is_err());
+        }
+        Ok((count > 0 || !queue.has_ended).then_some(count))
+    }
+
+    fn sleep<'a>(
+        &'a self,
+        mut queue: MutexGuard<'a, Queue>,
+        patience: Duration,
+    ) -> MutexGuard<'a, Queue> {
+        // A deadline too far to represent is no deadline.
+        let deadline = Instant::now().checked_add(patience);
+        queue.sleepers += 1;
+        while queue.inbox.is_empty() && !queue.has_ended {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            queue = match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.bell.wait_timeout(queue, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        queue.sleepers -= 1;
+        queue
+    }
+
+    /// A descriptor that is readable while something is in the queue; made at the first call.
+    pub(super) fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
+        let mut queue = self.queue();
+        if self.event.get().is_none() {
+            let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+            let made = spared(|| Ok(EventFd::from_value_and_flags(0, flags)?))?;
+            let event = self.event.get_or_init(|| made);
+            if !queue.inbox.is_empty() || queue.has_ended {
+                queue.is_signalled = event.write(1).is_ok();
+            }
+        }
+        self.event.get().map(AsFd::as_fd).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Whether all was told and taken.
+    pub(super) fn is_drained(&self) -> bool {
+        let queue = self.queue();
+        queue.has_ended && queue.inbox.is_empty()
+    }
+}
+
+impl Queue {
+    fn take(&mut self) -> Option<Kept> {
+        Some(match self.inbox.take()? {
+            Item::Told(_, kept) => kept,
+            Item::Dropped(count) => {
+                Kept { time_ns: 0, connection: 0, news: News::Dropped(count), data: None }
+            }
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The keys that mask frames: fresh ones, which no third party can foresee (RFC 6455 section 5.3).
+//!
+//! Random bytes of the provider's generator are taken by the block, because each call of it costs
+//! more than a frame.
+
+use aws_lc_rs::rand;
+use zeroize::Zeroize;
+
+use crate::ws::mask::Key;
+
+/// The keys that one call of the generator gives.
+const BLOCK: usize = 256;
+
+/// Keys, each given once.
+pub(super) struct Keys {
+    block: [u8; 4 * BLOCK],
+    used: usize,
+}
+
+impl Keys {
+    pub(super) fn new() -> Self {
+        Self { block: [0; 4 * BLOCK], used: BLOCK }
+    }
+
+    /// The next key.
+    ///
+    /// # Panics
+    /// When the provider has no random bytes, which it has whenever TLS works.
+    pub(super) fn next(&mut self) -> Key {
+        if self.used == BLOCK {
+            rand::fill(&mut self.block).expect("there are random bytes");
+            self.used = 0;
+        }
+        let place = 4 * self.used..4 * (self.used + 1);
+        self.used += 1;
+        self.block[place].try_into().unwrap_or_default()
+    }
+}
+
+/// 16 random bytes, for one handshake.
+pub(super) fn nonce() -> [u8; 16] {
+    let mut nonce = [0; 16];
+    rand::fill(&mut nonce).expect("there are random bytes");
+    nonce
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.block.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_differ_over_blocks_and_sessions() {
+        let (mut one, mut other) = (Keys::new(), Keys::new());
+        let keys: HashSet<Key> = (0..4 * BLOCK).flat_map(|_| [one.next(), other.next()]).collect();
+        // Of 2048 random numbers of 32 bits two are equal now and then, and ten never.
+        assert!(keys.len() > 8 * BLOCK - 10, "{}", keys.len());
+    }
+}

@@ -1,0 +1,322 @@
+//! A WebSocket session at work: one connection that is kept logged in, on a thread of its own.
+//!
+//! ```text
+//!  engine threads                        | the session's thread (tokio, current_thread)
+//!  Session::send, call                   |  thread.rs     does what is due, waits
+//!    core.rs  frame, mask, encrypt, send |  upgrade.rs    asks for WebSocket
+//!             (one lock)                 |  receiving.rs  reads, takes apart, tells
+//!  Session::poll, wait  ◄─ delivery.rs ◄─┴─ or the engine's function, here
+//! ```
+//!
+//! The policy is `src/ws/session`: when it dials, what became of each message, which call is
+//! answered. Here are the clock, the socket and the thread. Locks: that of [`core`] is held for one
+//! send or one read, that of the queue under it or alone; neither while an engine's function runs.
+
+mod core;
+pub mod data;
+mod delivery;
+pub mod event;
+mod keys;
+mod receiving;
+pub mod settings;
+mod thread;
+mod upgrade;
+
+pub use delivery::Hook;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use self::core::{Accepted, Core};
+use crate::config::{Config, Drive};
+use crate::driver::clock::now_ns;
+use crate::driver::ways::unplaced_ways;
+use crate::error::{Outcome, Status, WireState};
+use crate::http::limits::Limits;
+use crate::http::origin::Origin;
+use crate::net::connect::DialError;
+use crate::net::ways::Ways;
+use crate::pool::backoff::Bounds;
+use crate::ws::frame::Kind;
+use crate::ws::session::calls::Call;
+use crate::ws::session::life::Stage;
+use delivery::Delivery;
+use event::{Ended, Kept, News, Told};
+use settings::Settings;
+
+/// The report of the first dial.
+type Report = mpsc::Sender<Result<(), DialError>>;
+
+/// One session.
+pub struct Session {
+    settings: Settings,
+    origin: Arc<Origin>,
+    path: Vec<u8>,
+    limits: Limits,
+    ways: Ways,
+    core: Mutex<Core>,
+    delivery: Delivery,
+    /// The thread is to look around.
+    wake: Notify,
+    /// Opening messages may await an acknowledgement.
+    is_opening: AtomicBool,
+    /// The number of the connection.
+    connection: AtomicU32,
+    /// When the last read was.
+    time_ns: AtomicU64,
+    report: Mutex<Option<Report>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    thread_id: std::sync::OnceLock<std::thread::ThreadId>,
+}
+
+/// The state of a session at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Where it stands.
+    pub stage: Stage,
+    /// Connections that it had, the present one included.
+    pub connections: u32,
+    /// Calls that are not answered.
+    pub calls: usize,
+    /// Bytes that wait for the kernel.
+    pub unsent: usize,
+    /// The last round trip of a ping, in nanoseconds; 0 before the first.
+    pub rtt_ns: u64,
+}
+
+impl Session {
+    /// Opens a session: dials, asks for the upgrade of `path`, sends the opening messages, and
+    /// returns when it is up. Without that all is undone, unless the configuration allows a
+    /// degraded start.
+    pub fn open(config: &Config, settings: &Settings, path: &[u8]) -> Result<Arc<Self>, DialError> {
+        let session = Arc::new(Self::new(config, settings, path)?);
+        session.asks().request().map_err(refused("the request for the upgrade"))?;
+        let (report, reports) = mpsc::channel();
+        *session.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+        thread::spawn(&session, config)?;
+        // Each step of the first dial has a deadline, and the end of the thread reports, too.
+        let first = reports.recv().unwrap_or_else(|_| Err(session.ended_early()));
+        if let Err(error) = first
+            && !config.allow_degraded_open()
+        {
+            let _ = session.shutdown(None, "");
+            session.join();
+            return Err(error);
+        }
+        Ok(session)
+    }
+
+    fn new(config: &Config, settings: &Settings, path: &[u8]) -> Result<Self, DialError> {
+        let url = config.url().map_err(refused("no URL is set"))?;
+        if config.drive() == Drive::Caller {
+            return Err(refused("a session has no caller drive")(Status::ERR_ARGUMENT));
+        }
+        if settings.hooks.judge.is_none() && settings.openings.iter().any(|open| open.awaits) {
+            let text = "an opening message awaits its acknowledgement, and no function judges it";
+            return Err(refused(text)(Status::ERR_ARGUMENT));
+        }
+        let origin = config.origin().map_err(refused("the default headers are too long"))?;
+        let backoff = config.backoff();
+        let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
+        let (capacity, overflow) = settings.queue;
+        Ok(Self {
+            origin: Arc::new(origin),
+            path: path.to_vec(),
+            limits: *config.limits(),
+            ways: unplaced_ways(config, url)?,
+            core: Mutex::new(Core::new(settings, bounds, now_ns())),
+            delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
+            settings: settings.clone(),
+            wake: Notify::new(),
+            is_opening: AtomicBool::new(true),
+            connection: AtomicU32::new(0),
+            time_ns: AtomicU64::new(0),
+            report: Mutex::default(),
+            thread: Mutex::default(),
+            thread_id: std::sync::OnceLock::new(),
+        })
+    }
+
+    /// Sends a message on the caller's thread, and gives its number. Any thread.
+    ///
+    /// # Errors
+    /// `ERR_SLOT_DOWN` while the session is not up, `ERR_CLOSED`, `ERR_TOO_LARGE`,
+    /// `ERR_WAITING_FULL` if too many bytes or messages are on their way. Nothing is sent then.
+    pub fn send(&self, kind: Kind, payload: &[u8]) -> Result<u64, Status> {
+        let mut core = self.core();
+        core.check(payload.len())?;
+        let Accepted { sequence, wakes } = core.send(kind, payload)?;
+        drop(core);
+        if wakes {
+            self.wake.notify_one();
+        }
+        Ok(sequence)
+    }
+
+    /// Sends a message that is answered by one with that key, and gives the number of the call. Its
+    /// end is told exactly once. Any thread.
+    ///
+    /// # Errors
+    /// As for [`Session::send`]; `ERR_COMPLETIONS_FULL` if there are too many calls,
+    /// `ERR_ARGUMENT` if a call with that key is on its way.
+    pub fn call(
+        &self,
+        kind: Kind,
+        payload: &[u8],
+        key: u64,
+        timeout_ns: u64,
+        user_data: u64,
+    ) -> Result<u64, Status> {
+        let sent_ns = now_ns();
+        let deadline_ns = sent_ns.saturating_add(timeout_ns);
+        let untaken = self.delivery.untaken_completions();
+        let mut core = self.core();
+        core.check(payload.len())?;
+        core.calls.check(key, untaken)?;
+        let call = Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns };
+        let (id, accepted) = core.call(kind, payload, call)?;
+        let wakes = accepted.wakes || deadline_ns < core.wakes_ns;
+        drop(core);
+        if wakes {
+            self.wake.notify_one();
+        }
+        Ok(id)
+    }
+
+    /// Ends a call: its end is told as CANCELLED. Its message was sent, and is not taken back.
+    ///
+    /// # Errors
+    /// `ERR_UNKNOWN_ID` when it has ended.
+    pub fn cancel(&self, id: u64) -> Result<(), Status> {
+        let mut core = self.core();
+        let call = core.calls.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
+        let connection = core.connections;
+        drop(core);
+        let (outcome, wire_state) = (Outcome::Cancelled, WireState::Sent);
+        let news = News::Completion(Ended { call, outcome, wire_state }, Kind::Text);
+        self.delivery.keep(&Told { time_ns: now_ns(), connection, news: &news, padded: &[] });
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Begins the end of the session: a close frame, and no dial any more. Any thread.
+    ///
+    /// # Errors
+    /// `ERR_CLOSED` the second time; `ERR_ARGUMENT` for a code that must not be on the wire, or a
+    /// reason without one; `ERR_TOO_LARGE` for a long reason.
+    pub fn shutdown(&self, code: Option<u16>, reason: &str) -> Result<(), Status> {
+        let mut core = self.core();
+        if let Some(payload) = core.life.close(code, reason, now_ns())? {
+            core.send_close(&payload);
+        }
+        drop(core);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the end that [`Session::shutdown`] has begun. When it returns, no function of the
+    /// engine runs and none will.
+    ///
+    /// # Errors
+    /// `ERR_WOULD_DEADLOCK` on the session's own thread.
+    pub fn close(&self) -> Result<(), Status> {
+        if self.is_own_thread() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        self.join();
+        Ok(())
+    }
+
+    /// Whether the calling thread is the session's own.
+    pub fn is_own_thread(&self) -> bool {
+        self.thread_id.get() == Some(&std::thread::current().id())
+    }
+
+    /// Takes up to `limit` items that were told, waiting for the first one; `None`: nothing is told
+    /// any more.
+    ///
+    /// # Errors
+    /// `ERR_PHASE` if a function is told; `ERR_WOULD_DEADLOCK` to wait on the session's own thread.
+    pub fn poll(
+        &self,
+        limit: usize,
+        patience: Duration,
+        give: impl FnMut(Kept),
+    ) -> Result<Option<usize>, Status> {
+        if !patience.is_zero() && self.is_own_thread() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        self.delivery.poll(limit, patience, give)
+    }
+
+    /// A descriptor that is readable while there is something to poll.
+    pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.delivery.event_fd()
+    }
+
+    /// Whether it has ended, and all was taken.
+    pub fn is_drained(&self) -> bool {
+        self.delivery.is_drained()
+    }
+
+    /// Its state now.
+    pub fn health(&self) -> Health {
+        let mut core = self.core();
+        Health {
+            stage: core.life.stage(),
+            connections: core.connections,
+            calls: core.calls.len(),
+            rtt_ns: core.life.rtt_ns().unwrap_or(0),
+            unsent: core.connection().map_or(0, |connection| connection.unsent()),
+        }
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells something on the session's thread.
+    fn tell(&self, news: &News, padded: &[u8]) -> bool {
+        let time_ns = match news {
+            News::Message(..) => self.time_ns.load(Ordering::Relaxed),
+            _ => now_ns(),
+        };
+        let connection = self.connection.load(Ordering::Relaxed);
+        self.delivery.tell(&Told { time_ns, connection, news, padded })
+    }
+
+    /// Reports what came of the first dial, once.
+    fn report(&self, result: Result<(), DialError>) {
+        let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(report) = report {
+            // The opener may be gone.
+            let _ = report.send(result);
+        }
+    }
+
+    fn ended_early(&self) -> DialError {
+        refused("the session has ended")(Status::ERR_CLOSED)
+    }
+
+    fn set_thread(&self, thread: JoinHandle<()>) {
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // It catches its panics in its end.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {
+    move |step| DialError { step, os_error: 0, text: text.to_owned() }
+}

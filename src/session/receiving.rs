@@ -1,0 +1,150 @@
+//! A turn of the session's thread on its connection: read, take apart, tell.
+//!
+//! The lock of the session is held for one read, and for what a message changes. It is not held
+//! while the engine's functions run.
+
+use super::Session;
+use super::core::why;
+use super::event::{Ended, News};
+use super::settings::Verdict;
+use crate::driver::clock::now_ns;
+use crate::error::{Outcome, WireState};
+use crate::net::connection::Received;
+use crate::ws::error::Error;
+use crate::ws::message::{Event, Message, Receiver};
+use crate::ws::session::life::Why;
+
+/// A turn reads no more, so that pings and deadlines are looked at in between.
+const MAX_TURN: usize = 256 * 1024;
+/// One read: as much as one lock is held for.
+const MAX_READ: usize = 64 * 1024;
+
+/// What a turn has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The socket has no more.
+    Drained,
+    /// It may have more.
+    More,
+    /// The connection is at its end.
+    Over(Why),
+}
+
+impl Session {
+    /// Reads and tells what has come.
+    pub(super) fn turn(&self, receiver: &mut Receiver) -> Turn {
+        // What came with the answer to the upgrade.
+        let mut turn = self.take_apart(receiver);
+        let mut left = MAX_TURN;
+        while turn == Turn::More && left > 0 {
+            let (received, time_ns) = match self.read(receiver) {
+                Ok(read) => read,
+                Err(over) => return over,
+            };
+            if received == 0 {
+                turn = Turn::Drained;
+                break;
+            }
+            left = left.saturating_sub(received);
+            self.time_ns.store(time_ns, std::sync::atomic::Ordering::Relaxed);
+            turn = self.take_apart(receiver);
+        }
+        self.core().flush();
+        turn
+    }
+
+    /// One read; 0 when there is nothing.
+    fn read(&self, receiver: &mut Receiver) -> Result<(usize, u64), Turn> {
+        let space = match receiver.space(MAX_READ) {
+            Ok(space) => space,
+            Err(error) => return Err(self.broken(error)),
+        };
+        let mut core = self.core();
+        let Some(connection) = core.connection() else { return Err(Turn::Over(Why::Internal)) };
+        let received = connection.receive(space);
+        let now_ns = now_ns();
+        match received {
+            Ok(Received::Bytes(n)) => {
+                core.life.on_bytes(now_ns);
+                drop(core);
+                receiver.commit(n);
+                Ok((n, now_ns))
+            }
+            Ok(Received::Nothing) => Ok((0, now_ns)),
+            Ok(Received::End { .. }) => Err(Turn::Over(core.life.on_eof())),
+            Err(fault) => Err(Turn::Over(why(&fault))),
+        }
+    }
+
+    /// Tells all messages that are whole.
+    fn take_apart(&self, receiver: &mut Receiver) -> Turn {
+        loop {
+            let why = match receiver.next() {
+                Ok(None) => return Turn::More,
+                Ok(Some(Event::Message(message))) => self.on_message(&message),
+                Ok(Some(Event::Ping(payload))) => {
+                    self.core().pongs.on_ping(payload);
+                    None
+                }
+                Ok(Some(Event::Pong(payload))) => {
+                    self.core().life.on_pong(payload, now_ns());
+                    None
+                }
+                Ok(Some(Event::Close(frame))) => {
+                    let mut core = self.core();
+                    if let Some(payload) = core.life.on_close(&frame, now_ns()) {
+                        core.send_close(&payload);
+                    }
+                    None
+                }
+                Err(error) => return self.broken(error),
+            };
+            if let Some(why) = why {
+                return Turn::Over(why);
+            }
+        }
+    }
+
+    /// The peer has broken a rule: it is told once, and the connection ends.
+    fn broken(&self, error: Error) -> Turn {
+        let mut core = self.core();
+        if let Some(payload) = core.life.on_error(error) {
+            core.send_close(&payload);
+        }
+        Turn::Over(Why::Protocol(error))
+    }
+
+    fn on_message(&self, message: &Message<'_>) -> Option<Why> {
+        let hooks = &self.settings.hooks;
+        let verdict = self.judge(message);
+        let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
+        let call = key.and_then(|key| self.core().calls.answered(key));
+        let news = match call {
+            None => News::Message(message.kind(), key),
+            Some(call) => {
+                let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
+                News::Completion(Ended { call, outcome, wire_state }, message.kind())
+            }
+        };
+        let is_told = self.tell(&news, message.padded());
+        match verdict {
+            Verdict::Refused => Some(Why::OpeningRefused),
+            _ if !is_told => Some(Why::SlowTaker),
+            _ => None,
+        }
+    }
+
+    /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
+    fn judge(&self, message: &Message<'_>) -> Verdict {
+        let Some(judge) = &self.settings.hooks.judge else { return Verdict::Other };
+        if !self.is_opening.load(std::sync::atomic::Ordering::Relaxed) {
+            return Verdict::Other;
+        }
+        let Some(awaited) = self.core().life.awaited() else { return Verdict::Other };
+        let verdict = judge(awaited, message.kind(), message.padded());
+        if verdict == Verdict::Acknowledged {
+            self.core().life.acknowledged(now_ns());
+        }
+        verdict
+    }
+}

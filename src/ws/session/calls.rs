@@ -1,0 +1,173 @@
+//! The calls that are not answered yet: by the key of their answer, by id, by deadline.
+//!
+//! A call leaves exactly once: by its answer, its deadline, a cancel, or the loss of its
+//! connection. It knows no message; the engine's own function reads the key from one.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use crate::error::Status;
+
+/// A call on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its number, which no other call of the session has.
+    pub id: u64,
+    /// What its answer is known by.
+    pub key: u64,
+    /// The engine's own number.
+    pub user_data: u64,
+    /// It ends without an answer then, in nanoseconds.
+    pub deadline_ns: u64,
+    /// The number of its message.
+    pub sequence: u64,
+    /// When it was sent, in nanoseconds.
+    pub sent_ns: u64,
+}
+
+/// The calls of one session.
+#[derive(Debug)]
+pub struct Calls {
+    by_key: HashMap<u64, Call>,
+    keys: HashMap<u64, u64>,
+    /// Deadlines with their ids. Calls that have ended are still in it for a while.
+    deadlines: BinaryHeap<Reverse<(u64, u64)>>,
+    most: usize,
+}
+
+impl Calls {
+    /// Room for `most` calls at a time. All memory is taken here.
+    pub fn new(most: usize) -> Self {
+        Self {
+            // Twice as much, so that the tables never grow for the places of those that have left.
+            by_key: HashMap::with_capacity(2 * most),
+            keys: HashMap::with_capacity(2 * most),
+            deadlines: BinaryHeap::with_capacity(2 * most + 1),
+            most,
+        }
+    }
+
+    /// How many are not answered.
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Whether all are answered.
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// Whether a call with that key may begin.
+    ///
+    /// # Errors
+    /// `ERR_COMPLETIONS_FULL` if there are as many as there may be, `untaken` completions of
+    /// earlier ones included; `ERR_ARGUMENT` if a call with that key is on its way.
+    pub fn check(&self, key: u64, untaken: usize) -> Result<(), Status> {
+        if self.len() + untaken >= self.most {
+            return Err(Status::ERR_COMPLETIONS_FULL);
+        }
+        if self.by_key.contains_key(&key) {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        Ok(())
+    }
+
+    /// A call has begun; [`Calls::check`] has allowed it.
+    pub fn begin(&mut self, call: Call) {
+        if self.deadlines.len() >= 2 * self.most {
+            let keys = &self.keys;
+            self.deadlines.retain(|Reverse((_, id))| keys.contains_key(id));
+        }
+        self.by_key.insert(call.key, call);
+        self.keys.insert(call.id, call.key);
+        self.deadlines.push(Reverse((call.deadline_ns, call.id)));
+    }
+
+    /// An answer with that key has come. `None`: no call awaits it.
+    pub fn answered(&mut self, key: u64) -> Option<Call> {
+        let call = self.by_key.remove(&key)?;
+        self.keys.remove(&call.id);
+        Some(call)
+    }
+
+    /// The engine wants no answer any more. `None`: there is no such call.
+    pub fn cancelled(&mut self, id: u64) -> Option<Call> {
+        let key = self.keys.remove(&id)?;
+        self.by_key.remove(&key)
+    }
+
+    /// A call whose deadline has passed; ask until there is none.
+    pub fn expired(&mut self, now_ns: u64) -> Option<Call> {
+        let due = self.deadline_ns().is_some_and(|deadline_ns| deadline_ns <= now_ns);
+        let Reverse((_, id)) = if due { self.deadlines.pop()? } else { return None };
+        self.cancelled(id)
+    }
+
+    /// The earliest deadline.
+    pub fn deadline_ns(&mut self) -> Option<u64> {
+        while let Some(Reverse((deadline_ns, id))) = self.deadlines.peek() {
+            if self.keys.contains_key(id) {
+                return Some(*deadline_ns);
+            }
+            self.deadlines.pop();
+        }
+        None
+    }
+
+    /// The connection is lost: all calls leave, in the order in which they began.
+    pub fn lost(&mut self) -> Vec<Call> {
+        let mut all: Vec<Call> = self.by_key.drain().map(|(_, call)| call).collect();
+        all.sort_unstable_by_key(|call| call.id);
+        self.keys.clear();
+        self.deadlines.clear();
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(id: u64, key: u64, deadline_ns: u64) -> Call {
+        Call { id, key, user_data: 0, deadline_ns, sequence: id, sent_ns: 0 }
+    }
+
+    #[test]
+    fn a_call_leaves_once_whatever_comes() {
+        let mut calls = Calls::new(8);
+        (1..=4).for_each(|id| calls.begin(call(id, 10 * id, 100 * id)));
+        assert_eq!(calls.answered(20), Some(call(2, 20, 200)));
+        assert_eq!((calls.answered(20), calls.cancelled(2)), (None, None));
+        assert_eq!(calls.cancelled(3), Some(call(3, 30, 300)));
+        assert_eq!(calls.answered(30), None, "a late answer awakes no call");
+        assert_eq!((calls.expired(99), calls.deadline_ns()), (None, Some(100)));
+        assert_eq!((calls.expired(350), calls.expired(350)), (Some(call(1, 10, 100)), None));
+        assert_eq!((calls.lost(), calls.len()), (vec![call(4, 40, 400)], 0));
+        assert_eq!((calls.expired(u64::MAX), calls.deadline_ns()), (None, None));
+    }
+
+    #[test]
+    fn their_number_is_bounded_and_a_key_is_in_use_once() {
+        let mut calls = Calls::new(2);
+        calls.begin(call(1, 7, 1));
+        assert_eq!(calls.check(7, 0), Err(Status::ERR_ARGUMENT));
+        assert_eq!(calls.check(8, 1), Err(Status::ERR_COMPLETIONS_FULL));
+        assert_eq!(calls.check(8, 0), Ok(()));
+        calls.answered(7);
+        assert_eq!(calls.check(7, 1), Ok(()));
+    }
+
+    #[test]
+    fn many_calls_with_distant_deadlines_take_no_more_memory() {
+        let mut calls = Calls::new(16);
+        let before = (calls.by_key.capacity(), calls.keys.capacity(), calls.deadlines.capacity());
+        for id in 0..100_000 {
+            calls.begin(call(id, id, u64::MAX));
+            calls.begin(call(id + 1_000_000, id + 1_000_000, 5));
+            assert!(calls.answered(id).is_some());
+            assert!(calls.expired(5).is_some());
+        }
+        let after = (calls.by_key.capacity(), calls.keys.capacity(), calls.deadlines.capacity());
+        assert_eq!(before, after);
+    }
+}

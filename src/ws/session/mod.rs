@@ -1,0 +1,20 @@
+//! The policy of a WebSocket session: events in, answers out. It keeps one connection logged in,
+//! and knows what became of each message.
+//!
+//! ```text
+//!  life.rs     Waiting ─► Dialling ─► Upgrading ─► Opening ─► Up
+//!                 ▲           │           │           │        │    keep-alive, close handshake
+//!                 └───────────┴───────────┴───────────┴────────┘
+//!                        backoff                               └─► Closed
+//!  ledger.rs   which messages the peer's TCP has not acknowledged yet
+//!  calls.rs    which calls are not answered yet: by key, by id, by deadline
+//!  inbox.rs    what is told and not taken yet, with its bounds
+//! ```
+//!
+//! It knows no socket, clock, thread or chance: `src/session` tells it what happens and when, and
+//! carries its answers out. `tests/ws/session.rs` runs it by random seeds.
+
+pub mod calls;
+pub mod inbox;
+pub mod ledger;
+pub mod life;

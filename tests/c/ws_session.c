@@ -1,0 +1,152 @@
+/*
+ * A WebSocket session from C, against the mock venue: login, subscription, calls, a loss and its
+ * truth, healing, what is refused, and the end.
+ */
+#include "venue.h"
+
+#include <stdio.h>
+
+#define SUBSCRIBE "{\"op\":\"subscribe\",\"count\":2}"
+
+/* An opening message that is written when it is sent, as a signed login is. */
+static int64_t write_login(void *context, uint64_t wall_ns, uint8_t *room, size_t capacity) {
+    (void)context;
+    CHECK(wall_ns > 1600000000ull * 1000000000ull);
+    const int len = snprintf((char *)room, capacity, "{\"op\":\"login\",\"timestamp\":%llu}",
+                             (unsigned long long)(wall_ns / MILLISECOND_NS));
+    return len;
+}
+
+static int32_t on_acknowledge(void *context, uint32_t index, int32_t opcode, vp_str message) {
+    (void)context;
+    CHECK_EQ(index, 0);
+    CHECK_EQ(opcode, VP_WS_TEXT);
+    return strstr(message.ptr, "\"login\"") != NULL; /* 64 zeros are behind it. */
+}
+
+/* The key of a call is the number behind "id". */
+static int32_t on_match(void *context, int32_t opcode, vp_str message, uint64_t *key) {
+    (void)context;
+    (void)opcode;
+    const char *id = strstr(message.ptr, "\"id\":");
+    if (id == NULL) return 0;
+    *key = strtoull(id + 5, NULL, 10);
+    return 1;
+}
+
+static vp_ws_event next(vp_ws *session) {
+    vp_ws_event event = {.struct_size = sizeof event};
+    CHECK_EQ(vp_ws_wait(session, &event, 1, PATIENCE_NS), 1);
+    for (size_t i = 0; event.data != NULL && i < 64; i++) {
+        CHECK_EQ(event.payload.ptr[event.payload.len + i], 0);
+    }
+    return event;
+}
+
+/* The next event must be of that kind, and have that text. */
+static vp_ws_event expect(vp_ws *session, int32_t kind, const char *has) {
+    vp_ws_event event = next(session);
+    CHECK_EQ(event.kind, kind);
+    if (has != NULL) CHECK(event.data != NULL && strstr(event.payload.ptr, has) != NULL);
+    vp_ws_data_release(event.data);
+    return event;
+}
+
+static void logs_in(vp_ws *session, uint32_t connection) {
+    expect(session, VP_WS_EVENT_MESSAGE, "login");
+    CHECK_EQ(expect(session, VP_WS_EVENT_UP, NULL).connection, connection);
+    expect(session, VP_WS_EVENT_MESSAGE, "\"number\":0");
+    expect(session, VP_WS_EVENT_MESSAGE, "\"number\":1");
+}
+
+static uint64_t order(vp_ws *session, uint64_t key) {
+    char message[128];
+    uint64_t id = 0;
+    snprintf(message, sizeof message,
+             "{\"op\":\"order\",\"id\":%llu,\"clientOrderId\":\"ws-%llu\"}",
+             (unsigned long long)key, (unsigned long long)key);
+    OK(vp_ws_call(session, VP_WS_TEXT, text(message), key, PATIENCE_NS, 7 * key, &id));
+    return id;
+}
+
+static void trade(vp_ws *session) {
+    for (uint64_t key = 1; key <= 100; key++) {
+        const uint64_t id = order(session, key);
+        const vp_ws_event done = expect(session, VP_WS_EVENT_COMPLETION, "\"NEW\"");
+        CHECK(done.id == id && done.key == key && done.user_data == 7 * key);
+        CHECK_EQ(done.outcome, VP_OUTCOME_OK);
+        CHECK_EQ(done.wire_state, VP_WIRE_ANSWERED);
+        CHECK(done.time_ns >= done.sent_ns);
+    }
+    CHECK_EQ(venue_count("duplicates"), 0);
+}
+
+/* A call that the venue does not answer: it ends the connection instead. */
+static void loses(vp_ws *session, const char *fault, uint32_t connection, int32_t loss) {
+    uint64_t id = 0;
+    OK(vp_ws_call(session, VP_WS_TEXT, text(fault), 1000, PATIENCE_NS, 0, &id));
+    const vp_ws_event lost = expect(session, VP_WS_EVENT_LOST, NULL);
+    CHECK_EQ(lost.loss, loss);
+    CHECK_EQ(lost.close_code, loss == VP_WS_LOSS_PEER_CLOSED ? 1012 : 0);
+    CHECK_EQ(lost.sent_through, lost.last_sequence);
+    CHECK_EQ(lost.partial_sequence, 0);
+    CHECK(lost.acked_through <= lost.sent_through);
+    const vp_ws_event done = expect(session, VP_WS_EVENT_COMPLETION, NULL);
+    CHECK(done.id == id && done.sequence == lost.last_sequence);
+    CHECK(done.outcome != VP_OUTCOME_OK);
+    CHECK_EQ(done.wire_state, VP_WIRE_SENT);
+    logs_in(session, connection + 1);
+}
+
+static void is_refused(vp_ws *session) {
+    vp_str nothing = {NULL, 0};
+    CHECK_STATUS(vp_ws_send(session, 3, nothing, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_cancel(session, 1), VP_ERR_UNKNOWN_ID);
+    CHECK_STATUS(vp_ws_shutdown(session, 1006, nothing), VP_ERR_ARGUMENT);
+    vp_ws_event event = {.struct_size = 8};
+    CHECK_STATUS(vp_ws_poll(session, &event, 1), VP_ERR_STRUCT_SIZE);
+    event.struct_size = sizeof event;
+    CHECK_STATUS(vp_ws_poll(session, &event, 0), VP_ERR_ARGUMENT);
+    CHECK_EQ(vp_ws_poll(session, &event, 1), 0);
+    vp_ws_health health = {.struct_size = sizeof health};
+    OK(vp_ws_state(session, &health));
+    CHECK_EQ(health.stage, VP_WS_UP);
+    int32_t fd = -1;
+    OK(vp_ws_fd(session, &fd));
+    CHECK(fd > 2);
+}
+
+int main(void) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session;
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_config_add_opening_function(settings, VP_WS_TEXT, write_login, NULL, VP_WS_AWAIT));
+    OK(vp_ws_config_add_opening(settings, VP_WS_TEXT, text(SUBSCRIBE), 0));
+    OK(vp_ws_config_set_on_acknowledge(settings, on_acknowledge, NULL));
+    OK(vp_ws_config_set_on_match(settings, on_match, NULL));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+
+    logs_in(session, 1);
+    is_refused(session);
+    trade(session);
+    loses(session, "{\"op\":\"fault\",\"name\":\"close\",\"code\":1012}", 1,
+          VP_WS_LOSS_PEER_CLOSED);
+    loses(session, "{\"op\":\"fault\",\"name\":\"half-frame\"}", 2, VP_WS_LOSS_ENDED);
+    loses(session, "{\"op\":\"fault\",\"name\":\"rst\"}", 3, VP_WS_LOSS_RESET);
+    OK(vp_ws_send(session, VP_WS_TEXT, text("{\"op\":\"fault\",\"name\":\"pings\",\"count\":500}"),
+                  NULL));
+    order(session, 5000);
+    expect(session, VP_WS_EVENT_COMPLETION, "\"id\":5000");
+
+    OK(vp_ws_close(session));
+    CHECK_EQ(expect(session, VP_WS_EVENT_LOST, NULL).loss, VP_WS_LOSS_CLOSED);
+    expect(session, VP_WS_EVENT_CLOSED, NULL);
+    vp_ws_event event = {.struct_size = sizeof event};
+    CHECK_STATUS(vp_ws_poll(session, &event, 1), VP_ERR_CLOSED);
+    CHECK_STATUS(vp_ws_send(session, VP_WS_TEXT, text("late"), NULL), VP_ERR_CLOSED);
+    CHECK_STATUS(vp_ws_close(session), VP_ERR_CLOSED);
+    return 0;
+}

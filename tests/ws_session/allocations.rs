@@ -1,0 +1,56 @@
+//! No heap allocation for a message that is sent over plaintext: counted on the thread of the test,
+//! with a global allocator that counts.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use venuepool::ws::frame::Kind;
+
+use crate::desk::{Desk, SECOND, settings};
+use crate::peer::{Server, exchange};
+
+struct Counting;
+
+thread_local!(static ALLOCATIONS: Cell<u64> = const { Cell::new(0) });
+
+// SAFETY: all is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_message_and_a_call_that_are_sent_allocate_nothing() {
+    let server = Server::start(false, |_, peer| exchange(peer));
+    let mut desk = Desk::open(&server, &settings());
+    let session = std::sync::Arc::clone(&desk.session);
+    let mut counted = 0;
+    for round in 0..3_000_u64 {
+        let before = ALLOCATIONS.get();
+        session.send(Kind::Text, b"an order of some length").unwrap();
+        session.call(Kind::Text, b"id:1", 1, 10 * SECOND, round).unwrap();
+        // The buffers have their size after a few rounds.
+        if round >= 10 {
+            counted += ALLOCATIONS.get() - before;
+        }
+        // What comes is taken outside the count.
+        desk.message();
+        desk.completion();
+    }
+    assert_eq!(counted, 0);
+    let before = ALLOCATIONS.get();
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(ALLOCATIONS.get() - before, 1, "the allocator counts");
+    desk.close();
+}

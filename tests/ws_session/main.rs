@@ -1,0 +1,22 @@
+//! WebSocket sessions against real peers, plain and over TLS: tungstenite as a server, and raw
+//! sockets where a fault must be exact to the byte.
+//!
+//! - `peer.rs`: the servers
+//! - `desk.rs`: the engine's side
+//! - `trading.rs`: sending, calls, messages
+//! - `faults.rs`: what becomes of messages and calls when a connection is lost
+//! - `opening.rs`: the upgrade and the opening messages
+//! - `python.rs`: the `websockets` library of Python as the server
+//! - `allocations.rs`: nothing is allocated to send over plaintext
+//! - `storm.rs`: many threads, while connections are lost
+//! - `simulated.rs`: the policy in a random world, by seed
+
+mod allocations;
+mod desk;
+mod faults;
+mod opening;
+mod peer;
+mod python;
+mod simulated;
+mod storm;
+mod trading;
