@@ -15,10 +15,10 @@ at_most() {
     echo "$1: $bytes bytes, at most $2"
     [ "$bytes" -le "$2" ] || fail "it has grown"
 }
-# 5.0 MiB: 4.94 MiB are made. WebSocket sessions are what has grown last, and before them histograms
-# (hdrhistogram and the compression of their log).
-at_most "$shared" 5242880
-at_most "$static" 12600000
+# 5.1 MiB: 5.03 MiB are made. WebSocket sessions, OpenMetrics and the log hook have grown last, and
+# before them histograms (hdrhistogram and the compression of their log).
+at_most "$shared" 5347737
+at_most "$static" 13200000
 
 sections=$(readelf -SW "$shared")
 case $sections in *.debug_info* | *.symtab*) fail "$shared is not stripped" ;; esac
