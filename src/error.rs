@@ -98,6 +98,9 @@ pub enum Status {
     /// Opening failed: the public key of the server is none of the pinned ones
     /// (`vp_config_add_pin`).
     ERR_PIN = -46,
+    /// Opening failed: the host has as many connections on this thread as it may have
+    /// (`vp_thread_set_host_limits`).
+    ERR_HOST_LIMIT = -47,
     /// A defect in the library: a panic was caught. The pool should be closed.
     ERR_INTERNAL = -99,
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::Pool;
 use super::clock::now_ns;
 use super::edges::Edges;
+use super::hosts::{HostPlace, Hosts, Member};
 use super::slot::Slot;
 use crate::net::connect::DialError;
 use crate::net::ways::Ways;
@@ -24,7 +25,9 @@ pub(super) struct Dials {
     healing: Mutex<Healing>,
     per_second: u32,
     /// By slot: its dial is to go on.
-    wakes: Box<[Notify]>,
+    wakes: Arc<[Notify]>,
+    /// Among the pools of its host, if that has limits.
+    member: Option<Member>,
 }
 
 /// What a pool dials with, and what came of it.
@@ -39,6 +42,17 @@ impl Dialling {
     /// Nothing was dialled yet.
     pub(super) fn new(ways: Ways, dials: Dials, edges: Arc<Edges>) -> Self {
         Self { ways, dials, edges, last_error: Mutex::default() }
+    }
+
+    /// Shares the limits of the host with the other pools of a thread, if there are any.
+    pub(super) fn share_host(&mut self, hosts: &Hosts) {
+        let (name, port) = (&*self.ways.dialer.host, self.ways.port);
+        let member = hosts.join(name, port, &self.dials.wakes);
+        if let Some(member) = &member {
+            let gate = Box::new(member.clone());
+            self.dials.tell(|healing| healing.share_host(gate));
+        }
+        self.dials.member = member;
     }
 
     /// Keeps why a dial has failed.
@@ -60,12 +74,18 @@ impl Dials {
             healing: Mutex::new(Healing::new(slots, bounds, limit)),
             per_second,
             wakes: (0..slots).map(|_| Notify::new()).collect(),
+            member: None,
         }
     }
 
     /// How many dials a second the pool may make in the long run.
     pub(super) fn per_second(&self) -> u32 {
         self.per_second
+    }
+
+    /// The pool dials no more, and leaves the line of its host.
+    pub(super) fn leave_host(&self) {
+        self.member.iter().for_each(Member::leave_all);
     }
 
     /// Tells the state machine what happened, or asks it, and wakes the slots that then go on.
@@ -80,13 +100,22 @@ impl Dials {
 }
 
 impl Pool {
-    /// Waits until the dial of the slot begins.
-    pub(super) async fn await_dial(&self, slot: &Slot) {
-        let woken = &self.dialling.dials.wakes[slot.index as usize];
+    /// Waits until the dial of the slot begins. Gives its place among the connections of the host,
+    /// if those are limited. `no_place` is called once if there is none for a slot that has no
+    /// connection.
+    pub(super) async fn await_dial(
+        &self,
+        slot: &Slot,
+        no_place: impl FnOnce(DialError),
+    ) -> Option<HostPlace> {
+        let dials = &self.dialling.dials;
+        let woken = &dials.wakes[slot.index as usize];
+        let mut no_place = Some(no_place);
         loop {
             let (pause, now) = (self.pause(), now_ns());
-            match self.dialling.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
-                Next::Dial => return,
+            match dials.tell(|healing| healing.next(slot.index, &pause, now)) {
+                // It was granted with the dial.
+                Next::Dial => return dials.member.as_ref().map(Member::place),
                 // The pause has changed, perhaps before the slot could be woken for that.
                 Next::At(_) if self.pause() != pause => {}
                 Next::At(ns) => {
@@ -97,6 +126,12 @@ impl Pool {
                     }
                 }
                 Next::WhenWoken => woken.notified().await,
+                Next::NoPlace => {
+                    if let (Some(tell), Some(member)) = (no_place.take(), &dials.member) {
+                        tell(member.no_place());
+                    }
+                    woken.notified().await;
+                }
             }
         }
     }
@@ -136,7 +171,7 @@ mod tests {
                 tokio::spawn(async move {
                     let slot = &pool.slots[index as usize];
                     pool.dialling.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
-                    let mut permit = pin!(pool.await_dial(slot));
+                    let mut permit = pin!(pool.await_dial(slot, |_| {}));
                     poll_fn(|context| {
                         wakes.fetch_add(1, Ordering::Relaxed);
                         permit.as_mut().poll(context)

@@ -28,11 +28,15 @@
 
 use super::backoff::{Backoff, Bounds};
 use super::connection_state::{Loss, Proof};
-use super::dial_limit::DialLimit;
-use super::dial_schedule::{DialSchedule, Permit, Purpose};
+use super::dial_limit::{DialLimit, Purpose};
+use super::dial_schedule::{DialSchedule, Permit};
 use super::dispatch::SlotIndex;
+use super::host_limits::Gate;
 use super::pause::Pause;
 use crate::error::CloseReason;
+
+/// When a dial begins that waits for another connection to end.
+const NO_ESTIMATE: u64 = u64::MAX;
 
 /// What a slot with a dial does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,9 @@ pub enum Next {
     At(u64),
     /// It asks again when it is woken.
     WhenWoken,
+    /// It has no connection, and the host has as many as it may have. It asks again when it is
+    /// woken.
+    NoPlace,
 }
 
 /// What a new connection is for its slot.
@@ -82,7 +89,8 @@ struct Slot {
     /// It has a connection, as far as its task knows.
     is_up: bool,
     dial: Option<Dial>,
-    /// When its dial begins, by estimate; 0 when none waits.
+    /// When its dial begins, by estimate; 0 when none waits, [`NO_ESTIMATE`] when it cannot
+    /// be told.
     next_dial_ns: u64,
 }
 
@@ -100,6 +108,11 @@ impl Healing {
         let slot =
             |_| Slot { backoff: Backoff::new(bounds), is_up: false, dial: None, next_dial_ns: 0 };
         Self { slots: (0..slots).map(slot).collect(), schedule: DialSchedule::new(limit) }
+    }
+
+    /// Shares the limits of its host with other pools. Before any slot dials.
+    pub fn share_host(&mut self, gate: Box<dyn Gate>) {
+        self.schedule.share_host(gate);
     }
 
     /// The task of a slot begins, for the first time or after a defect. The slot has nothing, and
@@ -205,6 +218,8 @@ impl Healing {
             Permit::Now => (0, Next::Dial),
             Permit::At(ns) => (ns, Next::At(ns)),
             Permit::Behind(ns) => (ns, Next::WhenWoken),
+            Permit::NoPlace if here.is_up => (NO_ESTIMATE, Next::WhenWoken),
+            Permit::NoPlace => (NO_ESTIMATE, Next::NoPlace),
         };
         here.next_dial_ns = next_dial_ns;
         if next == Next::Dial {
@@ -219,7 +234,8 @@ impl Healing {
         self.schedule.next_wake()
     }
 
-    /// When the dial of a slot begins, by estimate; 0 when none waits.
+    /// When the dial of a slot begins, by estimate; 0 when none waits, `u64::MAX` when it waits for
+    /// another connection of the host to end.
     pub fn next_dial_ns(&self, slot: SlotIndex) -> u64 {
         self.slots[slot as usize].next_dial_ns
     }
