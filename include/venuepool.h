@@ -619,6 +619,11 @@ enum vp_status
    */
   VP_ERR_OPENING = -48,
   /**
+   * Opening failed: the host has as many connections on this thread as it may have
+   * (`vp_thread_set_host_limits`).
+   */
+  VP_ERR_HOST_LIMIT = -49,
+  /**
    * A defect in the library: a panic was caught. The pool should be closed.
    */
   VP_ERR_INTERNAL = -99,
@@ -648,7 +653,9 @@ enum vp_event_kind
    */
   VP_EVENT_KIND_LOST = 2,
   /**
-   * A dial failed; the status and the text say why, `until_ns` when the next begins.
+   * A dial failed; the status and the text say why, `until_ns` when the next begins. Or a slot
+   * that has no connection waits until another one of the host ends: ERR_HOST_LIMIT, with
+   * `until_ns` 0.
    */
   VP_EVENT_KIND_DIAL_FAILED = 3,
   /**
@@ -1527,7 +1534,8 @@ typedef struct vp_slot_health {
    */
   uint64_t rtt_ns;
   /**
-   * When the next dial begins at the earliest, if it waits for that.
+   * When the next dial begins at the earliest, if it waits for that; `UINT64_MAX` while it waits
+   * until another connection of its host ends (`vp_thread_set_host_limits`).
    */
   uint64_t next_dial_ns;
   /**
@@ -3058,6 +3066,27 @@ VP_NOEXCEPT;
 VP_API void vp_thread_free(struct vp_thread *thread) VP_NOEXCEPT;
 
 /**
+ * Limits what all pools of a host on this thread do together: their dials in any one second, and
+ * their connections, with the dials under way. Each host has these limits for itself. A host is
+ * the name and the port of a pool's URL; each bind address counts for itself.
+ * `dials_per_second`: 0 to 1000. `connections`: 0 to 100000. 0, the default, is no limit. The
+ * pools' own limits hold besides. See docs/many-venues.md.
+ *
+ * A slot without a connection waits until another connection of its host ends. Then
+ * `vp_pool_open` fails with ERR_HOST_LIMIT, unless a degraded start is allowed. Replacements wait
+ * likewise, and their old connection serves. At the limit nothing is closed for another pool.
+ *
+ * Threads: any.
+ * Lifetime: the thread keeps the numbers. They are set before the first pool is opened on it.
+ * Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when a pool was opened on it, also if that has failed.
+ */
+VP_API
+vp_status vp_thread_set_host_limits(struct vp_thread *thread,
+                                    uint32_t dials_per_second,
+                                    uint32_t connections)
+VP_NOEXCEPT;
+
+/**
  * Opens the pool on a thread that other pools share. NULL, the default, gives it a thread of its
  * own. Name, CPU and busy polling are then those of the thread, and not of the configuration.
  *
@@ -3085,12 +3114,13 @@ VP_NOEXCEPT;
  * `vp_config_add_*` or `vp_config_suspend_on` is never forgotten. While a refusal is remembered,
  * this call returns the status of the first one, and `error` names the function.
  *
- * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
+ * Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together. It is
+ * longer only when the dials of the host are limited (`vp_thread_set_host_limits`).
  * Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
  * for ever, and answers ERR_CLOSED after that.
  * Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_ADDRESS, ERR_TLS_CONFIG, ERR_TOO_LARGE,
- * ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the
- * status of a refused `vp_config_*` call.
+ * ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM,
+ * ERR_HOST_LIMIT, and the status of a refused `vp_config_*` call.
  */
 VP_API
 vp_status vp_pool_open(const struct vp_config *config,

@@ -103,6 +103,9 @@ pub enum Status {
     /// Opening a WebSocket session failed: the connection was lost before the opening messages were
     /// acknowledged.
     ERR_OPENING = -48,
+    /// Opening failed: the host has as many connections on this thread as it may have
+    /// (`vp_thread_set_host_limits`).
+    ERR_HOST_LIMIT = -49,
     /// A defect in the library: a panic was caught. The pool should be closed.
     ERR_INTERNAL = -99,
 }

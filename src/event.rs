@@ -20,7 +20,9 @@ pub enum EventKind {
     Up = 1,
     /// A connection was given up; the close reason says why, and the text what ended TLS.
     Lost = 2,
-    /// A dial failed; the status and the text say why, `until_ns` when the next begins.
+    /// A dial failed; the status and the text say why, `until_ns` when the next begins. Or a slot
+    /// that has no connection waits until another one of the host ends: ERR_HOST_LIMIT, with
+    /// `until_ns` 0.
     DialFailed = 3,
     /// All slots were live, and one is not any more.
     Degraded = 4,

@@ -423,6 +423,7 @@ unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
     let (name, cpu) = (any_text(input), any_number(input) as i32);
     unsafe {
         if ok(vp_thread_new(name, cpu, 0, or_null(input, &raw mut thread))) {
+            vp_thread_set_host_limits(thread, any_number(input) as u32, any_number(input) as u32);
             assert!(ok(vp_config_set_thread(config, thread)));
             vp_thread_free(thread);
         }

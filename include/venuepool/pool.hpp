@@ -179,7 +179,8 @@ class [[nodiscard]] Pool {
     /// reason why one is not. Blocks for at most the resolve, connect and handshake timeouts
     /// together.
     /// Errors: VP_ERR_RESOLVE, VP_ERR_CONNECT, VP_ERR_PROXY, VP_ERR_PROXY_AUTH, VP_ERR_TLS,
-    /// VP_ERR_PIN, VP_ERR_SYSTEM, and what a setter of `config` was refused with.
+    /// VP_ERR_PIN, VP_ERR_SYSTEM, VP_ERR_HOST_LIMIT, and what a setter of `config` was refused
+    /// with.
     /// VP_ERR_STRUCT_SIZE says that the library is older than this header.
     static Result<Pool, Error> open(const Config& config) noexcept {
         if (!config.status().ok()) return {config.error(), Pool()};

@@ -6,6 +6,7 @@
 #ifndef VENUEPOOL_THREAD_HPP
 #define VENUEPOOL_THREAD_HPP
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -48,6 +49,13 @@ class [[nodiscard]] Thread {
         vp_thread* raw = nullptr;
         const Status status = vp_thread_new(detail::str(name), cpu, busy_poll, &raw);
         return {status, Thread(raw)};
+    }
+
+    /// Limits what all pools of a host on this thread do together: `dials_per_second`, 0 to 1000,
+    /// and `connections`, 0 to 100000; 0 is no limit. Errors: VP_ERR_ARGUMENT, VP_ERR_PHASE after
+    /// the first pool was opened on it, VP_ERR_NULL if it is empty.
+    Status host_limits(std::uint32_t dials_per_second, std::uint32_t connections) noexcept {
+        return vp_thread_set_host_limits(raw_, dials_per_second, connections);
     }
 
   private:

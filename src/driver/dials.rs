@@ -3,6 +3,7 @@
 //! It decides nothing. What a loss means, when a dial begins and who comes first is decided in
 //! `src/pool`.
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +12,15 @@ use tokio::sync::Notify;
 use super::Pool;
 use super::clock::now_ns;
 use super::edges::Edges;
+use super::hosts::{HostPlace, Hosts, Member};
 use super::slot::Slot;
 use crate::net::connect::DialError;
 use crate::net::ways::Ways;
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
+use crate::pool::dispatch::SlotIndex;
 use crate::pool::healing::{Healing, Next};
+use crate::pool::host_limits::Gate;
 use crate::sync::Mutex;
 
 /// The dials of a pool.
@@ -24,7 +28,9 @@ pub(super) struct Dials {
     healing: Mutex<Healing>,
     per_second: u32,
     /// By slot: its dial is to go on.
-    wakes: Box<[Notify]>,
+    wakes: Arc<[Notify]>,
+    /// By source: the pool among those of its host. Empty if that has no limits.
+    members: Vec<Member>,
 }
 
 /// What a pool dials with, and what came of it.
@@ -39,6 +45,20 @@ impl Dialling {
     /// Nothing was dialled yet.
     pub(super) fn new(ways: Ways, dials: Dials, edges: Arc<Edges>) -> Self {
         Self { ways, dials, edges, last_error: Mutex::default() }
+    }
+
+    /// Shares the limits of the host with the other pools of a thread, if there are any.
+    /// `sources`: the local addresses of the pool; none if the system chooses.
+    pub(super) fn share_host(&mut self, hosts: &Hosts, sources: &[IpAddr]) {
+        let (name, port) = (&*self.ways.dialer.host, self.ways.port);
+        let join = |source| hosts.join((name, port, source), &self.dials.wakes);
+        let members: Vec<_> = match sources {
+            [] => join(None).into_iter().collect(),
+            _ => sources.iter().filter_map(|source| join(Some(*source))).collect(),
+        };
+        let gates = members.iter().map(|member| Box::new(member.clone()) as Box<dyn Gate>);
+        self.dials.tell(|healing| healing.share_host(gates));
+        self.dials.members = members;
     }
 
     /// Keeps why a dial has failed.
@@ -62,12 +82,24 @@ impl Dials {
             healing: Mutex::new(Healing::new(slots, bounds, limits)),
             per_second: per_second * sources.min(slots),
             wakes: (0..slots).map(|_| Notify::new()).collect(),
+            members: Vec::new(),
         }
     }
 
     /// How many dials a second the pool may make in the long run, from all its sources.
     pub(super) fn per_second(&self) -> u32 {
         self.per_second
+    }
+
+    /// The pool dials no more, and leaves the line of its host.
+    pub(super) fn leave_host(&self) {
+        self.members.iter().for_each(Member::leave_all);
+    }
+
+    /// The pool among those of its host, as that slot connects.
+    fn member(&self, slot: SlotIndex) -> Option<&Member> {
+        let source = slot.checked_rem(self.members.len() as u32)?;
+        Some(&self.members[source as usize])
     }
 
     /// Tells the state machine what happened, or asks it, and wakes the slots that then go on.
@@ -82,13 +114,22 @@ impl Dials {
 }
 
 impl Pool {
-    /// Waits until the dial of the slot begins.
-    pub(super) async fn await_dial(&self, slot: &Slot) {
-        let woken = &self.dialling.dials.wakes[slot.index as usize];
+    /// Waits until the dial of the slot begins. Gives its place among the connections of the host,
+    /// if those are limited. `no_place` is called once if there is none for a slot that has no
+    /// connection.
+    pub(super) async fn await_dial(
+        &self,
+        slot: &Slot,
+        no_place: impl FnOnce(DialError),
+    ) -> Option<HostPlace> {
+        let dials = &self.dialling.dials;
+        let woken = &dials.wakes[slot.index as usize];
+        let mut no_place = Some(no_place);
         loop {
             let (pause, now) = (self.pause(), now_ns());
-            match self.dialling.dials.tell(|healing| healing.next(slot.index, &pause, now)) {
-                Next::Dial => return,
+            match dials.tell(|healing| healing.next(slot.index, &pause, now)) {
+                // It was granted with the dial.
+                Next::Dial => return dials.member(slot.index).map(Member::place),
                 // The pause has changed, perhaps before the slot could be woken for that.
                 Next::At(_) if self.pause() != pause => {}
                 Next::At(ns) => {
@@ -99,6 +140,13 @@ impl Pool {
                     }
                 }
                 Next::WhenWoken => woken.notified().await,
+                Next::NoPlace => {
+                    if let (Some(tell), Some(member)) = (no_place.take(), dials.member(slot.index))
+                    {
+                        tell(member.no_place());
+                    }
+                    woken.notified().await;
+                }
             }
         }
     }
@@ -138,7 +186,7 @@ mod tests {
                 tokio::spawn(async move {
                     let slot = &pool.slots[index as usize];
                     pool.dialling.dials.tell(|healing| healing.begin(slot.index, now_ns(), 0));
-                    let mut permit = pin!(pool.await_dial(slot));
+                    let mut permit = pin!(pool.await_dial(slot, |_| {}));
                     poll_fn(|context| {
                         wakes.fetch_add(1, Ordering::Relaxed);
                         permit.as_mut().poll(context)

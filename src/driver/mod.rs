@@ -8,13 +8,15 @@
 //!                                        |  maintenance.rs  heartbeats, limits
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  group.rs    many pools by one call    |
+//!                                        |  hosts.rs     limits of a host, for many pools
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                        slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
 //! ```
 //!
 //! Locks: the dispatcher's and a slot's are never held at the same time. Under either, only locks
-//! are taken under which nothing else is: of the free list, of what is handed over, of sleepers.
+//! are taken under which nothing else is: of the free list, of what is handed over, of sleepers, of
+//! a host.
 //! The lock of late signing is taken before a slot's, and the function that signs runs under both.
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
@@ -31,6 +33,7 @@ pub mod fanout;
 pub mod group;
 mod health;
 mod histograms;
+mod hosts;
 pub mod in_flight;
 mod in_flight_set;
 pub mod last_values;
@@ -168,6 +171,8 @@ impl Pool {
             Some(shared) => {
                 pool.policy.busy_poll = shared.busy_poll();
                 pool.turns = Some(shared.turns());
+                let sources = &config.sockets().bind_addresses;
+                pool.dialling.share_host(shared.hosts(), sources);
                 let pool = Arc::new(pool);
                 let until_end = shared.run(Arc::clone(&pool), report)?;
                 (pool, until_end)

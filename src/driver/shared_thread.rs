@@ -10,22 +10,27 @@ use std::thread::{JoinHandle, ThreadId};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
+use super::hosts::Hosts;
 use super::slot_task::Report;
 use super::thread::{EndOfPool, run, try_cpu};
 use super::turns::{Turns, go_round};
 use super::{Pool, thread_pools};
 use crate::config::Config;
+use crate::error::Status;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
 use crate::net::fork;
 use crate::net::standard::spared;
 use crate::net::thread;
+use crate::pool::host_limits::Limits;
 
 /// A thread that lives until the last pool on it has ended and all who hold it have let go.
 pub struct SharedThread {
     handle: Handle,
     id: ThreadId,
     busy_poll: bool,
+    /// The hosts of its pools.
+    hosts: Hosts,
     /// Rung by a pool that has used up its budget.
     spent: Arc<Notify>,
     /// The forks that this process had gone through when it was started.
@@ -57,7 +62,14 @@ impl SharedThread {
             .map_err(DialError::of_system("thread"))?;
         let (id, busy_poll) = (thread.thread().id(), config.busy_poll());
         let (end, thread) = (Some(end), Mutex::new(Some(thread)));
-        Ok(Arc::new(Self { handle, id, busy_poll, spent, forks, end, thread }))
+        let hosts = Hosts::default();
+        Ok(Arc::new(Self { handle, id, busy_poll, hosts, spent, forks, end, thread }))
+    }
+
+    /// Sets the limits that all its pools of a host share. `ERR_ARGUMENT` out of range, and
+    /// `ERR_PHASE` after the first pool was opened on it.
+    pub fn set_host_limits(&self, limits: Limits) -> Result<(), Status> {
+        self.hosts.set_limits(limits)
     }
 
     /// Whether the calling thread is this one.
@@ -68,6 +80,11 @@ impl SharedThread {
     /// Whether it is in this process, and not in the one that this was forked from.
     pub fn is_here(&self) -> bool {
         self.forks == fork::count()
+    }
+
+    /// The hosts of its pools.
+    pub(super) fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Whether it never sleeps.

@@ -9,7 +9,6 @@
 //! exactly once, as an [`Ended`].
 
 use std::collections::VecDeque;
-use std::net::TcpStream;
 use std::sync::{Arc, PoisonError};
 
 use super::clock::now_ns;
@@ -22,6 +21,7 @@ use crate::http::response::Response;
 use crate::metrics::Kind;
 use crate::metrics::records::{Record, Records};
 use crate::net::connection::{Connection, Fault};
+use crate::net::socket::Socket;
 use crate::pool::connection_maintenance::Announced;
 use crate::pool::connection_state::{Loss, Proof};
 use crate::pool::health::SlotHealth;
@@ -322,7 +322,7 @@ impl Slot {
     }
 
     /// The socket of the live connection.
-    pub fn socket(&self) -> Option<Arc<TcpStream>> {
+    pub fn socket(&self) -> Option<Arc<Socket>> {
         self.lock().held.connection.as_ref().map(|connection| Arc::clone(connection.stream()))
     }
 

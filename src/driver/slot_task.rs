@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::clock::now_ns;
+use super::hosts::HostPlace;
 use super::slot::{Slot, Turn};
 use super::{Pool, thread_pools};
 use crate::error::{CloseReason, Status};
@@ -161,8 +162,9 @@ impl<'a> SlotTask<'a> {
         let (pool, dial_thread, slot) = (self.pool, self.dial_thread, self.slot);
         Box::pin(async move {
             loop {
-                pool.await_dial(slot).await;
-                let error = match dial(pool, dial_thread, slot).await {
+                let place =
+                    pool.await_dial(slot, |error| pool.has_no_place(slot, error, &mut report));
+                let error = match dial(pool, dial_thread, slot, place.await).await {
                     Ok((connection, path, socket)) => {
                         return Live { connection, path, socket, report };
                     }
@@ -243,13 +245,18 @@ async fn dial(
     pool: &Pool,
     dial_thread: &DialThread,
     slot: &Slot,
+    place: Option<HostPlace>,
 ) -> Result<(Connection, Path, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
     pool.log(Level::Debug, "dial", || {
         (format!("slot {}: dials", slot.index), vec![("slot", slot.index.to_string())])
     });
     let (ways, index) = (pool.dialling.ways.clone(), slot.index);
-    let dial = async move { ways.dial(index).await.map(|dialled| UnderWay(Some(dialled))) };
+    let dial = async move {
+        let mut dialled = ways.dial(index).await?;
+        place.into_iter().for_each(|place| dialled.connection.keep(Box::new(place)));
+        Ok::<_, DialError>(UnderWay(Some(dialled)))
+    };
     let dialled = dial_thread.run(dial).await;
     let dialled = dialled.map_err(DialError::of_system("dial thread"))??.take();
     let Dialled { connection, path } = dialled;
@@ -406,6 +413,16 @@ impl Pool {
         }
         self.tell_lost(slot.index, loss, tls_error);
         after
+    }
+
+    /// The slot waits until another connection of its host ends. So does a pool that is opened
+    /// degraded, and any other is not opened.
+    fn has_no_place(&self, slot: &Slot, error: DialError, report: &mut Option<Report>) {
+        self.note_dial_error(error.clone());
+        self.tell_dial_failed(slot.index, &error, 0);
+        if let Some(report) = report.take() {
+            let _ = report.send(Err(error));
+        }
     }
 
     fn note_dial_error(&self, error: DialError) {

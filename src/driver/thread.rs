@@ -63,6 +63,7 @@ impl Drop for EndOfPool<'_> {
             }
             slot.clear();
         }
+        self.0.dialling.dials.leave_host();
         self.0.slots.free_list.close();
         self.0.delivery.completions.end();
     }

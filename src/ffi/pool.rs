@@ -28,12 +28,13 @@ use crate::stats::Counter;
 /// `vp_config_add_*` or `vp_config_suspend_on` is never forgotten. While a refusal is remembered,
 /// this call returns the status of the first one, and `error` names the function.
 ///
-/// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together.
+/// Threads: any. Blocks for at most the resolve, connect and TLS handshake timeouts together. It is
+/// longer only when the dials of the host are limited (`vp_thread_set_host_limits`).
 /// Lifetime: `config` stays yours. The pool is open until `vp_pool_close`; its handle stays valid
 /// for ever, and answers ERR_CLOSED after that.
 /// Errors: ERR_NULL, ERR_STRUCT_SIZE, ERR_URL, ERR_ADDRESS, ERR_TLS_CONFIG, ERR_TOO_LARGE,
-/// ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM, and the
-/// status of a refused `vp_config_*` call.
+/// ERR_RESOLVE, ERR_CONNECT, ERR_PROXY, ERR_PROXY_AUTH, ERR_TLS, ERR_PIN, ERR_SYSTEM,
+/// ERR_HOST_LIMIT, and the status of a refused `vp_config_*` call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_pool_open(
     config: *const vp_config,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::config::vp_config;
 use super::types::vp_str;
-use super::{borrow_mut, guard, status};
+use super::{borrow, borrow_mut, guard, status};
 use crate::config::Config;
 use crate::driver::shared_thread::SharedThread;
 use crate::error::Status;
 use crate::net::cancellation::PutOff;
+use crate::pool::host_limits::Limits;
 
 /// A pool thread that many pools share, opaque to C.
 pub struct vp_thread {
@@ -64,6 +65,32 @@ pub unsafe extern "C" fn vp_thread_free(thread: *mut vp_thread) {
             drop(unsafe { Box::from_raw(thread) });
         }
     });
+}
+
+/// Limits what all pools of a host on this thread do together: their dials in any one second, and
+/// their connections, with the dials under way. Each host has these limits for itself. A host is
+/// the name and the port of a pool's URL; each bind address counts for itself.
+/// `dials_per_second`: 0 to 1000. `connections`: 0 to 100000. 0, the default, is no limit. The
+/// pools' own limits hold besides. See docs/many-venues.md.
+///
+/// A slot without a connection waits until another connection of its host ends. Then
+/// `vp_pool_open` fails with ERR_HOST_LIMIT, unless a degraded start is allowed. Replacements wait
+/// likewise, and their old connection serves. At the limit nothing is closed for another pool.
+///
+/// Threads: any.
+/// Lifetime: the thread keeps the numbers. They are set before the first pool is opened on it.
+/// Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when a pool was opened on it, also if that has failed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_thread_set_host_limits(
+    thread: *mut vp_thread,
+    dials_per_second: u32,
+    connections: u32,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let thread = unsafe { borrow(thread)? };
+        thread.shared.set_host_limits(Limits { dials_per_second, connections })
+    })
 }
 
 /// Opens the pool on a thread that other pools share. NULL, the default, gives it a thread of its

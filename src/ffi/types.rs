@@ -210,7 +210,8 @@ pub struct vp_slot_health {
     /// From the last byte sent to the first byte received, in the last answered exchange: a
     /// heartbeat's is the round trip and the venue's own time.
     pub rtt_ns: u64,
-    /// When the next dial begins at the earliest, if it waits for that.
+    /// When the next dial begins at the earliest, if it waits for that; `UINT64_MAX` while it waits
+    /// until another connection of its host ends (`vp_thread_set_host_limits`).
     pub next_dial_ns: u64,
     /// Connections that it had, the present one included.
     pub connections: u32,

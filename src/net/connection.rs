@@ -16,6 +16,7 @@ use std::sync::Arc;
 use rustls::ClientConnection;
 
 use super::evidence::{self, Evidence};
+use super::socket::{Companion, Socket};
 use crate::error::{CloseReason, Outcome, WireState};
 
 /// Room for one TLS record with its overhead (RFC 8446 section 5.2), so that the largest record is
@@ -99,7 +100,7 @@ struct Session {
 
 /// A live connection.
 pub struct Connection {
-    stream: Arc<TcpStream>,
+    stream: Arc<Socket>,
     session: Option<Box<Session>>,
     /// Bytes that the kernel has not taken yet, from `outbox_taken` on.
     outbox: Vec<u8>,
@@ -132,7 +133,7 @@ impl Connection {
         Self {
             taken_before,
             is_far: is_far(&stream),
-            stream: Arc::new(stream),
+            stream: Arc::new(Socket::new(stream)),
             session: None,
             outbox: Vec::new(),
             outbox_taken: 0,
@@ -167,8 +168,13 @@ impl Connection {
     }
 
     /// The socket, for whoever watches it.
-    pub fn stream(&self) -> &Arc<TcpStream> {
+    pub fn stream(&self) -> &Arc<Socket> {
         &self.stream
+    }
+
+    /// Keeps that until the socket is closed. Before anybody watches it.
+    pub fn keep(&mut self, companion: Companion) {
+        Arc::get_mut(&mut self.stream).expect("nobody else has the socket").keep(companion);
     }
 
     /// Begins a request: encrypts it and sends what the kernel takes now. The rest is kept, and
@@ -191,7 +197,7 @@ impl Connection {
     pub fn flush(&mut self) -> Result<(), Fault> {
         self.encrypt()?;
         while self.outbox_taken < self.outbox.len() {
-            match (&*self.stream).write(&self.outbox[self.outbox_taken..]) {
+            match (&**self.stream).write(&self.outbox[self.outbox_taken..]) {
                 Ok(0) => return Err(Fault::Io),
                 Ok(n) => {
                     self.outbox_taken += n;
@@ -364,7 +370,7 @@ impl Connection {
         self.queued += request.len() as u64;
         let mut rest = request;
         while !rest.is_empty() {
-            match (&*self.stream).write(rest) {
+            match (&**self.stream).write(rest) {
                 Ok(0) => return Err(Fault::Io),
                 Ok(n) => {
                     self.taken += n as u64;

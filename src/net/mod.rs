@@ -17,6 +17,7 @@ pub mod pins;
 pub mod proxy;
 pub mod proxy_order;
 pub mod resolve;
+pub mod socket;
 mod socks5;
 pub mod standard;
 pub mod thread;

@@ -3,16 +3,16 @@
 //! It knows readiness only; bytes go through the [`Connection`] that the socket belongs to.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 
 use tokio::io::unix::AsyncFd;
 
 use super::connection::Connection;
 use super::live_set::LiveSet;
+use super::socket::Socket;
 
 /// A live socket, registered with the runtime until this is dropped.
-pub type Watch = AsyncFd<Arc<TcpStream>>;
+pub type Watch = AsyncFd<Arc<Socket>>;
 
 /// Registers the socket of a connection with the runtime of the calling thread.
 pub fn watch(connection: &Connection) -> io::Result<Watch> {
@@ -21,10 +21,10 @@ pub fn watch(connection: &Connection) -> io::Result<Watch> {
 
 /// Registers a socket with the runtime of the calling thread.
 #[allow(unsafe_code)]
-pub fn watch_socket(stream: Arc<TcpStream>) -> io::Result<Watch> {
+pub fn watch_socket(socket: Arc<Socket>) -> io::Result<Watch> {
     // SAFETY: the `Arc` keeps the descriptor open for as long as it is registered, and a
-    // `TcpStream` that is shared cannot be replaced by another.
-    let watch = unsafe { AsyncFd::register(stream) };
+    // `Socket` that is shared cannot be replaced by another.
+    let watch = unsafe { AsyncFd::register(socket) };
     watch.map_err(io::Error::from)
 }
 

@@ -12,6 +12,15 @@ use crate::source::source_of_slot;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// What a dial is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The slot has no connection.
+    Loss,
+    /// The connection of the slot is to be replaced, and serves meanwhile.
+    Replacement,
+}
+
 /// The bucket. Times are nanoseconds on any clock that never goes back.
 #[derive(Debug)]
 pub struct DialLimit {
@@ -56,24 +65,24 @@ impl DialLimit {
         self.interval_ns
     }
 
-    /// Takes one dial, or answers how many nanoseconds to wait before asking again.
-    pub fn take(&mut self, now_ns: u64) -> Result<(), u64> {
-        self.take_down_to(0, now_ns)
-    }
-
-    /// As [`DialLimit::take`], for the replacement of a connection that lives.
-    pub fn take_for_replacement(&mut self, now_ns: u64) -> Result<(), u64> {
-        self.take_down_to(self.reserve_ns, now_ns)
-    }
-
-    fn take_down_to(&mut self, reserve_ns: u64, now_ns: u64) -> Result<(), u64> {
-        let full_at = self.full_at_ns.max(now_ns) + self.interval_ns;
+    /// How many nanoseconds to wait for a dial; 0 if it may be taken now.
+    pub fn wait_ns(&self, purpose: Purpose, now_ns: u64) -> u64 {
+        let reserve_ns = match purpose {
+            Purpose::Loss => 0,
+            Purpose::Replacement => self.reserve_ns,
+        };
         let latest = now_ns + self.burst_ns - reserve_ns;
-        if full_at > latest {
-            return Err(full_at - latest);
-        }
-        self.full_at_ns = full_at;
-        Ok(())
+        self.full_at_after(now_ns).saturating_sub(latest)
+    }
+
+    /// Takes a dial for which there is nothing to wait.
+    pub fn take(&mut self, now_ns: u64) {
+        self.full_at_ns = self.full_at_after(now_ns);
+    }
+
+    /// When the bucket would be full again if one dial were taken.
+    fn full_at_after(&self, now_ns: u64) -> u64 {
+        self.full_at_ns.max(now_ns) + self.interval_ns
     }
 }
 
@@ -81,22 +90,40 @@ impl DialLimit {
 mod tests {
     use super::*;
 
+    fn take_for(limit: &mut DialLimit, purpose: Purpose, now_ns: u64) -> Result<(), u64> {
+        match limit.wait_ns(purpose, now_ns) {
+            0 => {
+                limit.take(now_ns);
+                Ok(())
+            }
+            wait_ns => Err(wait_ns),
+        }
+    }
+
+    fn take(limit: &mut DialLimit, now_ns: u64) -> Result<(), u64> {
+        take_for(limit, Purpose::Loss, now_ns)
+    }
+
+    fn replace(limit: &mut DialLimit, now_ns: u64) -> Result<(), u64> {
+        take_for(limit, Purpose::Replacement, now_ns)
+    }
+
     #[test]
     fn a_burst_then_a_steady_rate() {
         let mut limit = DialLimit::new(4, 5, 0);
         let start = 77 * SECOND_NS;
-        assert!((0..4).all(|_| limit.take(start).is_ok()));
-        assert_eq!(limit.take(start), Err(SECOND_NS / 5));
-        assert_eq!(limit.take(start + SECOND_NS / 5), Ok(()));
-        assert!(limit.take(start + SECOND_NS / 5).is_err());
+        assert!((0..4).all(|_| take(&mut limit, start).is_ok()));
+        assert_eq!(take(&mut limit, start), Err(SECOND_NS / 5));
+        assert_eq!(take(&mut limit, start + SECOND_NS / 5), Ok(()));
+        assert!(take(&mut limit, start + SECOND_NS / 5).is_err());
     }
 
     #[test]
     fn pools_that_begin_together_go_on_apart() {
         for (random, wait) in [(0, 200), (u64::MAX / 2, 101), (u64::MAX, 1)] {
             let mut limit = DialLimit::new(4, 5, random);
-            assert!((0..4).all(|_| limit.take(SECOND_NS).is_ok()));
-            let Err(found) = limit.take(SECOND_NS) else { panic!("more than the burst") };
+            assert!((0..4).all(|_| take(&mut limit, SECOND_NS).is_ok()));
+            let Err(found) = take(&mut limit, SECOND_NS) else { panic!("more than the burst") };
             assert_eq!(found.div_ceil(1_000_000), wait);
         }
     }
@@ -107,7 +134,7 @@ mod tests {
         let mut now = 0;
         let mut dials = 0;
         while now < 60 * SECOND_NS {
-            match limit.take(now) {
+            match take(&mut limit, now) {
                 Ok(()) => dials += 1,
                 Err(wait) => now += wait,
             }
@@ -119,29 +146,29 @@ mod tests {
     fn replacements_leave_half_of_the_burst_to_losses() {
         let mut limit = DialLimit::new(8, 5, 0);
         let now = SECOND_NS;
-        assert_eq!((0..8).filter(|_| limit.take_for_replacement(now).is_ok()).count(), 4);
-        let wait = limit.take_for_replacement(now);
+        assert_eq!((0..8).filter(|_| replace(&mut limit, now).is_ok()).count(), 4);
+        let wait = replace(&mut limit, now);
         assert_eq!(wait, Err(SECOND_NS / 5));
-        assert_eq!((0..8).filter(|_| limit.take(now).is_ok()).count(), 4);
+        assert_eq!((0..8).filter(|_| take(&mut limit, now).is_ok()).count(), 4);
         // Behind the losses they wait for their half to fill again.
-        assert_eq!(limit.take_for_replacement(now), Err(SECOND_NS));
-        assert_eq!(limit.take_for_replacement(now + SECOND_NS), Ok(()));
-        assert!(DialLimit::new(1, 5, 0).take_for_replacement(now).is_ok(), "one has no half");
+        assert_eq!(replace(&mut limit, now), Err(SECOND_NS));
+        assert_eq!(replace(&mut limit, now + SECOND_NS), Ok(()));
+        assert!(replace(&mut DialLimit::new(1, 5, 0), now).is_ok(), "one has no half");
     }
 
     #[test]
     fn each_source_has_a_bucket_for_its_own_slots() {
         let mut limits = DialLimit::by_source(5, 2, 5, || 0);
-        let at_once = |limit: &mut DialLimit| (0..9).filter(|_| limit.take(0).is_ok()).count();
+        let at_once = |limit: &mut DialLimit| (0..9).filter(|_| take(limit, 0).is_ok()).count();
         assert_eq!(limits.iter_mut().map(at_once).collect::<Vec<_>>(), [3, 2]);
-        assert_eq!(limits[1].take(SECOND_NS / 5), Ok(()));
+        assert_eq!(take(&mut limits[1], SECOND_NS / 5), Ok(()));
     }
 
     #[test]
     fn rest_refills_no_more_than_the_burst() {
         let mut limit = DialLimit::new(2, 1, 0);
         let late = 1000 * SECOND_NS;
-        assert!(limit.take(late).is_ok() && limit.take(late).is_ok());
-        assert!(limit.take(late).is_err());
+        assert!(take(&mut limit, late).is_ok() && take(&mut limit, late).is_ok());
+        assert!(take(&mut limit, late).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Which slot of a pool may dial, and when: in no pause without connections, and within the dial
-//! limit.
+//! Which slot of a pool may dial, and when: in no pause without connections, within the dial limit,
+//! and within the limits of the host, if the pool shares a thread that has such limits.
 //!
 //! Slots wait in one of two queues: slots without a connection in the one, slots that replace a
 //! live connection in the other. There are two because the first may take more of the limit. Only
@@ -10,18 +10,10 @@
 
 use std::collections::VecDeque;
 
-use super::dial_limit::DialLimit;
+use super::dial_limit::{DialLimit, Purpose};
 use super::dispatch::SlotIndex;
+use super::host_limits::{Answer, Gate};
 use super::pause::Pause;
-
-/// What a dial is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The slot has no connection.
-    Loss,
-    /// The connection of the slot is to be replaced, and serves meanwhile.
-    Replacement,
-}
 
 /// What a slot is answered that asks for its dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +24,8 @@ pub enum Permit {
     At(u64),
     /// Others come first, by estimate until that time. It asks again when it is woken.
     Behind(u64),
+    /// The host has as many connections as it may have. It asks again when it is woken.
+    NoPlace,
 }
 
 /// The dials of one pool that wait for their permit.
@@ -42,13 +36,23 @@ pub struct DialSchedule {
     replacements: VecDeque<SlotIndex>,
     /// Slots that are to ask again.
     wakes: VecDeque<SlotIndex>,
+    /// The limits that all pools of the host share, if there are any.
+    gate: Option<Box<dyn Gate>>,
+    /// The first slot without a connection was told that the host has no place, and so are those
+    /// behind it.
+    no_place: bool,
 }
 
 impl DialSchedule {
     /// No slot waits.
     pub fn new(limit: DialLimit) -> Self {
         let (losses, replacements, wakes) = Default::default();
-        Self { limit, losses, replacements, wakes }
+        Self { limit, losses, replacements, wakes, gate: None, no_place: false }
+    }
+
+    /// Shares the limits of its host with other pools. Before any slot asks.
+    pub fn share_host(&mut self, gate: Box<dyn Gate>) {
+        self.gate = Some(gate);
     }
 
     /// A slot asks for its dial. It waits in the queue from then on, until it may dial or leaves.
@@ -62,36 +66,71 @@ impl DialSchedule {
             queue.len() - 1
         });
         if place > 0 {
+            if self.no_place && purpose == Purpose::Loss {
+                return Permit::NoPlace;
+            }
             let wait_ns = self.limit.interval_ns().saturating_mul(place as u64);
             return Permit::Behind(now_ns.saturating_add(wait_ns));
         }
-        match self.take(purpose, pause, now_ns) {
-            Err(wait_ns) => Permit::At(now_ns.saturating_add(wait_ns)),
-            Ok(()) => {
-                self.leave(slot);
+        let permit = self.first_asks(slot, purpose, pause, now_ns);
+        match permit {
+            Permit::Now => self.leave(slot),
+            _ if purpose == Purpose::Loss => self.tell_of_no_place(permit == Permit::NoPlace),
+            _ => {}
+        }
+        permit
+    }
+
+    /// The first slot of a queue asks. The host comes last, because what it grants must be used:
+    /// in a pause, or beyond the pool's own limit, a place in its line is left to other pools.
+    fn first_asks(
+        &mut self,
+        slot: SlotIndex,
+        purpose: Purpose,
+        pause: &Pause,
+        now_ns: u64,
+    ) -> Permit {
+        let wait_ns = match pause.no_dial_ns(now_ns) {
+            0 => self.limit.wait_ns(purpose, now_ns),
+            pause_ns => pause_ns,
+        };
+        if wait_ns > 0 {
+            self.gate.iter_mut().for_each(|gate| gate.leave(purpose));
+            return Permit::At(now_ns.saturating_add(wait_ns));
+        }
+        match self.gate.as_mut().map(|gate| gate.ask(slot, purpose, now_ns)) {
+            None | Some(Answer::Granted) => {
+                self.limit.take(now_ns);
                 Permit::Now
             }
+            Some(Answer::At(ns)) => Permit::At(ns),
+            Some(Answer::Behind(ns)) => Permit::Behind(ns),
+            Some(Answer::NoPlace) => Permit::NoPlace,
         }
     }
 
-    fn take(&mut self, purpose: Purpose, pause: &Pause, now_ns: u64) -> Result<(), u64> {
-        // The pause comes first, because a permit that is taken in a pause would be lost.
-        match (pause.no_dial_ns(now_ns), purpose) {
-            (0, Purpose::Loss) => self.limit.take(now_ns),
-            (0, Purpose::Replacement) => self.limit.take_for_replacement(now_ns),
-            (pause_ns, _) => Err(pause_ns),
+    /// Whether there is no place for the first slot without a connection. There is none for those
+    /// behind it either, and they are woken to learn that.
+    fn tell_of_no_place(&mut self, no_place: bool) {
+        if no_place && !self.no_place {
+            self.wakes.extend(self.losses.iter().skip(1));
         }
+        self.no_place = no_place;
     }
 
     /// A slot does not wait any more. If it was the first of its queue, the next one is woken.
     pub fn leave(&mut self, slot: SlotIndex) {
-        for queue in [&mut self.losses, &mut self.replacements] {
+        let queues =
+            [(Purpose::Loss, &mut self.losses), (Purpose::Replacement, &mut self.replacements)];
+        for (purpose, queue) in queues {
             let Some(place) = queue.iter().position(|other| *other == slot) else { continue };
             queue.remove(place);
             if place == 0 {
+                self.gate.iter_mut().for_each(|gate| gate.leave(purpose));
                 self.wakes.extend(queue.front());
             }
         }
+        self.no_place &= !self.losses.is_empty();
     }
 
     /// A pause was ended before its time: whoever waits for its end asks again.

@@ -28,12 +28,16 @@
 
 use super::backoff::{Backoff, Bounds};
 use super::connection_state::{Loss, Proof};
-use super::dial_limit::DialLimit;
-use super::dial_schedule::{DialSchedule, Permit, Purpose};
+use super::dial_limit::{DialLimit, Purpose};
+use super::dial_schedule::{DialSchedule, Permit};
 use super::dispatch::SlotIndex;
+use super::host_limits::Gate;
 use super::pause::Pause;
 use crate::error::CloseReason;
 use crate::source::source_of_slot;
+
+/// When a dial begins that waits for another connection to end.
+const NO_ESTIMATE: u64 = u64::MAX;
 
 /// What a slot with a dial does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,9 @@ pub enum Next {
     At(u64),
     /// It asks again when it is woken.
     WhenWoken,
+    /// It has no connection, and the host has as many as it may have. It asks again when it is
+    /// woken.
+    NoPlace,
 }
 
 /// What a new connection is for its slot.
@@ -83,7 +90,8 @@ struct Slot {
     /// It has a connection, as far as its task knows.
     is_up: bool,
     dial: Option<Dial>,
-    /// When its dial begins, by estimate; 0 when none waits.
+    /// When its dial begins, by estimate; 0 when none waits, [`NO_ESTIMATE`] when it cannot
+    /// be told.
     next_dial_ns: u64,
 }
 
@@ -103,6 +111,14 @@ impl Healing {
             |_| Slot { backoff: Backoff::new(bounds), is_up: false, dial: None, next_dial_ns: 0 };
         let schedules = limits.into_iter().map(DialSchedule::new).collect();
         Self { slots: (0..slots).map(slot).collect(), schedules }
+    }
+
+    /// Shares the limits of its host with other pools: by source, because venues count by address.
+    /// Before any slot dials.
+    pub fn share_host(&mut self, gates: impl IntoIterator<Item = Box<dyn Gate>>) {
+        for (schedule, gate) in self.schedules.iter_mut().zip(gates) {
+            schedule.share_host(gate);
+        }
     }
 
     /// The task of a slot begins, for the first time or after a defect. The slot has nothing, and
@@ -208,6 +224,8 @@ impl Healing {
             Permit::Now => (0, Next::Dial),
             Permit::At(ns) => (ns, Next::At(ns)),
             Permit::Behind(ns) => (ns, Next::WhenWoken),
+            Permit::NoPlace if here.is_up => (NO_ESTIMATE, Next::WhenWoken),
+            Permit::NoPlace => (NO_ESTIMATE, Next::NoPlace),
         };
         here.next_dial_ns = next_dial_ns;
         if next == Next::Dial {
@@ -222,7 +240,8 @@ impl Healing {
         self.schedules.iter_mut().find_map(DialSchedule::next_wake)
     }
 
-    /// When the dial of a slot begins, by estimate; 0 when none waits.
+    /// When the dial of a slot begins, by estimate; 0 when none waits, `u64::MAX` when it waits for
+    /// another connection of the host to end.
     pub fn next_dial_ns(&self, slot: SlotIndex) -> u64 {
         self.slots[slot as usize].next_dial_ns
     }

@@ -16,6 +16,7 @@ pub mod exchange_time;
 pub mod fanout;
 pub mod healing;
 pub mod health;
+pub mod host_limits;
 pub mod idle;
 pub mod lanes;
 pub mod maintenance;

@@ -461,9 +461,13 @@ void pools_share_a_thread() {
     CHECK(vp::Thread::start("").status() == VP_ERR_ARGUMENT);
     vp::Thread none, thread = vp::Thread::start("vp-shared").value();
     CHECK(!none && thread && thread.get() != nullptr);
+    CHECK(none.host_limits(0, 0) == VP_ERR_NULL && thread.host_limits(1001, 0) == VP_ERR_ARGUMENT);
+    CHECK(thread.host_limits(1000, 4).ok());
     vp::Config shared = config(2);
     vp::Pool first = vp::Pool::open(shared.thread(thread)).value();
     vp::Pool second = vp::Pool::open(shared).value();
+    CHECK(vp::Pool::open(shared).status() == VP_ERR_HOST_LIMIT);
+    CHECK(thread.host_limits(0, 0) == VP_ERR_PHASE);
     vp::Pool apart = vp::Pool::open(shared.thread(none)).value();
     thread = vp::Thread();
     for (vp::Pool* pool : {&first, &second, &apart}) {

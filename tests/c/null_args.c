@@ -434,6 +434,7 @@ static void thread_is_null(vp_config *config) {
     CHECK_STATUS(vp_thread_new(text("longer than it may be"), -1, 0, &thread), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_thread_new(text("shared"), -2, 0, &thread), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_thread_new(text("shared"), 1024, 0, &thread), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_thread_set_host_limits(NULL, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread(NULL, NULL), VP_ERR_NULL);
     OK(vp_config_set_thread(config, NULL));
 }

@@ -15,6 +15,7 @@ mod groups;
 mod healing;
 mod healing_beside_trading;
 mod histograms;
+mod host_limits;
 mod incomplete;
 mod lanes;
 mod large;

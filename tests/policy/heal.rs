@@ -139,6 +139,7 @@ impl Pool {
                 self.ledger.waits(slot, replaces, ns, self.desk.no_dial_ns(now), now);
                 self.wait(index, ns.saturating_sub(now));
             }
+            Next::NoPlace => unreachable!("the pool shares its host with no other"),
             Next::WhenWoken => self.ledger.is_behind(slot),
         }
         self.wake_dials();

@@ -27,6 +27,7 @@ mod copies;
 mod desk;
 mod engine;
 mod heal;
+mod hosts;
 mod ledger;
 mod overload;
 mod plot;

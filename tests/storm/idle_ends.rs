@@ -11,7 +11,7 @@ use std::fmt::Write;
 use venuepool::error::CloseReason;
 use venuepool::pool::backoff::{Backoff, Bounds};
 use venuepool::pool::connection_state::Loss;
-use venuepool::pool::dial_limit::DialLimit;
+use venuepool::pool::dial_limit::{DialLimit, Purpose};
 
 use crate::{MS, ROUND_TRIP_NS, Random, S};
 
@@ -54,10 +54,13 @@ pub(crate) fn run(venue: Venue) -> Seen {
         if now >= UNTIL_NS {
             break;
         }
-        if let Err(wait_ns) = limits[slot / venue.slots].take(now) {
+        let limit = &mut limits[slot / venue.slots];
+        let wait_ns = limit.wait_ns(Purpose::Loss, now);
+        if wait_ns > 0 {
             events.push(Reverse((now + wait_ns, slot)));
             continue;
         }
+        limit.take(now);
         dials += u64::from(now >= FROM_NS);
         let backoff = &mut backoffs[slot];
         backoff.begins();

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use venuepool::error::CloseReason;
 use venuepool::pool::backoff::{Backoff, Bounds};
-use venuepool::pool::dial_limit::DialLimit;
+use venuepool::pool::dial_limit::{DialLimit, Purpose};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -82,11 +82,14 @@ fn storm(way: Way) -> Storm {
         if now >= END_NS {
             break;
         }
-        if way.dials_per_second.is_some()
-            && let Err(wait_ns) = limits[slot / SLOTS].take(now)
-        {
-            events.push(Reverse((now + wait_ns, slot)));
-            continue;
+        if way.dials_per_second.is_some() {
+            let limit = &mut limits[slot / SLOTS];
+            let wait_ns = limit.wait_ns(Purpose::Loss, now);
+            if wait_ns > 0 {
+                events.push(Reverse((now + wait_ns, slot)));
+                continue;
+            }
+            limit.take(now);
         }
         result.dials[(now / (100 * MS)) as usize] += 1;
         if now / S != second {

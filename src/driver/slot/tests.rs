@@ -6,7 +6,7 @@ use crate::driver::in_flight::{Payload, Recipient};
 use crate::lane::Lane;
 use crate::source::Source;
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// A slot with a live connection, and the peer's end.
