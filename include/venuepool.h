@@ -1350,6 +1350,24 @@ typedef struct vp_completion {
    * 0.
    */
   uint32_t reserved;
+  /**
+   * The IP address here of the connection that it was sent on, to find it in a capture: 16 bytes
+   * in network byte order. An IPv4 address is IPv4-mapped (RFC 4291 section 2.5.5.2): ten bytes
+   * 0, two bytes 255, and its four bytes. All 0 over a Unix socket, and while `connection` is 0.
+   */
+  uint8_t local_ip[16];
+  /**
+   * The IP address there, as `local_ip`: the venue's, or that of the proxy.
+   */
+  uint8_t peer_ip[16];
+  /**
+   * The port here, as a number; 0 without a `local_ip`.
+   */
+  uint32_t local_port;
+  /**
+   * The port there, as a number; 0 without a `peer_ip`.
+   */
+  uint32_t peer_port;
 } vp_completion;
 
 /**

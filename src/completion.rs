@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::eventfd::EfdFlags;
 
 use crate::error::{Outcome, WireState};
+use crate::net::endpoints::Endpoints;
 use crate::net::evidence::Evidence;
 use crate::recycle::Recycled;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -80,6 +81,8 @@ pub struct Completion {
 pub struct Detail {
     /// What the kernel knows of the bytes of a request that has no whole response.
     pub evidence: Option<Evidence>,
+    /// The ends of the connection of a request that has no whole response.
+    pub endpoints: Endpoints,
     /// The number of the lease that was asked for.
     pub lease_generation: u64,
     /// Of an order with several copies, how many left, at least in part.
@@ -92,6 +95,14 @@ impl Completion {
     /// What the kernel knows of the bytes of the request, when there is no whole response.
     pub fn evidence(&self) -> Option<Evidence> {
         self.detail.as_deref().and_then(|detail| detail.evidence)
+    }
+
+    /// The ends of the connection that it was sent on; `None` if it never had one.
+    pub fn endpoints(&self) -> Option<&Endpoints> {
+        match self.outcome {
+            Outcome::Ok => self.response.as_ref().map(|response| &response.endpoints),
+            _ => self.detail.as_deref().map(|detail| &detail.endpoints),
+        }
     }
 
     /// The number of the lease that was asked for; 0 for a request, or when there is none.

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::http::response::Response;
 use crate::http::watch::WatchList;
+use crate::net::endpoints::Endpoints;
 use crate::sync::{Mutex, MutexGuard, Shared};
 
 /// A response and the way home.
@@ -15,6 +16,8 @@ use crate::sync::{Mutex, MutexGuard, Shared};
 pub struct Recycled {
     /// The response.
     pub response: Response,
+    /// The ends of the connection that it came on. Kept here, so that completions stay small.
+    pub endpoints: Endpoints,
     home: Arc<FreeList>,
 }
 
@@ -49,7 +52,8 @@ impl FreeList {
             if let Some(list) = &self.watch {
                 response.watch(list);
             }
-            Shared::new(Recycled { response, home: Arc::clone(self) })
+            let endpoints = Endpoints::default();
+            Shared::new(Recycled { response, endpoints, home: Arc::clone(self) })
         })
     }
 

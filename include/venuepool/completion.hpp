@@ -6,10 +6,14 @@
 #ifndef VENUEPOOL_COMPLETION_HPP
 #define VENUEPOOL_COMPLETION_HPP
 
+#include <arpa/inet.h>
+
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -21,6 +25,43 @@ namespace venuepool {
 /// A moment of the system's clock, to the nanosecond.
 using WallTimePoint =
     std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+/// One end of a connection: an IP address and a port.
+class Endpoint {
+  public:
+    /// Makes one of the bytes of vp_completion; an IPv4 address is IPv4-mapped.
+    Endpoint(const std::uint8_t (&ip)[16], std::uint32_t port) noexcept
+        : port_(static_cast<std::uint16_t>(port)) {
+        for (std::size_t i = 0; i < ip_.size(); ++i) ip_[i] = ip[i];
+    }
+
+    /// Gives the 16 bytes of the address in network byte order; an IPv4 address is IPv4-mapped.
+    [[nodiscard]] const std::array<std::uint8_t, 16>& ip() const noexcept { return ip_; }
+    /// Gives the port.
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    /// Tells whether the address is an IPv4 one.
+    [[nodiscard]] bool is_ipv4() const noexcept {
+        for (std::size_t i = 0; i < 10; ++i) {
+            if (ip_[i] != 0) return false;
+        }
+        return ip_[10] == 0xff && ip_[11] == 0xff;
+    }
+    /// Gives the address as text, such as 192.0.2.1 or 2001:db8::1. It allocates, so it is not for
+    /// the path of an order.
+    [[nodiscard]] std::string ip_text() const {
+        char text[INET6_ADDRSTRLEN] = "";
+        if (is_ipv4()) {
+            inet_ntop(AF_INET, &ip_[12], text, sizeof text);
+        } else {
+            inet_ntop(AF_INET6, ip_.data(), text, sizeof text);
+        }
+        return text;
+    }
+
+  private:
+    std::array<std::uint8_t, 16> ip_;
+    std::uint16_t port_;
+};
 
 /// What a Completion and a CompletionView have in common: the fields of vp_completion.
 ///
@@ -115,6 +156,15 @@ class CompletionFields {
     [[nodiscard]] std::uint64_t bytes_received() const noexcept { return raw().bytes_received; }
     /// Gives the number of the connection in its slot, from 1; 0 when the request was never sent.
     [[nodiscard]] std::uint32_t connection() const noexcept { return raw().connection; }
+    /// Gives the end here of that connection, to find it in a capture; nullopt when the request was
+    /// never sent, and over a Unix socket.
+    [[nodiscard]] std::optional<Endpoint> local_end() const noexcept {
+        return end_if_any(raw().local_ip, raw().local_port);
+    }
+    /// Gives the end there: the venue's, or that of the proxy; nullopt as for local_end.
+    [[nodiscard]] std::optional<Endpoint> peer_end() const noexcept {
+        return end_if_any(raw().peer_ip, raw().peer_port);
+    }
     /// Gives how many of the sent bytes the venue's TCP has acknowledged; VP_BYTES_UNKNOWN when not
     /// known, and when the outcome is OK.
     [[nodiscard]] std::uint64_t bytes_acked() const noexcept { return raw().bytes_acked; }
@@ -122,6 +172,11 @@ class CompletionFields {
     [[nodiscard]] std::uint64_t bytes_unsent() const noexcept { return raw().bytes_unsent; }
 
   private:
+    static std::optional<Endpoint> end_if_any(const std::uint8_t (&ip)[16],
+                                              std::uint32_t port) noexcept {
+        if (port == 0) return std::nullopt;
+        return Endpoint(ip, port);
+    }
     const vp_completion& raw() const noexcept { return *static_cast<const Self*>(this)->get(); }
 };
 

@@ -215,7 +215,9 @@ impl InFlight {
         now: u64,
     ) -> Read {
         let shared = Shared::get_mut(&mut self.response);
-        let response = &mut shared.expect("an exchange in flight is its only holder").response;
+        let shared = shared.expect("an exchange in flight is its only holder");
+        shared.endpoints = *connection.endpoints();
+        let response = &mut shared.response;
         let mut left = TURN_BYTES;
         self.received = 0;
         while left > 0 {
@@ -333,8 +335,11 @@ fn completion(
     response: Option<Shared<Recycled>>,
 ) -> Completion {
     let bytes_sent = connection.bytes_sent();
-    let failed = outcome != Outcome::Ok && bytes_sent > 0;
-    let evidence = failed.then(|| connection.last_evidence()).flatten();
+    let detail = (outcome != Outcome::Ok).then(|| {
+        let evidence = if bytes_sent > 0 { connection.last_evidence() } else { None };
+        let endpoints = *connection.endpoints();
+        Box::new(Detail { evidence, endpoints, ..Detail::default() })
+    });
     Completion {
         id: pending.id,
         user_data: pending.user_data,
@@ -345,8 +350,7 @@ fn completion(
         times: times(exchange, pending.submit_ns, now_ns),
         bytes_sent,
         bytes_received: connection.bytes_received(),
-        detail: evidence
-            .map(|evidence| Box::new(Detail { evidence: Some(evidence), ..Detail::default() })),
+        detail,
         response,
     }
 }

@@ -9,6 +9,7 @@ use crate::driver::clock::by_wall_clock;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
 use crate::metrics::snapshot::Summary;
+use crate::net::endpoints::Endpoints;
 use crate::pool::dispatch::Lease;
 use crate::pool::health::Activity;
 
@@ -139,6 +140,16 @@ pub struct vp_completion {
     pub flags: u32,
     /// 0.
     pub reserved: u32,
+    /// The IP address here of the connection that it was sent on, to find it in a capture: 16 bytes
+    /// in network byte order. An IPv4 address is IPv4-mapped (RFC 4291 section 2.5.5.2): ten bytes
+    /// 0, two bytes 255, and its four bytes. All 0 over a Unix socket, and while `connection` is 0.
+    pub local_ip: [u8; 16],
+    /// The IP address there, as `local_ip`: the venue's, or that of the proxy.
+    pub peer_ip: [u8; 16],
+    /// The port here, as a number; 0 without a `local_ip`.
+    pub local_port: u32,
+    /// The port there, as a number; 0 without a `peer_ip`.
+    pub peer_port: u32,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -484,6 +495,7 @@ impl vp_completion {
         delivered_ns: u64,
     ) -> Self {
         let evidence = completion.evidence();
+        let Endpoints { local, peer } = completion.endpoints().copied().unwrap_or_default();
         let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
         Self {
             struct_size: size_of::<Self>(),
@@ -513,6 +525,10 @@ impl vp_completion {
             copies_sent: completion.copies_sent(),
             flags: if completion.is_late() { VP_COMPLETION_LATE } else { 0 },
             reserved: 0,
+            local_ip: local.ip,
+            peer_ip: peer.ip,
+            local_port: local.port.into(),
+            peer_port: peer.port.into(),
         }
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 
+use super::endpoints::Endpoints;
 use super::evidence::{self, Evidence};
 use super::socket::{Companion, Socket};
 use crate::error::{CloseReason, Outcome, WireState};
@@ -114,6 +115,8 @@ pub struct Connection {
     received: u64,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
+    /// Both ends, as they were when it was made.
+    endpoints: Endpoints,
     /// The peer is on another host, so that bytes are on their way for a while.
     is_far: bool,
     /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
@@ -130,9 +133,11 @@ impl Connection {
     pub fn plain(stream: TcpStream) -> Self {
         // After a handshake some of its bytes may still be on their way.
         let taken_before = evidence::counts(&stream).map(|counts| counts.taken());
+        let endpoints = Endpoints::of(&stream);
         Self {
             taken_before,
-            is_far: is_far(&stream),
+            endpoints,
+            is_far: endpoints.is_far(),
             stream: Arc::new(Socket::new(stream)),
             session: None,
             outbox: Vec::new(),
@@ -159,12 +164,18 @@ impl Connection {
     /// A number that is the same for connections between the same two addresses, whatever their
     /// ports; 0 if the system does not tell them.
     pub fn path_number(&self) -> u64 {
-        let (Ok(local), Ok(peer)) = (self.stream.local_addr(), self.stream.peer_addr()) else {
+        let Endpoints { local, peer } = self.endpoints;
+        if peer.is_none() {
             return 0;
-        };
+        }
         let mut hasher = DefaultHasher::new();
-        (local.ip(), peer.ip()).hash(&mut hasher);
+        (local.ip, peer.ip).hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// Both ends of the connection; all zero over a Unix socket.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// The socket, for whoever watches it.
@@ -470,14 +481,6 @@ impl Session {
             }
         }
         self.fault = self.tls.process_new_packets().err();
-    }
-}
-
-/// Whether the peer is on another host, as far as addresses tell.
-fn is_far(stream: &TcpStream) -> bool {
-    match (stream.local_addr(), stream.peer_addr()) {
-        (Ok(here), Ok(there)) => here.ip() != there.ip() && !there.ip().is_loopback(),
-        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod cancellation;
 pub mod connect;
 pub mod connection;
 pub mod dial_thread;
+pub mod endpoints;
 pub mod evidence;
 pub mod fork;
 pub mod live_set;

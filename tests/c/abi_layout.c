@@ -133,7 +133,7 @@ int main(void) {
     FIELD(vp_stats, lanes, 408, 32);
     FIELD(vp_stats, wire_states, 440, 40);
 
-    SIZE(vp_completion, 184);
+    SIZE(vp_completion, 224);
     FIELD(vp_completion, struct_size, 0, 8);
     FIELD(vp_completion, id, 8, 8);
     FIELD(vp_completion, user_data, 16, 8);
@@ -161,6 +161,10 @@ int main(void) {
     FIELD(vp_completion, copies_sent, 172, 4);
     FIELD(vp_completion, flags, 176, 4);
     FIELD(vp_completion, reserved, 180, 4);
+    FIELD(vp_completion, local_ip, 184, 16);
+    FIELD(vp_completion, peer_ip, 200, 16);
+    FIELD(vp_completion, local_port, 216, 4);
+    FIELD(vp_completion, peer_port, 220, 4);
 
     SIZE(vp_summary, 64);
     FIELD(vp_summary, struct_size, 0, 8);

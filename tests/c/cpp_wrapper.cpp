@@ -261,7 +261,18 @@ void completions_tell_all() {
         CHECK(done.done_time() <= done.delivered_time());
         CHECK(vp::Clock::now() >= done.delivered_time());
         CHECK(done.connection() == 1 && done.bytes_received() > 0);
+        vp::SlotHealth slots[1];
+        CHECK(pool.slots(slots).value() == 1);
+        const vp::SlotHealth& slot = slots[0];
+        const vp::Endpoint local = done.local_end().value(), peer = done.peer_end().value();
+        CHECK(local.is_ipv4() && local.ip_text() == slot.local_ip());
+        CHECK(local.port() == slot.local_port && peer.port() == slot.peer_port);
+        CHECK(peer.ip_text() == slot.peer_ip() && peer.ip()[15] == 1);
     }
+    const std::uint8_t documented[16] = {0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7};
+    const vp::Endpoint ipv6(documented, 443);
+    CHECK(!ipv6.is_ipv4() && ipv6.ip_text() == "2001:db8::7" && ipv6.port() == 443);
+    CHECK(!vp::Completion().local_end() && !vp::Completion().peer_end());
     CHECK(pool.cancel(id) == VP_ERR_UNKNOWN_ID);
     CHECK(pool.fd().value() >= 0 && pool.health()->idle == 1);
     CHECK(pool.last_dial_error().status() == VP_ERR_NOT_FOUND);

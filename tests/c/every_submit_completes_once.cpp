@@ -44,6 +44,9 @@ void account(const vp_completion &completion) {
     CHECK(completion.head_ns <= completion.done_ns);
     CHECK(completion.done_ns <= completion.delivered_ns);
     CHECK(completion.connection >= 1 && completion.bytes_received > 0);
+    CHECK(completion.local_port > 0 && completion.peer_port > 0);
+    CHECK(completion.local_ip[10] == 0xff && completion.local_ip[11] == 0xff);
+    CHECK(completion.local_ip[12] == 127 && completion.peer_ip[12] == 127);
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto wall = std::chrono::nanoseconds(completion.write_wall_ns);
     CHECK(wall < now + std::chrono::seconds(1) && wall > now - std::chrono::minutes(5));

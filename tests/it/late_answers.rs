@@ -80,6 +80,8 @@ fn a_late_answer_comes_as_a_completion_in_the_queue() {
         assert_eq!((late.id, late.user_data, late.is_late()), (id, 7, true));
         assert_eq!((late.outcome, late.wire_state), (Outcome::Ok, WireState::Answered));
         assert_eq!(body(&late), "late");
+        assert_eq!(late.endpoints().unwrap().peer, server.address().into());
+        assert_eq!(late.endpoints(), done.endpoints(), "both are of the same connection");
         assert_eq!((pool.stats().late.get(), pool.stats().answered.get()), (1, 0));
         pool.close().unwrap();
         assert!(events.try_recv().is_err(), "no event besides");

@@ -10,6 +10,7 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::Outcome;
 use venuepool::http::late::Sending;
+use venuepool::net::endpoints::Endpoints;
 
 use crate::rig::{
     PATIENCE, config, get, lose_connections, order, request, script_pool, until, until_idle,
@@ -125,6 +126,89 @@ fn the_connection_of_each_order_is_told() {
     pool.close().unwrap();
 }
 
+/// The ends of the connection that the slot has now, as its dial saw them.
+fn ends(pool: &Pool, slot: usize) -> Endpoints {
+    let path = pool.slot_paths()[slot].unwrap();
+    Endpoints { local: path.local.unwrap().into(), peer: path.peer.unwrap().into() }
+}
+
+#[test]
+fn the_ends_of_the_connection_of_each_order_are_told_in_each_way() {
+    for (options, drive) in [
+        (Options::plain(), Drive::Thread),
+        (Options::plain(), Drive::Caller),
+        (Options::tls(), Drive::Thread),
+        (Options::tls(), Drive::Caller),
+    ] {
+        let venue = Venue::start(options).unwrap();
+        let mut config = venue_config(&venue, 2);
+        config.set_drive(drive);
+        let pool = Pool::open(&config).unwrap();
+        assert_ne!(ends(&pool, 0).local.port, ends(&pool, 1).local.port);
+        let leases = [pool.try_acquire().unwrap(), pool.try_acquire().unwrap()];
+        for lease in leases {
+            let expected = ends(&pool, lease.slot as usize);
+            assert_eq!(expected.peer, venue.address().into());
+            let mut orders = request(&pool);
+            order(&mut orders, &format!("{} by the queue", lease.slot));
+            pool.submit_on(lease, &mut orders, None).unwrap();
+            assert_eq!(taken(&pool).endpoints(), Some(&expected));
+        }
+        leases.into_iter().for_each(|lease| pool.release(lease).unwrap());
+        let done = get(&pool, "/api/v3/time");
+        assert_eq!(done.endpoints(), Some(&ends(&pool, done.slot.unwrap().into())));
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn the_ends_are_those_of_the_connection_and_not_of_its_slot() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    let before = ends(&pool, 0);
+    let mut orders = request(&pool);
+    order(&mut orders, "1");
+    pool.submit(&mut orders, None, WhenBusy::Refuse).unwrap();
+    until(|| pool.completions().has_any().then_some(()));
+    lose_connections(&venue, How::Fin, 1);
+    until(|| (pool.slot_healths()[0].connections == 2).then_some(()));
+    let now = until(|| (pool.counts().idle == 1).then(|| ends(&pool, 0)));
+    assert_ne!(before.local, now.local);
+    assert_eq!(taken(&pool).endpoints(), Some(&before), "it waited in the queue meanwhile");
+    assert_eq!(get(&pool, "/api/v3/time").endpoints(), Some(&now));
+    pool.close().unwrap();
+}
+
+#[test]
+fn an_order_without_a_whole_answer_has_its_ends_too() {
+    for (sent, drive) in [
+        (&b""[..], Drive::Thread),
+        (b"", Drive::Caller),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", Drive::Thread),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe", Drive::Caller),
+    ] {
+        let server = Script::serve(move |peer, _| {
+            if let Ok(Some(_)) = peer.read_request() {
+                let _ = peer.write(sent);
+                let _ = peer.wait_eof();
+            }
+        });
+        let server = server.unwrap();
+        let mut config = config(&server.url(), 1);
+        config.set_drive(drive);
+        config.set_request_timeout_ns(50_000_000).unwrap();
+        let pool = Pool::open(&config).unwrap();
+        let expected = ends(&pool, 0);
+        let mut orders = request(&pool);
+        order(&mut orders, "1");
+        pool.submit(&mut orders, None, WhenBusy::Refuse).unwrap();
+        let done = taken(&pool);
+        assert_eq!((done.outcome, done.response.is_some()), (Outcome::Timeout, !sent.is_empty()));
+        assert_eq!(done.endpoints(), Some(&expected));
+        pool.close().unwrap();
+    }
+}
+
 #[test]
 fn the_wait_in_the_queue_and_the_signature_are_told_apart() {
     let venue = Venue::start(Options::plain()).unwrap();
@@ -163,6 +247,7 @@ fn an_order_that_never_had_a_slot_has_only_waited() {
     let times = &done.times;
     assert_eq!((done.outcome, done.slot, done.connection), (Outcome::Timeout, None, 0));
     assert_eq!((done.bytes_sent, done.bytes_received), (0, 0));
+    assert_eq!(done.endpoints(), None);
     assert_eq!(times.queue_wait_ns(), times.done_ns - times.submit_ns);
     assert!(times.queue_wait_ns() >= 10_000_000);
     assert_eq!([times.start_ns, times.write_begin_ns, times.write_ns], [0; 3]);

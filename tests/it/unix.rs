@@ -10,6 +10,7 @@ use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status, WireState};
+use venuepool::net::endpoints::Endpoints;
 
 use crate::relay::relay;
 use crate::rig::{
@@ -73,6 +74,7 @@ fn orders_go_over_a_unix_socket_in_both_drives_plain_and_over_tls() {
                 let done = get(&pool, "/api/v3/time");
                 assert_eq!((done.outcome, status(&done)), (Outcome::Ok, 200));
                 assert!(done.evidence().is_none(), "the kernel counts no acknowledged bytes");
+                assert_eq!(done.endpoints().copied(), Some(Endpoints::default()));
             }
             pool.close().unwrap();
         }

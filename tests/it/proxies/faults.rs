@@ -28,7 +28,9 @@ fn an_http_proxy_is_asked_for_a_tunnel_with_the_name_of_the_venue() {
     let (proxy, asked) = Fake::http(venue.address());
     let url = format!("http://{USER}:{PASSWORD}@{}", proxy.address);
     let pool = Pool::open(&config_through(&[url], &venue, 1)).unwrap();
-    assert_eq!(status(&get(&pool, "/api/v3/time")), 200);
+    let done = get(&pool, "/api/v3/time");
+    assert_eq!(status(&done), 200);
+    assert_eq!(done.endpoints().unwrap().peer, proxy.address.into(), "the TCP peer");
     pool.close().unwrap();
     let authority = format!("localhost:{}", venue.address().port());
     let expected = format!(
