@@ -257,6 +257,8 @@ unsafe fn take(
         if capacity == 0 {
             return Err(Status::ERR_ARGUMENT);
         }
+        // Also for the descriptor of `vp_ws_fd`, which is read under the lock of the queue.
+        let _put_off = PutOff::begin();
         // The lock of the handle is not held while this sleeps: a close on another thread ends it.
         let session = handle.with(|session| Ok(Arc::clone(session)))?;
         let mut written = 0;

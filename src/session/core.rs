@@ -55,7 +55,8 @@ impl Core {
             calls: Calls::new(settings.max_calls),
             pongs: Pongs::default(),
             connection: None,
-            ledger: Ledger::new(settings.max_unacknowledged),
+            // The opening messages find room whatever the peer has acknowledged.
+            ledger: Ledger::new(settings.max_unacknowledged.max(settings.openings.len())),
             writer: FrameWriter::new(settings.max_send),
             keys: Keys::new(),
             max_unsent: settings.max_unsent,
@@ -83,7 +84,9 @@ impl Core {
     /// Whether the engine may send a message of that length now.
     ///
     /// # Errors
-    /// `ERR_CLOSED`, `ERR_SLOT_DOWN`, and as for [`Core::check_room`].
+    /// `ERR_CLOSED`, `ERR_SLOT_DOWN`; `ERR_TOO_LARGE` for a message that is too long;
+    /// `ERR_WAITING_FULL` if too many bytes wait for the kernel, or too many messages for an
+    /// acknowledgement.
     pub(super) fn check(&mut self, len: usize) -> Result<(), Status> {
         if self.life.is_ending() || self.life.stage() == Stage::Closed {
             return Err(Status::ERR_CLOSED);
@@ -91,13 +94,6 @@ impl Core {
         if !self.life.is_up() || self.fault.is_some() {
             return Err(Status::ERR_SLOT_DOWN);
         }
-        self.check_room(len)
-    }
-
-    /// # Errors
-    /// `ERR_TOO_LARGE` for a message that is too long; `ERR_WAITING_FULL` if too many bytes wait
-    /// for the kernel, or too many messages for an acknowledgement.
-    fn check_room(&mut self, len: usize) -> Result<(), Status> {
         if len > self.writer.capacity() {
             return Err(Status::ERR_TOO_LARGE);
         }
@@ -126,9 +122,9 @@ impl Core {
         Ok(Accepted { sequence, wakes })
     }
 
-    /// Sends a message before the session is up.
+    /// Sends a message before the session is up. It waits for the kernel however many bytes do:
+    /// there is room for all opening messages.
     pub(super) fn send_opening(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Status> {
-        self.check_room(payload.len())?;
         self.send(kind, payload).map(drop)
     }
 

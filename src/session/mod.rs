@@ -48,7 +48,7 @@ use crate::ws::session::calls::Call;
 use crate::ws::session::life::Stage;
 use delivery::Delivery;
 use event::{Ended, Kept, News, Told};
-use settings::Settings;
+use settings::{Opening, Settings, Source};
 
 /// The report of the first dial.
 type Report = mpsc::Sender<Result<(), DialError>>;
@@ -120,6 +120,14 @@ impl Session {
         if settings.hooks.judge.is_none() && settings.openings.iter().any(|open| open.awaits) {
             let text = "an opening message awaits its acknowledgement, and no function judges it";
             return Err(refused(text)(Status::ERR_ARGUMENT));
+        }
+        let is_long = |opening: &Opening| match &opening.source {
+            Source::Fixed(bytes) => bytes.len() > settings.max_send,
+            Source::Written(_) => false,
+        };
+        if settings.openings.iter().any(is_long) {
+            let text = "an opening message is longer than the longest that is sent";
+            return Err(refused(text)(Status::ERR_TOO_LARGE));
         }
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let backoff = config.backoff();
@@ -197,10 +205,11 @@ impl Session {
         let mut core = self.core();
         let call = core.calls.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
         let connection = core.connections;
-        drop(core);
         let (outcome, wire_state) = (Outcome::Cancelled, WireState::Sent);
         let news = News::Completion(Ended { call, outcome, wire_state }, Kind::Text);
+        // Under the lock: the loss that comes next, and the end of the session, are told behind it.
         self.delivery.keep(&Told { time_ns: now_ns(), connection, news: &news, padded: &[] });
+        drop(core);
         self.wake.notify_one();
         Ok(())
     }
@@ -309,8 +318,9 @@ impl Session {
     }
 
     fn join(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        // The lock is held meanwhile: a second caller waits for the end, too.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
             // It catches its panics in its end.
             let _ = thread.join();
         }

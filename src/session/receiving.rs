@@ -70,7 +70,10 @@ impl Session {
                 receiver.commit(n);
                 Ok((n, now_ns))
             }
-            Ok(Received::Nothing) => Ok((0, now_ns)),
+            Ok(Received::Nothing) => {
+                core.life.on_empty(now_ns);
+                Ok((0, now_ns))
+            }
             Ok(Received::End { .. }) => Err(Turn::Over(core.life.on_eof())),
             Err(fault) => Err(Turn::Over(why(&fault))),
         }

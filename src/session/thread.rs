@@ -246,14 +246,17 @@ impl Session {
             }
         };
         let mut core = self.core();
-        let sent = bytes.is_some_and(|bytes| core.send_opening(opening.kind, bytes).is_ok());
+        // The engine may have closed the session meanwhile: nothing goes behind a close frame.
+        let is_open = core.life.may_send();
+        let send = |bytes: &[u8]| core.send_opening(opening.kind, bytes).is_ok();
+        let sent = is_open && bytes.is_some_and(send);
         if sent {
             core.life.opening_sent(opening.awaits, now_ns());
         }
         drop(core);
         // It may hold a signature.
         zeroize::Zeroize::zeroize(&mut room);
-        if !sent {
+        if is_open && !sent {
             self.lose(Why::OpeningRefused);
         }
     }

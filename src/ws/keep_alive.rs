@@ -3,6 +3,9 @@
 //! Policy only: it is told what happens and when, and answers what is to be done. It knows no
 //! socket, clock or frame. A pong is matched by its payload, a number that counts the pings, so a
 //! pong that was not asked for (RFC 6455 section 5.5.3) proves nothing.
+//!
+//! What lies in the socket has come in time, however late it is read. So a peer is silent only up
+//! to the moment when the socket was last found empty.
 
 /// The payload of a ping: its number, big-endian.
 pub type PingPayload = [u8; 8];
@@ -21,7 +24,8 @@ pub struct KeepAliveSettings {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing, until that time or until something happens; `None`: for ever.
+    /// Nothing, until that time or until something happens; `None`: for ever. A time that has
+    /// passed: read the socket, and tell [`KeepAlive::on_empty`] at its end.
     Wait(Option<u64>),
     /// Send a ping with this payload, and tell [`KeepAlive::on_ping_sent`].
     Ping(PingPayload),
@@ -50,6 +54,8 @@ pub struct KeepAlive {
     awaits_pong: bool,
     /// When something was received last, or the connection opened.
     heard_ns: u64,
+    /// When the socket was found empty last, or the connection opened.
+    empty_ns: u64,
     rtt_ns: Option<u64>,
 }
 
@@ -62,6 +68,7 @@ impl KeepAlive {
             pinged_ns: now_ns,
             awaits_pong: false,
             heard_ns: now_ns,
+            empty_ns: now_ns,
             rtt_ns: None,
         }
     }
@@ -69,6 +76,11 @@ impl KeepAlive {
     /// Something was received.
     pub const fn on_bytes(&mut self, now_ns: u64) {
         self.heard_ns = now_ns;
+    }
+
+    /// The socket was found empty.
+    pub const fn on_empty(&mut self, now_ns: u64) {
+        self.empty_ns = now_ns;
     }
 
     /// The ping that was asked for is sent.
@@ -97,12 +109,12 @@ impl KeepAlive {
     /// waits, however short the interval is.
     pub fn action(&self, now_ns: u64) -> Action {
         let idle_ns = self.settings.idle_ns.map(|idle_ns| self.heard_ns.saturating_add(idle_ns));
-        if idle_ns.is_some_and(|idle_ns| now_ns >= idle_ns) {
+        if idle_ns.is_some_and(|idle_ns| self.empty_ns >= idle_ns) {
             return Action::GiveUp(Silence::Idle);
         }
         let ping_ns = if self.awaits_pong {
             let deadline_ns = self.pinged_ns.saturating_add(self.settings.deadline_ns);
-            if now_ns >= deadline_ns {
+            if self.empty_ns >= deadline_ns {
                 return Action::GiveUp(Silence::NoPong);
             }
             Some(deadline_ns)
@@ -147,6 +159,8 @@ mod tests {
             assert_eq!(alive.on_pong(other, 110), None);
         }
         assert_eq!(alive.action(129), Action::Wait(Some(130)));
+        assert_eq!(alive.action(200), Action::Wait(Some(130)), "the socket is to be read first");
+        alive.on_empty(130);
         assert_eq!(alive.action(130), Action::GiveUp(Silence::NoPong));
         assert_eq!((alive.rtt_ns(), alive.on_pong(&1_u64.to_be_bytes(), 131)), (None, Some(31)));
         assert_eq!(alive.on_pong(&1_u64.to_be_bytes(), 132), None, "it came twice");
@@ -168,13 +182,17 @@ mod tests {
         let mut alive = KeepAlive::new(settings, 0);
         assert_eq!(alive.action(49), Action::Wait(Some(50)));
         alive.on_bytes(49);
+        alive.on_empty(50);
         assert_eq!(alive.action(50), Action::Wait(Some(99)));
+        assert_eq!(alive.action(120), Action::Wait(Some(99)), "the socket is to be read first");
+        alive.on_empty(99);
         assert_eq!(alive.action(99), Action::GiveUp(Silence::Idle));
         let both = KeepAliveSettings { idle_ns: Some(110), ..SETTINGS };
         let mut alive = KeepAlive::new(both, 0);
         assert_eq!(alive.action(0), Action::Wait(Some(100)));
         alive.on_ping_sent(100);
         assert_eq!(alive.action(100), Action::Wait(Some(110)));
+        alive.on_empty(110);
         assert_eq!(alive.action(110), Action::GiveUp(Silence::Idle));
     }
 

@@ -104,6 +104,35 @@ static void *whole_life_while_cancelled(void *drive) {
     return end_here();
 }
 
+/* A WebSocket session: its calls write and read descriptors, and wait, as well. */
+static void *session_while_cancelled(void *argument) {
+    vp_ws_event event = {.struct_size = sizeof event};
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session;
+    int32_t fd;
+    (void)argument;
+    OK(vp_ws_config_new(&settings));
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+    OK(vp_ws_fd(session, &fd));
+    CHECK_EQ(vp_ws_poll(session, &event, 1), 1); /* It empties the descriptor. */
+    CHECK_EQ(event.kind, VP_WS_EVENT_UP);
+    CHECK_EQ(vp_ws_wait(session, &event, 1, MILLISECOND_NS), 0);
+    OK(vp_ws_send(session, VP_WS_TEXT, text("{\"op\":\"subscribe\",\"count\":1}"), NULL));
+    CHECK_EQ(vp_ws_wait(session, &event, 1, PATIENCE_NS), 1);
+    CHECK_EQ(event.kind, VP_WS_EVENT_MESSAGE);
+    vp_ws_data_release(event.data);
+    OK(vp_ws_close(session));
+    CHECK_EQ(vp_ws_poll(session, &event, 1), 1);
+    vp_ws_data_release(event.data);
+    CHECK_EQ(vp_ws_poll(session, &event, 1), 1);
+    CHECK_EQ(event.kind, VP_WS_EVENT_CLOSED);
+    return end_here();
+}
+
 static void cancel_who_calls(void *context, const vp_completion *completion) {
     CHECK_EQ(completion->outcome, VP_OUTCOME_OK);
     atomic_fetch_add((atomic_int *)context, 1);
@@ -164,5 +193,6 @@ int main(void) {
         OK(vp_pool_close(pool));
         cancelled(whole_life_while_cancelled, &drive, 0);
     }
+    cancelled(session_while_cancelled, NULL, 0);
     return 0;
 }

@@ -6,8 +6,10 @@
 //! - `trading.rs`: sending, calls, messages
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
 //! - `opening.rs`: the upgrade and the opening messages
+//! - `races.rs`: several threads at once, slow functions, a close in the midst of something
 //! - `python.rs`: the `websockets` library of Python as the server
 //! - `allocations.rs`: nothing is allocated to send over plaintext
+//! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `storm.rs`: many threads, while connections are lost
 //! - `simulated.rs`: the policy in a random world, by seed
 
@@ -17,6 +19,8 @@ mod faults;
 mod opening;
 mod peer;
 mod python;
+mod races;
+mod roads;
 mod simulated;
 mod storm;
 mod trading;

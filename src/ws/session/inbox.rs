@@ -93,15 +93,21 @@ impl<T> Inbox<T> {
     /// Leaves the number of what was dropped in its place.
     fn drop_oldest(&mut self, class: Class) {
         let is_it = |item: &Item<T>| matches!(item, Item::Told(of, _) if *of == class);
-        let Some(at) = self.items.iter().position(is_it) else { return };
+        let Some(mut at) = self.items.iter().position(is_it) else { return };
         self.counts[class as usize] -= 1;
-        let before = at.checked_sub(1).and_then(|before| self.items.get_mut(before));
+        let before = at.checked_sub(1).and_then(|before| self.items.get(before));
+        let mut dropped = 1;
+        // Neighbours are one item, so that a queue which no one takes from does not grow.
         if let Some(Item::Dropped(count)) = before {
-            *count += 1;
-            self.items.remove(at);
-        } else {
-            self.items[at] = Item::Dropped(1);
+            dropped += *count;
+            self.items.remove(at - 1);
+            at -= 1;
         }
+        if let Some(Item::Dropped(count)) = self.items.get(at + 1) {
+            dropped += *count;
+            self.items.remove(at + 1);
+        }
+        self.items[at] = Item::Dropped(dropped);
     }
 }
 
@@ -132,6 +138,19 @@ mod tests {
         assert_eq!((inbox.completions(), inbox.is_empty()), (0, true));
         assert!(inbox.push(Class::Message, 7));
         assert_eq!(all(&mut inbox), [(0, 7)]);
+    }
+
+    #[test]
+    fn it_does_not_grow_while_no_one_takes() {
+        let mut inbox = Inbox::new(2, Overflow::DropOldest);
+        for item in 0..10_000 {
+            inbox.push(Class::News, item);
+            (0..3).for_each(|_| assert!(inbox.push(Class::Message, item)));
+        }
+        assert!(inbox.items.len() <= 2 * (MAX_NEWS + 2), "{}", inbox.items.len());
+        let taken = all(&mut inbox);
+        let dropped: u64 = taken.iter().filter(|(of, _)| *of == -1).map(|(_, n)| n).sum();
+        assert_eq!(dropped, 40_000 - MAX_NEWS as u64 - 2);
     }
 
     #[test]

@@ -68,7 +68,8 @@ pub enum Why {
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Nothing, until that time or until something happens; `None`: for ever.
+    /// Nothing, until that time or until something happens; `None`: for ever. A time that has
+    /// passed: the socket is to be read first ([`Life::on_empty`]).
     Wait(Option<u64>),
     /// Begin a dial.
     Dial,
@@ -268,6 +269,11 @@ impl Life {
     /// Something was received.
     pub const fn on_bytes(&mut self, now_ns: u64) {
         self.keep_alive.on_bytes(now_ns);
+    }
+
+    /// The socket was found empty.
+    pub const fn on_empty(&mut self, now_ns: u64) {
+        self.keep_alive.on_empty(now_ns);
     }
 
     /// The ping that was due is sent.

@@ -95,6 +95,8 @@ fn a_ping_is_due_and_a_missing_pong_ends_the_connection() {
     assert_eq!(life.rtt_ns(), Some(5));
     assert!(matches!(life.due(20 * S), Due::Ping(_)));
     life.ping_sent(20 * S);
+    assert_eq!(life.due(21 * S), Due::Wait(Some(21 * S)), "it may lie in the socket");
+    life.on_empty(21 * S);
     assert_eq!(life.due(21 * S), Due::GiveUp(Why::NoPong));
 }
 
