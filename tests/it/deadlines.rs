@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Peer, Script, ScriptServer};
-use socket2::SockRef;
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
@@ -100,14 +100,14 @@ fn silence_ends_at_the_first_byte_timeout() {
 fn after_its_first_byte_an_answer_has_all_the_time_of_the_request() {
     for drive in DRIVES {
         let server = server(|peer| {
-            let _ = peer.write_slowly(ANSWER, 8, Duration::from_millis(20));
+            let _ = peer.write_slowly(ANSWER, 8, Duration::from_millis(300));
         });
         let mut config = driven(&server, drive);
-        config.set_first_byte_timeout_ns(60 * MS).unwrap();
+        config.set_first_byte_timeout_ns(1_000 * MS).unwrap();
         let pool = Pool::open(&config).unwrap();
         let done = get(&pool, "/");
         assert_eq!(done.outcome, Outcome::Ok);
-        assert!(done.times.done_ns - done.times.write_ns > 60 * MS);
+        assert!(done.times.done_ns - done.times.write_ns > 1_000 * MS);
         pool.close().unwrap();
     }
 }
@@ -236,6 +236,13 @@ fn sends(pool: &Pool, path: &str, size: usize, timeout_ns: u64) -> Completion {
     pool.execute(&mut request, WhenBusy::Refuse).unwrap()
 }
 
+/// Whether the kernel lets this process filter what a TCP socket receives. Some want CAP_NET_ADMIN.
+fn may_filter() -> bool {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let drop_all = SockFilter::new(6, 0, 0, 0); // BPF_RET of no byte
+    socket.attach_filter(&[drop_all]).is_ok()
+}
+
 /// What is still here could go out later, and the order that was told as unsent would be executed.
 #[test]
 fn a_request_that_the_peer_has_no_room_for_does_not_linger_and_never_arrives() {
@@ -250,8 +257,10 @@ fn a_request_that_the_peer_has_no_room_for_does_not_linger_and_never_arrives() {
         assert_eq!(sends(&pool, "/first", 64 << 10, 10_000 * MS).outcome, Outcome::Ok);
         let done = sends(&pool, "/second", 10, 100 * MS);
         assert_eq!((done.outcome, done.wire_state), (Outcome::Timeout, WireState::Sent));
-        let evidence = done.evidence().unwrap();
-        assert_eq!((evidence.bytes_acked, evidence.bytes_unsent), (0, done.bytes_sent));
+        match done.evidence() {
+            Some(told) => assert_eq!((told.bytes_acked, told.bytes_unsent), (0, done.bytes_sent)),
+            None => assert!(!may_filter(), "the kernel allows to stop the acknowledgements"),
+        }
         throw.send(()).unwrap();
         let (all, is_reset) = told.recv_timeout(PATIENCE).unwrap();
         assert!(is_reset);
