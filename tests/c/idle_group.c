@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -29,6 +30,14 @@ ssize_t recv(int fd, void *data, size_t size, int flags) {
     FIND(real, "recv");
     receives++;
     return real(fd, data, size, flags);
+}
+
+/* A pool has some six descriptors, and the usual limit is 1024. */
+static void allow_descriptors(void) {
+    struct rlimit limit;
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static vp_pool *caller_pool(void) {
@@ -58,6 +67,7 @@ static void until_silent(vp_group *group) {
 
 int main(int argc, char **argv) {
     if (argc < 3) CHECK_FAIL("usage: idle_group POOLS LOOKS");
+    allow_descriptors();
     int count = atoi(argv[1]);
     long looks = atol(argv[2]);
     vp_group *group;
