@@ -73,11 +73,13 @@ fn lines_fit() {
 
 #[test]
 fn nothing_is_left_over() {
-    let leftovers = ["todo!", "unimplemented!", concat!("FIX", "ME"), concat!("XX", "X"), "dbg!("];
+    // In two halves, so that this file has none.
+    let halves = [("to", "do!"), ("unimpl", "emented!"), ("FIX", "ME"), ("XX", "X"), ("db", "g!(")];
+    let leftovers = halves.map(|(one, other)| format!("{one}{other}"));
     let mut found = Vec::new();
-    for path in sources().into_iter().filter(|path| !path.ends_with("tests/tidy.rs")) {
+    for path in sources() {
         let text = read(&path);
-        let hits = leftovers.iter().filter(|leftover| text.contains(**leftover));
+        let hits = leftovers.iter().filter(|leftover| text.contains(*leftover));
         found.extend(hits.map(|hit| format!("{}: {hit}", path.display())));
     }
     fail("left-overs", &found);
