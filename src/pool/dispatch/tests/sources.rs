@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::pool::exchange_time::Estimate;
-use crate::pool::lanes::LaneRules;
+use crate::pool::lanes::{LaneRule, LaneRules, MOST_PASSED};
 
 /// Four slots that are up, of two sources.
 fn four() -> Dispatcher<&'static str, &'static str> {
@@ -67,4 +67,28 @@ fn a_copy_goes_on_another_slot_of_its_source_or_nowhere() {
     assert_eq!(dispatcher.checkout_apart(&[2], &due(Some(0)), 0), Ok(0));
     assert_eq!(dispatcher.checkout_apart(&[0], &due(Some(0)), 0), Ok(2));
     assert_eq!(dispatcher.checkout_apart(&[0, 2], &due(Some(0)), 0), Err(Refusal::NoSlot));
+}
+
+/// One slot is kept for urgent requests, so of two free ones only the first to be served has one.
+#[test]
+fn a_lane_that_was_passed_over_on_one_source_is_served_before_lanes_above_it_on_another() {
+    let mut rules = LaneRules::with_capacity(8);
+    let urgent = LaneRule { reserved_slots: 1, queue_capacity: 8, through_pause: false };
+    rules.set(Lane::Urgent, urgent);
+    let mut dispatcher: Dispatcher<_, &str> = Dispatcher::new(2, 2, rules, Estimate::Fixed(0));
+    (0..2).for_each(|slot| dispatcher.came_up(slot, 1));
+    assert_eq!(dispatcher.checkout(&due(Some(0)), 0), Ok(0));
+    let background = Due { lane: Lane::Background, ..due(Some(0)) };
+    let background = || Queued::new(1, background, NEVER, "waits");
+    dispatcher.enqueue(background(), 0).unwrap();
+    for ticket in 2..2 + u64::from(MOST_PASSED) {
+        dispatcher.enqueue(queued(ticket, Some(0)), 0).unwrap();
+        dispatcher.finished(0, None, 0);
+        assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(ticket, Some(0)))));
+        dispatcher.sent(ticket);
+    }
+    dispatcher.enqueue(queued(99, Some(1)), 0).unwrap();
+    dispatcher.finished(0, None, 0);
+    assert_eq!(dispatcher.next(0), Some(Action::Send(0, background())));
+    assert_eq!(dispatcher.next(0), None, "the other slot is kept");
 }
