@@ -312,9 +312,9 @@ impl InFlight {
             shared.response.give_up();
             copy
         });
-        let mut tell =
-            |response| completion(&pending, told, slot, &mut connection, exchange, now, response);
-        let (completion, told) = (tell(so_far), tell(None));
+        let completion = completion(&pending, told, slot, &mut connection, exchange, now, so_far);
+        // A late answer has a response of its own, and nothing to ask the kernel for.
+        let told = Completion { response: None, detail: None, ..completion };
         let (connection, response) = (Some(connection), Some(response));
         let recipient = pending.recipient.clone();
         let lingering = Lingering { connection, codec, response, told, recipient };
