@@ -4181,7 +4181,8 @@ VP_NOEXCEPT;
  * then nothing is written. `buffer` may be NULL if `capacity` is 0. A text grows while it counts,
  * so give a buffer some room to spare. The call takes memory for the text, and frees it.
  *
- * Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+ * Threads: any, also in a callback. It may wait for a turn of each slot. An order waits for it for
+ * at most one copy of 12 KiB.
  * Lifetime: none. The array and the pools are borrowed.
  * Errors: ERR_NULL, ERR_ARGUMENT for too many pools and for two of the same name and host,
  * ERR_TOO_LARGE if the text does not fit, ERR_FORKED, ERR_CLOSED.

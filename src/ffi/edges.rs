@@ -6,10 +6,9 @@ use std::net::IpAddr;
 use super::config::{configure, vp_config};
 use super::handle::vp_pool;
 use super::types::{VP_ADDRESS_TEXT, vp_address, vp_str};
-use super::versioned::{struct_size, write_sized};
+use super::versioned::{struct_size, write_all};
 use super::{borrow, count, status};
 use crate::config::parse_addresses;
-use crate::driver::Pool;
 use crate::error::Status;
 use crate::pool::edges::{EdgeHealth, Placement};
 
@@ -127,18 +126,10 @@ pub unsafe extern "C" fn vp_pool_addresses(
     count(|| {
         // SAFETY: the header.
         let (pool, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
-        if capacity == 0 {
-            return Err(Status::ERR_ARGUMENT);
-        }
-        let known = |pool: &Pool| Ok((pool.port(), pool.addresses()));
-        let (port, addresses) = pool.with_open(|pool| known(pool))?;
-        let shown = addresses.len().min(capacity);
-        for (at, address) in addresses[..shown].iter().enumerate() {
-            let address = vp_address::new(address, port);
-            // SAFETY: the header: `capacity` structs of `size` bytes each.
-            unsafe { write_sized(out.byte_add(at * size), size, &address) };
-        }
-        Ok(shown)
+        let (port, addresses) = pool.with_open(|pool| Ok((pool.port(), pool.addresses())))?;
+        let addresses = addresses.iter().map(|address| vp_address::new(address, port));
+        // SAFETY: the header: `capacity` structs of `size` bytes each.
+        unsafe { write_all(out, size, capacity, addresses) }
     })
 }
 

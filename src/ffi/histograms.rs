@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use super::config::{switch, vp_config};
 use super::handle::vp_pool;
+use super::text::write_text;
 use super::types::vp_summary;
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, status};
@@ -197,30 +198,4 @@ fn flag(flags: u32, known: u32) -> Result<bool, Status> {
         _ if flags == known => Ok(true),
         _ => Err(Status::ERR_ARGUMENT),
     }
-}
-
-/// Writes text and a NUL into the caller's buffer, if they fit.
-///
-/// # Safety
-/// `capacity` writable bytes at `buffer`, and `needed` writable, or NULL.
-pub(super) unsafe fn write_text(
-    text: &str,
-    buffer: *mut c_char,
-    capacity: usize,
-    needed: *mut usize,
-) -> Result<(), Status> {
-    // SAFETY: the caller's promise.
-    *unsafe { borrow_mut(needed) }? = text.len() + 1;
-    if buffer.is_null() && capacity > 0 {
-        return Err(Status::ERR_NULL);
-    }
-    if capacity <= text.len() {
-        return Err(Status::ERR_TOO_LARGE);
-    }
-    // SAFETY: the caller's promise; the text and its NUL fit.
-    unsafe {
-        buffer.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), text.len());
-        buffer.add(text.len()).write(0);
-    }
-    Ok(())
 }

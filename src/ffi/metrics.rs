@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::slice;
 
 use super::handle::vp_pool;
-use super::histograms::write_text;
+use super::text::write_text;
 use super::{borrow, status};
 use crate::error::Status;
 use crate::metrics::open_metrics::{Samples, text};
@@ -43,7 +43,8 @@ pub unsafe extern "C" fn vp_pool_metrics_text(
 /// then nothing is written. `buffer` may be NULL if `capacity` is 0. A text grows while it counts,
 /// so give a buffer some room to spare. The call takes memory for the text, and frees it.
 ///
-/// Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+/// Threads: any, also in a callback. It may wait for a turn of each slot. An order waits for it for
+/// at most one copy of 12 KiB.
 /// Lifetime: none. The array and the pools are borrowed.
 /// Errors: ERR_NULL, ERR_ARGUMENT for too many pools and for two of the same name and host,
 /// ERR_TOO_LARGE if the text does not fit, ERR_FORKED, ERR_CLOSED.

@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::Status;
 
 // In the header's order, which cbindgen takes from here; the blank lines keep rustfmt from sorting.
+mod text;
 pub mod types;
 mod versioned;
 

@@ -8,7 +8,7 @@ use super::config::vp_config;
 use super::edges::ip_text;
 use super::handle::vp_pool;
 use super::types::{VP_NO_SOURCE, vp_error, vp_health, vp_slot_health, vp_stats, vp_str};
-use super::versioned::{struct_size, write_sized};
+use super::versioned::{struct_size, write_all, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::driver::Pool;
 use crate::error::{Status, WireState};
@@ -183,18 +183,12 @@ pub unsafe extern "C" fn vp_pool_slots(
     count(|| {
         // SAFETY: the header.
         let (pool, size) = unsafe { (borrow(pool)?, struct_size(out)?) };
-        if capacity == 0 {
-            return Err(Status::ERR_ARGUMENT);
-        }
-        let slots = pool.with_open(|pool| Ok((pool.slot_healths(), pool.slot_paths())))?;
-        let slots: Vec<_> = slots.0.into_iter().zip(slots.1).collect();
-        let shown = slots.len().min(capacity);
-        for (at, (slot, path)) in slots[..shown].iter().enumerate() {
-            let health = vp_slot_health::new(slot, &path.unwrap_or_default());
-            // SAFETY: the header: `capacity` structs of `size` bytes each.
-            unsafe { write_sized(out.byte_add(at * size), size, &health) };
-        }
-        Ok(shown)
+        let (slots, paths) = pool.with_open(|pool| Ok((pool.slot_healths(), pool.slot_paths())))?;
+        let slots = slots.iter().zip(paths);
+        let healths =
+            slots.map(|(slot, path)| vp_slot_health::new(slot, &path.unwrap_or_default()));
+        // SAFETY: the header: `capacity` structs of `size` bytes each.
+        unsafe { write_all(out, size, capacity, healths) }
     })
 }
 

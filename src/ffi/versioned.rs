@@ -110,6 +110,32 @@ pub(super) unsafe fn write_sized<T: Versioned>(out: *mut T, size: usize, value: 
     }
 }
 
+/// Writes what comes into the caller's structs of `size` bytes each, at most `capacity`, and answers
+/// how many were written.
+///
+/// # Safety
+/// `out` points to `capacity` structs of `size` writable bytes, `size` as [`struct_size`] answered.
+///
+/// # Errors
+/// `ERR_ARGUMENT` for capacity 0.
+pub(super) unsafe fn write_all<T: Versioned>(
+    out: *mut T,
+    size: usize,
+    capacity: usize,
+    values: impl Iterator<Item = T>,
+) -> Result<usize, Status> {
+    if capacity == 0 {
+        return Err(Status::ERR_ARGUMENT);
+    }
+    let mut written = 0;
+    for value in values.take(capacity) {
+        // SAFETY: the caller's promise: fewer than `capacity` are written.
+        unsafe { write_sized(out.byte_add(written * size), size, &value) };
+        written += 1;
+    }
+    Ok(written)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
