@@ -110,8 +110,8 @@ pub(super) unsafe fn write_sized<T: Versioned>(out: *mut T, size: usize, value: 
     }
 }
 
-/// Writes what comes into the caller's structs of `size` bytes each, at most `capacity`, and answers
-/// how many were written.
+/// Writes what comes into the caller's structs of `size` bytes each, at most `capacity` of them.
+/// Answers how many were written.
 ///
 /// # Safety
 /// `out` points to `capacity` structs of `size` writable bytes, `size` as [`struct_size`] answered.

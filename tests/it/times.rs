@@ -39,14 +39,15 @@ fn taken(pool: &Pool) -> Completion {
     completion.unwrap()
 }
 
+/// Plain and over TLS, in both drives.
+fn ways() -> impl Iterator<Item = (Options, Drive)> {
+    let drives = |options: Options| [Drive::Thread, Drive::Caller].map(|it| (options.clone(), it));
+    [Options::plain(), Options::tls()].into_iter().flat_map(drives)
+}
+
 #[test]
 fn the_steps_of_an_order_are_in_their_order_in_each_way() {
-    for (options, drive) in [
-        (Options::plain(), Drive::Thread),
-        (Options::plain(), Drive::Caller),
-        (Options::tls(), Drive::Thread),
-        (Options::tls(), Drive::Caller),
-    ] {
+    for (options, drive) in ways() {
         let venue = Venue::start(options).unwrap();
         let mut config = venue_config(&venue, 1);
         config.set_drive(drive);
@@ -134,12 +135,7 @@ fn ends(pool: &Pool, slot: usize) -> Endpoints {
 
 #[test]
 fn the_ends_of_the_connection_of_each_order_are_told_in_each_way() {
-    for (options, drive) in [
-        (Options::plain(), Drive::Thread),
-        (Options::plain(), Drive::Caller),
-        (Options::tls(), Drive::Thread),
-        (Options::tls(), Drive::Caller),
-    ] {
+    for (options, drive) in ways() {
         let venue = Venue::start(options).unwrap();
         let mut config = venue_config(&venue, 2);
         config.set_drive(drive);

@@ -1,6 +1,7 @@
 //! A client made of the codec's parts: it echoes messages and answers pings and closes, as the
 //! clients do that the Autobahn suite tests. And the frames that its server sends.
 
+pub(crate) use mock_venue::server_frame as frame;
 use venuepool::ws::closing::{CloseLimits, Closing};
 use venuepool::ws::error::Error;
 use venuepool::ws::frame::Kind;
@@ -126,24 +127,6 @@ fn sent(mut wire: &[u8]) -> Vec<Sent> {
         wire = behind;
     }
     found
-}
-
-/// A frame of a server, its first byte as it is.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..126 => bytes.push(len as u8),
-        len @ 126..=0xffff => {
-            bytes.push(126);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(127);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(payload);
-    bytes
 }
 
 /// A message in fragments of `size` bytes.

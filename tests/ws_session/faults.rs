@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use tungstenite::{Message, accept};
+use tungstenite::Message;
 use venuepool::error::{Outcome, Status, WireState};
 use venuepool::session::event::WsLoss;
 use venuepool::ws::frame::Kind;
@@ -87,11 +87,7 @@ fn messages_that_were_sent_in_part_or_not_at_all_are_told_as_such() {
 
 #[test]
 fn bytes_that_end_within_a_frame_end_the_connection_and_tell_no_message() {
-    let server = Server::of_streams(false, |number, stream| {
-        let mut peer = accept(stream).unwrap();
-        if number > 0 {
-            return exchange(&mut peer);
-        }
+    let server = Server::faulty(|peer| {
         peer.read().unwrap();
         let stream = peer.get_mut();
         stream.write_all(b"\x81\x05whole\x81\x7e\x01\x00half of it").unwrap();
@@ -106,11 +102,7 @@ fn bytes_that_end_within_a_frame_end_the_connection_and_tell_no_message() {
 
 #[test]
 fn a_broken_rule_is_told_to_the_peer_and_ends_the_connection() {
-    let server = Server::of_streams(false, |number, stream| {
-        let mut peer = accept(stream).unwrap();
-        if number > 0 {
-            return exchange(&mut peer);
-        }
+    let server = Server::faulty(|peer| {
         peer.read().unwrap();
         let stream = peer.get_mut();
         // A masked frame of a server.
@@ -160,13 +152,9 @@ fn a_flood_of_pings_holds_up_no_message() {
 
 #[test]
 fn a_silent_peer_is_given_up_and_one_that_answers_pings_is_kept() {
-    let server = Server::start(false, |number, peer| {
-        if number == 0 {
-            // It reads nothing, so it answers no ping.
-            thread::sleep(Duration::from_secs(3));
-            return;
-        }
-        exchange(peer);
+    let server = Server::faulty(|peer| {
+        // It reads bytes and no frames until the end, so it answers no ping.
+        let _ = peer.get_mut().read_to_end(&mut Vec::new());
     });
     let mut settings = settings();
     settings.set_keep_alive(SECOND / 20, SECOND / 5, 0).unwrap();
@@ -181,10 +169,8 @@ fn a_silent_peer_is_given_up_and_one_that_answers_pings_is_kept() {
 
 #[test]
 fn a_peer_that_does_not_answer_the_close_is_left_in_time() {
-    let server = Server::of_streams(false, |_, stream| {
-        let peer = accept(stream).unwrap();
-        thread::sleep(Duration::from_secs(3));
-        drop(peer);
+    let server = Server::start(false, |_, peer| {
+        let _ = peer.get_mut().read_to_end(&mut Vec::new());
     });
     let mut settings = settings();
     settings.set_timeouts(SECOND, SECOND, SECOND / 20).unwrap();

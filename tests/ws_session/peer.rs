@@ -83,6 +83,14 @@ impl Server {
         })
     }
 
+    /// `fault` gets the first connection, and [`exchange`] those that follow.
+    pub(crate) fn faulty(fault: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
+        Self::start(false, move |number, peer| match number {
+            0 => fault(peer),
+            _ => exchange(peer),
+        })
+    }
+
     pub(crate) fn url(&self) -> String {
         let scheme = if self.ca.is_some() { "https://localhost" } else { "http://127.0.0.1" };
         format!("{scheme}:{}", self.address.port())

@@ -50,3 +50,4 @@ pub use options::{How, Options, Transport};
 pub use script::{Peer, Request, Script, ScriptServer};
 pub use signature::SigningKey;
 pub use venue::Venue;
+pub use websocket::server_frame;

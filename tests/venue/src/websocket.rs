@@ -26,6 +26,9 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// A client of the tests sends nothing longer.
 const LONGEST: usize = 16 << 20;
 
+/// The bit of a frame that is a whole message, or its last part.
+const FIN: u8 = 0x80;
+
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
@@ -106,7 +109,7 @@ impl Session<'_> {
     }
 
     async fn send(&mut self, opcode: u8, payload: &[u8]) -> io::Result<()> {
-        self.line.write_all(&frame_of(opcode, payload)).await?;
+        self.line.write_all(&server_frame(FIN | opcode, payload)).await?;
         self.line.flush().await
     }
 
@@ -145,7 +148,7 @@ impl Session<'_> {
                 return Ok(Some(How::Fin));
             }
             Some("half-frame") => {
-                let frame = frame_of(TEXT, b"{\"stream\":\"trades\",\"number\":1}");
+                let frame = server_frame(FIN | TEXT, b"{\"stream\":\"trades\",\"number\":1}");
                 self.line.write_all(&frame[..frame.len() / 2]).await?;
                 self.line.flush().await?;
                 return Ok(Some(How::Fin));
@@ -163,8 +166,10 @@ impl Session<'_> {
     }
 }
 
-fn frame_of(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x80 | opcode];
+/// A frame of a server (RFC 6455 section 5.2): its first byte as it is, and its length in the
+/// shortest form.
+pub fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
     match payload.len() {
         len @ 0..126 => frame.push(len as u8),
         len @ 126..=0xffff => {

@@ -1,6 +1,7 @@
 //! Ways to feed a case to a receiver, and what is seen then.
 
 use super::super::*;
+pub(super) use mock_venue::server_frame as frame;
 
 /// What a receiver has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,24 +40,6 @@ impl Case {
             is_whole: true,
         }
     }
-}
-
-/// A frame of a server, its first byte as it is and its length in the shortest form.
-pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..126 => bytes.push(len as u8),
-        len @ 126..=0xffff => {
-            bytes.push(126);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(127);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    bytes.extend_from_slice(payload);
-    bytes
 }
 
 /// Feeds a case, cut at these offsets, which ascend.
