@@ -13,20 +13,9 @@
 enum { TRIES = 3 };
 
 static vp_pool *open_with_cancels(const struct arguments *arguments) {
-    vp_config *config;
-    vp_pool *pool;
-    vp_error error = {.struct_size = sizeof error};
-    CHECK_OK(vp_config_new(&config));
-    CHECK_OK(vp_config_set_url(config, text(arguments->url)));
-    CHECK_OK(vp_config_set_drive(config, arguments->drive));
-    CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    vp_config *config = new_config(arguments);
     CHECK_OK(vp_config_set_lane(config, VP_LANE_URGENT, 1, 1024, VP_LANE_THROUGH_PAUSE));
-    if (vp_pool_open(config, &pool, &error) != VP_OK) {
-        fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);
-        exit(1);
-    }
-    vp_config_free(config);
-    return pool;
+    return open_configured(config);
 }
 
 static void submit_cancel(vp_pool *pool, vp_request *request, uint64_t number) {

@@ -44,20 +44,10 @@ static void show_slots(const vp_pool *pool) {
 
 int main(int argc, char **argv) {
     struct arguments arguments = parse_arguments(argc, argv, "200");
-    vp_config *config;
-    CHECK_OK(vp_config_new(&config));
-    CHECK_OK(vp_config_set_url(config, text(arguments.url)));
-    CHECK_OK(vp_config_set_drive(config, arguments.drive));
-    if (arguments.ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments.ca_pem));
+    vp_config *config = new_config(&arguments);
     CHECK_OK(vp_config_set_addresses(config, text("127.0.0.2,127.0.0.1")));
     CHECK_OK(vp_config_set_placement(config, VP_PLACEMENT_SPREAD, 20, 10000 * MS));
-    vp_pool *pool = NULL;
-    vp_error error = {.struct_size = sizeof error};
-    if (vp_pool_open(config, &pool, &error) != VP_OK) {
-        fprintf(stderr, "%s\n", error.text);
-        return 1;
-    }
-    vp_config_free(config);
+    vp_pool *pool = open_configured(config);
     CHECK(show_addresses(pool) == 2);
 
     vp_request *request;

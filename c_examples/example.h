@@ -87,21 +87,30 @@ static inline struct arguments parse_arguments(int argc, char **argv, const char
 }
 
 #ifndef __cplusplus
-/* Opens a pool as place_order.c shows it step by step. */
-static inline vp_pool *open_pool(const struct arguments *arguments) {
+/* Settings for a pool of the venue that the arguments name. */
+static inline vp_config *new_config(const struct arguments *arguments) {
     vp_config *config;
-    vp_pool *pool;
-    vp_error error = {.struct_size = sizeof error};
     CHECK_OK(vp_config_new(&config));
     CHECK_OK(vp_config_set_url(config, text(arguments->url)));
     CHECK_OK(vp_config_set_drive(config, arguments->drive));
     if (arguments->ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    return config;
+}
+
+/* Opens a pool as place_order.c shows it step by step, and frees its settings. */
+static inline vp_pool *open_configured(vp_config *config) {
+    vp_pool *pool;
+    vp_error error = {.struct_size = sizeof error};
     if (vp_pool_open(config, &pool, &error) != VP_OK) {
         fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);
         exit(1);
     }
     vp_config_free(config);
     return pool;
+}
+
+static inline vp_pool *open_pool(const struct arguments *arguments) {
+    return open_configured(new_config(arguments));
 }
 
 /* Builds order `number` of a program: its client order id is the program's name and the number. */

@@ -12,23 +12,13 @@ enum { ORDERS = 200, CANCEL = ORDERS, QUERY = ORDERS + 1, ALL = ORDERS + 2 };
 
 /* Opens a pool of four connections. */
 static vp_pool *open_with_lanes(const struct arguments *arguments) {
-    vp_config *config;
-    vp_pool *pool;
-    vp_error error = {.struct_size = sizeof error};
-    CHECK_OK(vp_config_new(&config));
-    CHECK_OK(vp_config_set_url(config, text(arguments->url)));
-    CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    vp_config *config = new_config(arguments);
     CHECK_OK(vp_config_set_connections(config, 4));
     /* Cancels: one connection is theirs, 64 may wait, and a 429 does not stop them. */
     CHECK_OK(vp_config_set_lane(config, VP_LANE_URGENT, 1, 64, VP_LANE_THROUGH_PAUSE));
     /* Queries: 8 may wait. */
     CHECK_OK(vp_config_set_lane(config, VP_LANE_QUERIES, 0, 8, 0));
-    if (vp_pool_open(config, &pool, &error) != VP_OK) {
-        fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);
-        exit(1);
-    }
-    vp_config_free(config);
-    return pool;
+    return open_configured(config);
 }
 
 /* Submits a request that has no body. */

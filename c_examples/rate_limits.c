@@ -14,20 +14,9 @@ enum { OWN_LIMIT = 100 };
 
 /* Opens a pool that watches one header; `weight` is then its index. */
 static vp_pool *open_watching(const struct arguments *arguments, uint32_t *weight) {
-    vp_config *config;
-    vp_pool *pool;
-    vp_error error = {.struct_size = sizeof error};
-    CHECK_OK(vp_config_new(&config));
-    CHECK_OK(vp_config_set_url(config, text(arguments->url)));
-    CHECK_OK(vp_config_set_drive(config, arguments->drive));
-    if (arguments->ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    vp_config *config = new_config(arguments);
     CHECK_OK(vp_config_watch_header(config, VP_STR("X-MBX-USED-WEIGHT-1M"), weight));
-    if (vp_pool_open(config, &pool, &error) != VP_OK) {
-        fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);
-        exit(1);
-    }
-    vp_config_free(config);
-    return pool;
+    return open_configured(config);
 }
 
 /* How much the venue has counted, as far as the pool knows; 0 before the first answer. */

@@ -13,23 +13,12 @@
 enum { SOURCES = 2 };
 
 static vp_pool *open_with_sources(const struct arguments *arguments) {
-    vp_config *config;
-    vp_pool *pool;
-    vp_error error = {.struct_size = sizeof error};
-    CHECK_OK(vp_config_new(&config));
-    CHECK_OK(vp_config_set_url(config, text(arguments->url)));
-    CHECK_OK(vp_config_set_drive(config, arguments->drive));
-    if (arguments->ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    vp_config *config = new_config(arguments);
     CHECK_OK(vp_config_set_addresses(config, VP_STR("127.0.0.1")));
     /* Their numbers are 0 and 1: the order of the calls. */
     CHECK_OK(vp_config_set_bind_address(config, VP_STR("127.0.0.1")));
     CHECK_OK(vp_config_add_bind_address(config, VP_STR("127.0.0.2")));
-    if (vp_pool_open(config, &pool, &error) != VP_OK) {
-        fprintf(stderr, "%s: %s\n", vp_status_name(error.status), error.text);
-        exit(1);
-    }
-    vp_config_free(config);
-    return pool;
+    return open_configured(config);
 }
 
 /* Asks the pool itself from which source a slot connects. */

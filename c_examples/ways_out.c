@@ -18,11 +18,7 @@ static vp_status open_pinned(int argc, char **argv, const struct arguments *argu
                              const char *pin, vp_pool **pool, vp_error *error) {
     const char *proxy = argument(argc, argv, "--proxy", NULL);
     const char *unix_socket = argument(argc, argv, "--unix-socket", NULL);
-    vp_config *config;
-    CHECK_OK(vp_config_new(&config));
-    CHECK_OK(vp_config_set_url(config, text(arguments->url)));
-    CHECK_OK(vp_config_set_drive(config, arguments->drive));
-    if (arguments->ca_pem.len > 0) CHECK_OK(vp_config_set_ca_pem(config, arguments->ca_pem));
+    vp_config *config = new_config(arguments);
 
     /* Several proxies are spread over the connections; here is one. */
     if (proxy[0] != '\0') CHECK_OK(vp_config_add_proxy(config, text(proxy)));
