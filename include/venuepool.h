@@ -1368,6 +1368,12 @@ typedef struct vp_completion {
    * The port there, as a number; 0 without a `peer_ip`.
    */
   uint32_t peer_port;
+  /**
+   * The kernel had the first bytes of the response: nanoseconds since 1970, UTC, by the system's
+   * clock. More exactly: the last segment of the read that brought them. 0 without
+   * `vp_config_set_kernel_times`, without a response, and where the kernel does not tell.
+   */
+  uint64_t arrival_wall_ns;
 } vp_completion;
 
 /**
@@ -2491,6 +2497,18 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL.
  */
 VP_API vp_status vp_config_set_nodelay(struct vp_config *config, int32_t on) VP_NOEXCEPT;
+
+/**
+ * Asks the kernel when it had the first bytes of each answer (on when not 0; off is the default).
+ * `arrival_wall_ns` in `vp_completion` tells it (SO_TIMESTAMPING, software receive times). What
+ * lies between that and `first_byte_ns` is this machine's own delay. The socket is then read by
+ * `recvmsg` in place of `recv`, with the same number of calls.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL.
+ */
+VP_API vp_status vp_config_set_kernel_times(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
  * Sets TCP keepalive: idle time, interval, and the number of probes after which the connection

@@ -105,6 +105,12 @@ impl Completion {
         }
     }
 
+    /// When the kernel had the first bytes of the response, in nanoseconds since 1970; 0 without a
+    /// response, and if that is not known.
+    pub fn arrival_wall_ns(&self) -> u64 {
+        self.response.as_ref().map_or(0, |response| response.arrival_wall_ns)
+    }
+
     /// The number of the lease that was asked for; 0 for a request, or when there is none.
     pub fn lease_generation(&self) -> u64 {
         self.detail.as_deref().map_or(0, |detail| detail.lease_generation)

@@ -18,6 +18,8 @@ pub struct Recycled {
     pub response: Response,
     /// The ends of the connection that it came on. Kept here, so that completions stay small.
     pub endpoints: Endpoints,
+    /// When the kernel had its first bytes, in nanoseconds since 1970; 0 if that is not known.
+    pub arrival_wall_ns: u64,
     home: Arc<FreeList>,
 }
 
@@ -53,7 +55,12 @@ impl FreeList {
                 response.watch(list);
             }
             let endpoints = Endpoints::default();
-            Shared::new(Recycled { response, endpoints, home: Arc::clone(self) })
+            Shared::new(Recycled {
+                response,
+                endpoints,
+                arrival_wall_ns: 0,
+                home: Arc::clone(self),
+            })
         })
     }
 

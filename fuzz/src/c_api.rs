@@ -478,6 +478,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             36 => vp_config_set_lane(config, small % 5, small, small, small % 3),
             47 => vp_config_set_busy_poll(config, on & 1),
             48 => vp_config_set_suspend_cap_ns(config, number),
+            49 => vp_config_set_kernel_times(config, on),
             _ => vp_config_new(null_mut()),
         }
     }

@@ -126,6 +126,12 @@ class CompletionFields {
         if (raw().write_wall_ns == 0) return std::nullopt;
         return WallTimePoint(std::chrono::nanoseconds(raw().write_wall_ns));
     }
+    /// Gives the moment at which the kernel had the first bytes of a response, by the system's
+    /// clock; nullopt without Config::kernel_times, without a response, and where it is not known.
+    [[nodiscard]] std::optional<WallTimePoint> arrival_wall_time() const noexcept {
+        if (raw().arrival_wall_ns == 0) return std::nullopt;
+        return WallTimePoint(std::chrono::nanoseconds(raw().arrival_wall_ns));
+    }
     /// Gives the moment at which the first byte of a response was read, if one was.
     [[nodiscard]] std::optional<TimePoint> first_byte_time() const noexcept {
         return detail::time_if_any(raw().first_byte_ns);

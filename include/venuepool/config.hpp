@@ -308,6 +308,10 @@ class [[nodiscard]] Config {
     Config& nodelay(bool on = true) noexcept {
         return remember("nodelay", vp_config_set_nodelay(raw_, on));
     }
+    /// Asks the kernel when it had the first bytes of each answer: Completion::arrival_wall_time().
+    Config& kernel_times(bool on = true) noexcept {
+        return remember("kernel_times", vp_config_set_kernel_times(raw_, on));
+    }
     /// Sets TCP keepalive: 1 to 32,767 whole seconds each, 1 to 127 probes; all three 0 turns it
     /// off.
     Config& tcp_keepalive(std::chrono::nanoseconds idle, std::chrono::nanoseconds interval,

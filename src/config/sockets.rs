@@ -18,6 +18,8 @@ pub struct Sockets {
     pub send_buffer: Option<usize>,
     /// SO_RCVBUF in bytes; the system's choice without it.
     pub receive_buffer: Option<usize>,
+    /// Whether the kernel tells when it had the bytes of an answer.
+    pub kernel_times: bool,
     /// The local addresses to connect from, spread over the slots; the system's choice without any.
     pub bind_addresses: Vec<IpAddr>,
     /// The pinned addresses to connect to. Empty: the host of the URL is resolved.
@@ -42,6 +44,7 @@ impl Default for Sockets {
             tcp_keepalive: Some(TcpKeepalive { time_ns: 30 * S, interval_ns: 5 * S, count: 3 }),
             send_buffer: None,
             receive_buffer: None,
+            kernel_times: false,
             bind_addresses: Vec::new(),
             addresses: Vec::new(),
         }
@@ -61,6 +64,11 @@ impl Config {
     /// Sets TCP_NODELAY.
     pub const fn set_nodelay(&mut self, on: bool) {
         self.sockets.nodelay = on;
+    }
+
+    /// Whether the kernel is asked when it had the first bytes of each answer.
+    pub const fn set_kernel_times(&mut self, on: bool) {
+        self.sockets.kernel_times = on;
     }
 
     /// Sets the keepalive probes, or turns them off.

@@ -238,6 +238,7 @@ impl InFlight {
                     self.received += n;
                     if exchange.first_byte_ns == 0 {
                         exchange.first_byte_ns = now;
+                        shared.arrival_wall_ns = connection.arrival_wall_ns();
                     }
                     let progress = self.codec.on_bytes(response, limits);
                     if exchange.head_ns == 0 && response.has_head() {
@@ -310,6 +311,7 @@ impl InFlight {
             let mut copy = free_list.take_copy(&response.response);
             let shared = Shared::get_mut(&mut copy).expect("nobody else holds it yet");
             shared.response.give_up();
+            shared.arrival_wall_ns = response.arrival_wall_ns;
             copy
         });
         let completion = completion(&pending, told, slot, &mut connection, exchange, now, so_far);
@@ -392,15 +394,18 @@ impl Lingering {
     fn read(&mut self, limits: &Limits) -> Option<LateLook> {
         let mut left = TURN_BYTES;
         while left > 0 {
-            let response = &mut Shared::get_mut(self.response.as_mut()?)?.response;
+            let shared = Shared::get_mut(self.response.as_mut()?)?;
+            let response = &mut shared.response;
             let space = response.space(limits, left).ok()?;
-            let progress = match self.connection.as_mut()?.receive(space) {
+            let connection = self.connection.as_mut()?;
+            let progress = match connection.receive(space) {
                 Ok(Received::Nothing) => return Some(LateLook::NotYet),
                 Ok(Received::Bytes(n)) => {
                     response.commit(n);
                     left -= n;
                     if self.told.times.first_byte_ns == 0 {
                         self.told.times.first_byte_ns = now_ns();
+                        shared.arrival_wall_ns = connection.arrival_wall_ns();
                     }
                     let progress = self.codec.on_bytes(response, limits);
                     if self.told.times.head_ns == 0 && response.has_head() {

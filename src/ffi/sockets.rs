@@ -16,6 +16,20 @@ pub unsafe extern "C" fn vp_config_set_nodelay(config: *mut vp_config, on: i32) 
     unsafe { switch(config, |config| config.set_nodelay(on != 0)) }
 }
 
+/// Asks the kernel when it had the first bytes of each answer (on when not 0; off is the default).
+/// `arrival_wall_ns` in `vp_completion` tells it (SO_TIMESTAMPING, software receive times). What
+/// lies between that and `first_byte_ns` is this machine's own delay. The socket is then read by
+/// `recvmsg` in place of `recv`, with the same number of calls.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_kernel_times(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_kernel_times(on != 0)) }
+}
+
 /// Sets TCP keepalive: idle time, interval, and the number of probes after which the connection
 /// counts as dead. Idle time and interval are 1 to 32,767 whole seconds, in nanoseconds; the probes
 /// are 1 to 127. The defaults are 30 s, 5 s and 3. All three 0 turns keepalive off. It watches idle

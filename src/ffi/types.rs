@@ -150,6 +150,10 @@ pub struct vp_completion {
     pub local_port: u32,
     /// The port there, as a number; 0 without a `peer_ip`.
     pub peer_port: u32,
+    /// The kernel had the first bytes of the response: nanoseconds since 1970, UTC, by the system's
+    /// clock. More exactly: the last segment of the read that brought them. 0 without
+    /// `vp_config_set_kernel_times`, without a response, and where the kernel does not tell.
+    pub arrival_wall_ns: u64,
 }
 
 /// Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
@@ -529,6 +533,7 @@ impl vp_completion {
             peer_ip: peer.ip,
             local_port: local.port.into(),
             peer_port: peer.port.into(),
+            arrival_wall_ns: completion.arrival_wall_ns(),
         }
     }
 }

@@ -59,7 +59,7 @@ unsafe impl Versioned for vp_summary {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
-    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 17 * 8);
+    assert!(size_of::<vp_completion>() == vp_completion::FIRST + 18 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
     assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST + 128);
     assert!(size_of::<vp_address>() == vp_address::FIRST);

@@ -196,10 +196,14 @@ impl Dialer {
         // A Unix socket has no address, and so no source.
         let source = local.and_then(|_| self.sockets.source_of(slot)).map(|(index, _)| index);
         let path = Path { local, source, peer, connect_ns, ..Path::default() };
-        match &self.tls {
-            None => Ok(Dialled { connection: Connection::plain(detach(stream)?), path }),
-            Some((config, name)) => self.handshake(stream, path, config, name).await,
+        let mut dialled = match &self.tls {
+            None => Dialled { connection: Connection::plain(detach(stream)?), path },
+            Some((config, name)) => self.handshake(stream, path, config, name).await?,
+        };
+        if self.sockets.kernel_times {
+            dialled.connection.note_arrivals();
         }
+        Ok(dialled)
     }
 
     /// Connects to the first address that answers, and says which that was.

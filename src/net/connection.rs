@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use rustls::ClientConnection;
 
+use super::arrival::Arrivals;
 use super::endpoints::Endpoints;
 use super::evidence::{self, Evidence};
 use super::socket::{Companion, Socket};
@@ -115,6 +116,8 @@ pub struct Connection {
     received: u64,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
+    /// When the kernel had what is read, if that is wanted.
+    arrivals: Option<Box<Arrivals>>,
     /// Both ends, as they were when it was made.
     endpoints: Endpoints,
     /// The peer is on another host, so that bytes are on their way for a while.
@@ -136,6 +139,7 @@ impl Connection {
         let endpoints = Endpoints::of(&stream);
         Self {
             taken_before,
+            arrivals: None,
             endpoints,
             is_far: endpoints.is_far(),
             stream: Arc::new(Socket::new(stream)),
@@ -176,6 +180,17 @@ impl Connection {
     /// Both ends of the connection; all zero over a Unix socket.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// From now on the kernel tells when it had the bytes that are read, if it can.
+    pub fn note_arrivals(&mut self) {
+        self.arrivals = Arrivals::of(&self.stream);
+    }
+
+    /// When the kernel had the bytes that were read last from the socket, in nanoseconds since
+    /// 1970; 0 if that was not wanted or is not known. Under TLS these bytes are ciphertext.
+    pub fn arrival_wall_ns(&self) -> u64 {
+        self.arrivals.as_ref().map_or(0, |arrivals| arrivals.last_wall_ns())
     }
 
     /// The socket, for whoever watches it.
@@ -299,7 +314,7 @@ impl Connection {
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        let received = Self::read(&self.stream, self.was_reset, space);
+        let received = read(&self.stream, &mut self.arrivals, self.was_reset, space);
         if let Ok(Received::Bytes(n)) = received {
             self.received += n as u64;
             self.may_hold_more = n == space.len();
@@ -405,14 +420,6 @@ impl Connection {
         error.into()
     }
 
-    /// Reads once what came over the wire.
-    fn read(stream: &TcpStream, was_reset: bool, space: &mut [u8]) -> Result<Received, Fault> {
-        match read_once(stream, space)? {
-            Received::End { .. } if was_reset => Err(Fault::Reset),
-            received => Ok(received),
-        }
-    }
-
     /// Moves finished TLS records to the outbox.
     fn encrypt(&mut self) -> Result<(), Fault> {
         let Some(session) = &mut self.session else { return Ok(()) };
@@ -439,7 +446,8 @@ impl Connection {
                 return Err(Fault::Tls);
             }
             if session.unread.is_empty() {
-                match Self::read(&self.stream, self.was_reset, &mut session.inbox)? {
+                let (arrivals, was_reset) = (&mut self.arrivals, self.was_reset);
+                match read(&self.stream, arrivals, was_reset, &mut session.inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => {
                         session.unread = 0..n;
@@ -501,11 +509,21 @@ fn abort(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// One non-blocking read.
-fn read_once(stream: &TcpStream, space: &mut [u8]) -> Result<Received, Fault> {
+/// Reads once what came over the wire, without blocking.
+fn read(
+    stream: &TcpStream,
+    arrivals: &mut Option<Box<Arrivals>>,
+    was_reset: bool,
+    space: &mut [u8],
+) -> Result<Received, Fault> {
     let mut stream = stream;
     loop {
-        match stream.read(space) {
+        let read = match arrivals {
+            None => stream.read(space),
+            Some(arrivals) => arrivals.read(stream, space),
+        };
+        match read {
+            Ok(0) if was_reset => return Err(Fault::Reset),
             Ok(0) => return Ok(Received::End { clean: true }),
             Ok(n) => return Ok(Received::Bytes(n)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Nothing),

@@ -5,6 +5,7 @@
 //! calls, no futures, usable from the caller's own thread. This folder knows no pool and no policy.
 
 pub mod addresses;
+mod arrival;
 pub mod cancellation;
 pub mod connect;
 pub mod connection;

@@ -133,7 +133,7 @@ int main(void) {
     FIELD(vp_stats, lanes, 408, 32);
     FIELD(vp_stats, wire_states, 440, 40);
 
-    SIZE(vp_completion, 224);
+    SIZE(vp_completion, 232);
     FIELD(vp_completion, struct_size, 0, 8);
     FIELD(vp_completion, id, 8, 8);
     FIELD(vp_completion, user_data, 16, 8);
@@ -165,6 +165,7 @@ int main(void) {
     FIELD(vp_completion, peer_ip, 200, 16);
     FIELD(vp_completion, local_port, 216, 4);
     FIELD(vp_completion, peer_port, 220, 4);
+    FIELD(vp_completion, arrival_wall_ns, 224, 8);
 
     SIZE(vp_summary, 64);
     FIELD(vp_summary, struct_size, 0, 8);

@@ -256,6 +256,7 @@ void completions_tell_all() {
         CHECK(done.first_byte_time().value() <= done.done_time());
         CHECK(done.start_time() <= done.write_begin_time());
         CHECK(done.write_begin_time() <= done.write_time() && done.write_wall_time());
+        CHECK(!done.arrival_wall_time());
         CHECK(done.first_byte_time() <= done.head_time() && done.head_time() <= done.done_time());
         CHECK(done.elapsed() > nanoseconds(0) && done.elapsed() < patience);
         CHECK(done.done_time() <= done.delivered_time());

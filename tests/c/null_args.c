@@ -119,6 +119,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_waiting_capacity(NULL, 10), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_lane(NULL, 0, 1, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_nodelay(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_kernel_times(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_tcp_keepalive(NULL, 0, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_socket_buffers(NULL, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_bind_address(NULL, NOTHING), VP_ERR_NULL);

@@ -1,7 +1,7 @@
 //! What a completion tells of its order: when each step was, on which connection, how many bytes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mock_venue::{How, Options, Script, Venue};
 use venuepool::completion::{Completion, Times};
@@ -39,6 +39,10 @@ fn taken(pool: &Pool) -> Completion {
     completion.unwrap()
 }
 
+fn now_wall_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
 /// Plain and over TLS, in both drives.
 fn ways() -> impl Iterator<Item = (Options, Drive)> {
     let drives = |options: Options| [Drive::Thread, Drive::Caller].map(|it| (options.clone(), it));
@@ -63,6 +67,40 @@ fn the_steps_of_an_order_are_in_their_order_in_each_way() {
         }
         pool.close().unwrap();
     }
+}
+
+#[test]
+fn the_kernel_tells_when_it_had_an_answer_if_that_is_wanted() {
+    for (options, drive) in ways() {
+        let venue = Venue::start(options).unwrap();
+        let mut config = venue_config(&venue, 1);
+        config.set_drive(drive);
+        config.set_kernel_times(true);
+        let pool = Pool::open(&config).unwrap();
+        let mut orders = request(&pool);
+        let mut told = None;
+        // The kernel begins to note times a moment after the first socket has asked for them.
+        for number in 0..1000 {
+            let sent_wall_ns = now_wall_ns();
+            order(&mut orders, &number.to_string());
+            let done = pool.execute(&mut orders, WhenBusy::Queue).unwrap();
+            assert_eq!(done.outcome, Outcome::Ok);
+            if done.arrival_wall_ns() > 0 {
+                told = Some((sent_wall_ns..=now_wall_ns()).contains(&done.arrival_wall_ns()));
+                break;
+            }
+        }
+        assert_eq!(told, Some(true));
+        pool.close().unwrap();
+    }
+}
+
+#[test]
+fn no_arrival_is_told_by_default() {
+    let venue = Venue::start(Options::plain()).unwrap();
+    let pool = venue_pool(&venue, 1);
+    assert_eq!(get(&pool, "/api/v3/time").arrival_wall_ns(), 0);
+    pool.close().unwrap();
 }
 
 #[test]
