@@ -196,6 +196,11 @@ impl<'a> SlotTask<'a> {
                     AfterLoss::Replaced => {
                         self.socket = self.next_socket.take();
                         pool.delivery.stats.rotations.add();
+                        pool.log(Level::Info, "connection", || {
+                            let index = slot.index;
+                            let text = format!("slot {index}: rotated, without a gap");
+                            (text, vec![("slot", index.to_string())])
+                        });
                         pool.dialling.edges.serves(slot.index);
                         pool.slot_is_up(slot);
                     }

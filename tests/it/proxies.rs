@@ -4,6 +4,7 @@ mod fakes;
 mod faults;
 mod logs;
 mod real;
+mod secrets;
 
 use std::net::SocketAddr;
 

@@ -5,20 +5,17 @@ use std::sync::{Arc, Mutex};
 use mock_venue::{How, Options, Venue};
 use venuepool::config::Config;
 use venuepool::driver::Pool;
-use venuepool::driver::submit::WhenBusy;
 use venuepool::log::{Level, LogHook, Record};
 
 use super::fakes::Fake;
+use super::secrets::{TOKEN, assert_no_secret, signed};
 use super::{PASSWORD, USER, config_through};
-use crate::rig::{lose_connections, request, until, until_idle};
-
-const TOKEN: &str = "t0p-secret-token";
-const SIGNATURE: &str = "5ea1ed0def";
+use crate::rig::{lose_connections, until, until_idle, venue_config};
 
 /// One record: its level, its target, and all its text.
 type Line = (Level, &'static str, String);
 
-fn line(record: &Record<'_>) -> Line {
+pub(super) fn line(record: &Record<'_>) -> Line {
     assert!(record.time_ns > 0);
     let pairs: Vec<_> = record.pairs.iter().map(|(key, value)| format!(" {key}={value}")).collect();
     (record.level, record.target, format!("{}{}", record.message, pairs.concat()))
@@ -38,21 +35,11 @@ fn has(lines: &Mutex<Vec<Line>>, level: Level, target: &str, part: &str) -> bool
 }
 
 fn has_no_secret(lines: &Mutex<Vec<Line>>) {
-    let lines = lines.lock().unwrap();
-    assert!(!lines.is_empty());
-    // The last one is user and password in base64.
-    for secret in [PASSWORD, TOKEN, SIGNATURE, "signature", "Authorization", "ZW5naW5lOnMzY3JldA"] {
-        let found: Vec<_> = lines.iter().filter(|line| line.2.contains(secret)).collect();
-        assert!(found.is_empty(), "{secret}: {found:?}");
-    }
+    assert_no_secret(lines.lock().unwrap().iter().map(|line| line.2.as_str()));
 }
 
 fn trade(pool: &Pool) {
-    let mut orders = request(pool);
-    let path = format!("/api/v3/account?timestamp=1&signature={SIGNATURE}");
-    orders.begin(b"GET", path.as_bytes()).unwrap();
-    orders.header(b"X-MBX-APIKEY", TOKEN.as_bytes()).unwrap();
-    assert!(pool.execute(&mut orders, WhenBusy::Queue).unwrap().response.is_some());
+    assert!(signed(pool).response.is_some());
 }
 
 #[test]
@@ -114,4 +101,17 @@ fn what_is_not_wanted_is_not_made() {
     pool.close().unwrap();
     let told = lines.lock().unwrap();
     assert!(told.iter().all(|line| line.0 <= Level::Warn && line.1 != "request"), "{told:?}");
+}
+
+#[test]
+fn a_rotation_is_logged() {
+    let venue = Venue::start(Options::tls()).unwrap();
+    let mut config = venue_config(&venue, 1);
+    config.set_max_requests(2);
+    let lines = listen(&mut config, Level::Info);
+    let pool = Pool::open(&config).unwrap();
+    trade(&pool);
+    until(|| (pool.stats().rotations.get() > 0).then_some(()));
+    pool.close().unwrap();
+    assert!(has(&lines, Level::Info, "connection", "slot 0: rotated"), "{lines:?}");
 }
