@@ -4355,6 +4355,26 @@ vp_status vp_ws_config_set_keep_alive(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets the message that is sent as a ping in place of a control frame, for venues that answer no
+ * other. The interval and the deadline are those of `vp_ws_config_set_keep_alive`. In `message`,
+ * which has 1 to 4096 bytes, `{number}` stands for the number of the ping on its connection, and
+ * `{wall_ms}` for the milliseconds since 1970. The answer is a message of at most 4096 bytes that
+ * contains `pong`, which has 1 to 128 bytes. You are given it as any other message. Both empty:
+ * pings are control frames, as by default.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: both texts are copied.
+ * Errors: ERR_NULL, ERR_ARGUMENT for an unknown opcode or a length out of its range.
+ * `vp_ws_open` answers ERR_TOO_LARGE if a ping can be longer than `max_sent`.
+ */
+VP_API
+vp_status vp_ws_config_set_text_ping(struct vp_ws_config *config,
+                                     int32_t opcode,
+                                     struct vp_str message,
+                                     struct vp_str pong)
+VP_NOEXCEPT;
+
+/**
  * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
  * with their acknowledgements. Each half of the close handshake may take 1 s.
  *

@@ -55,6 +55,7 @@ unsafe fn settings(input: &mut Input<'_>, config: *mut vp_ws_config) {
         ok(vp_ws_config_set_on_acknowledge(or_null(input, config), judge, null_mut()));
         ok(vp_ws_config_set_on_match(or_null(input, config), Some(key), null_mut()));
         ok(vp_ws_config_set_keep_alive(config, a, b, c));
+        ok(vp_ws_config_set_text_ping(config, opcode, any_text(input), any_text(input)));
         ok(vp_ws_config_set_timeouts(config, a, b, c));
         ok(vp_ws_config_set_queue(config, x, flags));
         ok(vp_ws_config_set_sizes(config, x, y, z));

@@ -72,6 +72,12 @@ class [[nodiscard]] WsConfig {
         return vp_ws_config_set_keep_alive(raw_, detail::ns(interval), detail::ns(deadline),
                                            detail::ns(idle));
     }
+    /// Sets the text that is sent as a ping, and what its answer contains; see
+    /// vp_ws_config_set_text_ping. Both empty: control frames.
+    Status text_ping(std::string_view message, std::string_view pong) noexcept {
+        return vp_ws_config_set_text_ping(raw_, VP_WS_TEXT, detail::str(message),
+                                          detail::str(pong));
+    }
     /// Sets the time limits of the upgrade, of the opening, and of each half of the close.
     Status timeouts(std::chrono::nanoseconds upgrade, std::chrono::nanoseconds opening,
                     std::chrono::nanoseconds close) noexcept {

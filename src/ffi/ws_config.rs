@@ -9,6 +9,7 @@ use crate::error::Status;
 use crate::session::settings::{Settings, Verdict};
 use crate::ws::frame::Kind;
 use crate::ws::session::inbox::Overflow;
+use crate::ws::text_ping::TextPing;
 
 /// The settings of a session, opaque to C.
 pub struct vp_ws_config {
@@ -278,6 +279,39 @@ pub unsafe extern "C" fn vp_ws_config_set_keep_alive(
 ) -> Status {
     // SAFETY: the header.
     unsafe { change(config, |settings| settings.set_keep_alive(interval_ns, deadline_ns, idle_ns)) }
+}
+
+/// Sets the message that is sent as a ping in place of a control frame, for venues that answer no
+/// other. The interval and the deadline are those of `vp_ws_config_set_keep_alive`. In `message`,
+/// which has 1 to 4096 bytes, `{number}` stands for the number of the ping on its connection, and
+/// `{wall_ms}` for the milliseconds since 1970. The answer is a message of at most 4096 bytes that
+/// contains `pong`, which has 1 to 128 bytes. You are given it as any other message. Both empty:
+/// pings are control frames, as by default.
+///
+/// Threads: as `vp_ws_config_new`.
+/// Lifetime: both texts are copied.
+/// Errors: ERR_NULL, ERR_ARGUMENT for an unknown opcode or a length out of its range.
+/// `vp_ws_open` answers ERR_TOO_LARGE if a ping can be longer than `max_sent`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_config_set_text_ping(
+    config: *mut vp_ws_config,
+    opcode: i32,
+    message: vp_str,
+    pong: vp_str,
+) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        change(config, |settings| {
+            let (message, pong) = (message.bytes()?, pong.bytes()?);
+            let ping = if message.is_empty() && pong.is_empty() {
+                None
+            } else {
+                Some(TextPing::new(kind(opcode)?, message, pong)?)
+            };
+            settings.set_text_ping(ping);
+            Ok(())
+        })
+    }
 }
 
 /// Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages

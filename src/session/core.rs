@@ -155,6 +155,20 @@ impl Core {
         self.life.ping_sent(now_ns);
     }
 
+    /// Sends a message of the session's own as a ping. As a control frame it has no number: what
+    /// is told after a loss is of the engine's messages.
+    pub(super) fn send_ping_message(&mut self, kind: Kind, message: &[u8], now_ns: u64) {
+        let key = self.keys.next();
+        // It is no longer than the longest message that is sent.
+        if let (Ok(frame), Some(connection)) =
+            (self.writer.write(kind, message, key), &mut self.connection)
+        {
+            let (_, result) = connection.append(frame);
+            self.note(result);
+        }
+        self.life.ping_sent(now_ns);
+    }
+
     pub(super) fn send_close(&mut self, payload: &ClosePayload) {
         self.send_control(|key| Some(ControlFrame::close(payload, key)));
     }

@@ -129,6 +129,10 @@ impl Session {
             let text = "an opening message is longer than the longest that is sent";
             return Err(refused(text)(Status::ERR_TOO_LARGE));
         }
+        if settings.text_ping.as_ref().is_some_and(|ping| ping.max_len() > settings.max_send) {
+            let text = "a ping is longer than the longest message that is sent";
+            return Err(refused(text)(Status::ERR_TOO_LARGE));
+        }
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let backoff = config.backoff();
         let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };

@@ -120,6 +120,9 @@ impl Session {
     fn on_message(&self, message: &Message<'_>) -> Option<Why> {
         let hooks = &self.settings.hooks;
         let verdict = self.judge(message);
+        if self.settings.text_ping.as_ref().is_some_and(|ping| ping.is_pong(message.payload())) {
+            self.core().life.on_pong_message(now_ns());
+        }
         let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
         let call = key.and_then(|key| self.core().calls.answered(key));
         let news = match call {

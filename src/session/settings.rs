@@ -16,6 +16,7 @@ use crate::ws::handshake::Offer;
 use crate::ws::keep_alive::KeepAliveSettings;
 use crate::ws::session::inbox::Overflow;
 use crate::ws::settings::Limits;
+use crate::ws::text_ping::TextPing;
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1_000 * MS;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub(super) openings: Vec<Opening>,
     pub(super) hooks: Hooks,
     pub(super) keep_alive: KeepAliveSettings,
+    /// Pings are messages, and no control frames.
+    pub(super) text_ping: Option<TextPing>,
     pub(super) upgrade_ns: u64,
     pub(super) opening_ns: u64,
     pub(super) close: CloseLimits,
@@ -102,6 +105,7 @@ impl Default for Settings {
                 deadline_ns: 5 * S,
                 idle_ns: None,
             },
+            text_ping: None,
             upgrade_ns: 5 * S,
             opening_ns: 5 * S,
             close: CloseLimits { answer_ns: S, eof_ns: S },
@@ -207,6 +211,11 @@ impl Settings {
             idle_ns: some(idle),
         };
         Ok(())
+    }
+
+    /// Sets the message that is sent as a ping; `None`: pings are control frames.
+    pub fn set_text_ping(&mut self, ping: Option<TextPing>) {
+        self.text_ping = ping;
     }
 
     /// Sets how long the answer to the upgrade, the acknowledgements of all opening messages, and

@@ -22,6 +22,7 @@ use crate::net::standard::spared;
 use crate::net::thread;
 use crate::net::watch::{Watch, watch};
 use crate::ws::frame::Kind;
+use crate::ws::keep_alive::PingPayload;
 use crate::ws::message::Receiver;
 use crate::ws::session::life::{Due, Why};
 use crate::ws::settings::ReceiverSettings;
@@ -98,7 +99,7 @@ impl Session {
                     self.tell(&News::Up, &[]);
                     self.report(Ok(()));
                 }
-                Due::Ping(payload) => self.core().send_ping(&payload, now),
+                Due::Ping(payload) => self.ping(payload, now),
                 Due::GiveUp(why) => {
                     serving = None;
                     self.lose(why);
@@ -231,6 +232,17 @@ impl Session {
         }
         self.tell(&News::Failed(Box::new(failed)), &body);
         self.report(Err(DialError { step, os_error, text }));
+    }
+
+    fn ping(&self, payload: PingPayload, now: u64) {
+        match &self.settings.text_ping {
+            None => self.core().send_ping(&payload, now),
+            Some(ping) => {
+                let number = u64::from_be_bytes(payload);
+                let message = ping.message(number, wall_ns() / 1_000_000);
+                self.core().send_ping_message(ping.kind(), &message, now);
+            }
+        }
     }
 
     /// Sends the next opening message.

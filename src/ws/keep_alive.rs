@@ -100,6 +100,13 @@ impl KeepAlive {
         self.rtt_ns
     }
 
+    /// A message has come that answers a ping, which may be sent as a message, too. It carries no
+    /// number, and one ping is out at a time: so it answers that one. Answers as
+    /// [`KeepAlive::on_pong`].
+    pub fn on_pong_message(&mut self, now_ns: u64) -> Option<u64> {
+        self.on_pong(&self.pings.to_be_bytes(), now_ns)
+    }
+
     /// The last round-trip time, in nanoseconds.
     pub const fn rtt_ns(&self) -> Option<u64> {
         self.rtt_ns

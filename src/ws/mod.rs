@@ -18,7 +18,7 @@
 //! `handshake` opens: it writes the upgrade into a request and judges the answer, which the codec
 //! of `src/http` reads. `frame` and `mask` know one frame, `writer` builds frames in place,
 //! `message` joins them. `extension` and `deflate` are permessage-deflate (RFC 7692). `close_code`,
-//! `close_frame` and `closing` end a connection, `pong` and `keep_alive` watch it.
+//! `close_frame` and `closing` end a connection; `pong`, `keep_alive` and `text_ping` watch it.
 //!
 //! `session` is the policy of a session, which `src/session` carries out with sockets and a thread.
 
@@ -36,5 +36,6 @@ pub mod message;
 pub mod pong;
 pub mod session;
 pub mod settings;
+pub mod text_ping;
 mod utf8;
 pub mod writer;

@@ -560,6 +560,13 @@ static void ws_config(vp_ws_config *config) {
     OK(vp_ws_config_set_on_match(config, NULL, NULL));
     CHECK_STATUS(vp_ws_config_set_keep_alive(NULL, 1, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_keep_alive(config, 1, 0, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_text_ping(NULL, VP_WS_TEXT, NOTHING, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_text_ping(config, VP_WS_TEXT, BROKEN, NOTHING), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_text_ping(config, VP_WS_TEXT, NOTHING, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_text_ping(config, VP_WS_TEXT, VP_STR("ping"), NOTHING),
+                 VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_text_ping(config, 3, VP_STR("ping"), VP_STR("pong")),
+                 VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_timeouts(NULL, 1, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_timeouts(config, 0, 1, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_queue(NULL, 1, VP_WS_DROP_OLDEST), VP_ERR_NULL);

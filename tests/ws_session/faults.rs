@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use tungstenite::Message;
 use venuepool::error::{Outcome, Status, WireState};
+use venuepool::session::Session;
 use venuepool::session::event::WsLoss;
+use venuepool::session::settings::Settings;
 use venuepool::ws::frame::Kind;
+use venuepool::ws::text_ping::TextPing;
 
-use crate::desk::{Desk, SECOND, settings};
+use crate::desk::{Desk, SECOND, config, settings};
 use crate::peer::{Peer, Server, exchange};
 
 /// A reset of the socket.
@@ -178,4 +181,56 @@ fn a_peer_that_does_not_answer_the_close_is_left_in_time() {
     let id = desk.call(5);
     let lost = desk.close().unwrap();
     assert_eq!((id, lost.loss, lost.until_ns), (1, WsLoss::CloseTimeout, 0));
+}
+
+/// Pings that are messages, twenty a second.
+fn text_pings() -> Settings {
+    let mut settings = settings();
+    settings.set_keep_alive(SECOND / 20, SECOND / 5, 0).unwrap();
+    let ping = br#"{"op":"ping","id":"{number}","ts":{wall_ms}}"#;
+    settings.set_text_ping(Some(TextPing::new(Kind::Text, ping, b"\"pong\"").unwrap()));
+    settings
+}
+
+#[test]
+fn pings_as_messages_are_filled_in_answered_and_measured() {
+    let server = Server::faulty(|peer| {
+        for number in 1..4 {
+            let ping = peer.read().unwrap();
+            let ping: serde_json::Value = serde_json::from_str(ping.to_text().unwrap()).unwrap();
+            assert_eq!((&ping["op"], &ping["id"]), (&"ping".into(), &number.to_string().into()));
+            assert!(ping["ts"].as_u64().unwrap() > 1_700_000_000_000);
+            peer.send(Message::text(r#"{"op":"pong"}"#)).unwrap();
+        }
+        exchange(peer);
+    });
+    let mut desk = Desk::open(&server, &text_pings());
+    (0..3).for_each(|_| assert_eq!(desk.message(), r#"{"op":"pong"}"#));
+    assert!(desk.session.health().rtt_ns > 0);
+    desk.close();
+}
+
+#[test]
+fn a_peer_that_answers_no_ping_message_is_given_up() {
+    let server = Server::faulty(|peer| {
+        let ping = peer.read().unwrap();
+        assert!(ping.is_text());
+        peer.send(Message::text("no such command")).unwrap();
+        // It takes the frames, and so it answers control frames. That is no answer to a message.
+        while peer.read().is_ok() {}
+    });
+    let mut desk = Desk::open(&server, &text_pings());
+    assert_eq!(desk.message(), "no such command");
+    assert_eq!(desk.lost().loss, WsLoss::NoPong);
+    desk.up();
+    desk.close();
+}
+
+#[test]
+fn a_ping_message_that_cannot_be_sent_is_refused_at_open() {
+    let server = Server::faulty(exchange);
+    let mut settings = text_pings();
+    settings.set_sizes(50, 1000, 1000).unwrap();
+    let refused = Session::open(&config(&server), &settings, b"/").err().unwrap();
+    assert_eq!(refused.step, Status::ERR_TOO_LARGE);
 }

@@ -286,6 +286,11 @@ impl Life {
         self.keep_alive.on_pong(payload, now_ns);
     }
 
+    /// A message has come that answers a ping.
+    pub fn on_pong_message(&mut self, now_ns: u64) {
+        self.keep_alive.on_pong_message(now_ns);
+    }
+
     /// The last round trip of a ping, in nanoseconds.
     pub const fn rtt_ns(&self) -> Option<u64> {
         self.keep_alive.rtt_ns()
