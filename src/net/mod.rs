@@ -12,6 +12,7 @@ pub mod dial_thread;
 pub mod endpoints;
 pub mod evidence;
 pub mod fork;
+pub mod key_log;
 pub mod live_set;
 pub mod path;
 pub mod pins;
