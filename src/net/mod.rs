@@ -16,6 +16,7 @@ pub mod key_log;
 pub mod live_set;
 pub mod path;
 pub mod pins;
+pub mod probes;
 pub mod proxy;
 pub mod proxy_order;
 pub mod resolve;
