@@ -1220,6 +1220,15 @@ typedef struct vp_address {
 } vp_address;
 
 /**
+ * Receives a line of the key log, without its line break, in a TLS handshake: four or five for a
+ * connection with TLS 1.3, one with TLS 1.2. It must be short, must not block, must not throw, and
+ * must call no function of the library.
+ *
+ * `line` is borrowed until the function returns. Then the library wipes it.
+ */
+typedef void (*vp_on_key_log)(void *context, struct vp_str line);
+
+/**
  * How one accepted request ended. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never was.
  */
 typedef struct vp_completion {
@@ -2823,14 +2832,53 @@ vp_status vp_config_set_insecure_skip_verify(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
- * Writes TLS session secrets to the file that the environment names as SSLKEYLOGFILE (on when not
- * 0). Off by default, whatever the environment says.
+ * Writes TLS secrets to the file that the environment names as SSLKEYLOGFILE when a pool is opened
+ * (on when not 0). Off by default, whatever the environment says. All else is as for
+ * `vp_config_set_key_log_file`; without the variable nothing is written.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
  * Errors: ERR_NULL.
  */
 VP_API vp_status vp_config_set_key_log(struct vp_config *config, int32_t on) VP_NOEXCEPT;
+
+/**
+ * Appends TLS secrets to a file, in the NSS key log format that Wireshark reads. An empty path,
+ * the default, writes none. WHO HAS THIS FILE READS ALL TRAFFIC THAT WAS CAPTURED, API keys and
+ * tokens included. So it is for tests and for a diagnosis, and must be deleted after it.
+ *
+ * The file is opened when a pool or a session is opened; it is created with mode 0600, and one
+ * that is there keeps its mode. If that fails, so does the open (ERR_SYSTEM). An `http://` URL has
+ * no secrets, and opens no file. The log is told at VP_LOG_WARN that secrets are written. When a
+ * line cannot be written, that is told, too, and the file gets no more.
+ *
+ * There is one key log: this function, `vp_config_set_key_log` and
+ * `vp_config_set_key_log_function` replace what another of them has set.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: `path` is copied. A relative one begins in the working directory at open.
+ * Errors: ERR_NULL; ERR_ARGUMENT if `path` holds NUL.
+ */
+VP_API
+vp_status vp_config_set_key_log_file(struct vp_config *config,
+                                     struct vp_str path)
+VP_NOEXCEPT;
+
+/**
+ * Gives TLS secrets to a function instead of a file; NULL, the default, for none. What
+ * `vp_config_set_key_log_file` says of them holds here, too.
+ *
+ * Threads: as `vp_config_new`. The function runs on the dial thread. It may run on several
+ * threads at once if pools were opened in several network namespaces.
+ * Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
+ * session, that was opened with this.
+ * Errors: ERR_NULL.
+ */
+VP_API
+vp_status vp_config_set_key_log_function(struct vp_config *config,
+                                         vp_on_key_log function,
+                                         void *context)
+VP_NOEXCEPT;
 
 /**
  * Sets the heartbeat: a request that the pool sends on each connection that was idle for
@@ -4222,9 +4270,11 @@ VP_NOEXCEPT;
  * an answer, and no user or password of a proxy. See docs/seeing-inside.md.
  *
  * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
- * opening, the drain and the end of a pool it runs on the thread that calls. So it may run on two
- * threads at once.
- * Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
+ * opening, the drain and the end of a pool it runs on the thread that calls. On the dial thread it
+ * tells that a key log has ended. So it may run on several threads at once. Of a WebSocket session
+ * it tells nothing but its key log.
+ * Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
+ * session, that was opened with this.
  * Errors: ERR_NULL, ERR_ARGUMENT.
  */
 VP_API
@@ -4356,11 +4406,11 @@ VP_NOEXCEPT;
 
 /**
  * Sets the message that is sent as a ping in place of a control frame, for venues that answer no
- * other. The interval and the deadline are those of `vp_ws_config_set_keep_alive`. In `message`,
- * which has 1 to 4096 bytes, `{number}` stands for the number of the ping on its connection, and
- * `{wall_ms}` for the milliseconds since 1970. The answer is a message of at most 4096 bytes that
- * contains `pong`, which has 1 to 128 bytes. You are given it as any other message. Both empty:
- * pings are control frames, as by default.
+ * other. The interval and the deadline are those of `vp_ws_config_set_keep_alive`. `message` has 1
+ * to 4096 bytes. In it `{number}` stands for the number of the ping on its connection, `{wall_ms}`
+ * for the milliseconds since 1970. The answer is a message of at most 4096 bytes that contains
+ * `pong`, which has 1 to 128 bytes. You are given it as any other message. Both empty: pings are
+ * control frames, as by default.
  *
  * Threads: as `vp_ws_config_new`.
  * Lifetime: both texts are copied.
@@ -4450,7 +4500,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  *
  * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
  * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
- * body, backoff, degraded open, thread name and CPU. It has no caller drive, and no shared thread.
+ * body, backoff, degraded open, thread name and CPU. It uses the log for the key log only. It
+ * has no caller drive, and no shared thread.
  *
  * `on_event` receives all that the session tells, on the session's thread, also while this call
  * waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.

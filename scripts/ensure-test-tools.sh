@@ -22,6 +22,8 @@ need nginx nginx "the tests against nginx" nginx_runs
 need tinyproxy-bin tinyproxy "the tests against tinyproxy" runs tinyproxy -v
 need microsocks microsocks "the tests against microsocks" microsocks_runs
 need iproute2 ip "the tests across a network" runs ip -V
+need gdb gdb "the test that the probes fire" runs gdb -nx -batch
+need tshark tshark "the tests that Wireshark decrypts by the key log" runs tshark -v
 need valgrind valgrind "the counts of instructions and cache lines" runs valgrind --tool=none true
 need abigail-tools abidiff "the comparison of the ABI with its reference" runs abidiff --version
 need ninja-build ninja "the tests of a host built by Ninja" runs ninja --version

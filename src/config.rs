@@ -6,6 +6,7 @@
 //! only the byte rules of HTTP and the `Origin` that it can make; certificates are stored unread.
 
 mod edges;
+mod key_log;
 mod lanes;
 mod limits;
 mod maintenance;
@@ -23,6 +24,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 pub use edges::EdgeSettings;
+pub use key_log::{KeyLog, KeyLogFunction, KeyLogHook};
 pub use maintenance::{Heartbeat, Maintenance};
 pub use proxy::{Credentials, Proxy, ProxyKind};
 pub use sizes::Sizes;

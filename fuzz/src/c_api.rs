@@ -203,7 +203,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 56;
+        let which = input.byte() % 57;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -236,6 +236,11 @@ impl World {
                     let out = or_null(input, &raw mut index);
                     vp_config_watch_header(config, any_text(input), out)
                 }
+                56 => match input.byte() & 3 {
+                    0 => vp_config_set_key_log_function(config, None, null_mut()),
+                    1 => vp_config_set_key_log_function(config, Some(key_logged), null_mut()),
+                    _ => vp_config_set_key_log_file(config, any_text(input)),
+                },
                 55 => vp_config_add_bind_address(config, any_text(input)),
                 54 => vp_config_set_resolve_interval_ns(config, any_number(input)),
                 53 => {
@@ -272,6 +277,7 @@ impl World {
             assert!(ok(vp_config_set_request_capacity(config, 8192)));
             assert!(ok(vp_config_set_response_capacity(config, 4096)));
             assert!(ok(vp_config_set_completion_capacity(config, 4)));
+            // Whatever was set: no file is made.
             ok(vp_config_set_key_log(config, 0));
             if input.byte() & 1 == 0 {
                 on_shared_thread(input, config);
@@ -528,6 +534,10 @@ unsafe fn set_default_header(input: &mut Input<'_>, pool: *mut vp_pool) -> Statu
 }
 
 /// Reads a record to its end.
+unsafe extern "C" fn key_logged(_: *mut c_void, _: vp_str) {
+    unreachable!("the key log is turned off before a pool is opened");
+}
+
 unsafe extern "C" fn logged(_: *mut c_void, record: *const vp_log_record) {
     let record = unsafe { &*record };
     assert!(record.message.len > 0 && record.target.len > 0 && record.count >= 2);

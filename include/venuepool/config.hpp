@@ -387,9 +387,21 @@ class [[nodiscard]] Config {
     Config& insecure_skip_verify(bool on = true) noexcept {
         return remember("insecure_skip_verify", vp_config_set_insecure_skip_verify(raw_, on));
     }
-    /// Writes TLS secrets to the file named by SSLKEYLOGFILE. Off by default.
+    /// Writes TLS secrets to the file named by SSLKEYLOGFILE. Off by default. There is one key log:
+    /// the last of these three calls counts.
     Config& key_log(bool on = true) noexcept {
         return remember("key_log", vp_config_set_key_log(raw_, on));
+    }
+    /// Appends TLS secrets to a file, which opens all captured traffic; empty, the default, writes
+    /// none.
+    Config& key_log_file(std::string_view path) noexcept {
+        return remember("key_log_file", vp_config_set_key_log_file(raw_, detail::str(path)));
+    }
+    /// Sets the function that receives the lines of the key log, on the dial thread; nullptr for
+    /// none.
+    Config& key_log_function(vp_on_key_log function, void* context) noexcept {
+        return remember("key_log_function",
+                        vp_config_set_key_log_function(raw_, function, context));
     }
 
   private:

@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::*;
 use crate::pool::connection_maintenance::Rules;
@@ -100,7 +101,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!((sockets.bind_addresses.len(), sockets.addresses.len()), (0, 0));
     let tls = config.tls();
     assert_eq!(tls.alpn, [b"http/1.1"]);
-    assert!(!tls.insecure_skip_verify && !tls.key_log);
+    assert!(!tls.insecure_skip_verify && tls.key_log == KeyLog::Off);
     assert!(tls.ca_pem.is_none() && tls.client_cert.is_none() && tls.server_name.is_none());
 }
 
@@ -380,9 +381,32 @@ fn switches() {
     config.set_nodelay(false);
     config.set_allow_degraded_open(true);
     config.set_insecure_skip_verify(true);
-    config.set_key_log(true);
     assert!(!config.sockets().nodelay && config.allow_degraded_open());
-    assert!(config.tls().insecure_skip_verify && config.tls().key_log);
+    assert!(config.tls().insecure_skip_verify);
+}
+
+#[test]
+fn the_last_key_log_is_the_only_one() {
+    let mut config = Config::default();
+    let hook = KeyLogHook(Arc::new(|_| ()));
+    config.set_key_log(true);
+    assert_eq!(config.tls().key_log, KeyLog::Environment);
+    config.set_key_log_file(b"keys").unwrap();
+    assert_eq!(config.tls().key_log, KeyLog::File("keys".into()));
+    config.set_key_log_hook(Some(hook.clone()));
+    assert_eq!(config.tls().key_log, KeyLog::Function(hook.clone()));
+    assert_eq!(config.set_key_log_file(b"ke\0ys"), Err(Status::ERR_ARGUMENT));
+    assert_eq!(config.tls().key_log, KeyLog::Function(hook.clone()));
+    let offs: [fn(&mut Config); 3] = [
+        |config| config.set_key_log(false),
+        |config| config.set_key_log_file(b"").unwrap(),
+        |config| config.set_key_log_hook(None),
+    ];
+    for off in offs {
+        config.set_key_log_hook(Some(hook.clone()));
+        off(&mut config);
+        assert_eq!(config.tls().key_log, KeyLog::Off);
+    }
 }
 
 #[test]

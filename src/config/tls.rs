@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Config, list, printable, url};
+use super::{Config, KeyLog, list, printable, url};
 use crate::error::Status;
 
 /// How an `https` origin is spoken to and trusted.
@@ -21,8 +21,8 @@ pub struct Tls {
     pub insecure_skip_verify: bool,
     /// The public keys of which the server must show one. Empty: any that its certificate proves.
     pub pins: Vec<Pin>,
-    /// Whether session secrets are written to the file that SSLKEYLOGFILE names.
-    pub key_log: bool,
+    /// Where session secrets are written.
+    pub key_log: KeyLog,
     /// The protocols offered by ALPN (RFC 7301), best first. Empty: ALPN is not used.
     pub alpn: Vec<Vec<u8>>,
 }
@@ -59,7 +59,7 @@ impl Default for Tls {
             server_name: None,
             insecure_skip_verify: false,
             pins: Vec::new(),
-            key_log: false,
+            key_log: KeyLog::Off,
             alpn: vec![b"http/1.1".to_vec()],
         }
     }
@@ -116,12 +116,6 @@ impl Config {
         }
         self.tls.pins.push(pin);
         Ok(())
-    }
-
-    /// Sets whether session secrets are written to the file that SSLKEYLOGFILE names, for a look
-    /// into the traffic with Wireshark.
-    pub const fn set_key_log(&mut self, on: bool) {
-        self.tls.key_log = on;
     }
 
     /// Sets the protocols offered by ALPN, separated by commas, best first; empty: none is offered.

@@ -14,6 +14,7 @@ use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
 use crate::completion::{Completion, CompletionQueue};
 use crate::metrics::records::Records;
+use crate::net::probes;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
 use crate::stats::Stats;
@@ -193,7 +194,9 @@ impl Pool {
     }
 
     fn count_end(&self, completion: &Completion) {
-        self.delivery.stats.ended(completion.outcome, completion.wire_state);
+        let Completion { id, slot, outcome, wire_state, .. } = *completion;
+        self.delivery.stats.ended(outcome, wire_state);
+        probes::done(&self.policy, id, slot, outcome, wire_state);
     }
 
     /// Hands a completion to a part of the pool. On its own for the same reason.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::clock::{now_ns, wall_ns};
+use super::policy::Policy;
 use super::sleeper::{Answer, Parking};
 use crate::completion::{Callback, Completion, Detail, Times};
 use crate::error::{CloseReason, Outcome, WireState};
@@ -14,6 +15,7 @@ use crate::http::late::{Late, Moment};
 use crate::http::limits::Limits;
 use crate::lane::Lane;
 use crate::net::connection::{Connection, Fault, Received};
+use crate::net::probes;
 use crate::pool::dispatch::Lease;
 use crate::pool::exchange_time::Due;
 use crate::pool::slot::{Exchange, Failure, Read, Request, Stop};
@@ -184,12 +186,12 @@ impl InFlight {
     }
 
     /// Sends what is left of the request, and reads what has come in. Answers what reading has come
-    /// to, and how sending has failed if it has.
+    /// to, and how sending has failed if it has. `at`: the rules of its pool, and its slot.
     pub(super) fn advance(
         &mut self,
+        at: (&Policy, u32),
         connection: &mut Connection,
         exchange: &mut Exchange,
-        limits: &Limits,
         now: u64,
     ) -> (Read, Option<Failure>) {
         // Nothing more of a request that was cancelled is sent.
@@ -201,7 +203,7 @@ impl InFlight {
         }
         // First what has come, whatever else ends the exchange. The peer may have answered early,
         // for example with a 413, before sending failed; or before the request was cancelled.
-        let read = self.receive(connection, exchange, limits, now);
+        let read = self.receive(at, connection, exchange, now);
         self.unread = read == Read::More;
         (read, self.fault.as_ref().map(|fault| (fault.outcome(), fault.close_reason(false))))
     }
@@ -209,11 +211,12 @@ impl InFlight {
     /// Receives what has come in, as much as one turn may.
     fn receive(
         &mut self,
+        (policy, slot): (&Policy, u32),
         connection: &mut Connection,
         exchange: &mut Exchange,
-        limits: &Limits,
         now: u64,
     ) -> Read {
+        let limits = &policy.limits;
         let shared = Shared::get_mut(&mut self.response);
         let shared = shared.expect("an exchange in flight is its only holder");
         shared.endpoints = *connection.endpoints();
@@ -239,6 +242,7 @@ impl InFlight {
                     if exchange.first_byte_ns == 0 {
                         exchange.first_byte_ns = now;
                         shared.arrival_wall_ns = connection.arrival_wall_ns();
+                        probes::first_byte(policy, self.pending.id, slot, n);
                     }
                     let progress = self.codec.on_bytes(response, limits);
                     if exchange.head_ns == 0 && response.has_head() {

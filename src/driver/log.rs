@@ -1,7 +1,7 @@
 //! Telling the engine's log. A record is made only if its level is wanted.
 //!
 //! Runs on the pool thread, and for the opening, the drain and the end of a pool on the thread that
-//! asks for it. No lock is held.
+//! asks for it. A key log that has ended is told on the dial thread. No lock is held.
 
 use super::Pool;
 use super::clock::now_ns;
@@ -23,6 +23,21 @@ pub(super) fn tell_not_opened(hook: Option<&LogHook>, name: &str, host: &str, er
     tell(hook, (Level::Error, "pool"), (name, host), || {
         let step = error.step.name().to_string_lossy().into_owned();
         (format!("not opened: {}", error.text), vec![("status", step)])
+    });
+}
+
+/// Tells the log that the secrets of TLS sessions are written, and where.
+pub(super) fn tell_key_log(hook: Option<&LogHook>, name: &str, host: &str, to: &str) {
+    tell(hook, (Level::Warn, "pool"), (name, host), || {
+        let text = format!("TLS secrets are written to {to}: they open all captured traffic");
+        (text, vec![("key_log", to.to_owned())])
+    });
+}
+
+/// Tells the log that a key log takes no more. On the dial thread.
+pub(super) fn tell_key_log_ended(hook: Option<&LogHook>, name: &str, host: &str, error: &str) {
+    tell(hook, (Level::Warn, "pool"), (name, host), || {
+        (format!("the key log has ended, secrets are missing: {error}"), Vec::new())
     });
 }
 

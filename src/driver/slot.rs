@@ -21,6 +21,7 @@ use crate::http::response::Response;
 use crate::metrics::Kind;
 use crate::metrics::records::{Record, Records};
 use crate::net::connection::{Connection, Fault};
+use crate::net::probes;
 use crate::net::socket::Socket;
 use crate::pool::connection_maintenance::Announced;
 use crate::pool::connection_state::{Loss, Proof};
@@ -162,7 +163,7 @@ impl Slot {
         // Read here and not at submit: the request may have waited, or its thread may have.
         let now = now_ns();
         let Inner { state, held } = &mut *inner;
-        let (request, look_after_ns) = (pending.request(), policy.look_after_ns);
+        let (id, request, look_after_ns) = (pending.id, pending.request(), policy.look_after_ns);
         let mut fault = None;
         let moment = || pending.moment(self.index);
         let send = |held: &mut Held| held.send(outgoing, moment, &mut fault);
@@ -170,7 +171,9 @@ impl Slot {
             Ok(exchange) => {
                 self.watch_end(exchange, &policy.steps, 0);
                 held.began(pending, outgoing, fault);
-                Ok(Started { needs_turn: exchange.write_ns == 0 })
+                let needs_turn = exchange.write_ns == 0;
+                probes::write(policy, id, self.index, !needs_turn);
+                Ok(Started { needs_turn })
             }
             Err(slot::NotStarted { why, wakes_task }) => {
                 if wakes_task {
@@ -437,8 +440,8 @@ impl Wire for Hands<'_> {
         else {
             return (Read::Failed(Outcome::Internal, CloseReason::Internal), None);
         };
-        let limits = &self.setting.policy.limits;
-        let advanced = in_flight.advance(connection, exchange, limits, now_ns);
+        let at = (self.setting.policy, self.index);
+        let advanced = in_flight.advance(at, connection, exchange, now_ns);
         self.received = in_flight.received();
         advanced
     }

@@ -24,6 +24,7 @@ use crate::net::connect::{DialError, Dialled};
 use crate::net::connection::Connection;
 use crate::net::dial_thread::DialThread;
 use crate::net::path::Path;
+use crate::net::probes;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
@@ -143,7 +144,9 @@ impl<'a> SlotTask<'a> {
                 self.pool.slot_is_up(self.slot);
                 if let Some(lost_ns) = self.lost_ns.take() {
                     self.pool.delivery.stats.heals.add();
-                    self.slot.record(Kind::Heal, now_ns().saturating_sub(lost_ns));
+                    let down_ns = now_ns().saturating_sub(lost_ns);
+                    self.slot.record(Kind::Heal, down_ns);
+                    probes::healed(&self.pool.policy, self.slot.index, down_ns, &self.pool.name);
                 }
             }
             Place::Taken => {
@@ -395,7 +398,7 @@ impl Pool {
 
     /// A connection was given up. Answers what follows. `tls_error`: what ended its TLS session.
     pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, tls_error: Option<&str>) -> AfterLoss {
-        self.delivery.stats.closed(loss.reason);
+        self.note_lost(slot, loss.reason, loss.lifetime_ns);
         let answered_ns = self.dispatcher().answered_ns();
         let (now, random) = (now_ns(), fastrand::u64(..));
         let after = self
@@ -430,6 +433,11 @@ impl Pool {
         }
     }
 
+    fn note_lost(&self, slot: &Slot, reason: CloseReason, lifetime_ns: u64) {
+        self.delivery.stats.closed(reason);
+        probes::lost(&self.policy, slot.index, reason, lifetime_ns, &self.name);
+    }
+
     fn note_dial_error(&self, error: DialError) {
         self.dialling.note_error(error);
     }
@@ -448,7 +456,7 @@ impl Pool {
     fn abandon(&self, index: usize) {
         let slot = &self.slots[index];
         let ended = slot.abandon();
-        self.delivery.stats.closed(CloseReason::Internal);
+        self.note_lost(slot, CloseReason::Internal, 0);
         self.dialling.edges.lost(slot.index);
         self.dialling.edges.dial_failed(slot.index);
         let epoch = slot.epoch();

@@ -14,6 +14,7 @@ use crate::completion::Callback;
 use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
+use crate::net::probes;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 
 /// What to do when no slot is idle.
@@ -145,6 +146,7 @@ impl Pool {
         let id = self.delivery.next_id();
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
+        probes::submit(&self.policy, id, user_data);
         Ok((pending, Outgoing { payload, is_head, closes }))
     }
 

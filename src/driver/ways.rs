@@ -2,15 +2,18 @@
 //!
 //! Settings that do not go together are refused here, at open.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::edges::Edges;
+use super::log;
 use crate::config::{Config, Proxy, Scheme, Url};
 use crate::error::Status;
 use crate::net::addresses::Placing;
 use crate::net::connect::{DialError, Dialer};
+use crate::net::key_log::OpenKeyLog;
 use crate::net::proxy::Target;
 use crate::net::resolve::Resolver;
 use crate::net::tls::{client_config, server_name};
@@ -68,7 +71,12 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
         Scheme::Http => None,
         Scheme::Https => {
             let name = settings.server_name.as_deref().unwrap_or(&url.host);
-            Some((client_config(settings).map_err(bad)?, server_name(name).map_err(bad)?))
+            let mut tls = client_config(settings).map_err(bad)?;
+            let name = server_name(name).map_err(bad)?;
+            if let Some(key_log) = key_log(config, url)? {
+                tls.key_log = Arc::new(key_log);
+            }
+            Some((Arc::new(tls), name))
         }
     };
     let timeouts = config.timeouts();
@@ -83,6 +91,22 @@ fn dialer(config: &Config, url: &Url) -> Result<Dialer, DialError> {
         connect_timeout: Duration::from_nanos(timeouts.connect_ns),
         tls_handshake_timeout: Duration::from_nanos(timeouts.tls_handshake_ns),
     })
+}
+
+/// The key log if one is wanted. The engine's log tells of it.
+fn key_log(config: &Config, url: &Url) -> Result<Option<OpenKeyLog>, DialError> {
+    let (hook, name, host) = (config.log_hook(), config.thread_name(), &url.host);
+    let on_failure = {
+        let (hook, name, host) = (hook.cloned(), name.to_owned(), host.clone());
+        move |error: &io::Error| {
+            log::tell_key_log_ended(hook.as_ref(), &name, &host, &error.to_string());
+        }
+    };
+    let opened = OpenKeyLog::open(&config.tls().key_log, on_failure)?;
+    Ok(opened.map(|(key_log, to)| {
+        log::tell_key_log(hook, name, host, &to);
+        key_log
+    }))
 }
 
 /// Pinned addresses need no look-up.

@@ -64,9 +64,11 @@ pub type vp_on_log =
 /// an answer, and no user or password of a proxy. See docs/seeing-inside.md.
 ///
 /// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
-/// opening, the drain and the end of a pool it runs on the thread that calls. So it may run on two
-/// threads at once.
-/// Lifetime: `context` must be valid until `vp_pool_close` of each pool opened with this.
+/// opening, the drain and the end of a pool it runs on the thread that calls. On the dial thread it
+/// tells that a key log has ended. So it may run on several threads at once. Of a WebSocket session
+/// it tells nothing but its key log.
+/// Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
+/// session, that was opened with this.
 /// Errors: ERR_NULL, ERR_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_config_set_log(

@@ -282,11 +282,11 @@ pub unsafe extern "C" fn vp_ws_config_set_keep_alive(
 }
 
 /// Sets the message that is sent as a ping in place of a control frame, for venues that answer no
-/// other. The interval and the deadline are those of `vp_ws_config_set_keep_alive`. In `message`,
-/// which has 1 to 4096 bytes, `{number}` stands for the number of the ping on its connection, and
-/// `{wall_ms}` for the milliseconds since 1970. The answer is a message of at most 4096 bytes that
-/// contains `pong`, which has 1 to 128 bytes. You are given it as any other message. Both empty:
-/// pings are control frames, as by default.
+/// other. The interval and the deadline are those of `vp_ws_config_set_keep_alive`. `message` has 1
+/// to 4096 bytes. In it `{number}` stands for the number of the ping on its connection, `{wall_ms}`
+/// for the milliseconds since 1970. The answer is a message of at most 4096 bytes that contains
+/// `pong`, which has 1 to 128 bytes. You are given it as any other message. Both empty: pings are
+/// control frames, as by default.
 ///
 /// Threads: as `vp_ws_config_new`.
 /// Lifetime: both texts are copied.

@@ -17,7 +17,6 @@ use rustls::{
 
 use crate::config::{ClientCert, Pem, Tls};
 use crate::net::pins::PinnedKeys;
-use crate::net::standard::spared;
 
 /// What error texts call the certificates to trust, and the own ones.
 const CA: &str = "CA";
@@ -25,8 +24,9 @@ const CLIENT: &str = "client certificate";
 
 /// Makes the rustls configuration, or says in words what is wrong with the settings.
 ///
-/// The configuration holds the session tickets, so all dials of a pool share one.
-pub fn client_config(settings: &Tls) -> Result<Arc<ClientConfig>, String> {
+/// The configuration holds the session tickets, so all dials of a pool share one. It has no key log
+/// yet, see [`OpenKeyLog`](crate::net::key_log::OpenKeyLog).
+pub fn client_config(settings: &Tls) -> Result<ClientConfig, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -38,11 +38,7 @@ pub fn client_config(settings: &Tls) -> Result<Arc<ClientConfig>, String> {
         Some(client_cert) => with_client_cert(builder, client_cert)?,
     };
     config.alpn_protocols = settings.alpn.clone();
-    if settings.key_log {
-        let key_log = spared(|| Ok(rustls::KeyLogFile::new()));
-        config.key_log = Arc::new(key_log.map_err(|error| format!("key log: {error}"))?);
-    }
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 /// What decides whether a server is the venue.

@@ -20,6 +20,12 @@ static void never_logged(void *context, const vp_log_record *record) {
     CHECK_FAIL("a record of a pool that was never opened");
 }
 
+static void never_a_key(void *context, vp_str line) {
+    (void)context;
+    (void)line;
+    CHECK_FAIL("a secret of a pool that was never opened");
+}
+
 static void never_told(void *context, const vp_event *event) {
     (void)context;
     (void)event;
@@ -139,6 +145,8 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_add_pin(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_insecure_skip_verify(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_key_log(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_key_log_file(NULL, url), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_key_log_function(NULL, never_a_key, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_busy_poll(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_heartbeat(NULL, url, url, 0, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_add_heartbeat_header(NULL, url, url), VP_ERR_NULL);
@@ -243,6 +251,9 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_set_log(config, 0, NULL, NULL), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_log(config, 6, NULL, NULL), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_log(config, VP_LOG_TRACE, NULL, NULL), VP_OK);
+    CHECK_STATUS(vp_config_set_key_log_file(config, BROKEN), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_key_log_file(config, NOTHING), VP_OK);
+    CHECK_STATUS(vp_config_set_key_log_function(config, NULL, NULL), VP_OK);
     CHECK_STATUS(vp_config_watch_header(config, BROKEN, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_watch_header(config, NOTHING, NULL), VP_ERR_HEADER_NAME);
     CHECK_STATUS(vp_config_watch_header(config, text("a"), NULL), VP_OK);

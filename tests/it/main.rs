@@ -4,6 +4,7 @@
 
 mod cable;
 mod caller;
+mod capture;
 mod deadlines;
 mod desync;
 mod dials;
@@ -17,6 +18,7 @@ mod healing_beside_trading;
 mod histograms;
 mod host_limits;
 mod incomplete;
+mod key_log;
 mod lanes;
 mod large;
 mod late;

@@ -10,12 +10,16 @@
 //! - `python.rs`: the `websockets` library of Python as the server
 //! - `allocations.rs`: nothing is allocated to send over plaintext
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
+//! - `key_log.rs`: Wireshark reads what was captured, with the secrets
 //! - `storm.rs`: many threads, while connections are lost
 //! - `simulated.rs`: the policy in a random world, by seed
 
 mod allocations;
+#[path = "../it/capture.rs"]
+mod capture;
 mod desk;
 mod faults;
+mod key_log;
 mod opening;
 mod peer;
 mod python;

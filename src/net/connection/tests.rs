@@ -30,13 +30,14 @@ fn tls_pair(
     let server = Script::serve_tls(Transport::Tls, &certificates, handler).unwrap();
     let mut config = Config::default();
     config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
+    let tls = client_config(config.tls()).unwrap();
     let dialer = Dialer {
         host: "localhost".to_owned(),
         resolver: Resolver::of_addresses(&[server.address().ip()], server.address().port()),
         addresses: Arc::default(),
         placing: None,
         sockets: Arc::new(config.sockets().clone()),
-        tls: Some((client_config(config.tls()).unwrap(), server_name("localhost").unwrap())),
+        tls: Some((Arc::new(tls), server_name("localhost").unwrap())),
         resolve_timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(5),
         tls_handshake_timeout: Duration::from_secs(5),
