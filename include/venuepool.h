@@ -2387,7 +2387,7 @@ VP_NOEXCEPT;
 
 /**
  * Sets the initial size of a response buffer, 1 KiB to 64 MiB; 64 KiB by default. The buffer grows
- * as needed.
+ * as needed. This size is reserved; what no response has used takes no memory.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -2474,7 +2474,8 @@ VP_NOEXCEPT;
 
 /**
  * Sets how many requests without a callback may be accepted and not yet polled, 1 to 1,048,576;
- * 4096 by default.
+ * 4096 by default. Each takes 120 bytes, which are reserved when the pool is opened, and take
+ * memory when as many wait to be polled.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -4120,9 +4121,9 @@ vp_status vp_pool_watched(const struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Counts durations in histograms (on when not 0, the default). They take about 100 KiB of memory
- * for each slot, once. Without them `vp_pool_histogram` answers ERR_NOT_FOUND. See
- * docs/seeing-inside.md.
+ * Counts durations in histograms (on when not 0, the default). They reserve about 100 KiB for each
+ * slot, of which only pages with a count in them take memory. Without them `vp_pool_histogram`
+ * answers ERR_NOT_FOUND. See docs/seeing-inside.md.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.

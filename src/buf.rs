@@ -45,9 +45,15 @@ impl Buf {
     /// When there is no memory for that it has no room, and whoever needs some asks by
     /// [`Buf::grow_to`].
     pub fn with_capacity(capacity: usize) -> Self {
+        Self::with_cleared(capacity, capacity)
+    }
+
+    /// As [`Buf::with_capacity`], with only so many bytes cleared: the rest is reserved, and the
+    /// system gives real memory for it when it is first offered.
+    pub fn with_cleared(capacity: usize, cleared: usize) -> Self {
         let mut buf = Self { bytes: vec![0; TAIL], filled: 0 };
         if buf.grow_to(capacity).is_ok() {
-            buf.spare(capacity);
+            buf.spare(cleared);
         }
         buf
     }
@@ -75,6 +81,11 @@ impl Buf {
     /// The number of bytes that fit without growing, [`TAIL`] not counted.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity() - TAIL
+    }
+
+    /// How much of the room behind the contents is cleared, so that to offer it costs nothing.
+    pub fn cleared(&self) -> usize {
+        self.bytes.len() - TAIL - self.filled
     }
 
     /// The room behind the contents, at most `most` bytes of it. A reader fills its front, then
@@ -303,6 +314,18 @@ mod tests {
             assert_eq!((buf.filled(), buf.capacity()), (&b"abcd"[..], 8));
         }
         assert_eq!(Buf::with_capacity(usize::MAX).capacity(), 0);
+    }
+
+    #[test]
+    fn what_is_reserved_is_cleared_when_it_is_offered() {
+        let mut buf = Buf::with_cleared(1000, 100);
+        assert_eq!((buf.capacity(), buf.cleared()), (1000, 100));
+        put(&mut buf, &[7; 60]);
+        assert_eq!(buf.cleared(), 40);
+        assert_eq!(buf.spare(200), [0; 200]);
+        assert_eq!(buf.cleared(), 200);
+        buf.clear();
+        assert_eq!((buf.capacity(), buf.cleared()), (1000, 260));
     }
 
     #[test]

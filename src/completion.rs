@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use nix::sys::eventfd::EfdFlags;
 
 use crate::error::{Outcome, WireState};
+use crate::fifo::Fifo;
 use crate::net::endpoints::Endpoints;
 use crate::net::evidence::Evidence;
 use crate::recycle::Recycled;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use crate::sync::{Condvar, EventFd, Mutex, OnceLock, Receiver, Sender, Shared, bounded};
+use crate::sync::{Condvar, EventFd, Mutex, OnceLock, Shared};
 
 /// When things happened, in nanoseconds of CLOCK_MONOTONIC; 0 for what never happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,8 +141,7 @@ pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;
 
 /// Completions on their way to whoever polls.
 pub struct CompletionQueue {
-    sender: Sender<Completion>,
-    receiver: Receiver<Completion>,
+    pushed: Fifo<Completion>,
     capacity: usize,
     /// Accepted and not yet polled: what is in flight and what is in the queue.
     outstanding: AtomicUsize,
@@ -157,12 +157,11 @@ pub struct CompletionQueue {
 }
 
 impl CompletionQueue {
-    /// A queue for `capacity` outstanding completions. All memory is taken here.
+    /// A queue for `capacity` outstanding completions. All memory is taken here, and touched only
+    /// when as many are in the queue.
     pub fn new(capacity: usize) -> Self {
-        let (sender, receiver) = bounded(capacity);
         Self {
-            sender,
-            receiver,
+            pushed: Fifo::new(capacity),
             capacity,
             outstanding: AtomicUsize::new(0),
             unrung: AtomicBool::new(false),
@@ -178,7 +177,7 @@ impl CompletionQueue {
     /// Reserves the place for one completion. `false`: the queue could overflow, refuse the
     /// request.
     pub fn reserve(&self) -> bool {
-        // Acquired from `drain`: the array, too, is then seen to have the place.
+        // Acquired from `drain`: the FIFO, too, is then seen to have the place.
         if self.outstanding.fetch_add(1, Ordering::Acquire) < self.capacity {
             return true;
         }
@@ -193,8 +192,7 @@ impl CompletionQueue {
 
     /// Puts a completion into its reserved place.
     pub fn push(&self, completion: Completion) {
-        let pushed = self.sender.try_send(completion);
-        debug_assert!(pushed.is_ok(), "a place was reserved");
+        self.pushed.push(completion);
     }
 
     /// Lets sleepers learn of what was pushed, at the next ring.
@@ -231,12 +229,12 @@ impl CompletionQueue {
 
     /// Whether a completion waits to be taken.
     pub fn has_any(&self) -> bool {
-        !self.receiver.is_empty()
+        !self.pushed.is_empty()
     }
 
     /// Whether nothing is in the queue, and nothing comes any more.
     pub fn is_drained(&self) -> bool {
-        self.has_ended() && self.receiver.is_empty()
+        self.has_ended() && self.pushed.is_empty()
     }
 
     /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty
@@ -256,7 +254,7 @@ impl CompletionQueue {
         let ended = self.ended.load(Ordering::SeqCst);
         let mut count = 0;
         while count < limit {
-            let Ok(completion) = self.receiver.try_recv() else { break };
+            let Some(completion) = self.pushed.pop() else { break };
             self.outstanding.fetch_sub(1, Ordering::Release);
             take(completion);
             count += 1;
@@ -297,7 +295,7 @@ impl CompletionQueue {
         // A deadline too far to represent is no deadline.
         let deadline = Instant::now().checked_add(patience);
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        while self.receiver.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
+        while self.pushed.is_empty() && !self.has_ended() && self.sleep_until(deadline) {}
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -327,7 +325,7 @@ impl CompletionQueue {
         // Under the gate, and after `sleepers` was raised: a push from now on finds us asleep. The
         // fence is the other half of that in `wake`.
         fence(Ordering::SeqCst);
-        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
+        if !self.pushed.is_empty() || self.ended.load(Ordering::SeqCst) {
             return true;
         }
         let Some(deadline) = deadline else {
@@ -365,7 +363,7 @@ impl CompletionQueue {
 
     /// Makes the descriptor readable if there is something to take.
     pub fn signal_if_any(&self) {
-        if !self.receiver.is_empty() || self.ended.load(Ordering::SeqCst) {
+        if !self.pushed.is_empty() || self.ended.load(Ordering::SeqCst) {
             self.signal();
         }
     }
@@ -382,7 +380,7 @@ impl CompletionQueue {
     /// Makes the descriptor unreadable once the queue is empty. After the end it stays readable.
     pub fn clear(&self) {
         let Some(event) = self.event.get() else { return };
-        if !self.receiver.is_empty() || !self.event_set.load(Ordering::SeqCst) {
+        if !self.pushed.is_empty() || !self.event_set.load(Ordering::SeqCst) {
             return;
         }
         if event.read().is_err() {

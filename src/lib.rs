@@ -27,6 +27,7 @@ pub mod event;
 #[cfg(not(feature = "model"))] // The models are of what lies behind it.
 #[allow(unsafe_code)] // The C boundary: raw pointers in, raw pointers out.
 pub mod ffi;
+pub mod fifo;
 pub mod http;
 pub mod lane;
 pub mod log;

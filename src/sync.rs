@@ -1,6 +1,6 @@
 //! What threads meet through: the locks, bells, counters and descriptors of this crate, by name.
 //!
-//! They are those of the standard library, crossbeam, nix and tokio. For the models in
+//! They are those of the standard library, nix and tokio. For the models in
 //! `tests/model` the same sources are compiled once more, with those of a model checker under the
 //! same names. Who hands something to another thread takes its primitives from here; what is only
 //! counted, or belongs to one thread, need not.
@@ -14,7 +14,6 @@ mod primitives {
     pub use std::sync::{Arc as Shared, Condvar, Mutex, MutexGuard, OnceLock, atomic};
     pub use std::thread::{ThreadId, current as current_thread};
 
-    pub use crossbeam_channel::{Receiver, Sender, bounded};
     pub use nix::sys::eventfd::EventFd;
     pub use tokio::sync::Notify;
 }

@@ -216,7 +216,10 @@ impl Pool {
         let watch = config.watched();
         clock::compare_clocks();
         let since_wall_ns = clock::wall_ns();
-        let records = || config.has_histograms().then(|| Records::new(since_wall_ns));
+        let records = || {
+            let records = config.has_histograms().then(|| Records::new(since_wall_ns));
+            records.transpose().map_err(DialError::of_system("histograms"))
+        };
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
@@ -224,10 +227,10 @@ impl Pool {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             sources,
-            slots: Slots::new(slots, records, sizes.response_capacity, watch.clone()),
+            slots: Slots::new(slots, records, sizes.response_capacity, watch.clone())?,
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
-            delivery: Delivery::new(completions, caller, records()),
+            delivery: Delivery::new(completions, caller, records()?),
             dialling: Dialling::new(ways, dials, edges),
             orders: Orders::default(),
             timer: Timer::default(),

@@ -7,6 +7,7 @@ use super::in_flight_set::InFlightSet;
 use super::slot::Slot;
 use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
+use crate::net::connect::DialError;
 use crate::recycle::FreeList;
 
 /// Free responses kept besides one per slot, for views that the engine holds a while.
@@ -21,19 +22,21 @@ pub(super) struct Slots {
 
 impl Slots {
     /// So many empty slots, with their records if durations are counted. `response_capacity`: bytes
-    /// of a fresh response. `watch`: the header fields to be found in each.
+    /// of a fresh response. `watch`: the header fields to be found in each. Fails if `records`
+    /// does.
     pub(super) fn new(
         count: u32,
-        records: impl Fn() -> Option<Records>,
+        records: impl Fn() -> Result<Option<Records>, DialError>,
         response_capacity: usize,
         watch: Option<Arc<WatchList>>,
-    ) -> Self {
+    ) -> Result<Self, DialError> {
         let room = count as usize + SPARE_RESPONSES;
-        Self {
-            slots: (0..count).map(|index| Slot::with_records(index, records())).collect(),
+        let slot = |index| Ok(Slot::with_records(index, records()?));
+        Ok(Self {
+            slots: (0..count).map(slot).collect::<Result<_, DialError>>()?,
             in_flight: InFlightSet::new(count),
             free_list: FreeList::new(room, response_capacity, watch),
-        }
+        })
     }
 }
 

@@ -43,9 +43,9 @@ pub struct vp_histogram {
     snapshot: Snapshot,
 }
 
-/// Counts durations in histograms (on when not 0, the default). They take about 100 KiB of memory
-/// for each slot, once. Without them `vp_pool_histogram` answers ERR_NOT_FOUND. See
-/// docs/seeing-inside.md.
+/// Counts durations in histograms (on when not 0, the default). They reserve about 100 KiB for each
+/// slot, of which only pages with a count in them take memory. Without them `vp_pool_histogram`
+/// answers ERR_NOT_FOUND. See docs/seeing-inside.md.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.

@@ -17,7 +17,8 @@ use super::watch::{WatchList, Watched};
 use crate::buf::Buf;
 use crate::error::{Outcome, Status};
 
-/// The least room that is offered when the length of what comes is not known, in bytes.
+/// The least room that is offered when the length of what comes is not known, in bytes. Most
+/// answers to an order are shorter.
 const READ_ROOM: usize = 4 * 1024;
 
 /// One response and the memory it lives in.
@@ -42,10 +43,11 @@ pub struct Response {
 }
 
 impl Response {
-    /// An empty response with room for `capacity` bytes of head and body.
+    /// An empty response with room for `capacity` bytes of head and body. Memory for most of them
+    /// is only reserved, and touched by the first response that is so long.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            buf: Buf::with_capacity(capacity),
+            buf: Buf::with_cleared(capacity, READ_ROOM.min(capacity)),
             head: Head::default(),
             body: 0..0,
             expected_end: None,
@@ -171,6 +173,9 @@ impl Response {
     /// its size, but never beyond the end that Content-Length told, nor beyond `max_head_size` +
     /// `max_body_size` and a constant.
     ///
+    /// While the length is not known, no more is offered than has come, or was offered before: so
+    /// memory that short responses do not need is not touched.
+    ///
     /// # Errors
     /// `OutOfMemory`. What has come stays.
     pub fn space(&mut self, l: &Limits, most: usize) -> Result<&mut [u8], Outcome> {
@@ -184,7 +189,11 @@ impl Response {
             let wanted = self.buf.capacity().saturating_mul(2).min(end).max(needed);
             self.buf.grow_to(wanted).map_err(|_| Outcome::OutOfMemory)?;
         }
-        Ok(self.buf.spare(most))
+        let offered = match self.expected_end {
+            Some(_) => most,
+            None => most.min(self.buf.cleared().max(held).max(READ_ROOM)),
+        };
+        Ok(self.buf.spare(offered))
     }
 
     /// Takes over `n` bytes that were read into the front of [`Response::space`]. The exchange must

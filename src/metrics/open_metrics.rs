@@ -265,7 +265,7 @@ mod tests {
     use crate::metrics::records::{Record, Records};
 
     fn snapshot(kind: Kind, durations: &[u64]) -> Snapshot {
-        let mut records = Records::new(0);
+        let mut records = Records::new(0).unwrap();
         durations.iter().for_each(|ns| records.record(kind, *ns));
         let (mut copy, mut snapshot) = (Record::new(0), Snapshot::new(kind, 0));
         records.copy(kind, &mut copy, None);

@@ -1,4 +1,5 @@
-//! The durations of one slot, as they are recorded: in memory that is taken once.
+//! The durations of one slot, as they are recorded: in memory that is taken once, and touched only
+//! where something is counted.
 //!
 //! An order that ends writes the buckets of its durations into a short list: eight bytes, in one
 //! cache line. They are counted when the list is full, or when somebody asks. Counted at once, they
@@ -6,6 +7,11 @@
 //!
 //! The buckets are those of HdrHistogram with these bounds. They are counted here, because that
 //! takes a fifth of the instructions; all else is left to the crate.
+
+use std::io;
+use std::ops::Range;
+
+use memmap2::{Advice, MmapMut};
 
 use super::{HIGHEST_NS, Kind, LOWEST_NS};
 use crate::completion::Times;
@@ -36,9 +42,9 @@ const HALF: usize = FINE as usize / 2;
 /// All buckets of one histogram.
 const BUCKETS: usize = bucket(HIGHEST_NS) as usize + 1;
 
-/// One histogram, and since when it counts.
+/// A copy of one histogram, and since when it counts.
 pub struct Record {
-    /// By bucket. A count stops at the most that it can hold, which takes years.
+    /// By bucket.
     counts: Box<[u32; BUCKETS]>,
     /// By the system's clock.
     pub(super) since_wall_ns: u64,
@@ -48,7 +54,19 @@ pub struct Record {
 pub struct Records {
     filled: usize,
     recent: Box<Recent>,
-    kinds: Box<[Record]>,
+    /// Boxed, as an order does not need it, and its neighbours it does.
+    counts: Box<Counts>,
+}
+
+/// The histograms, one for each kind: a count for each bucket, which stops at the most that it can
+/// hold. That takes years.
+///
+/// It has pages of its own. Most buckets stay empty, and the system gives memory for a page when
+/// something is counted there for the first time. The heap promises no such thing.
+struct Counts {
+    pages: MmapMut,
+    /// Since when each kind is counted, by the system's clock.
+    since_wall_ns: [u64; Kind::ALL.len()],
 }
 
 impl Order {
@@ -73,11 +91,6 @@ impl Record {
         Self { counts: Box::new([0; BUCKETS]), since_wall_ns }
     }
 
-    fn count(&mut self, bucket: u16) {
-        let count = &mut self.counts[usize::from(bucket)];
-        *count = count.saturating_add(1);
-    }
-
     /// The buckets that are not empty: a value of each, and how many it has.
     pub(super) fn counted(&self) -> impl Iterator<Item = (u64, u32)> {
         let buckets = self.counts.iter().enumerate();
@@ -85,14 +98,44 @@ impl Record {
     }
 }
 
+impl Counts {
+    fn new(since_wall_ns: u64) -> io::Result<Self> {
+        let pages = MmapMut::map_anon(Kind::ALL.len() * BUCKETS * size_of::<u32>())?;
+        // A huge page would be memory for all buckets. Where there are none, this is refused.
+        let _ = pages.advise(Advice::NoHugePage);
+        Ok(Self { pages, since_wall_ns: [since_wall_ns; Kind::ALL.len()] })
+    }
+
+    fn place(kind: Kind) -> Range<usize> {
+        let begin = kind as usize * BUCKETS;
+        begin..begin + BUCKETS
+    }
+
+    fn all(&mut self) -> &mut [u32] {
+        bytemuck::cast_slice_mut(&mut self.pages)
+    }
+
+    fn of(&mut self, kind: Kind) -> &mut [u32] {
+        &mut self.all()[Self::place(kind)]
+    }
+}
+
+fn count(counts: &mut [u32], bucket: u16) {
+    let count = &mut counts[usize::from(bucket)];
+    *count = count.saturating_add(1);
+}
+
 impl Records {
-    /// Nothing was recorded yet.
-    pub fn new(since_wall_ns: u64) -> Self {
-        Self {
+    /// Nothing was recorded yet. All address space is taken here.
+    ///
+    /// # Errors
+    /// The system has none.
+    pub fn new(since_wall_ns: u64) -> io::Result<Self> {
+        Ok(Self {
             filled: 0,
             recent: Box::new(Recent([Order([NEVER; 4]); RECENT])),
-            kinds: Kind::ALL.iter().map(|_| Record::new(since_wall_ns)).collect(),
-        }
+            counts: Box::new(Counts::new(since_wall_ns)?),
+        })
     }
 
     /// An order has ended.
@@ -113,10 +156,11 @@ impl Records {
     /// Counts the orders that have ended.
     #[inline(never)]
     pub fn count(&mut self) {
+        let counts = self.counts.all();
         for order in &self.recent.0[..self.filled] {
             for (kind, bucket) in OF_ORDER.into_iter().zip(order.0) {
                 if bucket != NEVER {
-                    self.kinds[kind as usize].count(bucket);
+                    count(&mut counts[Counts::place(kind)], bucket);
                 }
             }
         }
@@ -125,19 +169,20 @@ impl Records {
 
     /// Something took that long that happens seldom.
     pub fn record(&mut self, kind: Kind, ns: u64) {
-        self.kinds[kind as usize].count(bucket(ns));
+        count(self.counts.of(kind), bucket(ns));
     }
 
     /// Copies what was recorded over `copy`, and allocates nothing. `reset_wall_ns`: begins anew,
     /// at that time.
     pub fn copy(&mut self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
         self.count();
-        let record = &mut self.kinds[kind as usize];
-        copy.counts.copy_from_slice(&record.counts[..]);
-        copy.since_wall_ns = record.since_wall_ns;
+        copy.counts.copy_from_slice(self.counts.of(kind));
+        copy.since_wall_ns = self.counts.since_wall_ns[kind as usize];
         if let Some(now_wall_ns) = reset_wall_ns {
-            record.counts.fill(0);
-            record.since_wall_ns = now_wall_ns;
+            // Only what is not 0 is written, so that no further page is touched.
+            let counted = self.counts.of(kind).iter_mut().filter(|count| **count != 0);
+            counted.for_each(|count| *count = 0);
+            self.counts.since_wall_ns[kind as usize] = now_wall_ns;
         }
     }
 }

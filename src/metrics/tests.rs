@@ -47,7 +47,7 @@ fn is_near(found: u64, exact: u64) -> bool {
 
 #[test]
 fn each_step_of_an_order_is_counted_under_its_kind() {
-    let mut records = Records::new(7);
+    let mut records = Records::new(7).unwrap();
     records.order(&order(MS, 2 * MS, 3 * MS, 4 * MS));
     for (kind, ns) in [
         (Kind::QueueWait, MS),
@@ -64,7 +64,7 @@ fn each_step_of_an_order_is_counted_under_its_kind() {
 
 #[test]
 fn a_step_that_was_never_made_is_not_counted() {
-    let mut records = Records::new(0);
+    let mut records = Records::new(0).unwrap();
     let unanswered = Times { first_byte_ns: 0, ..order(0, MS, 0, MS) };
     records.order(&unanswered);
     records.order(&Times { submit_ns: MS, done_ns: 3 * MS, ..Times::default() });
@@ -77,7 +77,7 @@ fn a_step_that_was_never_made_is_not_counted() {
 
 #[test]
 fn a_reset_is_exact_whatever_waits_to_be_counted() {
-    let mut records = Records::new(0);
+    let mut records = Records::new(0).unwrap();
     let mut found = 0;
     for number in 1..1_000 {
         records.order(&order(number, 1, 1, 1));
@@ -96,7 +96,7 @@ fn a_reset_is_exact_whatever_waits_to_be_counted() {
 /// The crate counts the same durations, and has the same histogram.
 #[test]
 fn the_buckets_are_those_of_hdrhistogram() {
-    let mut records = Records::new(0);
+    let mut records = Records::new(0).unwrap();
     let mut theirs = histogram();
     let powers = (0..36).map(|power| 1_u64 << power);
     for ns in powers.flat_map(|ns| [ns - 1, ns, ns + 1, ns * 3 / 2, ns * 255 / 256]) {
@@ -108,7 +108,7 @@ fn the_buckets_are_those_of_hdrhistogram() {
 
 #[test]
 fn what_is_too_long_counts_as_the_longest() {
-    let mut records = Records::new(0);
+    let mut records = Records::new(0).unwrap();
     records.record(Kind::Heal, u64::MAX);
     records.record(Kind::Heal, 0);
     let summary = snapshot(&mut records, Kind::Heal, None).summary();
@@ -118,7 +118,7 @@ fn what_is_too_long_counts_as_the_longest() {
 
 #[test]
 fn percentiles_are_between_0_and_100() {
-    let mut records = Records::new(0);
+    let mut records = Records::new(0).unwrap();
     (1..=1_000).for_each(|ns| records.record(Kind::Connect, ns * 1_000));
     let snapshot = snapshot(&mut records, Kind::Connect, None);
     for (percentile, ns) in [(0.0, 1_000), (50.0, 500_000), (99.9, 999_000), (100.0, 1_000_000)] {
@@ -162,7 +162,7 @@ fn base64_decoded(text: &str) -> Vec<u8> {
 proptest! {
     #[test]
     fn a_log_is_read_as_it_was_written(durations in prop::collection::vec(0..HIGHEST_NS, 0..300)) {
-        let mut records = Records::new(5_000_000_000);
+        let mut records = Records::new(5_000_000_000).unwrap();
         durations.iter().for_each(|ns| records.record(Kind::FirstByte, *ns));
         let snapshot = snapshot(&mut records, Kind::FirstByte, None);
         let log = snapshot.log(true) + &snapshot.log(false);
@@ -183,7 +183,7 @@ proptest! {
 
 #[test]
 fn the_table_ends_with_all_that_was_recorded() {
-    let mut records = Records::new(0);
+    let mut records = Records::new(0).unwrap();
     (1..=1_000).for_each(|us| records.record(Kind::Total, us * 1_000));
     let table = snapshot(&mut records, Kind::Total, None).percentile_table();
     let rows: Vec<Vec<&str>> =

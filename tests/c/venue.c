@@ -161,6 +161,15 @@ int thread_count(void) {
     return entries("/proc/self/task");
 }
 
+long resident_kib(void) {
+    char *status = read_file("/proc/self/status");
+    const char *line = strstr(status, "VmRSS:");
+    CHECK(line != NULL);
+    long kib = strtol(line + strlen("VmRSS:"), NULL, 10);
+    free(status);
+    return kib;
+}
+
 int fd_count(void) {
     return entries("/proc/self/fd") - 1; /* The one that looks. */
 }

@@ -63,6 +63,9 @@ int fd_count(void);
  */
 void until_as_before(int threads, int fds);
 
+/* The memory that the process has in fact, in KiB. */
+long resident_kib(void);
+
 uint64_t now_ns(void);
 
 /* Gives the CPU away for a moment, between two looks at something that will come true. */

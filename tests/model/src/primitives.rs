@@ -1,7 +1,4 @@
 //! The checker's primitives, under the names of the real ones, and small models of what it lacks.
-//!
-//! Where a real one promises little, its model promises no more: the array behind the completion
-//! queue hands over with acquire and release, although crossbeam's orders more than that today.
 
 pub use loom::sync::{Arc as Shared, Condvar, Mutex, MutexGuard};
 pub use loom::thread::{ThreadId, yield_now};
@@ -10,10 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use crossbeam_channel::{TryRecvError, TrySendError};
 use nix::sys::eventfd::EfdFlags;
 
-use atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use atomic::{AtomicBool, Ordering};
 
 /// The checker's atomics. It knows the one order of sequentially consistent fences, but not that of
 /// accesses, on which deadlines rest: for these the fences are put beside the accesses.
@@ -230,107 +226,5 @@ impl EventFd {
 impl AsFd for EventFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.real.as_fd()
-    }
-}
-
-/// A model of crossbeam's bounded channel: its algorithm, with weaker orders.
-struct Array<T> {
-    head: AtomicUsize,
-    tail: AtomicUsize,
-    places: Box<[Place<T>]>,
-}
-
-struct Place<T> {
-    /// The position that may be written next; one more: it may be read.
-    stamp: AtomicUsize,
-    /// Ordered by the stamp. A lock that the checker does not see, and that is never waited for.
-    message: std::sync::Mutex<Option<T>>,
-}
-
-/// One end of it.
-pub struct Sender<T>(Arc<Array<T>>);
-
-/// The other end.
-pub struct Receiver<T>(Arc<Array<T>>);
-
-/// As in crossbeam.
-pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let place = |position| Place {
-        stamp: AtomicUsize::new(position),
-        message: std::sync::Mutex::new(None),
-    };
-    let array = Arc::new(Array {
-        head: AtomicUsize::new(0),
-        tail: AtomicUsize::new(0),
-        places: (0..capacity).map(place).collect(),
-    });
-    (Sender(Arc::clone(&array)), Receiver(array))
-}
-
-impl<T> Array<T> {
-    fn place(&self, position: usize) -> &Place<T> {
-        &self.places[position % self.places.len()]
-    }
-
-    /// Takes a position from `counter`; `false` when another thread was faster.
-    fn take(counter: &AtomicUsize, position: usize) -> bool {
-        counter
-            .compare_exchange(position, position + 1, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    }
-}
-
-impl<T> Sender<T> {
-    /// As in crossbeam.
-    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        loop {
-            let position = self.0.tail.load(Ordering::Relaxed);
-            let place = self.0.place(position);
-            let stamp = place.stamp.load(Ordering::Acquire);
-            if stamp == position && Array::<T>::take(&self.0.tail, position) {
-                *place.message.try_lock().expect("the place is ours") = Some(message);
-                place.stamp.store(position + 1, Ordering::Release);
-                return Ok(());
-            }
-            if stamp < position {
-                fence(Ordering::SeqCst);
-                let lap = self.0.places.len();
-                if self.0.head.load(Ordering::Relaxed) + lap == position {
-                    return Err(TrySendError::Full(message));
-                }
-            }
-            yield_now();
-        }
-    }
-}
-
-impl<T> Receiver<T> {
-    /// As in crossbeam.
-    pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        loop {
-            let position = self.0.head.load(Ordering::Relaxed);
-            let place = self.0.place(position);
-            let stamp = place.stamp.load(Ordering::Acquire);
-            if stamp == position + 1 && Array::<T>::take(&self.0.head, position) {
-                let message = place.message.try_lock().expect("the place is ours").take();
-                place.stamp.store(position + self.0.places.len(), Ordering::Release);
-                return Ok(message.expect("it was written before its stamp"));
-            }
-            if stamp == position {
-                fence(Ordering::SeqCst);
-                if self.0.tail.load(Ordering::Relaxed) == position {
-                    return Err(TryRecvError::Empty);
-                }
-            }
-            yield_now();
-        }
-    }
-
-    /// As in crossbeam.
-    pub fn is_empty(&self) -> bool {
-        // The newest, by changing it to what it is: an old one costs no more than a look in vain,
-        // but of these the checker would try without end.
-        let head = self.0.head.fetch_add(0, Ordering::Relaxed);
-        self.0.tail.load(Ordering::Acquire) == head
     }
 }
