@@ -131,7 +131,7 @@ impl Desk {
             return;
         }
         let beside = self.queue.iter().find(|one| {
-            let may = |it: &u32| self.may_use(one.lane, self.source_of(*it), now);
+            let may = |it: &u32| self.may_use_anyway(one.lane, self.source_of(*it), now);
             self.idle.iter().any(|it| self.fits(*it, one.source) && may(it))
         });
         assert_eq!(beside, None, "somebody waits beside an idle slot");

@@ -22,12 +22,13 @@ impl Desk {
     }
 
     /// How many free slots the first so many lanes still need for all that they reserve: the first
-    /// of them alone, the first two together, and so on.
-    pub(super) fn kept_to(&self, lanes: usize) -> u32 {
+    /// of them alone, the first two together, and so on. `counts`: which slots in use count.
+    pub(super) fn kept_to(&self, lanes: usize, counts: impl Fn(u32) -> bool) -> u32 {
         let kept = (0..lanes).map(|last| {
             let to_last = || Lane::ALL.into_iter().take(last + 1);
             let reserved: u32 = to_last().map(|lane| self.lanes.of(lane).reserved_slots).sum();
-            let users = self.lines.iter().filter_map(|line| line.lane);
+            let users = (0..).zip(&self.lines).filter(|(slot, _)| counts(*slot));
+            let users = users.filter_map(|(_, line)| line.lane);
             reserved.saturating_sub(users.filter(|user| *user as usize <= last).count() as u32)
         });
         kept.max().unwrap_or(0)

@@ -138,6 +138,16 @@ impl Desk {
     /// Whether a request of that lane may have an idle slot of that source, if there is one. What
     /// is kept for lanes above is kept for each: first on held slots, if the lane is exempt.
     pub(super) fn may_use(&self, lane: Lane, source: u32, now: u64) -> bool {
+        self.may_use_if(lane, source, now, |_| true)
+    }
+
+    /// The same, whatever is in use on held slots. To use one of those can leave more of the open
+    /// ones to the lanes below, who learn of that when somebody asks what to do next.
+    pub(super) fn may_use_anyway(&self, lane: Lane, source: u32, now: u64) -> bool {
+        self.may_use_if(lane, source, now, |slot| !self.is_held(self.source_of(slot), now))
+    }
+
+    fn may_use_if(&self, lane: Lane, source: u32, now: u64, counts: impl Fn(u32) -> bool) -> bool {
         let is_exempt = |lane: Lane| self.lanes.of(lane).through_pause;
         let is_held = self.is_held(source, now);
         let here = self
@@ -147,7 +157,8 @@ impl Desk {
         let (held, open) = (here.0.len() as u32, here.1.len() as u32);
         let (mut kept, mut kept_for_exempt) = (0, 0);
         for above in Lane::ALL.into_iter().take(lane as usize) {
-            let slots = self.kept_to(above as usize + 1) - self.kept_to(above as usize);
+            let slots =
+                self.kept_to(above as usize + 1, &counts) - self.kept_to(above as usize, &counts);
             *(if is_exempt(above) { &mut kept_for_exempt } else { &mut kept }) += slots;
         }
         match is_held {
