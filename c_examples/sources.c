@@ -1,6 +1,7 @@
 /*
  * A machine with two addresses, at a venue that counts requests by address: each order goes from
- * the address that has most of its limit left.
+ * the address that has most of its limit left. When the venue asks one of them to wait, the other
+ * one goes on.
  *
  *   sources --url https://localhost:40123 --ca ca.pem --count 200
  *
@@ -18,6 +19,9 @@ static vp_pool *open_with_sources(const struct arguments *arguments) {
     /* Their numbers are 0 and 1: the order of the calls. */
     CHECK_OK(vp_config_set_bind_address(config, VP_STR("127.0.0.1")));
     CHECK_OK(vp_config_add_bind_address(config, VP_STR("127.0.0.2")));
+    /* The venue counts by address, so a 429 holds the address only that it came by. */
+    CHECK_OK(vp_config_suspend_on(config, 429, 60000000000u, VP_SUSPEND_KEEP));
+    CHECK_OK(vp_config_set_suspend_scope(config, VP_SUSPEND_SCOPE_SOURCE));
     return open_configured(config);
 }
 
@@ -29,6 +33,36 @@ static uint32_t source_of(const vp_pool *pool, uint32_t slot) {
     CHECK_OK(count);
     CHECK(slot < (uint32_t)count);
     return slots[slot].source;
+}
+
+static vp_status ask(vp_pool *pool, vp_request *request, uint32_t source, vp_completion *done) {
+    CHECK_OK(vp_request_begin(request, VP_STR("GET"), VP_STR("/api/v3/ping")));
+    CHECK_OK(vp_request_set_source(request, source));
+    done->struct_size = sizeof *done;
+    vp_status status = vp_execute(pool, request, VP_QUEUE, done);
+    if (status == VP_OK) vp_response_release(done->response);
+    return status;
+}
+
+/* Nothing goes by the first source while it is held, and all that may go by the other one does. */
+static void go_on_beside_a_pause(vp_pool *pool, vp_request *request) {
+    vp_completion done;
+    CHECK_OK(ask(pool, request, 0, &done));
+    if (done.http_status != 429) {
+        printf("the venue asked no source to wait\n");
+        return;
+    }
+    CHECK(ask(pool, request, 0, &done) == VP_ERR_SUSPENDED);
+    CHECK_OK(ask(pool, request, VP_SOURCE_ANY, &done));
+    CHECK(done.http_status == 200 && source_of(pool, done.slot) == 1);
+
+    /* Several questions in a row, all from the source that is open. */
+    vp_lease lease;
+    CHECK(vp_pool_try_acquire_from(pool, 0, &lease) == VP_ERR_SUSPENDED);
+    CHECK_OK(vp_pool_try_acquire_from(pool, 1, &lease));
+    CHECK(source_of(pool, lease.slot) == 1);
+    CHECK_OK(vp_lease_release(pool, lease));
+    printf("127.0.0.1 was asked to wait, and 127.0.0.2 went on\n");
 }
 
 int main(int argc, char **argv) {
@@ -60,6 +94,8 @@ int main(int argc, char **argv) {
     build_order(request, "sources", arguments.count);
     CHECK_OK(vp_request_set_source(request, SOURCES));
     CHECK(vp_submit(pool, request, 0, &id) == VP_ERR_ADDRESS);
+
+    go_on_beside_a_pause(pool, request);
 
     vp_request_free(request);
     CHECK_OK(vp_pool_close(pool));

@@ -112,7 +112,8 @@
 #define VP_COMPLETION_LATE 1
 
 /**
- * `source` of a connection whose local address the system has chosen.
+ * `source` of a connection whose local address the system has chosen, and of an event that is not
+ * about one source.
  */
 #define VP_NO_SOURCE UINT32_MAX
 
@@ -152,6 +153,16 @@
  * No source of its own: a request goes on any slot.
  */
 #define VP_SOURCE_ANY UINT32_MAX
+
+/**
+ * Scope of a pause: the whole pool.
+ */
+#define VP_SUSPEND_SCOPE_POOL 0
+
+/**
+ * Scope of a pause: the source only that the response came by.
+ */
+#define VP_SUSPEND_SCOPE_SOURCE 1
 
 /**
  * Placement: the first address that is good, in the order of the resolver or of the list. The
@@ -637,66 +648,6 @@ typedef int32_t vp_status;
 #endif // __cplusplus
 
 /**
- * What happened.
- */
-enum vp_event_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /**
-   * A slot has a live connection.
-   */
-  VP_EVENT_KIND_UP = 1,
-  /**
-   * A connection was given up; the close reason says why, and the text what ended TLS.
-   */
-  VP_EVENT_KIND_LOST = 2,
-  /**
-   * A dial failed; the status and the text say why, `until_ns` when the next begins. Or a slot
-   * that has no connection waits until another one of the host ends: ERR_HOST_LIMIT, with
-   * `until_ns` 0.
-   */
-  VP_EVENT_KIND_DIAL_FAILED = 3,
-  /**
-   * All slots were live, and one is not any more.
-   */
-  VP_EVENT_KIND_DEGRADED = 4,
-  /**
-   * All slots are live, for the first time or again.
-   */
-  VP_EVENT_KIND_ALL_LIVE = 5,
-  /**
-   * The venue asked for a pause: nothing is accepted until `until_ns`.
-   */
-  VP_EVENT_KIND_SUSPENDED = 6,
-  /**
-   * The pause is over.
-   */
-  VP_EVENT_KIND_RESUMED = 7,
-  /**
-   * The answer to a request arrived after its completion; `late` is what the completion would
-   * have been. The request had timed out, and the answer came within the linger time. Or it is
-   * the answer of another copy of `vp_submit_fanout`.
-   */
-  VP_EVENT_KIND_LATE_RESPONSE = 8,
-  /**
-   * Limits of idle time, age and requests end connections more often than the dial limit lets
-   * the pool dial. The limits are the configured ones, and those that the venue announces. Some
-   * slots will be down at times while the engine sends nothing. The text and `vp_health` have
-   * both numbers. Told when it begins to be so.
-   */
-  VP_EVENT_KIND_TOO_FEW_DIALS = 9,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum vp_event_kind vp_event_kind;
-#else
-typedef int32_t vp_event_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
  * How an accepted request ended: `OK`, or the one reason why there is no full response.
  *
  * A status such as 404 or 503 is a full response, so its outcome is `OK`.
@@ -870,6 +821,66 @@ enum vp_wire
 typedef enum vp_wire vp_wire;
 #else
 typedef int32_t vp_wire;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What happened.
+ */
+enum vp_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * A slot has a live connection.
+   */
+  VP_EVENT_KIND_UP = 1,
+  /**
+   * A connection was given up; the close reason says why, and the text what ended TLS.
+   */
+  VP_EVENT_KIND_LOST = 2,
+  /**
+   * A dial failed; the status and the text say why, `until_ns` when the next begins. Or a slot
+   * that has no connection waits until another one of the host ends: ERR_HOST_LIMIT, with
+   * `until_ns` 0.
+   */
+  VP_EVENT_KIND_DIAL_FAILED = 3,
+  /**
+   * All slots were live, and one is not any more.
+   */
+  VP_EVENT_KIND_DEGRADED = 4,
+  /**
+   * All slots are live, for the first time or again.
+   */
+  VP_EVENT_KIND_ALL_LIVE = 5,
+  /**
+   * A pause began, or became longer: nothing is sent until `until_ns`, or nothing by `source`.
+   */
+  VP_EVENT_KIND_SUSPENDED = 6,
+  /**
+   * The pause is over, of the pool or of `source`. Another one may still hold it.
+   */
+  VP_EVENT_KIND_RESUMED = 7,
+  /**
+   * The answer to a request arrived after its completion; `late` is what the completion would
+   * have been. The request had timed out, and the answer came within the linger time. Or it is
+   * the answer of another copy of `vp_submit_fanout`.
+   */
+  VP_EVENT_KIND_LATE_RESPONSE = 8,
+  /**
+   * Limits of idle time, age and requests end connections more often than the dial limit lets
+   * the pool dial. The limits are the configured ones, and those that the venue announces. Some
+   * slots will be down at times while the engine sends nothing. The text and `vp_health` have
+   * both numbers. Told when it begins to be so.
+   */
+  VP_EVENT_KIND_TOO_FEW_DIALS = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum vp_event_kind vp_event_kind;
+#else
+typedef int32_t vp_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1167,66 +1178,24 @@ typedef struct vp_str {
 } vp_str;
 
 /**
- * One address of the venue. Durations are in nanoseconds, 0 while nothing was measured.
+ * A slot reserved by `vp_pool_try_acquire` or `vp_pool_acquire`: a value, not an object.
  *
- * Set `struct_size` of the first to `sizeof(vp_address)` before the call.
+ * Copies are the same lease. A stale lease is recognised and refused.
  */
-typedef struct vp_address {
+typedef struct vp_lease {
   /**
-   * `sizeof(vp_address)` as the caller was compiled.
+   * Never used twice in one pool; 0 names no lease.
    */
-  size_t struct_size;
+  uint64_t generation;
   /**
-   * The shortest TCP connect.
+   * The reserved slot.
    */
-  uint64_t connect_min_ns;
+  uint32_t slot;
   /**
-   * The smoothed time of a TCP connect.
+   * 0.
    */
-  uint64_t connect_ns;
-  /**
-   * The shortest round trip of any connection there, by the kernel (`tcpi_min_rtt`).
-   */
-  uint64_t rtt_min_ns;
-  /**
-   * The smoothed round trip (`tcpi_rtt`). It may contain the venue's own time.
-   */
-  uint64_t rtt_ns;
-  /**
-   * Connections that were made there.
-   */
-  uint64_t connections;
-  /**
-   * Dials that failed there: by connecting, in the TLS handshake, or because another address was
-   * faster by 250 ms.
-   */
-  uint64_t failures;
-  /**
-   * Slots whose connection goes there.
-   */
-  uint32_t slots;
-  /**
-   * The port.
-   */
-  uint16_t port;
-  /**
-   * 1 if slots may dial there: the newest list of addresses has it.
-   */
-  uint16_t is_listed;
-  /**
-   * The IP address as text, NUL-terminated.
-   */
-  char address[VP_ADDRESS_TEXT];
-} vp_address;
-
-/**
- * Receives a line of the key log, without its line break, in a TLS handshake: four or five for a
- * connection with TLS 1.3, one with TLS 1.2. It must be short, must not block, must not throw, and
- * must call no function of the library.
- *
- * `line` is borrowed until the function returns. Then the library wipes it.
- */
-typedef void (*vp_on_key_log)(void *context, struct vp_str line);
+  uint32_t reserved;
+} vp_lease;
 
 /**
  * How one accepted request ended. Times are nanoseconds of CLOCK_MONOTONIC, 0 for what never was.
@@ -1386,6 +1355,77 @@ typedef struct vp_completion {
 } vp_completion;
 
 /**
+ * Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
+ * must be short, must not block, and must not throw. It may submit, cancel, retain, release and
+ * shut down; it must not close the pool.
+ *
+ * `completion` and its response are borrowed until the function returns.
+ */
+typedef void (*vp_on_complete)(void *context, const struct vp_completion *completion);
+
+/**
+ * One address of the venue. Durations are in nanoseconds, 0 while nothing was measured.
+ *
+ * Set `struct_size` of the first to `sizeof(vp_address)` before the call.
+ */
+typedef struct vp_address {
+  /**
+   * `sizeof(vp_address)` as the caller was compiled.
+   */
+  size_t struct_size;
+  /**
+   * The shortest TCP connect.
+   */
+  uint64_t connect_min_ns;
+  /**
+   * The smoothed time of a TCP connect.
+   */
+  uint64_t connect_ns;
+  /**
+   * The shortest round trip of any connection there, by the kernel (`tcpi_min_rtt`).
+   */
+  uint64_t rtt_min_ns;
+  /**
+   * The smoothed round trip (`tcpi_rtt`). It may contain the venue's own time.
+   */
+  uint64_t rtt_ns;
+  /**
+   * Connections that were made there.
+   */
+  uint64_t connections;
+  /**
+   * Dials that failed there: by connecting, in the TLS handshake, or because another address was
+   * faster by 250 ms.
+   */
+  uint64_t failures;
+  /**
+   * Slots whose connection goes there.
+   */
+  uint32_t slots;
+  /**
+   * The port.
+   */
+  uint16_t port;
+  /**
+   * 1 if slots may dial there: the newest list of addresses has it.
+   */
+  uint16_t is_listed;
+  /**
+   * The IP address as text, NUL-terminated.
+   */
+  char address[VP_ADDRESS_TEXT];
+} vp_address;
+
+/**
+ * Receives a line of the key log, without its line break, in a TLS handshake: four or five for a
+ * connection with TLS 1.3, one with TLS 1.2. It must be short, must not block, must not throw, and
+ * must call no function of the library.
+ *
+ * `line` is borrowed until the function returns. Then the library wipes it.
+ */
+typedef void (*vp_on_key_log)(void *context, struct vp_str line);
+
+/**
  * One event of a pool, for logs and monitors.
  */
 typedef struct vp_event {
@@ -1433,6 +1473,15 @@ typedef struct vp_event {
    * The late completion of `VP_EVENT_KIND_LATE_RESPONSE`, borrowed; else NULL.
    */
   const struct vp_completion *late;
+  /**
+   * Of `VP_EVENT_KIND_SUSPENDED` and `VP_EVENT_KIND_RESUMED`: the number of the source that the
+   * pause holds, as in `vp_slot_health`. VP_NO_SOURCE if it holds the pool, and for other kinds.
+   */
+  uint32_t source;
+  /**
+   * 0.
+   */
+  uint32_t reserved2;
 } vp_event;
 
 /**
@@ -1503,13 +1552,14 @@ typedef struct vp_health {
   uint32_t waiting;
   /**
    * When the pause that the pool keeps is over, in nanoseconds of CLOCK_MONOTONIC; 0 without
-   * one.
+   * one. When pauses hold each source, it is when the first of them is over.
    */
   uint64_t suspended_until_ns;
   /**
    * How many dials a second the limits of the connections (idle time, age, requests; configured
    * or announced) ask for while the engine sends nothing, rounded up. More than `dials_allowed`:
-   * some slots are down at times.
+   * some slots are down at times. With several bind addresses it is what the slots of one ask
+   * for, the one that needs most, times their number: each has a limit of its own.
    */
   uint32_t dials_needed;
   /**
@@ -1616,6 +1666,10 @@ typedef struct vp_slot_health {
    * The IP address there: the venue's, or that of the proxy.
    */
   char peer_address[VP_ADDRESS_TEXT];
+  /**
+   * When the pause is over that holds the slot, the pool's or its source's; 0 without one.
+   */
+  uint64_t suspended_until_ns;
 } vp_slot_health;
 
 /**
@@ -1716,15 +1770,6 @@ typedef struct vp_stats {
 } vp_stats;
 
 /**
- * Receives a completion. Runs on the pool thread, or in caller drive on the thread that drives: it
- * must be short, must not block, and must not throw. It may submit, cancel, retain, release and
- * shut down; it must not close the pool.
- *
- * `completion` and its response are borrowed until the function returns.
- */
-typedef void (*vp_on_complete)(void *context, const struct vp_completion *completion);
-
-/**
  * A request that is about to be sent, for `vp_on_send`.
  */
 typedef struct vp_sending {
@@ -1779,26 +1824,6 @@ typedef struct vp_sending {
  * `sending` is borrowed until the function returns.
  */
 typedef int32_t (*vp_on_send)(void *context, const struct vp_sending *sending);
-
-/**
- * A slot reserved by `vp_pool_try_acquire` or `vp_pool_acquire`: a value, not an object.
- *
- * Copies are the same lease. A stale lease is recognised and refused.
- */
-typedef struct vp_lease {
-  /**
-   * Never used twice in one pool; 0 names no lease.
-   */
-  uint64_t generation;
-  /**
-   * The reserved slot.
-   */
-  uint32_t slot;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-} vp_lease;
 
 /**
  * The last value of a watched header.
@@ -2686,6 +2711,82 @@ VP_NOEXCEPT;
 VP_API vp_status vp_request_set_source(struct vp_request *request, uint32_t source) VP_NOEXCEPT;
 
 /**
+ * Leases a slot as `vp_pool_try_acquire` does, but one of that source: its number, or
+ * VP_SOURCE_ANY. See docs/sources.md.
+ *
+ * Threads: any.
+ * Lifetime: as `vp_pool_try_acquire`.
+ * Errors: as `vp_pool_try_acquire`, and ERR_ARGUMENT for a number above 63 that is not
+ * VP_SOURCE_ANY, ERR_ADDRESS if the pool has no such source. ERR_SUSPENDED while a pause holds the
+ * source.
+ */
+VP_API
+vp_status vp_pool_try_acquire_from(struct vp_pool *pool,
+                                   uint32_t source,
+                                   struct vp_lease *out)
+VP_NOEXCEPT;
+
+/**
+ * Leases a slot as `vp_pool_acquire` does, but one of that source: its number, or VP_SOURCE_ANY.
+ * The call waits for one of these only, and delays no one who waits for another source.
+ *
+ * Threads: as `vp_pool_acquire`. Blocks for at most `timeout_ns`.
+ * Lifetime: as `vp_pool_try_acquire`.
+ * Errors: as `vp_pool_acquire`, and ERR_ARGUMENT for a number above 63 that is not VP_SOURCE_ANY,
+ * ERR_ADDRESS if the pool has no such source. ERR_SUSPENDED while a pause holds the source, or
+ * when one begins to.
+ */
+VP_API
+vp_status vp_pool_acquire_from(struct vp_pool *pool,
+                               uint32_t source,
+                               uint64_t timeout_ns,
+                               struct vp_lease *out)
+VP_NOEXCEPT;
+
+/**
+ * Leases a slot as `vp_pool_acquire_async` does, but one of that source: its number, or
+ * VP_SOURCE_ANY. It waits for one of these only, and delays no one who waits for another source.
+ * `out_id` may be NULL.
+ *
+ * Threads: any, also in a callback.
+ * Lifetime: `context` must be valid until the completion.
+ * Errors: as `vp_pool_acquire_async`, and ERR_ARGUMENT for a number above 63 that is not
+ * VP_SOURCE_ANY, ERR_ADDRESS if the pool has no such source. ERR_SUSPENDED while a pause holds the
+ * source.
+ */
+VP_API
+vp_status vp_pool_acquire_async_from(struct vp_pool *pool,
+                                     uint32_t source,
+                                     uint64_t timeout_ns,
+                                     uint64_t user_data,
+                                     vp_on_complete on_complete,
+                                     void *context,
+                                     uint64_t *out_id)
+VP_NOEXCEPT;
+
+/**
+ * Sets what a response holds that begins a pause (`vp_config_suspend_on`), 0 to 1: the whole pool
+ * (VP_SUSPEND_SCOPE_POOL, the default), or the source only that it came by
+ * (VP_SUSPEND_SCOPE_SOURCE), for venues that count by IP address. The latter needs several bind
+ * addresses; with none or one a pause holds the pool.
+ *
+ * While a source is held, no request and no heartbeat leaves by it, but for lanes with
+ * VP_LANE_THROUGH_PAUSE. With VP_SUSPEND_CLOSE only its connections are closed, and only its slots
+ * do not dial. A request with that source is refused or ends as in a pause of the pool. So does
+ * one on a lease of that source. A request that may go by another source does, and waits for a
+ * slot of another source if it may wait. When all sources are held, it is as a pause of the pool.
+ *
+ * `vp_pool_suspend` suspends the whole pool in either scope, and with 0 ends the pauses of all
+ * sources. `suspended_until_ns` in `vp_slot_health`, and `source` in the events SUSPENDED and
+ * RESUMED, tell which source is held.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for an unknown scope.
+ */
+VP_API vp_status vp_config_set_suspend_scope(struct vp_config *config, uint32_t scope) VP_NOEXCEPT;
+
+/**
  * Sets to which of the venue's addresses the slots dial, a `VP_PLACEMENT_*`, and when live
  * connections are moved to another one. See docs/edges.md.
  *
@@ -3060,6 +3161,7 @@ VP_API vp_status vp_config_set_late_answers(struct vp_config *config, uint32_t h
  * in the queue end as SUSPENDED, NOT_SENT. Lanes with VP_LANE_THROUGH_PAUSE are exempt. The
  * response itself is delivered as any other. A late response, within the linger time, counts as
  * well. A second call with the same status replaces the first; at most 32 statuses.
+ * `vp_config_set_suspend_scope` lets a pause hold one bind address only.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -3293,8 +3395,9 @@ VP_NOEXCEPT;
 
 /**
  * Suspends the pool for `for_ns` from now, unless it is suspended for longer already; 0 ends any
- * pause at once. Use it when the status code of a response alone does not show that the venue asks
- * for a pause. See `vp_config_suspend_on`, also for what is exempt.
+ * pause at once, also that of a source (`vp_config_set_suspend_scope`). Use it when the status
+ * code of a response alone does not show that the venue asks for a pause. For what is exempt see
+ * `vp_config_suspend_on`.
  *
  * Threads: any, also in a callback.
  * Lifetime: none.

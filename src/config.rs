@@ -67,6 +67,7 @@ pub struct Config {
     maintenance: Maintenance,
     suspend_rules: Vec<SuspendRule>,
     suspend_cap_ns: u64,
+    suspends_source: bool,
     event: Option<EventHook>,
     log: Option<LogHook>,
     watch: WatchList,
@@ -178,6 +179,7 @@ impl Default for Config {
             suspend_rules: Vec::new(),
             // As long as the longest bans of venues: a shorter one would send into a ban.
             suspend_cap_ns: 3 * DAY,
+            suspends_source: false,
             event: None,
             log: None,
             watch: WatchList::default(),

@@ -28,9 +28,9 @@ pub enum EventKind {
     Degraded = 4,
     /// All slots are live, for the first time or again.
     AllLive = 5,
-    /// The venue asked for a pause: nothing is accepted until `until_ns`.
+    /// A pause began, or became longer: nothing is sent until `until_ns`, or nothing by `source`.
     Suspended = 6,
-    /// The pause is over.
+    /// The pause is over, of the pool or of `source`. Another one may still hold it.
     Resumed = 7,
     /// The answer to a request arrived after its completion; `late` is what the completion would
     /// have been. The request had timed out, and the answer came within the linger time. Or it is
@@ -62,6 +62,8 @@ pub struct Event {
     pub time_ns: u64,
     /// The slot that it is about, if it is about one.
     pub slot: Option<u32>,
+    /// The source that a pause holds; `None` if the pool.
+    pub source: Option<u32>,
     /// How many slots are live now.
     pub live: u32,
     /// Why a connection was given up.

@@ -2,7 +2,7 @@
 //! This file knows nothing but numbers.
 
 /// A pool has at most so many sources.
-const MOST_SOURCES: u32 = 64;
+pub const MOST_SOURCES: u32 = 64;
 
 /// From which local address a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,11 @@ impl SourceSet {
         Self(self.0 & other.0)
     }
 
+    /// The sources that are not in the other one.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The numbers of its sources.
     pub fn numbers(self) -> impl Iterator<Item = u32> {
         let mut left = self.0;
@@ -116,6 +121,7 @@ mod tests {
         set.remove(5);
         assert!(set.numbers().eq([0, 63]));
         assert!(set.and(SourceSet::only(0)).numbers().eq([0]));
+        assert!(set.without(SourceSet::only(0)).numbers().eq([63]));
         assert!(SourceSet::ALL.numbers().eq(0..MOST_SOURCES));
     }
 }

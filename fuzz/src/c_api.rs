@@ -479,6 +479,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
                 4 => vp_config_set_late_answers(config, small & 3),
                 _ => vp_config_set_linger_ns(config, any_number(input)),
             },
+            45 if small & 4 != 0 => vp_config_set_suspend_scope(config, small % 3),
             45 => vp_config_suspend_on(config, on, any_number(input), small % 3),
             46 => vp_config_set_look_after_ns(config, number),
             36 => vp_config_set_lane(config, small % 5, small, small, small % 3),
@@ -692,11 +693,17 @@ impl World {
         if self.leases.is_empty() || input.byte() & 3 == 0 {
             let out = or_null(input, &raw mut lease);
             let patience = any_number(input) % 100_000;
-            let how = input.byte() % 3;
-            if how == 2 {
-                let mut id = 0;
-                let status =
-                    unsafe { vp_pool_acquire_async(pool, patience, 0, None, null_mut(), &mut id) };
+            let (how, source) = (input.byte() % 6, u32::from(input.byte() % 3));
+            if how % 3 == 2 {
+                let (mut id, context) = (0, null_mut());
+                let status = unsafe {
+                    match how {
+                        2 => vp_pool_acquire_async(pool, patience, 0, None, context, &mut id),
+                        _ => vp_pool_acquire_async_from(
+                            pool, source, patience, 0, None, context, &mut id,
+                        ),
+                    }
+                };
                 if ok(status) {
                     self.owed.push(id);
                     self.asked.push(id);
@@ -706,7 +713,9 @@ impl World {
             let acquired = unsafe {
                 match how {
                     0 => vp_pool_try_acquire(pool, out),
-                    _ => vp_pool_acquire(pool, patience, out),
+                    1 => vp_pool_acquire(pool, patience, out),
+                    3 => vp_pool_try_acquire_from(pool, source, out),
+                    _ => vp_pool_acquire_from(pool, source, patience, out),
                 }
             };
             if ok(acquired) {

@@ -333,6 +333,12 @@ class EventView {
     [[nodiscard]] std::optional<TimePoint> until() const noexcept {
         return detail::time_if_any(raw_->until_ns);
     }
+    /// Gives the number of the source that a pause holds; nullopt if it holds the pool, and for
+    /// other events.
+    [[nodiscard]] std::optional<std::uint32_t> source() const noexcept {
+        if (raw_->source == VP_NO_SOURCE) return std::nullopt;
+        return raw_->source;
+    }
     /// Says the same in words, for a log.
     [[nodiscard]] std::string_view text() const noexcept { return detail::view(raw_->text); }
     /// Gives the late completion of VP_EVENT_KIND_LATE_RESPONSE; nullopt for other events.

@@ -211,6 +211,11 @@ class [[nodiscard]] Config {
     Config& suspend_cap(std::chrono::nanoseconds time) noexcept {
         return remember("suspend_cap", vp_config_set_suspend_cap_ns(raw_, detail::ns(time)));
     }
+    /// Sets what a pause holds that a response asks for: VP_SUSPEND_SCOPE_POOL, the default, or
+    /// VP_SUSPEND_SCOPE_SOURCE for the bind address only that the response came by.
+    Config& suspend_scope(std::uint32_t scope) noexcept {
+        return remember("suspend_scope", vp_config_set_suspend_scope(raw_, scope));
+    }
     /// Calls `function` with news of the pool, for logs; NULL, the default, for none.
     /// Threads: it runs on the pool thread. Lifetime: `context` must outlive the pools opened with
     /// this.

@@ -58,6 +58,10 @@ struct SlotHealth : vp_slot_health {
     [[nodiscard]] std::optional<TimePoint> next_dial_time() const noexcept {
         return detail::time_if_any(next_dial_ns);
     }
+    /// Gives the moment at which the pause ends that holds the slot; nullopt when none does.
+    [[nodiscard]] std::optional<TimePoint> suspended_until() const noexcept {
+        return detail::time_if_any(suspended_until_ns);
+    }
     /// Gives the time from the last byte sent to the first byte received in the last answered
     /// exchange; 0 before the first.
     [[nodiscard]] std::chrono::nanoseconds round_trip() const noexcept {
@@ -340,6 +344,19 @@ class [[nodiscard]] Pool {
         return lease(vp_pool_acquire(raw_, detail::ns(timeout), &raw), raw);
     }
 
+    /// As try_acquire, but a slot of that source: its number, or VP_SOURCE_ANY.
+    /// Errors: VP_ERR_ADDRESS if the pool has no such source; VP_ERR_SUSPENDED while it is held.
+    Result<Lease> try_acquire_from(std::uint32_t source) noexcept {
+        vp_lease raw{};
+        return lease(vp_pool_try_acquire_from(raw_, source, &raw), raw);
+    }
+    /// As acquire, but a slot of that source, and it waits for no other.
+    /// Errors: as acquire, and those of try_acquire_from.
+    Result<Lease> acquire_from(std::uint32_t source, std::chrono::nanoseconds timeout) noexcept {
+        vp_lease raw{};
+        return lease(vp_pool_acquire_from(raw_, source, detail::ns(timeout), &raw), raw);
+    }
+
     /// Reserves a slot without blocking: the lease comes as a completion, for take_lease.
     /// Gives the id. Errors: as acquire, but for VP_ERR_TIMEOUT, and VP_ERR_COMPLETIONS_FULL.
     /// Threads: any, also in a callback.
@@ -350,17 +367,33 @@ class [[nodiscard]] Pool {
                                                     nullptr, &id);
         return {status, id};
     }
+    /// As acquire_async, but a slot of that source, and it waits for no other.
+    /// Errors: as acquire_async, and those of try_acquire_from.
+    Result<std::uint64_t> acquire_async_from(std::uint32_t source, std::chrono::nanoseconds timeout,
+                                             std::uint64_t user_data = 0) noexcept {
+        std::uint64_t id = 0;
+        const Status status = vp_pool_acquire_async_from(raw_, source, detail::ns(timeout),
+                                                         user_data, nullptr, nullptr, &id);
+        return {status, id};
+    }
     /// As acquire_async, but `callable(CompletionView)` receives the completion. It is kept by
     /// reference: it must live until then.
     template <typename Callable>
     Result<std::uint64_t> acquire_async(std::chrono::nanoseconds timeout, std::uint64_t user_data,
                                         Callable& callable) noexcept {
+        return acquire_async_from(VP_SOURCE_ANY, timeout, user_data, callable);
+    }
+    /// As acquire_async with a callable, but a slot of that source, and it waits for no other.
+    template <typename Callable>
+    Result<std::uint64_t> acquire_async_from(std::uint32_t source, std::chrono::nanoseconds timeout,
+                                             std::uint64_t user_data,
+                                             Callable& callable) noexcept {
         const auto call = [](void* context, const vp_completion* completion) noexcept {
             (*static_cast<Callable*>(context))(CompletionView(completion));
         };
         std::uint64_t id = 0;
-        const Status status = vp_pool_acquire_async(
-            raw_, detail::ns(timeout), user_data, call,
+        const Status status = vp_pool_acquire_async_from(
+            raw_, source, detail::ns(timeout), user_data, call,
             const_cast<void*>(static_cast<const void*>(std::addressof(callable))), &id);
         return {status, id};
     }

@@ -40,6 +40,16 @@ impl Config {
         self.suspend_cap_ns
     }
 
+    /// Sets whether a response suspends only the source that it came by.
+    pub const fn set_suspends_source(&mut self, suspends_source: bool) {
+        self.suspends_source = suspends_source;
+    }
+
+    /// Whether a response suspends only the source that it came by.
+    pub const fn suspends_source(&self) -> bool {
+        self.suspends_source
+    }
+
     /// Which statuses suspend the pool.
     pub fn suspend_rules(&self) -> &[SuspendRule] {
         &self.suspend_rules

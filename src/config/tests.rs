@@ -79,6 +79,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(config.maintenance().look_after_ns, 10_000);
     assert!(config.suspend_rules().is_empty() && config.event_hook().is_none());
     assert_eq!(config.suspend_cap_ns(), 3 * 86_400 * S);
+    assert!(!config.suspends_source());
     assert!(!config.busy_poll());
     assert_eq!((config.thread_name(), config.cpu()), ("venuepool", None));
     let sizes = config.sizes();

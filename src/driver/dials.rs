@@ -66,6 +66,11 @@ impl Dialling {
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
+    /// The address of a source.
+    pub(super) fn source_address(&self, source: u32) -> Option<IpAddr> {
+        self.ways.dialer.sockets.bind_addresses.get(source as usize).copied()
+    }
+
     /// Why the last failed dial failed.
     pub(super) fn last_error(&self) -> Option<DialError> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -126,12 +131,12 @@ impl Pool {
         let woken = &dials.wakes[slot.index as usize];
         let mut no_place = Some(no_place);
         loop {
-            let (pause, now) = (self.pause(), now_ns());
+            let (pause, now) = (self.pause_of_slot(slot.index), now_ns());
             match dials.tell(|healing| healing.next(slot.index, &pause, now)) {
                 // It was granted with the dial.
                 Next::Dial => return dials.member(slot.index).map(Member::place),
                 // The pause has changed, perhaps before the slot could be woken for that.
-                Next::At(_) if self.pause() != pause => {}
+                Next::At(_) if self.pause_of_slot(slot.index) != pause => {}
                 Next::At(ns) => {
                     let sleep = Duration::from_nanos(ns.saturating_sub(now));
                     tokio::select! {
@@ -161,6 +166,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::pool::pause::Scope;
 
     const SLOTS: u64 = 1_000;
 
@@ -206,7 +212,7 @@ mod tests {
     #[test]
     fn a_thousand_slots_wait_for_the_end_of_a_pause_without_waking() {
         let pool = pool(5);
-        pool.begin_pause(60_000_000_000, true);
+        pool.begin_pause(Scope::Pool, 60_000_000_000, true);
         let (wakes, order) = all_ask(&pool, Duration::from_millis(400), |_| {});
         assert!(order.is_empty(), "{order:?}");
         assert_eq!(wakes, SLOTS, "each has asked once");
@@ -219,7 +225,7 @@ mod tests {
     #[test]
     fn the_end_of_a_pause_before_its_time_lets_all_in_that_the_limit_allows() {
         let pool = pool(5);
-        pool.begin_pause(60_000_000_000, true);
+        pool.begin_pause(Scope::Pool, 60_000_000_000, true);
         let begun_ns = now_ns();
         let (wakes, order) = all_ask(&pool, Duration::from_secs(2), |pool| pool.suspend(0));
         assert!(now_ns() < begun_ns + 30_000_000_000, "not by the end of the pause itself");
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn slots_that_wait_for_the_limit_wake_one_after_the_other() {
         let pool = pool(100);
-        let pause = pool.pause();
+        let pause = pool.pause_of_slot(0);
         let dial = |healing: &mut Healing| {
             healing.begin(0, 0, 0);
             healing.next(0, &pause, now_ns()) == Next::Dial

@@ -13,6 +13,7 @@ use crate::log::LogHook;
 use crate::net::connect::DialError;
 use crate::pool::changes::Changes;
 use crate::pool::connection_state::Loss;
+use crate::pool::pause::Scope;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Who listens, and what they were told.
@@ -80,17 +81,29 @@ impl Pool {
     }
 
     /// A pause began, or became longer.
-    pub(super) fn tell_suspended(&self, until_ns: u64) {
+    pub(super) fn tell_suspended(&self, scope: Scope, until_ns: u64) {
         self.tell(EventKind::Suspended, |event| {
             event.until_ns = until_ns;
             let ms = until_ns.saturating_sub(event.time_ns) / 1_000_000;
             event.text = format!("suspended for {ms} ms");
+            self.name_scope(scope, event);
         });
     }
 
     /// A pause is over.
-    pub(super) fn tell_resumed(&self) {
-        self.tell(EventKind::Resumed, |event| event.text = "resumed".to_owned());
+    pub(super) fn tell_resumed(&self, scope: Scope) {
+        self.tell(EventKind::Resumed, |event| {
+            event.text = "resumed".to_owned();
+            self.name_scope(scope, event);
+        });
+    }
+
+    fn name_scope(&self, scope: Scope, event: &mut Event) {
+        let Scope::Source(source) = scope else { return };
+        event.source = Some(source);
+        if let Some(address) = self.dialling.source_address(source) {
+            event.text = format!("source {source} ({address}): {}", event.text);
+        }
     }
 
     /// An answer came after the completion of its request.
@@ -138,6 +151,7 @@ impl Pool {
             kind,
             time_ns: now_ns(),
             slot: None,
+            source: None,
             live: self.counts().live,
             close_reason: None,
             status: None,

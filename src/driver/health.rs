@@ -11,10 +11,11 @@ impl Pool {
     }
 
     fn slot_health(&self, slot: u32) -> SlotHealth {
-        let (pause, now) = (self.pause(), now_ns());
+        let (pause, now) = (self.pause_of_slot(slot), now_ns());
         let dials = &self.dialling.dials;
         let next_ns = dials.tell(|healing| healing.next_dial_after_pause_ns(slot, &pause, now));
         let is_leased = self.dispatcher().is_leased(slot);
-        self.slots[slot as usize].health(next_ns, is_leased)
+        let held_until_ns = if pause.until_ns() > now { pause.until_ns() } else { 0 };
+        self.slots[slot as usize].health(next_ns, held_until_ns, is_leased)
     }
 }

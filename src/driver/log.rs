@@ -92,6 +92,7 @@ fn importance(kind: EventKind, reason: Option<CloseReason>) -> (Level, &'static 
 fn pairs(event: &Event) -> Pairs {
     let mut pairs = vec![("event", event.kind.name().to_string_lossy().into_owned())];
     pairs.extend(event.slot.map(|slot| ("slot", slot.to_string())));
+    pairs.extend(event.source.map(|source| ("source", source.to_string())));
     let reason = event.close_reason.map(|reason| reason.name().to_string_lossy().into_owned());
     pairs.extend(reason.map(|reason| ("reason", reason)));
     let status = event.status.map(|status| status.name().to_string_lossy().into_owned());

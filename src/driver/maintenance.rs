@@ -81,7 +81,8 @@ impl Maintenance {
 pub(super) async fn maintain(pool: Arc<Pool>) {
     let timer = &pool.maintenance.timer;
     loop {
-        let mut round = Round::new(&pool.policy.rules, now_ns());
+        let sources = pool.sources.clamp(1, pool.slots());
+        let mut round = Round::new(&pool.policy.rules, sources, now_ns());
         // Before the first look, so that what changes during the round is seen.
         timer.arm(round.due_ns());
         pool.look_at_all(&mut round);
@@ -99,7 +100,7 @@ impl Pool {
     /// Looks after all slots.
     fn look_at_all(self: &Arc<Self>, round: &mut Round) {
         for slot in self.slots.iter() {
-            round.add(self.maintain(slot));
+            round.add(slot.index, self.maintain(slot));
         }
         let needed = round.dials_needed();
         if self.maintenance.dials_needed.swap(needed, Ordering::Relaxed) != needed {
@@ -117,7 +118,7 @@ impl Pool {
     }
 
     /// How many dials a second the limits of the connections ask for while the engine sends
-    /// nothing, rounded up, and how many the pool may make.
+    /// nothing, rounded up, and how many the pool may make. Both by the source that needs most.
     pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
         (self.maintenance.dials_needed.load(Ordering::Relaxed), self.dialling.dials.per_second())
     }
@@ -125,7 +126,7 @@ impl Pool {
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
     fn send_heartbeat(self: &Arc<Self>, slot: &Slot) -> u64 {
         let Some(beat) = self.maintenance.next_heartbeat() else { return NEVER };
-        let pause = self.pause();
+        let pause = self.pause_of_slot(slot.index);
         if let Err(again_ns) = self.maintenance.limit().begin(&pause, now_ns()) {
             return again_ns;
         }

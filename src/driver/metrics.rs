@@ -4,7 +4,6 @@
 //! state and for copies of its durations, as for any snapshot.
 
 use super::Pool;
-use super::clock::now_ns;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::lane::Lane;
 use crate::metrics::Kind;
@@ -94,7 +93,7 @@ impl Pool {
 
     fn sample_states(&self, samples: &mut Samples) {
         let (counts, open, slots) = (self.counts(), self.open_lanes(), self.slot_healths());
-        let is_suspended = self.pause().until_ns() > now_ns();
+        let is_suspended = self.suspended_until_ns() != 0;
         samples.number(Family::Suspended, u8::from(is_suspended));
         for lane in Lane::ALL {
             samples.labelled(Family::LaneOpen, "lane", lane.name(), u8::from(open.has(lane)));

@@ -93,7 +93,7 @@ use shared_thread::SharedThread;
 use slot::Setting;
 use slots::Slots;
 use submit::Waits;
-use suspend::Pauses;
+use suspend::PauseWatch;
 use timer::Timer;
 use turns::Turns;
 
@@ -121,7 +121,7 @@ pub struct Pool {
     orders: Orders,
     timer: Timer,
     maintenance: Maintenance,
-    pauses: Pauses,
+    pauses: PauseWatch,
     events: Events,
     lifetime: Lifetime,
     /// On a thread that it shares: when its connections have their turns.
@@ -211,7 +211,8 @@ impl Pool {
         let sources = config.sockets().bind_addresses.len() as u32;
         let dispatcher = Dispatcher::new(slots, sources, lanes, config.estimate());
         let dials = Dials::new(slots, sources, bounds, config.dials_per_second());
-        let suspend_rules = SuspendRules::new(config.suspend_rules(), config.suspend_cap_ns());
+        let (rules, cap_ns) = (config.suspend_rules(), config.suspend_cap_ns());
+        let suspend_rules = SuspendRules::new(rules, cap_ns, config.suspends_source());
         let policy = Policy::new(config);
         let watch = config.watched();
         clock::compare_clocks();
@@ -234,7 +235,7 @@ impl Pool {
             dialling: Dialling::new(ways, dials, edges),
             orders: Orders::default(),
             timer: Timer::default(),
-            pauses: Pauses::new(suspend_rules),
+            pauses: PauseWatch::new(suspend_rules),
             events: Events::new(config.event_hook(), config.log_hook()),
             lifetime: Lifetime::new(),
             turns: None,

@@ -341,8 +341,8 @@ impl Slot {
 
     /// What is known of it, with what others know: when its next dial begins, and whether a lease
     /// has reserved it.
-    pub fn health(&self, next_dial_ns: u64, is_leased: bool) -> SlotHealth {
-        SlotHealth::new(self.index, &self.lock().state, next_dial_ns, is_leased)
+    pub fn health(&self, next_dial_ns: u64, held_until_ns: u64, is_leased: bool) -> SlotHealth {
+        SlotHealth::new(self.index, &self.lock().state, next_dial_ns, held_until_ns, is_leased)
     }
 
     /// Whether a heartbeat is in flight.

@@ -381,7 +381,7 @@ impl Pool {
         self.maintenance.timer.rearm.notify_one();
         self.tell_up(slot.index);
         // Last, because a pause that begins after this look finds the connection here.
-        let (pause, now) = (self.pause(), now_ns());
+        let (pause, now) = (self.pause_of_slot(slot.index), now_ns());
         let retires = self.dialling.dials.tell(|healing| healing.came_up(slot.index, &pause, now));
         if let Some(reason) = retires {
             slot.retire(reason);

@@ -16,6 +16,7 @@ use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::net::probes;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
+use crate::source::Source;
 
 /// What to do when no slot is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +114,12 @@ impl Pool {
         Ok(())
     }
 
+    /// The source, if the pool has it.
+    pub(super) fn known(&self, source: Source) -> Result<Source, Status> {
+        let is_known = source.number().is_none_or(|number| number < self.sources);
+        if is_known { Ok(source) } else { Err(Status::ERR_ADDRESS) }
+    }
+
     /// Owes a completion for a request, and finishes its bytes. The place for the completion is
     /// reserved; [`Pool::accepted`] gives it back when the request is refused after all.
     pub(super) fn pending<'a>(
@@ -129,10 +136,7 @@ impl Pool {
             ns => ns,
         };
         let (user_data, lane) = (request.user_data(), request.lane());
-        let source = request.source();
-        if source.number().is_some_and(|number| number >= self.sources) {
-            return Err(Status::ERR_ADDRESS);
-        }
+        let source = self.known(request.source())?;
         request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
         let payload = match request.is_late() {

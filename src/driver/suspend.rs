@@ -1,7 +1,9 @@
-//! Pauses: the venue or the engine asks for one, so for a while nothing is sent.
+//! Pauses: the venue or the engine asks for one, so for a while nothing is sent, or nothing by one
+//! source.
 //!
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
-//! queue is emptied. A task on the pool thread tells of its beginning and its end.
+//! queue is emptied, of what may not go by another source. A task on the pool thread tells of its
+//! beginning and its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,98 +14,124 @@ use crate::completion::Completion;
 use crate::error::CloseReason;
 use crate::http::retry_after::retry_after;
 use crate::pool::healing::Healing;
-use crate::pool::pause::{Asked, Pause, SuspendRules, Telling, Told};
+use crate::pool::pause::{Asked, Pause, Scope, SuspendRules, Telling, Told};
+use crate::source::source_of_slot;
 use crate::sync::Notify;
 
 /// What begins a pause, and who is to tell of it.
-pub(super) struct Pauses {
+pub(super) struct PauseWatch {
     rules: SuspendRules,
     changed: Notify,
 }
 
-impl Pauses {
+impl PauseWatch {
     pub(super) fn new(rules: SuspendRules) -> Self {
         Self { rules, changed: Notify::new() }
     }
 }
 
 impl Pool {
-    /// Suspends the pool for so long from now, at least; 0 ends a pause at once. Any thread.
+    /// Suspends the pool for so long from now, at least; 0 ends all pauses at once, also those of
+    /// single sources. Any thread.
     pub fn suspend(&self, for_ns: u64) {
         match for_ns {
             0 => {
                 let mut dispatcher = self.dispatcher();
-                let until_ns = dispatcher.pause().until_ns();
-                dispatcher.resume(until_ns);
-                drop(dispatcher);
+                dispatcher.resume_all();
+                // Whoever waited for a source that was held.
+                self.dispatch(dispatcher);
                 self.pauses.changed.notify_one();
                 self.dialling.dials.tell(Healing::resumed);
             }
-            _ => self.begin_pause(for_ns, false),
+            _ => self.begin_pause(Scope::Pool, for_ns, false),
         }
     }
 
-    /// When the present pause ends, in nanoseconds; 0 when there is none.
+    /// Until when the pool sends nothing, in nanoseconds: it is suspended, or each of its sources
+    /// is. 0 when it may send.
     pub fn suspended_until_ns(&self) -> u64 {
-        let until = self.dispatcher().pause().until_ns();
-        if until > now_ns() { until } else { 0 }
+        self.dispatcher().pauses().all_held_until_ns(now_ns())
     }
 
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
     /// again, so that no order in the queue is sent on it.
     pub(super) fn check_pause(&self, completion: &Completion) {
-        let Some(recycled) = completion.response.as_ref() else { return };
-        let response = &recycled.response;
-        let asked = self.pauses.rules.asked(response.status(), || {
+        let Completion { response: Some(recycled), slot: Some(slot), .. } = completion else {
+            return;
+        };
+        let (response, source) = (&recycled.response, self.source_of((*slot).into()));
+        let asked = self.pauses.rules.asked(response.status(), source, || {
             let now = Duration::from_nanos(wall_ns());
             let wait = retry_after(response, now).unwrap_or_default();
             u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
         });
-        if let Some(Asked { for_ns, closes }) = asked {
-            self.begin_pause(for_ns, closes);
+        if let Some(Asked { scope, for_ns, closes }) = asked {
+            self.begin_pause(scope, for_ns, closes);
         }
     }
 
-    pub(super) fn begin_pause(&self, for_ns: u64, closes: bool) {
+    pub(super) fn begin_pause(&self, scope: Scope, for_ns: u64, closes: bool) {
         let mut dispatcher = self.dispatcher();
         let now = now_ns();
-        if dispatcher.pause().until_ns() <= now {
+        if dispatcher.pauses().of(scope).until_ns() <= now {
             self.delivery.stats.pauses.add();
         }
-        let closes = dispatcher.suspend(now, for_ns, closes);
+        let closes = dispatcher.suspend(scope, now, for_ns, closes);
         self.dispatch(dispatcher);
         if closes {
-            self.slots.iter().for_each(|slot| slot.retire(CloseReason::Suspended));
+            let is_held =
+                |slot| [Scope::Pool, Scope::Source(self.source_of(slot))].contains(&scope);
+            let held = self.slots.iter().filter(|slot| is_held(slot.index));
+            held.for_each(|slot| slot.retire(CloseReason::Suspended));
         }
         self.pauses.changed.notify_one();
     }
 
-    /// The pause as it is now.
-    pub(super) fn pause(&self) -> Pause {
-        *self.dispatcher().pause()
+    /// The pause that counts for a slot now.
+    pub(super) fn pause_of_slot(&self, slot: u32) -> Pause {
+        self.dispatcher().pauses().of_slot(slot)
+    }
+
+    /// The source of a slot; 0 if the system chooses.
+    fn source_of(&self, slot: u32) -> u32 {
+        source_of_slot(slot, self.sources.max(1))
+    }
+
+    /// Tells what is new of the pauses of that scope. Answers when there is more to tell, if
+    /// that is known.
+    fn tell_of_pauses(&self, scope: Scope, told: &mut Told) -> Option<u64> {
+        loop {
+            let mut dispatcher = self.dispatcher();
+            match told.next(dispatcher.pauses().of(scope), now_ns()) {
+                Telling::Begun(until_ns) => {
+                    drop(dispatcher);
+                    self.tell_suspended(scope, until_ns);
+                }
+                Telling::Over(until_ns) => {
+                    if dispatcher.resume(scope, until_ns) {
+                        // Whoever waited for that source.
+                        self.dispatch(dispatcher);
+                        self.tell_resumed(scope);
+                        told.over();
+                    }
+                }
+                Telling::At(ns) => return Some(ns),
+                Telling::Nothing => return None,
+            }
+        }
     }
 }
 
 /// The task that tells of pauses, until it is dropped.
 pub(super) async fn watch_pauses(pool: Arc<Pool>) {
-    let mut told = Told::default();
+    // In a pool without several sources, a pause is the pool's.
+    let sources = if pool.sources > 1 { pool.sources } else { 0 };
+    let scopes = [Scope::Pool].into_iter().chain((0..sources).map(Scope::Source));
+    let mut told: Vec<_> = scopes.map(|scope| (scope, Told::default())).collect();
     loop {
+        let tell = |(scope, told): &mut (Scope, Told)| pool.tell_of_pauses(*scope, told);
+        let again_ns = told.iter_mut().filter_map(tell).min();
         let now = now_ns();
-        let again_ns = match told.next(&pool.pause(), now) {
-            Telling::Begun(until_ns) => {
-                pool.tell_suspended(until_ns);
-                continue;
-            }
-            Telling::Over(until_ns) => {
-                if pool.dispatcher().resume(until_ns) {
-                    pool.tell_resumed();
-                    told.over();
-                }
-                continue;
-            }
-            Telling::At(ns) => Some(ns),
-            Telling::Nothing => None,
-        };
         let sleep = Duration::from_nanos(again_ns.unwrap_or(now).saturating_sub(now));
         tokio::select! {
             () = tokio::time::sleep(sleep), if again_ns.is_some() => {}

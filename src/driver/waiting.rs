@@ -51,29 +51,41 @@ impl Pool {
 
     /// Reserves the slot that was used last, or refuses at once.
     pub fn try_acquire(&self) -> Result<Lease, Status> {
-        let lease = self.dispatcher().lease(now_ns());
+        self.try_acquire_from(Source::ANY)
+    }
+
+    /// As [`Pool::try_acquire`], but a slot of that source.
+    pub fn try_acquire_from(&self, source: Source) -> Result<Lease, Status> {
+        let source = self.known(source)?;
+        let lease = self.dispatcher().lease(source, now_ns());
         self.refused(lease.map_err(Status::from))
     }
 
     /// Reserves a slot, sleeping in the queue until there is one, at most for `patience`. Not on
     /// the pool thread.
     pub fn acquire(&self, patience: Duration) -> Result<Lease, Status> {
+        self.acquire_from(Source::ANY, patience)
+    }
+
+    /// As [`Pool::acquire`], but a slot of that source.
+    pub fn acquire_from(&self, source: Source, patience: Duration) -> Result<Lease, Status> {
+        let source = self.known(source)?;
         let deadline = Instant::now().checked_add(patience);
-        let lease = self.dispatcher().lease(now_ns());
+        let lease = self.dispatcher().lease(source, now_ns());
         match lease {
             Err(Refusal::NoSlot) if self.is_delivering() => Err(Status::ERR_WOULD_DEADLOCK),
-            Err(Refusal::NoSlot) => self.refused(self.await_lease(deadline)),
+            Err(Refusal::NoSlot) => self.refused(self.await_lease(source, deadline)),
             lease => self.refused(lease.map_err(Status::from)),
         }
     }
 
-    fn await_lease(&self, deadline: Option<Instant>) -> Result<Lease, Status> {
+    fn await_lease(&self, source: Source, deadline: Option<Instant>) -> Result<Lease, Status> {
         let parking = Arc::new(Parking::default());
         let ticket = self.delivery.next_id();
         {
             let mut dispatcher = self.dispatcher();
             let who = Acquirer::Sleeps(Arc::clone(&parking));
-            dispatcher.enqueue_caller(ticket, NEVER, who, now_ns())?;
+            dispatcher.enqueue_caller(ticket, source, NEVER, who, now_ns())?;
             self.dispatch(dispatcher);
         }
         self.sleep(&parking, deadline).unwrap_or_else(|| {
@@ -86,13 +98,15 @@ impl Pool {
         })
     }
 
-    /// As [`Pool::acquire`], but does not sleep: the lease comes as a completion. Any thread.
+    /// As [`Pool::acquire_from`], but does not sleep: the lease comes as a completion. Any thread.
     pub fn acquire_async(
         &self,
+        source: Source,
         timeout_ns: u64,
         user_data: u64,
         callback: Option<Callback>,
     ) -> Result<u64, Status> {
+        let source = self.known(source)?;
         let recipient = Recipient::of(callback);
         let uses_completion_queue = matches!(recipient, Recipient::Queue);
         if uses_completion_queue && !self.delivery.completions.reserve() {
@@ -100,7 +114,7 @@ impl Pool {
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
         let (id, submit_ns) = (self.delivery.next_id(), now_ns());
-        let (lane, source) = (Lane::Orders, Source::ANY);
+        let lane = Lane::Orders;
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let result = self.lease_or_wait(pending);
@@ -108,13 +122,13 @@ impl Pool {
     }
 
     fn lease_or_wait(&self, pending: Pending) -> Result<(), Status> {
-        let (ticket, deadline_ns, now) = (pending.id, pending.deadline_ns, pending.submit_ns);
+        let Pending { id: ticket, deadline_ns, submit_ns: now, source, .. } = pending;
         let mut dispatcher = self.dispatcher();
-        match dispatcher.lease(now) {
+        match dispatcher.lease(source, now) {
             Ok(lease) => self.deliver_locked(&dispatcher, pending.leased(lease)),
             Err(Refusal::NoSlot) => {
                 let who = Acquirer::Completes(Box::new(pending));
-                dispatcher.enqueue_caller(ticket, deadline_ns, who, now)?;
+                dispatcher.enqueue_caller(ticket, source, deadline_ns, who, now)?;
                 self.dispatch(dispatcher);
                 self.timer.note(deadline_ns);
             }

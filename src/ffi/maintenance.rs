@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::complete::borrowed;
 use super::config::{add, configure, switch, vp_config};
-use super::types::{VP_NO_SLOT, vp_event, vp_on_event, vp_str};
+use super::types::{VP_NO_SLOT, VP_NO_SOURCE, vp_event, vp_on_event, vp_str};
 use crate::driver::clock::now_ns;
 use crate::error::Status;
 use crate::event::{Event, EventHook};
@@ -261,6 +261,7 @@ pub const VP_SUSPEND_CLOSE: u32 = 1;
 /// in the queue end as SUSPENDED, NOT_SENT. Lanes with VP_LANE_THROUGH_PAUSE are exempt. The
 /// response itself is delivered as any other. A late response, within the linger time, counts as
 /// well. A second call with the same status replaces the first; at most 32 statuses.
+/// `vp_config_set_suspend_scope` lets a pause hold one bind address only.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -354,6 +355,8 @@ fn tell(event: &Event, show: impl FnOnce(*const vp_event)) {
         until_ns: event.until_ns,
         text: vp_str::new(event.text.as_bytes()),
         late: late.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
+        source: event.source.unwrap_or(VP_NO_SOURCE),
+        reserved2: 0,
     };
     show(&view);
 }

@@ -193,8 +193,9 @@ pub unsafe extern "C" fn vp_pool_slots(
 }
 
 /// Suspends the pool for `for_ns` from now, unless it is suspended for longer already; 0 ends any
-/// pause at once. Use it when the status code of a response alone does not show that the venue asks
-/// for a pause. See `vp_config_suspend_on`, also for what is exempt.
+/// pause at once, also that of a source (`vp_config_set_suspend_scope`). Use it when the status
+/// code of a response alone does not show that the venue asks for a pause. For what is exempt see
+/// `vp_config_suspend_on`.
 ///
 /// Threads: any, also in a callback.
 /// Lifetime: none.
@@ -339,6 +340,7 @@ impl vp_slot_health {
             peer_port: port(path.peer),
             local_address: text(path.local),
             peer_address: text(path.peer),
+            suspended_until_ns: slot.suspended_until_ns,
         }
     }
 }

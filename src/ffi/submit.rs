@@ -12,6 +12,7 @@ use super::{borrow, borrow_mut, complete, guard, status};
 use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
+use crate::source::Source;
 
 /// Submit flag: when no slot is idle, the request waits in the queue until its deadline
 /// instead of being refused. The queue is FIFO within a lane (`vp_config_set_lane`). The request is
@@ -155,7 +156,8 @@ pub unsafe extern "C" fn vp_pool_acquire_async(
         // SAFETY: the header.
         let pool = unsafe { borrow(pool) }?;
         let callback = on_complete.map(|function| callback(function, context as usize));
-        let id = pool.with_open(|pool| pool.acquire_async(timeout_ns, user_data, callback))?;
+        let any = Source::ANY;
+        let id = pool.with_open(|pool| pool.acquire_async(any, timeout_ns, user_data, callback))?;
         // SAFETY: the header.
         unsafe { give(out_id, id) };
         Ok(())

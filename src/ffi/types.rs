@@ -185,11 +185,12 @@ pub struct vp_health {
     /// Requests and callers waiting in the queue.
     pub waiting: u32,
     /// When the pause that the pool keeps is over, in nanoseconds of CLOCK_MONOTONIC; 0 without
-    /// one.
+    /// one. When pauses hold each source, it is when the first of them is over.
     pub suspended_until_ns: u64,
     /// How many dials a second the limits of the connections (idle time, age, requests; configured
     /// or announced) ask for while the engine sends nothing, rounded up. More than `dials_allowed`:
-    /// some slots are down at times.
+    /// some slots are down at times. With several bind addresses it is what the slots of one ask
+    /// for, the one that needs most, times their number: each has a limit of its own.
     pub dials_needed: u32,
     /// How many dials a second the pool may make: `vp_config_set_dials_per_second`, from all its
     /// bind addresses together.
@@ -251,9 +252,12 @@ pub struct vp_slot_health {
     pub local_address: [c_char; VP_ADDRESS_TEXT],
     /// The IP address there: the venue's, or that of the proxy.
     pub peer_address: [c_char; VP_ADDRESS_TEXT],
+    /// When the pause is over that holds the slot, the pool's or its source's; 0 without one.
+    pub suspended_until_ns: u64,
 }
 
-/// `source` of a connection whose local address the system has chosen.
+/// `source` of a connection whose local address the system has chosen, and of an event that is not
+/// about one source.
 pub const VP_NO_SOURCE: u32 = u32::MAX;
 
 /// The room for an IP address as text, its NUL included.
@@ -316,6 +320,11 @@ pub struct vp_event {
     pub text: vp_str,
     /// The late completion of `VP_EVENT_KIND_LATE_RESPONSE`, borrowed; else NULL.
     pub late: *const vp_completion,
+    /// Of `VP_EVENT_KIND_SUSPENDED` and `VP_EVENT_KIND_RESUMED`: the number of the source that the
+    /// pause holds, as in `vp_slot_health`. VP_NO_SOURCE if it holds the pool, and for other kinds.
+    pub source: u32,
+    /// 0.
+    pub reserved2: u32,
 }
 
 /// Receives an event. Runs on the pool thread with no lock held: it must be short, must not block,

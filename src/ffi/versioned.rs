@@ -61,7 +61,7 @@ const _: () = {
     assert!(size_of::<vp_error>() == vp_error::FIRST);
     assert!(size_of::<vp_completion>() == vp_completion::FIRST + 18 * 8);
     assert!(size_of::<vp_health>() == vp_health::FIRST + 24);
-    assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST + 128);
+    assert!(size_of::<vp_slot_health>() == vp_slot_health::FIRST + 136);
     assert!(size_of::<vp_address>() == vp_address::FIRST);
     assert!(size_of::<vp_stats>() == vp_stats::FIRST + 32 * 8);
     assert!(size_of::<vp_watched>() == vp_watched::FIRST);

@@ -21,7 +21,8 @@
 //!   the queue is FIFO by ticket, and tickets are numbered in the order of the calls.
 //! - A request that cannot be answered in time is not sent ([`ExchangeTime`]).
 //! - During a pause, in a drain, and after the end of the pool, nothing is sent and none waits. A
-//!   lane may be exempt from pauses, and from a drain ([`open`]).
+//!   lane may be exempt from pauses, and from a drain ([`open`]). A pause may hold one source only
+//!   ([`sources`]).
 //! - A report about a connection carries its epoch, so that a late report about an old connection
 //!   changes nothing.
 //!
@@ -40,7 +41,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::exchange_time::{Due, Estimate, ExchangeTime, Spent};
 use super::idle::Idle;
 use super::lanes::{LaneRules, Shares};
-use super::pause::Pause;
+use super::pause::Scope;
+use super::pauses::Pauses;
 use super::queue::Queue;
 use super::slot::NoStart;
 use crate::lane::{Lane, LaneSet};
@@ -97,7 +99,7 @@ pub struct Dispatcher<R, L> {
     shares: Shares,
     on_their_way: Vec<OnItsWay>,
     exchange_time: ExchangeTime,
-    pause: Pause,
+    pauses: Pauses,
     leases: u64,
     /// The lanes whose requests are accepted.
     accepted: LaneSet,
@@ -120,7 +122,7 @@ impl<R, L> Dispatcher<R, L> {
             lanes,
             on_their_way: Vec::with_capacity(slots as usize),
             exchange_time: ExchangeTime::new(estimate),
-            pause: Pause::default(),
+            pauses: Pauses::new(sources),
             leases: 0,
             accepted: LaneSet::ALL,
             is_closed: false,
@@ -133,7 +135,7 @@ impl<R, L> Dispatcher<R, L> {
         if self.exchange_time.is_too_late(due, now_ns) {
             return Err(Refusal::TooLate);
         }
-        let slot = self.take(due.lane, sources).ok_or(Refusal::NoSlot)?;
+        let slot = self.take(due.lane, sources, now_ns).ok_or(Refusal::NoSlot)?;
         self.slot(slot).in_use = true;
         Ok(slot)
     }
@@ -141,14 +143,14 @@ impl<R, L> Dispatcher<R, L> {
     /// Takes that very slot for a heartbeat, if it is free or rests with the holder of a lease;
     /// [`Dispatcher::finished`] ends it.
     pub fn heartbeat(&mut self, slot: SlotIndex, now_ns: u64) -> bool {
-        if !self.is_open_for_heartbeats(now_ns) {
+        if !self.is_open_for_heartbeats(slot, now_ns) {
             return false;
         }
         let here = self.slot(slot);
         if here.lease.is_none() || !here.up || here.in_use || here.has_behind {
             // Not a resting lease, so only a slot that no waiting request may have. It may be
             // a reserved one: the venue would close a connection on which nothing is ever sent.
-            if !self.idle.contains(slot) || self.is_wanted(slot) {
+            if !self.idle.contains(slot) || self.is_wanted(slot, now_ns) {
                 return false;
             }
             self.idle.remove(slot);
@@ -159,16 +161,16 @@ impl<R, L> Dispatcher<R, L> {
         true
     }
 
-    /// Reserves the slot that was used last until [`Dispatcher::release`].
-    pub fn lease(&mut self, now_ns: u64) -> Result<Lease, Refusal> {
-        let sources = self.has_slot(Lane::Orders, Source::ANY, now_ns)?;
-        let slot = self.take(Lane::Orders, sources).ok_or(Refusal::NoSlot)?;
+    /// Reserves the slot of that source that was used last until [`Dispatcher::release`].
+    pub fn lease(&mut self, source: Source, now_ns: u64) -> Result<Lease, Refusal> {
+        let sources = self.has_slot(Lane::Orders, source, now_ns)?;
+        let slot = self.take(Lane::Orders, sources, now_ns).ok_or(Refusal::NoSlot)?;
         Ok(self.grant_lease(slot))
     }
 
     /// Begins an exchange on a leased slot; [`Dispatcher::finished`] ends it.
     pub fn begin(&mut self, lease: Lease, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
-        self.is_open(due.lane, now_ns)?;
+        self.is_open(due.lane, || self.source_of(lease.slot), now_ns)?;
         self.leased(lease)?;
         self.fits(lease.slot, due.source)?;
         let slot = self.slot(lease.slot);
@@ -210,7 +212,7 @@ impl<R, L> Dispatcher<R, L> {
         queued: Queued<R>,
         now_ns: u64,
     ) -> Result<(), Refusal> {
-        self.is_open(queued.due.lane, now_ns)?;
+        self.is_open(queued.due.lane, || self.source_of(lease.slot), now_ns)?;
         let slot = self.leased(lease)?;
         if slot.has_behind || slot.in_use && !slot.has_heartbeat {
             return Err(Refusal::SlotBusy);
@@ -223,21 +225,23 @@ impl<R, L> Dispatcher<R, L> {
         Ok(())
     }
 
-    /// Puts a caller that wants a lease at the end of the lane of the orders. If a slot is free for
-    /// it, the next action gives it. `deadline_ns`: `u64::MAX` if it watches its own.
+    /// Puts a caller that wants a lease at the end of the lane of the orders. If a slot of that
+    /// source is free for it, the next action gives it. `deadline_ns`: `u64::MAX` if it watches its
+    /// own.
     pub fn enqueue_caller(
         &mut self,
         ticket: u64,
+        source: Source,
         deadline_ns: u64,
         who: L,
         now_ns: u64,
     ) -> Result<(), Refusal> {
-        self.has_room(Lane::Orders, Source::ANY, now_ns)?;
+        self.has_room(Lane::Orders, source, now_ns)?;
         if deadline_ns != NEVER {
             self.deadlines.insert((deadline_ns, ticket));
         }
         let who = Waiter::Caller(who);
-        self.queue.insert(Lane::Orders, Source::ANY, ticket, Waiting { deadline_ns, who });
+        self.queue.insert(Lane::Orders, source, ticket, Waiting { deadline_ns, who });
         Ok(())
     }
 
@@ -335,13 +339,18 @@ impl<R, L> Dispatcher<R, L> {
 
     /// The venue, or the engine, asks for a pause of so long. Answers whether connections are
     /// to be closed for it.
-    pub fn suspend(&mut self, now_ns: u64, for_ns: u64, closes: bool) -> bool {
-        self.pause.begin(now_ns, for_ns, closes)
+    pub fn suspend(&mut self, scope: Scope, now_ns: u64, for_ns: u64, closes: bool) -> bool {
+        self.pauses.begin(scope, now_ns, for_ns, closes)
     }
 
     /// Ends the pause that ends at that moment. `false`: another one has begun meanwhile.
-    pub fn resume(&mut self, until_ns: u64) -> bool {
-        self.pause.end(until_ns)
+    pub fn resume(&mut self, scope: Scope, until_ns: u64) -> bool {
+        self.pauses.end(scope, until_ns)
+    }
+
+    /// Ends all pauses, before their time.
+    pub fn resume_all(&mut self) {
+        self.pauses.end_all();
     }
 }
 
@@ -388,13 +397,13 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     fn next_in_queue(&mut self, now_ns: u64) -> Option<Action<R, L>> {
-        let (lane, sources) = self.next_turn()?;
+        let (lane, sources) = self.next_turn(now_ns)?;
         let (ticket, first) = self.queue.first(lane, sources.numbers().next()?)?;
         let deadline_ns = first.deadline_ns;
         if self.is_too_late(first, now_ns) {
             return self.leave(ticket).map(|who| Action::End(who, End::TooLate));
         }
-        let slot = self.take(lane, sources)?;
+        let slot = self.take(lane, sources, now_ns)?;
         let who = self.leave(ticket)?;
         Some(self.give(slot, ticket, deadline_ns, who, false))
     }
@@ -440,9 +449,9 @@ impl<R, L> Dispatcher<R, L> {
         self.exchange_time.answered_ns()
     }
 
-    /// The pause of the pool.
-    pub fn pause(&self) -> &Pause {
-        &self.pause
+    /// The pauses of the pool and of its sources.
+    pub fn pauses(&self) -> &Pauses {
+        &self.pauses
     }
 
     /// Whether the slot is reserved by a lease.
@@ -470,23 +479,23 @@ impl<R, L> Dispatcher<R, L> {
     /// Whether a request of that lane and source that comes now has a slot. Answers of which
     /// sources it may have one.
     fn has_slot(&self, lane: Lane, source: Source, now_ns: u64) -> Result<SourceSet, Refusal> {
-        self.is_open(lane, now_ns)?;
+        self.is_open(lane, || source, now_ns)?;
         // One that was freed just now is for those who wait.
         let sources = if self.idle.is_plain() {
             let free = self.idle.count();
             let passes = self.queue.turns().may_pass(lane, |it| self.shares.may_take(it, free));
             if passes { SourceSet::ALL } else { SourceSet::NONE }
         } else {
-            self.passes(lane, source)
+            self.passes(lane, source, now_ns)
         };
         if sources.is_empty() { Err(Refusal::NoSlot) } else { Ok(sources) }
     }
 
     /// Takes the idle slot of these sources that was used last, for a request of that lane.
-    fn take(&mut self, lane: Lane, sources: SourceSet) -> Option<SlotIndex> {
+    fn take(&mut self, lane: Lane, sources: SourceSet, now_ns: u64) -> Option<SlotIndex> {
         if !self.idle.is_plain() {
-            let slot = self.idle.last(|slot| sources.has(self.idle.source_of(slot)))?;
-            self.take_slot(slot, lane);
+            let slot = self.last_of(sources, now_ns)?;
+            self.take_slot(slot, lane, now_ns);
             return Some(slot);
         }
         let free = self.idle.count();
@@ -498,9 +507,9 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// Whose turn it is: the first in that lane that may use these sources.
-    fn next_turn(&self) -> Option<(Lane, SourceSet)> {
+    fn next_turn(&self, now_ns: u64) -> Option<(Lane, SourceSet)> {
         if !self.idle.is_plain() {
-            return self.next_served();
+            return self.next_served(now_ns);
         }
         let free = self.idle.count();
         let (lane, _) = self.queue.turns().next(|lane| self.shares.may_take(lane, free))?;
@@ -531,9 +540,9 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     fn has_room(&self, lane: Lane, source: Source, now_ns: u64) -> Result<(), Refusal> {
-        self.is_open(lane, now_ns)?;
+        self.is_open(lane, || source, now_ns)?;
         let has_room = self.queue.len_of(lane) < self.lanes.of(lane).queue_capacity
-            || self.may_have_one(lane, source);
+            || self.may_have_one(lane, source, now_ns);
         if has_room { Ok(()) } else { Err(Refusal::QueueFull) }
     }
 

@@ -51,6 +51,8 @@ pub struct SlotHealth {
     pub rtt_ns: u64,
     /// When the next dial begins; 0 when none waits.
     pub next_dial_ns: u64,
+    /// When the pause is over that holds it, the pool's or its source's; 0 without one.
+    pub suspended_until_ns: u64,
     /// Connections that it had.
     pub connections: u32,
     /// Why the last one was given up.
@@ -59,8 +61,15 @@ pub struct SlotHealth {
 
 impl SlotHealth {
     /// What is known of the slot of that number. `next_dial_ns`: when its next dial begins, 0 when
-    /// none waits. `is_leased`: a lease has reserved it.
-    pub fn new(slot: u32, known: &SlotState, next_dial_ns: u64, is_leased: bool) -> Self {
+    /// none waits. `suspended_until_ns`: when the pause is over that holds it, 0 without one.
+    /// `is_leased`: a lease has reserved it.
+    pub fn new(
+        slot: u32,
+        known: &SlotState,
+        next_dial_ns: u64,
+        suspended_until_ns: u64,
+        is_leased: bool,
+    ) -> Self {
         let state = match (known.is_live(), known.exchange()) {
             (false, _) if next_dial_ns != 0 => Activity::Waiting,
             (false, _) => Activity::Dialling,
@@ -78,6 +87,7 @@ impl SlotHealth {
             proven_ns: known.proven_ns(),
             rtt_ns: known.rtt_ns(),
             next_dial_ns,
+            suspended_until_ns,
             connections: known.epoch(),
             last_close_reason: known.last_loss(),
         }
@@ -107,7 +117,7 @@ mod tests {
     #[test]
     fn a_slot_is_in_the_state_that_tells_most() {
         let state = |slot: &SlotState, next_dial_ns, is_leased| {
-            SlotHealth::new(3, slot, next_dial_ns, is_leased).state
+            SlotHealth::new(3, slot, next_dial_ns, 0, is_leased).state
         };
         let mut slot = SlotState::default();
         assert_eq!(state(&slot, 5, false), Activity::Waiting);
@@ -121,10 +131,11 @@ mod tests {
         assert_eq!(state(&beats, 0, true), Activity::Heartbeat);
         start(&mut slot, Some(1));
         assert_eq!(state(&slot, 0, true), Activity::InFlight);
-        let health = SlotHealth::new(3, &slot, 0, false);
+        let health = SlotHealth::new(3, &slot, 0, 9, false);
         assert_eq!((health.slot, health.up_ns, health.connections), (3, 7, 1));
+        assert_eq!(health.suspended_until_ns, 9);
         slot.abandon();
-        let health = SlotHealth::new(3, &slot, 0, false);
+        let health = SlotHealth::new(3, &slot, 0, 9, false);
         assert_eq!((health.up_ns, health.requests, health.proven_ns), (0, 0, 7));
     }
 }

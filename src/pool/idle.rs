@@ -53,6 +53,12 @@ impl Idle {
         self.stack.len()
     }
 
+    /// How many are of these sources; only if there are several sources.
+    pub fn count_of(&self, sources: SourceSet) -> usize {
+        let here = self.has.and(sources).numbers();
+        here.map(|source| self.of_source[source as usize] as usize).sum()
+    }
+
     /// Whether the slot is one of them.
     pub fn contains(&self, slot: u32) -> bool {
         self.stack.contains(&slot)
@@ -78,6 +84,12 @@ impl Idle {
     /// The one of them that was used last and that fits.
     pub fn last(&self, fits: impl Fn(u32) -> bool) -> Option<u32> {
         self.stack.iter().rev().copied().find(|slot| fits(*slot))
+    }
+
+    /// Of those that have a rank, the one with the highest; of several the one that was used last.
+    pub fn best<K: Ord>(&self, rank: impl Fn(u32) -> Option<K>) -> Option<u32> {
+        let ranked = self.stack.iter().filter_map(|slot| Some((rank(*slot)?, *slot)));
+        ranked.max_by(|one, other| one.0.cmp(&other.0)).map(|best| best.1)
     }
 
     /// Takes that slot out. `false`: it was not idle.
@@ -117,8 +129,11 @@ mod tests {
         let mut idle = Idle::new(6, 3);
         (0..5).for_each(|slot| idle.push(slot));
         assert!(!idle.is_plain() && idle.has().numbers().eq(0..3));
-        assert_eq!(idle.count(), 5);
+        assert_eq!((idle.count(), idle.count_of(SourceSet::ALL)), (5, 5));
+        assert_eq!(idle.count_of(SourceSet::only(0)), 2, "slots 0 and 3");
         assert_eq!(idle.last(|slot| idle.source_of(slot) == 0), Some(3));
+        assert_eq!(idle.best(|slot| (slot != 4).then_some(slot % 2)), Some(3));
+        assert_eq!(idle.best(|slot| (slot < 2).then_some(0)), Some(1), "the last of equals");
         assert!(idle.remove(2) && !idle.remove(2), "the only one of its source");
         assert!(idle.has().numbers().eq(0..2));
         assert_eq!((idle.pop(), idle.pop()), (Some(4), Some(3)));

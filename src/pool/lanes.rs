@@ -10,6 +10,8 @@
 //! Rules, all kept here and nowhere else:
 //! - A lane may reserve slots. They are kept for that lane and for the lanes above it: a request
 //!   of a lane gets a free slot only if enough other free slots stay for the lanes above.
+//! - While some sources are held by a pause, the lanes that are exempt from it may use their slots.
+//!   What is kept for those lanes is kept among such slots first.
 //! - A slot that a lane uses counts for its own reservation first, then for those below it. So
 //!   an urgent request in flight does not make the orders keep one slot more.
 //! - A lane is served before the lanes below it. Within a lane, requests are served in order.
@@ -79,6 +81,15 @@ impl LaneRules {
     }
 }
 
+/// How many slots are free, while a pause holds some sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// Of sources that are not held.
+    pub open: usize,
+    /// Of sources that are.
+    pub held: usize,
+}
+
 /// How many slots each lane uses, and how many are kept from it.
 #[derive(Debug)]
 pub struct Shares {
@@ -115,15 +126,41 @@ impl Shares {
         if self.is_plain { free != 0 } else { free > self.kept_from(lane) as usize }
     }
 
+    /// Whether a request of the lane may have a free slot of a source that is not held, while some
+    /// are. `is_exempt`: whether the requests of a lane are sent in a pause.
+    pub fn may_take_open(&self, lane: Lane, free: Free, is_exempt: impl Fn(Lane) -> bool) -> bool {
+        let (kept, for_exempt) = self.kept_apart(lane, is_exempt);
+        free.open > kept + for_exempt.saturating_sub(free.held)
+    }
+
+    /// Whether a request of the lane, which is exempt, may have a free slot of a held source.
+    pub fn may_take_held(&self, lane: Lane, free: Free, is_exempt: impl Fn(Lane) -> bool) -> bool {
+        let (kept, for_exempt) = self.kept_apart(lane, is_exempt);
+        free.held + free.open.saturating_sub(kept) > for_exempt
+    }
+
     /// How many free slots are kept for the lanes above.
     fn kept_from(&self, lane: Lane) -> u32 {
-        let (mut kept, mut surplus) = (0, 0);
-        for above in 0..lane as usize {
-            let counts = self.used[above] + surplus;
-            kept += self.reserved[above].saturating_sub(counts);
-            surplus = counts.saturating_sub(self.reserved[above]);
-        }
-        kept
+        self.kept_for_each(lane).map(|(_, kept)| kept).sum()
+    }
+
+    /// The same: for those that a pause stops, and for those that are exempt.
+    fn kept_apart(&self, lane: Lane, is_exempt: impl Fn(Lane) -> bool) -> (usize, usize) {
+        self.kept_for_each(lane).fold((0, 0), |(kept, for_exempt), (above, slots)| {
+            let slots = slots as usize;
+            if is_exempt(above) { (kept, for_exempt + slots) } else { (kept + slots, for_exempt) }
+        })
+    }
+
+    /// How many free slots are kept for each lane above.
+    fn kept_for_each(&self, lane: Lane) -> impl Iterator<Item = (Lane, u32)> {
+        let mut surplus = 0;
+        Lane::ALL.into_iter().take(lane as usize).map(move |above| {
+            let index = above as usize;
+            let counts = self.used[index] + surplus;
+            surplus = counts.saturating_sub(self.reserved[index]);
+            (above, self.reserved[index].saturating_sub(counts))
+        })
     }
 }
 

@@ -12,6 +12,7 @@
 
 use super::connection_maintenance::Rules;
 use super::pause::Pause;
+use crate::source::{MOST_SOURCES, source_of_slot};
 
 /// One in so many slots may have a heartbeat in flight at a time.
 const SHARE: u32 = 4;
@@ -35,19 +36,24 @@ pub struct Rest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round {
     due_ns: u64,
-    dials: u64,
+    sources: u32,
+    /// Of the slots of each source. An array, so that a round allocates nothing.
+    dials: [u64; MOST_SOURCES as usize],
 }
 
 impl Round {
-    /// A round that begins now.
-    pub fn new(rules: &Rules, now_ns: u64) -> Self {
-        Self { due_ns: now_ns.saturating_add(rules.shortest_ns()), dials: 0 }
+    /// A round that begins now. `sources`: of how many the slots are, 1 to 64.
+    pub fn new(rules: &Rules, sources: u32, now_ns: u64) -> Self {
+        let due_ns = now_ns.saturating_add(rules.shortest_ns());
+        Self { due_ns, sources, dials: [0; MOST_SOURCES as usize] }
     }
 
     /// A slot was looked at, and needs nothing now.
-    pub fn add(&mut self, rest: Rest) {
+    pub fn add(&mut self, slot: u32, rest: Rest) {
         self.due_ns = self.due_ns.min(rest.look_ns);
-        self.dials = self.dials.saturating_add(rest.dials);
+        let source = source_of_slot(slot, self.sources);
+        let dials = &mut self.dials[source as usize];
+        *dials = dials.saturating_add(rest.dials);
     }
 
     /// When the next round is due.
@@ -56,9 +62,12 @@ impl Round {
     }
 
     /// How many dials a second the limits of the connections ask for while the engine sends
-    /// nothing, rounded up.
+    /// nothing, rounded up. As if each source needed as many as the one that needs most, because
+    /// none can use what the limit leaves to another.
     pub fn dials_needed(&self) -> u32 {
-        u32::try_from(self.dials.div_ceil(1_000)).unwrap_or(u32::MAX)
+        let most = self.dials.iter().copied().max().unwrap_or(0);
+        let all = most.saturating_mul(self.sources.into()).div_ceil(1_000);
+        u32::try_from(all).unwrap_or(u32::MAX)
     }
 }
 
@@ -141,16 +150,24 @@ mod tests {
 
     #[test]
     fn the_next_round_is_due_when_the_first_connection_needs_something() {
-        let mut round = Round::new(&rules(10 * S), S);
+        let mut round = Round::new(&rules(10 * S), 1, S);
         assert_eq!(round.due_ns(), 9 * S, "the shortest rule");
-        round.add(Rest { look_ns: u64::MAX, dials: 1_500 });
-        round.add(Rest { look_ns: 5 * S, dials: 0 });
-        round.add(Rest { look_ns: 6 * S, dials: 501 });
+        round.add(0, Rest { look_ns: u64::MAX, dials: 1_500 });
+        round.add(1, Rest { look_ns: 5 * S, dials: 0 });
+        round.add(2, Rest { look_ns: 6 * S, dials: 501 });
         assert_eq!(round.due_ns(), 5 * S);
         assert_eq!(round.dials_needed(), 3, "rounded up");
-        let mut round = Round::new(&Rules::default(), S);
+        let mut round = Round::new(&Rules::default(), 1, S);
         assert_eq!((round.due_ns(), round.dials_needed()), (u64::MAX, 0));
-        (0..9).for_each(|_| round.add(Rest { look_ns: S, dials: u64::MAX / 2 }));
+        (0..9).for_each(|slot| round.add(slot, Rest { look_ns: S, dials: u64::MAX / 2 }));
         assert_eq!(round.dials_needed(), u32::MAX);
+    }
+
+    #[test]
+    fn the_source_that_needs_most_dials_counts_for_all() {
+        let mut round = Round::new(&Rules::default(), 2, S);
+        // Three slots of the first source, two of the other; four dials a second in all.
+        (0..5).for_each(|slot| round.add(slot, Rest { look_ns: u64::MAX, dials: 800 }));
+        assert_eq!(round.dials_needed(), 5, "2.4 for each");
     }
 }

@@ -21,6 +21,7 @@ pub mod idle;
 pub mod lanes;
 pub mod maintenance;
 pub mod pause;
+pub mod pauses;
 pub mod queue;
 pub mod slot;
 pub mod turn_budget;

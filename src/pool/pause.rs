@@ -1,14 +1,16 @@
-//! A pause of the pool: until when nothing is sent, and whether connections are kept meanwhile.
+//! A pause, of the pool or of one source: until when nothing is sent, and whether connections are
+//! kept meanwhile.
 //!
 //! A pause that begins in another one can make it longer and stricter, never shorter or milder.
 
-/// The pause of a pool, if there is one. Times are nanoseconds on any clock that never goes back.
+/// The pause of a pool or of a source, if there is one. Times are nanoseconds on any clock that
+/// never goes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pause {
     /// 0 while there is no pause.
     until_ns: u64,
-    /// No connection is kept or dialled in it.
-    closes: bool,
+    /// Until then no connection is kept or dialled; 0 if connections are kept.
+    no_dial_until_ns: u64,
 }
 
 impl Pause {
@@ -19,8 +21,19 @@ impl Pause {
             *self = Self::default();
         }
         self.until_ns = self.until_ns.max(now_ns.saturating_add(for_ns));
-        self.closes |= closes;
-        self.closes
+        let closes = closes || self.no_dial_until_ns != 0;
+        if closes {
+            self.no_dial_until_ns = self.until_ns;
+        }
+        closes
+    }
+
+    /// The pause that both are together.
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            until_ns: self.until_ns.max(other.until_ns),
+            no_dial_until_ns: self.no_dial_until_ns.max(other.no_dial_until_ns),
+        }
     }
 
     /// Ends the pause that ends at that moment; `false` when another one has begun meanwhile.
@@ -39,11 +52,20 @@ impl Pause {
 
     /// How long no dial may begin.
     pub fn no_dial_ns(&self, now_ns: u64) -> u64 {
-        if self.closes { self.until_ns.saturating_sub(now_ns) } else { 0 }
+        self.no_dial_until_ns.saturating_sub(now_ns)
     }
 }
 
-/// What a status of a response does to the pool.
+/// What a pause holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole pool.
+    Pool,
+    /// One source, by its number. In a pool without several sources that is the whole pool.
+    Source(u32),
+}
+
+/// What a status of a response does to the pool, or to the source that it came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SuspendRule {
     /// The status.
@@ -57,6 +79,8 @@ pub struct SuspendRule {
 /// A pause that a response asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
+    /// What it holds.
+    pub scope: Scope,
     /// How long, in nanoseconds.
     pub for_ns: u64,
     /// Whether the connections are closed for the time of it.
@@ -69,21 +93,30 @@ pub struct SuspendRules {
     rules: Vec<SuspendRule>,
     /// The longest pause that a response can ask for, in nanoseconds.
     cap_ns: u64,
+    /// A pause holds the source only that its response came by.
+    by_source: bool,
 }
 
 impl SuspendRules {
     /// These rules, at most one for each status. `cap_ns`: the longest pause that a response can
-    /// ask for.
-    pub fn new(rules: &[SuspendRule], cap_ns: u64) -> Self {
-        Self { rules: rules.to_vec(), cap_ns }
+    /// ask for. `by_source`: it holds the source only that its response came by.
+    pub fn new(rules: &[SuspendRule], cap_ns: u64, by_source: bool) -> Self {
+        Self { rules: rules.to_vec(), cap_ns, by_source }
     }
 
-    /// The pause that a response of this status begins, if it begins one. `asked_ns`: how long the
-    /// response asks to wait, 0 if it does not say. It is called only if there is a rule.
-    pub fn asked(&self, http_status: u16, asked_ns: impl FnOnce() -> u64) -> Option<Asked> {
+    /// The pause that a response of this status begins, if it begins one. `source`: by which it
+    /// came. `asked_ns`: how long it asks to wait, 0 if it does not say. It is called only if there
+    /// is a rule.
+    pub fn asked(
+        &self,
+        http_status: u16,
+        source: u32,
+        asked_ns: impl FnOnce() -> u64,
+    ) -> Option<Asked> {
         let rule = self.rules.iter().find(|rule| rule.http_status == http_status)?;
         let for_ns = asked_for_ns(asked_ns(), rule.for_ns, self.cap_ns)?;
-        Some(Asked { for_ns, closes: rule.closes })
+        let scope = if self.by_source { Scope::Source(source) } else { Scope::Pool };
+        Some(Asked { scope, for_ns, closes: rule.closes })
     }
 }
 
@@ -109,7 +142,8 @@ pub enum Telling {
     Nothing,
 }
 
-/// What was told of the pauses of a pool: each beginning and each new end once, and then the end.
+/// What was told of the pauses of a pool, or of a source: each beginning and each new end once, and
+/// then the end.
 #[derive(Debug, Default)]
 pub struct Told {
     /// The end of the pause that was told and is not over; 0 for none.
@@ -143,6 +177,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn two_pauses_together_are_as_long_and_as_strict_as_either() {
+        let (mut long, mut strict) = (Pause::default(), Pause::default());
+        long.begin(100, 50, false);
+        strict.begin(100, 20, true);
+        for both in [long.with(&strict), strict.with(&long)] {
+            assert_eq!((both.until_ns(), both.no_dial_ns(100)), (150, 20));
+        }
+        assert_eq!(long.with(&Pause::default()), long);
+    }
+
+    #[test]
     fn an_answer_asks_for_a_pause_up_to_the_cap_and_the_rule_counts_if_it_does_not() {
         assert_eq!(asked_for_ns(5, 7, 10), Some(5));
         assert_eq!(asked_for_ns(50, 7, 10), Some(10));
@@ -154,11 +199,14 @@ mod tests {
     fn a_response_begins_a_pause_by_the_rule_for_its_status() {
         let slow = SuspendRule { http_status: 429, for_ns: 7, closes: false };
         let banned = SuspendRule { http_status: 418, for_ns: 0, closes: true };
-        let rules = SuspendRules::new(&[slow, banned], 100);
-        assert_eq!(rules.asked(429, || 0), Some(Asked { for_ns: 7, closes: false }));
-        assert_eq!(rules.asked(418, || 500), Some(Asked { for_ns: 100, closes: true }));
-        assert_eq!(rules.asked(418, || 0), None, "neither says how long");
-        assert_eq!(rules.asked(200, || panic!("no rule, so nobody reads it")), None);
+        for (by_source, scope) in [(false, Scope::Pool), (true, Scope::Source(2))] {
+            let rules = SuspendRules::new(&[slow, banned], 100, by_source);
+            let asked = |for_ns, closes| Some(Asked { scope, for_ns, closes });
+            assert_eq!(rules.asked(429, 2, || 0), asked(7, false));
+            assert_eq!(rules.asked(418, 2, || 500), asked(100, true));
+            assert_eq!(rules.asked(418, 2, || 0), None, "neither says how long");
+            assert_eq!(rules.asked(200, 2, || panic!("no rule, so nobody reads it")), None);
+        }
     }
 
     #[test]

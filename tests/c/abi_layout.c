@@ -49,7 +49,7 @@ int main(void) {
     FIELD(vp_health, open_lanes, 48, 4);
     FIELD(vp_health, outstanding, 52, 4);
 
-    SIZE(vp_slot_health, 192);
+    SIZE(vp_slot_health, 200);
     FIELD(vp_slot_health, struct_size, 0, 8);
     FIELD(vp_slot_health, slot, 8, 4);
     FIELD(vp_slot_health, state, 12, 4);
@@ -69,6 +69,7 @@ int main(void) {
     FIELD(vp_slot_health, peer_port, 94, 2);
     FIELD(vp_slot_health, local_address, 96, 48);
     FIELD(vp_slot_health, peer_address, 144, 48);
+    FIELD(vp_slot_health, suspended_until_ns, 192, 8);
 
     SIZE(vp_address, 112);
     FIELD(vp_address, struct_size, 0, 8);
@@ -83,7 +84,7 @@ int main(void) {
     FIELD(vp_address, is_listed, 62, 2);
     FIELD(vp_address, address, 64, 48);
 
-    SIZE(vp_event, 72);
+    SIZE(vp_event, 80);
     FIELD(vp_event, struct_size, 0, 8);
     FIELD(vp_event, kind, 8, 4);
     FIELD(vp_event, slot, 12, 4);
@@ -95,6 +96,8 @@ int main(void) {
     FIELD(vp_event, until_ns, 40, 8);
     FIELD(vp_event, text, 48, 16);
     FIELD(vp_event, late, 64, 8);
+    FIELD(vp_event, source, 72, 4);
+    FIELD(vp_event, reserved2, 76, 4);
 
     SIZE(vp_log_pair, 32);
     FIELD(vp_log_pair, key, 0, 16);

@@ -161,6 +161,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_late_answers(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_config_suspend_on(NULL, 429, 0, VP_SUSPEND_KEEP), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(NULL, 1000000), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_suspend_scope(NULL, VP_SUSPEND_SCOPE_SOURCE), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_event(NULL, never_told, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_log(NULL, VP_LOG_INFO, never_logged, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_config_watch_header(NULL, text("a"), NULL), VP_ERR_NULL);
@@ -247,6 +248,7 @@ static void config_gets_nothing(vp_config *config) {
     CHECK_STATUS(vp_config_suspend_on(config, 429, UINT64_MAX, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_suspend_cap_ns(config, UINT64_MAX), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_suspend_scope(config, 2), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_event(config, NULL, NULL), VP_OK);
     CHECK_STATUS(vp_config_set_log(config, 0, NULL, NULL), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_config_set_log(config, 6, NULL, NULL), VP_ERR_ARGUMENT);
@@ -327,6 +329,8 @@ static void pool_is_null(vp_request *request) {
     CHECK_STATUS(vp_execute(NULL, request, 0, &completion), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_try_acquire(NULL, &lease), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_acquire(NULL, 0, &lease), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_try_acquire_from(NULL, 0, &lease), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_acquire_from(NULL, 0, 0, &lease), VP_ERR_NULL);
     CHECK_STATUS(vp_lease_submit(NULL, lease, request, &id), VP_ERR_NULL);
     CHECK_STATUS(vp_lease_release(NULL, lease), VP_ERR_NULL);
     CHECK_STATUS(vp_cancel(NULL, 1), VP_ERR_NULL);
@@ -337,6 +341,7 @@ static void pool_is_null(vp_request *request) {
 }
 
 static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
+    vp_lease lease;
     CHECK_STATUS(vp_pool_health(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_stats(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_last_dial_error(pool, NULL), VP_ERR_NULL);
@@ -359,6 +364,14 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_execute(pool, request, 0, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_try_acquire(pool, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_acquire(pool, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_try_acquire_from(pool, VP_SOURCE_ANY, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_acquire_from(pool, VP_SOURCE_ANY, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_try_acquire_from(pool, 64, &lease), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_try_acquire_from(pool, 63, &lease), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_pool_acquire_from(pool, 64, 0, &lease), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_acquire_from(pool, 63, 0, &lease), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_pool_acquire_async_from(pool, 64, 1, 0, NULL, NULL, NULL), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_acquire_async_from(pool, 63, 1, 0, NULL, NULL, NULL), VP_ERR_ADDRESS);
     vp_lease none = {0, 0, 0}, stray = {77, UINT32_MAX, 9};
     CHECK_STATUS(vp_lease_submit(pool, none, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_lease_submit(pool, none, request, NULL), VP_ERR_STALE_LEASE);
@@ -475,6 +488,7 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_sending_fill(NULL, 0, text("a")), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_acquire_async(NULL, 1, 0, NULL, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_acquire_async_from(NULL, 0, 1, 0, NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_submit_fanout(NULL, NULL, 1, 0, 0, NULL), VP_ERR_NULL);
     CHECK_EQ(vp_completion_lease(NULL).generation, 0);
     CHECK_STATUS(vp_request_bytes(NULL, &bytes), VP_ERR_NULL);

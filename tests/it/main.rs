@@ -45,6 +45,7 @@ mod road;
 mod segmentation;
 mod shared_thread;
 mod sleepers;
+mod source_pauses;
 mod sources;
 mod suspend;
 mod thread_budget;

@@ -3,6 +3,7 @@
 
 mod apart;
 mod lanes;
+mod pauses;
 mod sources;
 
 use std::collections::VecDeque;
@@ -13,9 +14,10 @@ use venuepool::pool::dispatch::{
 };
 use venuepool::pool::exchange_time::{Due, Estimate};
 use venuepool::pool::lanes::{LANES, LaneRules};
-use venuepool::pool::pause::Pause;
 use venuepool::pool::slot::{Fate, NoStart, TurnReport};
 use venuepool::source::Source;
+
+use pauses::Hold;
 
 /// What is written down of one slot.
 #[derive(Clone, Default)]
@@ -66,6 +68,8 @@ pub(crate) struct Desk {
     lanes: LaneRules,
     /// How many sources there are, at least 1.
     sources: u32,
+    /// The pool's pause, and then those of the sources, if there are several.
+    holds: Vec<Hold>,
     /// The lanes that no drain has closed.
     open: Vec<Lane>,
     /// Of each source: slots in a row that a waiting lane could have had, and that went to lanes
@@ -90,6 +94,7 @@ impl Desk {
             dispatcher: Dispatcher::new(slots, sources, lanes, estimate),
             lanes,
             sources: most,
+            holds: Self::holds(sources),
             open: Lane::ALL.to_vec(),
             passed: vec![[0; LANES]; most as usize],
             lines: vec![Line::default(); slots as usize],
@@ -122,18 +127,18 @@ impl Desk {
             let times = self.idle.iter().filter(|idle| **idle as usize == slot).count();
             assert_eq!(times, usize::from(is_free), "slot {slot} is idle, or it is something else");
         }
-        if asks {
+        if asks || self.is_over_by_now(now) {
             return;
         }
         let beside = self.queue.iter().find(|one| {
-            self.may_have_one(one.lane) && self.idle.iter().any(|it| self.fits(*it, one.source))
+            let may = |it: &u32| self.may_use_anyway(one.lane, self.source_of(*it), now);
+            self.idle.iter().any(|it| self.fits(*it, one.source) && may(it))
         });
         assert_eq!(beside, None, "somebody waits beside an idle slot");
         let late = self.queue.iter().find(|waiting| waiting.deadline_ns < late_ns);
         assert_eq!(late, None, "somebody waits beyond the deadline");
-        let behind = self.behind.iter().map(|one| &one.0);
-        let may_not = |one: &&InQueue| self.is_shut(one.lane, now).is_some();
-        let shut_out = self.queue.iter().chain(behind).find(may_not);
+        let may_not = |one: &&InQueue| self.is_shut(one.lane, one.source, now).is_some();
+        let shut_out = self.queue.iter().find(may_not).copied().or(self.behind_shut(now));
         assert_eq!(shut_out, None, "somebody waits in a pause or a drain");
         let ready = self.behind.iter().find(|one| !self.lines[one.1 as usize].in_use);
         assert_eq!(ready, None, "a request waits behind nothing");
@@ -143,16 +148,20 @@ impl Desk {
         self.queue.is_empty() && self.behind.is_empty()
     }
 
-    pub(crate) fn suspended_until_ns(&self) -> u64 {
-        self.dispatcher.pause().until_ns()
+    /// The first behind a heartbeat that may not wait any more.
+    fn behind_shut(&self, now: u64) -> Option<InQueue> {
+        let is_out =
+            |one: &&(InQueue, u32)| self.is_shut(one.0.lane, self.as_source(one.1), now).is_some();
+        let first = self.behind.iter().filter(is_out).min_by_key(|one| one.0.ticket);
+        // From there it could only go by the source of its slot.
+        first.map(|one| InQueue { source: self.as_source(one.1), ..one.0 })
     }
 
-    pub(crate) fn pause(&self) -> Pause {
-        *self.dispatcher.pause()
-    }
-
-    pub(crate) fn no_dial_ns(&self, now: u64) -> u64 {
-        self.dispatcher.pause().no_dial_ns(now)
+    /// A request, or a lease, has a slot: no other leaves by a held source than those of exempt
+    /// lanes.
+    fn leaves(&self, slot: u32, lane: Lane, now: u64) {
+        let is_exempt = self.lanes.of(lane).through_pause;
+        assert!(is_exempt || !self.is_silent(slot, now), "slot {slot}: its source is held");
     }
 
     fn is_used(&mut self, slot: u32, lane: Lane) {
@@ -165,8 +174,10 @@ impl Desk {
         let line = &self.lines[slot as usize];
         let rests = line.lease.is_some() && line.up && !line.in_use && line.behind.is_none();
         // Also a slot that is kept for others.
-        let is_free = self.idle.contains(&slot) && self.next_lane(self.source_of(slot)).is_none();
-        let can = !self.is_suspended(Lane::Background, now) && (rests || is_free);
+        let is_free =
+            self.idle.contains(&slot) && self.next_lane(self.source_of(slot), now).is_none();
+        let can =
+            !self.is_suspended(Lane::Background, self.as_source(slot), now) && (rests || is_free);
         assert_eq!(self.dispatcher.heartbeat(slot, now), can, "a slot that rests can beat");
         if can {
             self.idle.retain(|idle| *idle != slot);
@@ -181,19 +192,21 @@ impl Desk {
         self.lines[slot as usize].lease.is_some()
     }
 
-    pub(crate) fn lease(&mut self, now: u64) -> Result<Lease, Refusal> {
-        let expected = self.expected(Lane::Orders, Source::ANY, now);
-        let lease = self.dispatcher.lease(now);
+    pub(crate) fn lease(&mut self, source: Source, now: u64) -> Result<Lease, Refusal> {
+        let expected = self.expected(Lane::Orders, source, now);
+        let lease = self.dispatcher.lease(source, now);
         assert_eq!(lease.map(|lease| lease.slot), expected, "a lease takes a free slot");
         if let Ok(lease) = lease {
-            self.is_leased_now(lease);
+            assert!(self.fits(lease.slot, source), "a lease of another source");
+            self.is_leased_now(lease, now);
         }
         lease
     }
 
     /// The lease is given, at once or after waiting.
-    fn is_leased_now(&mut self, lease: Lease) {
-        self.serves(Lane::Orders, lease.slot);
+    fn is_leased_now(&mut self, lease: Lease, now: u64) {
+        self.leaves(lease.slot, Lane::Orders, now);
+        self.serves(Lane::Orders, lease.slot, now);
         self.idle.retain(|idle| *idle != lease.slot);
         let line = &mut self.lines[lease.slot as usize];
         (line.lease, line.lane) = (Some(lease.generation), Some(Lane::Orders));
@@ -201,7 +214,7 @@ impl Desk {
 
     /// What a lease can be used for.
     fn expected_of_lease(&self, lease: Lease, due: &Due, now: u64) -> Result<u32, Refusal> {
-        if let Some(why) = self.is_shut(due.lane, now) {
+        if let Some(why) = self.is_shut(due.lane, self.as_source(lease.slot), now) {
             return Err(why);
         }
         match &self.lines[lease.slot as usize] {
@@ -245,10 +258,11 @@ impl Desk {
                 assert!(now < due.deadline_ns, "a slot behind the deadline");
                 assert_eq!(Ok(slot), expected, "the slot that was used last, or the leased one");
                 assert!(self.fits(slot, due.source), "it goes by another source");
+                self.leaves(slot, due.lane, now);
                 match want {
                     Want::Leased(_) => self.lines[slot as usize].in_use = true,
                     _ => {
-                        self.serves(due.lane, slot);
+                        self.serves(due.lane, slot, now);
                         self.idle.retain(|idle| *idle != slot);
                         self.is_used(slot, due.lane);
                     }
@@ -392,16 +406,13 @@ impl Desk {
     pub(crate) fn enqueue_caller(
         &mut self,
         ticket: u64,
+        source: Source,
         deadline_ns: u64,
         now: u64,
     ) -> Result<(), Refusal> {
-        let joined = self.dispatcher.enqueue_caller(ticket, deadline_ns, ticket, now);
+        let joined = self.dispatcher.enqueue_caller(ticket, source, deadline_ns, ticket, now);
         let lane = Lane::Orders;
-        self.joined(
-            joined,
-            InQueue { ticket, is_caller: true, deadline_ns, lane, source: Source::ANY },
-            now,
-        )
+        self.joined(joined, InQueue { ticket, is_caller: true, deadline_ns, lane, source }, now)
     }
 
     fn joined(
@@ -411,9 +422,10 @@ impl Desk {
         now: u64,
     ) -> Result<(), Refusal> {
         let is_full = self.in_lanes[who.lane as usize] >= self.lanes.of(who.lane).queue_capacity;
-        let has_idle = self.idle.iter().any(|slot| self.fits(*slot, who.source));
-        let is_full = is_full && !(has_idle && self.may_have_one(who.lane));
-        let expected = match self.is_shut(who.lane, now) {
+        let may = |it: &u32| self.may_use(who.lane, self.source_of(*it), now);
+        let has_idle = self.idle.iter().any(|slot| self.fits(*slot, who.source) && may(slot));
+        let is_full = is_full && !has_idle;
+        let expected = match self.is_shut(who.lane, who.source, now) {
             Some(why) => Err(why),
             None if is_full => Err(Refusal::QueueFull),
             None => Ok(()),
@@ -491,13 +503,11 @@ impl Desk {
         let behind = self.behind.iter().map(|one| &one.0);
         let over = self.queue.iter().chain(behind).filter(is_over);
         let over = over.min_by_key(|waiting| (waiting.deadline_ns, waiting.ticket)).copied();
-        let turn = self.next_turn();
+        let turn = self.next_turn(now);
         let first = turn.map(|turn| turn.0);
-        let is_out = |one: &&InQueue| self.is_shut(one.lane, now).is_some();
-        let shut_out = self.queue.iter().find(is_out).copied();
-        let behind = self.behind.iter().map(|one| &one.0).filter(is_out);
-        let shut_out = shut_out.or(behind.min_by_key(|one| one.ticket).copied());
-        let why_out = shut_out.and_then(|one| self.is_shut(one.lane, now));
+        let is_out = |one: &&InQueue| self.is_shut(one.lane, one.source, now).is_some();
+        let shut_out = self.queue.iter().find(is_out).copied().or(self.behind_shut(now));
+        let why_out = shut_out.and_then(|one| self.is_shut(one.lane, one.source, now));
         let ready = self.behind.iter().filter(|one| !self.lines[one.1 as usize].in_use);
         let ready = ready.min_by_key(|one| one.0.ticket).copied();
         let expected = shut_out.or(over).or(ready.map(|one| one.0)).or(first);
@@ -524,7 +534,10 @@ impl Desk {
         let may_have_slot = shut_out.is_none() && over.is_none();
         match (&action, why_out) {
             (Some(Action::End(_, end)), Some(why)) => assert_eq!(end.status(), why.into()),
-            _ => self.follows(&action, may_have_slot, is_bound, ready, turn.map(|turn| turn.1)),
+            _ => {
+                let best = turn.map(|turn| turn.1);
+                self.follows(&action, may_have_slot, is_bound, ready, best, now);
+            }
         }
         self.forget_passed();
         action
@@ -538,12 +551,14 @@ impl Desk {
         is_bound: bool,
         ready: Option<(InQueue, u32)>,
         best: Option<u32>,
+        now: u64,
     ) {
         match action {
             None => {}
             Some(Action::Send(slot, queued)) => {
                 assert!(may_have_slot, "a slot in a pause or drain, or behind the deadline");
                 let lane = queued.due.lane;
+                self.leaves(*slot, lane, now);
                 if is_bound {
                     assert_eq!(ready.map(|one| one.1), Some(*slot), "its own slot");
                     let line = &mut self.lines[*slot as usize];
@@ -551,7 +566,7 @@ impl Desk {
                     line.lane.get_or_insert(lane);
                 } else {
                     assert_eq!(Some(*slot), best, "the slot that was used last");
-                    self.serves(lane, *slot);
+                    self.serves(lane, *slot, now);
                     self.idle.retain(|idle| idle != slot);
                     self.is_used(*slot, lane);
                 }
@@ -560,7 +575,7 @@ impl Desk {
             Some(Action::Lease(lease, _)) => {
                 assert!(may_have_slot, "a lease in a pause or drain");
                 assert_eq!(Some(lease.slot), best, "the slot that was used last");
-                self.is_leased_now(*lease);
+                self.is_leased_now(*lease, now);
             }
             Some(Action::End(_, End::SlotDown)) => {
                 assert!(ready.is_some_and(|one| !self.lines[one.1 as usize].up), "it is up");
@@ -571,14 +586,6 @@ impl Desk {
 
     pub(crate) fn next_deadline(&self) -> u64 {
         self.dispatcher.next_deadline().unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn suspend(&mut self, now: u64, for_ns: u64, closes: bool) -> bool {
-        self.dispatcher.suspend(now, for_ns, closes)
-    }
-
-    pub(crate) fn resume(&mut self, until_ns: u64) -> bool {
-        self.dispatcher.resume(until_ns)
     }
 
     pub(crate) fn answered_ns(&self) -> u64 {

@@ -3,6 +3,7 @@
 use venuepool::lane::{Lane, LaneSet};
 use venuepool::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, Route, Want};
 use venuepool::pool::exchange_time::Due;
+use venuepool::pool::pause::Scope;
 use venuepool::source::Source;
 
 use crate::pool::{Direct, Event, NEVER, Pool};
@@ -29,10 +30,11 @@ impl Pool {
             55..65 => self.send_copies(),
             65..75 => self.acquire(false),
             75..85 => self.acquire(true),
+            94..97 if self.setting.suspends_source => self.late_answer(),
             85..97 => self.cancel(),
             97 if self.random.percent(20) => {
                 let for_ns = self.random.within(US, S);
-                self.begin_pause(for_ns, false);
+                self.begin_pause(Scope::Pool, for_ns, false);
             }
             98 => self.resume(),
             99 if self.random.percent(4) => self.drain(),
@@ -44,6 +46,13 @@ impl Pool {
             _ => self.random.within(0, 20 * MS),
         };
         self.after(wait_ns, Event::Engine);
+    }
+
+    /// An answer that comes late, from any slot, asks for a pause.
+    fn late_answer(&mut self) {
+        let slot = self.random.within(0, u64::from(self.setting.slots) - 1) as u32;
+        let (for_ns, closes) = (self.random.within(US, 300 * MS), self.random.percent(20));
+        self.is_asked_for_pause(slot, for_ns, closes);
     }
 
     /// An engine drains the pool: most close the lane of the orders only.
@@ -68,15 +77,19 @@ impl Pool {
             true => self.random.one_of(&Lane::ALL),
             false => Lane::Orders,
         };
-        let source = match self.setting.sources > 0 && self.random.percent(50) {
+        let source = self.source();
+        let due = Due { submit_ns: self.now, deadline_ns, lane, source };
+        (self.ledger.promise(deadline_ns, lane), due)
+    }
+
+    fn source(&mut self) -> Source {
+        match self.setting.sources > 0 && self.random.percent(50) {
             true => {
                 let number = self.random.within(0, u64::from(self.setting.sources) - 1);
                 Source::from_number(number as u32).expect("there are few")
             }
             false => Source::ANY,
-        };
-        let due = Due { submit_ns: self.now, deadline_ns, lane, source };
-        (self.ledger.promise(deadline_ns, lane), due)
+        }
     }
 
     /// A request goes where the dispatcher says.
@@ -140,7 +153,8 @@ impl Pool {
     }
 
     fn acquire(&mut self, waits: bool) {
-        match self.desk.lease(self.now) {
+        let source = self.source();
+        match self.desk.lease(source, self.now) {
             Ok(lease) => return self.after(0, Event::Lease(lease)),
             Err(Refusal::NoSlot) if waits => {}
             Err(_) => return,
@@ -152,7 +166,7 @@ impl Pool {
         // It sleeps, and watches its own deadline; or its lease comes as a completion.
         let sleeps = self.random.percent(50);
         let deadline_ns = if sleeps { NEVER } else { self.now + patience_ns };
-        if self.desk.enqueue_caller(ticket, deadline_ns, self.now).is_ok() {
+        if self.desk.enqueue_caller(ticket, source, deadline_ns, self.now).is_ok() {
             self.dispatch();
             if sleeps {
                 self.after(patience_ns, Event::Impatient(ticket));

@@ -10,8 +10,8 @@ use venuepool::pool::connection_maintenance::Action;
 use venuepool::pool::exchange_time::Due;
 use venuepool::pool::healing::{AfterLoss, Next, Place};
 use venuepool::pool::maintenance::{Rest, Round};
-use venuepool::pool::pause::Telling;
-use venuepool::source::Source;
+use venuepool::pool::pause::{Scope, SuspendRule, SuspendRules, Telling};
+use venuepool::source::{Source, source_of_slot};
 
 use crate::ledger::Ledger;
 use crate::pool::{Event, NEVER, Pool};
@@ -66,16 +66,29 @@ impl Pool {
         }
     }
 
-    pub(crate) fn begin_pause(&mut self, for_ns: u64, closes: bool) {
+    /// A response on that slot asks for a pause.
+    pub(crate) fn is_asked_for_pause(&mut self, index: u32, for_ns: u64, closes: bool) {
+        let status = if closes { 418 } else { 429 };
+        let rule = SuspendRule { http_status: status, for_ns: 0, closes };
+        let rules = SuspendRules::new(&[rule], NEVER, self.setting.suspends_source);
+        let source = source_of_slot(index, self.setting.sources.max(1));
+        let asked = rules.asked(status, source, || for_ns).expect("there is a rule");
+        self.begin_pause(asked.scope, asked.for_ns, asked.closes);
+    }
+
+    pub(crate) fn begin_pause(&mut self, scope: Scope, for_ns: u64, closes: bool) {
+        let place = self.desk.place_of(scope);
         self.ledger.counts.pauses += 1;
-        let before_ns = self.desk.suspended_until_ns();
-        let closes = self.desk.suspend(self.now, for_ns, closes);
-        if self.desk.suspended_until_ns() != before_ns {
-            self.ledger.owe_pause(self.now);
+        self.ledger.counts.source_pauses += u64::from(place > 0);
+        let before = self.desk.pause_of(scope);
+        let closes = self.desk.suspend(scope, self.now, for_ns, closes);
+        if self.desk.pause_of(scope).until_ns() != before.until_ns() {
+            self.ledger.owe_pause(place, self.now);
         }
         self.dispatch();
-        if closes {
-            for slot in 0..self.setting.slots {
+        for slot in (0..self.setting.slots).filter(|_| closes) {
+            let source = source_of_slot(slot, self.setting.sources.max(1));
+            if place == 0 || scope == Scope::Source(source) {
                 self.retire(slot, CloseReason::Suspended);
             }
         }
@@ -84,18 +97,28 @@ impl Pool {
 
     /// As the task in src/driver/suspend.rs.
     pub(crate) fn tell_of_pauses(&mut self) {
+        let scopes = self.desk.scopes();
+        let again_ns = scopes.into_iter().filter_map(|scope| self.tell_of_pauses_of(scope)).min();
+        if let Some(ns) = again_ns {
+            // A timer fires a little late.
+            self.after(ns - self.now + MS, Event::TellOfPause);
+        }
+    }
+
+    fn tell_of_pauses_of(&mut self, scope: Scope) -> Option<u64> {
+        let place = self.desk.place_of(scope);
         loop {
-            match self.told.next(&self.desk.pause(), self.now) {
-                Telling::Begun(until_ns) => self.ledger.pause_begins(until_ns),
+            match self.told[place].next(&self.desk.pause_of(scope), self.now) {
+                Telling::Begun(until_ns) => self.ledger.pause_begins(place, until_ns),
                 Telling::Over(until_ns) => {
-                    if self.desk.resume(until_ns) {
-                        self.ledger.pause_ends(self.now);
-                        self.told.over();
+                    if self.desk.resume(scope, until_ns) {
+                        self.dispatch();
+                        self.ledger.pause_ends(place, self.now);
+                        self.told[place].over();
                     }
                 }
-                // A timer fires a little late.
-                Telling::At(ns) => return self.after(ns - self.now + MS, Event::TellOfPause),
-                Telling::Nothing => return,
+                Telling::At(ns) => return Some(ns),
+                Telling::Nothing => return None,
             }
         }
     }
@@ -109,11 +132,11 @@ impl Pool {
         self.wake(index);
     }
 
-    /// The engine ends a pause.
+    /// The engine ends all pauses.
     pub(crate) fn resume(&mut self) {
-        let until_ns = self.desk.suspended_until_ns();
-        self.desk.resume(until_ns);
-        self.ledger.engine_ends_pause();
+        self.desk.resume_all();
+        self.dispatch();
+        self.ledger.engine_ends_pauses();
         self.after(0, Event::TellOfPause);
         self.healing.resumed();
         self.wake_dials();
@@ -125,18 +148,23 @@ impl Pool {
         if waits != hands.waits {
             return;
         }
-        let (slot, now, pause) = (index as usize, self.now, self.desk.pause());
+        let (slot, now) = (index as usize, self.now);
+        let pause = self.desk.pause_of_slot(index, now);
         let replaces = hands.serves;
         self.ledger.asks(slot, replaces, now);
         let next = self.healing.next(index, &pause, now);
         match next {
             Next::Dial => {
                 self.ledger.dial(slot, replaces, now);
-                assert_eq!(self.desk.no_dial_ns(now), 0, "a dial in a pause without connections");
+                assert_eq!(
+                    self.desk.no_dial_ns(index, now),
+                    0,
+                    "a dial in a pause without connections"
+                );
                 self.connect(index);
             }
             Next::At(ns) => {
-                self.ledger.waits(slot, replaces, ns, self.desk.no_dial_ns(now), now);
+                self.ledger.waits(slot, replaces, ns, self.desk.no_dial_ns(index, now), now);
                 self.wait(index, ns.saturating_sub(now));
             }
             Next::NoPlace => unreachable!("the pool shares its host with no other"),
@@ -212,7 +240,8 @@ impl Pool {
         self.desk.came_up(index, epoch);
         self.dispatch();
         self.look_at_maintenance(0);
-        let retires = self.healing.came_up(index, &self.desk.pause(), self.now);
+        let retires =
+            self.healing.came_up(index, &self.desk.pause_of_slot(index, self.now), self.now);
         if let Some(reason) = retires {
             self.retire(index, reason);
         }
@@ -295,8 +324,9 @@ impl Pool {
             return;
         }
         self.maintain_ns = NEVER;
-        let mut round = Round::new(&self.setting.rules, self.now);
-        (0..self.setting.slots).for_each(|slot| round.add(self.maintain_slot(slot)));
+        let sources = self.setting.sources.clamp(1, self.setting.slots);
+        let mut round = Round::new(&self.setting.rules, sources, self.now);
+        (0..self.setting.slots).for_each(|slot| round.add(slot, self.maintain_slot(slot)));
         let due_ns = round.due_ns();
         if due_ns != NEVER {
             self.look_at_maintenance(due_ns.saturating_sub(self.now).max(1));
@@ -317,9 +347,9 @@ impl Pool {
     }
 
     fn beat(&mut self, index: u32) -> u64 {
-        let pause = self.desk.pause();
+        let pause = self.desk.pause_of_slot(index, self.now);
         if let Err(again_ns) = self.heartbeats.begin(&pause, self.now) {
-            self.ledger.puts_beat_off(again_ns, self.desk.suspended_until_ns(), self.now);
+            self.ledger.puts_beat_off(again_ns, self.desk.suspended_until_ns(index), self.now);
             return again_ns;
         }
         if !self.desk.heartbeat(index, self.now) {

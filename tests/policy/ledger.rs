@@ -57,6 +57,16 @@ impl Dialling {
     }
 }
 
+/// What is told of a pause, of the pool or of a source.
+#[derive(Clone, Copy)]
+struct News {
+    /// The end of the pause that was told; 0 for none.
+    told_ns: u64,
+    /// Since when a pause is to be told.
+    untold_ns: u64,
+    is_ended: bool,
+}
+
 /// See [`Ledger::losses`].
 const ALWAYS: u64 = 0;
 const NEVER: u64 = u64::MAX;
@@ -74,11 +84,8 @@ pub(crate) struct Ledger {
     most_beating: u32,
     /// By source.
     dialling: Vec<Dialling>,
-    /// The end of the pause that was told; 0 for none.
-    pub(crate) told_pause_ns: u64,
-    /// Since when a pause is to be told.
-    untold_ns: u64,
-    is_pause_ended: bool,
+    /// Of the pool's pause, and then of those of its sources.
+    news: Vec<News>,
     per_second: u64,
     bounds: Bounds,
     hurry: Vec<Hurry>,
@@ -108,6 +115,9 @@ pub(crate) struct Counts {
     pub(crate) again: u64,
     pub(crate) late_news: u64,
     pub(crate) pauses: u64,
+    /// Pauses of one source, and requests that were sent by another one meanwhile.
+    pub(crate) source_pauses: u64,
+    pub(crate) beside_held: u64,
     /// Heartbeats on leased slots, and requests that waited behind one.
     pub(crate) leased_beats: u64,
     pub(crate) behind: u64,
@@ -133,6 +143,8 @@ impl Counts {
         self.again += other.again;
         self.late_news += other.late_news;
         self.pauses += other.pauses;
+        self.source_pauses += other.source_pauses;
+        self.beside_held += other.beside_held;
         self.leased_beats += other.leased_beats;
         self.behind += other.behind;
         self.drains += other.drains;
@@ -163,9 +175,10 @@ impl Ledger {
             beating: 0,
             most_beating: (setting.slots / 4).max(1),
             dialling: dialling(setting),
-            told_pause_ns: 0,
-            untold_ns: NEVER,
-            is_pause_ended: false,
+            news: vec![
+                News { told_ns: 0, untold_ns: NEVER, is_ended: false };
+                1 + setting.sources as usize
+            ],
             per_second: u64::from(setting.dials_per_second),
             bounds: setting.bounds,
             hurry: vec![Hurry::default(); setting.slots as usize],
@@ -232,28 +245,35 @@ impl Ledger {
         self.beating -= 1;
     }
 
-    /// A pause begins, or becomes longer, and is to be told.
-    pub(crate) fn owe_pause(&mut self, now: u64) {
-        self.untold_ns = self.untold_ns.min(now);
+    /// A pause begins, or becomes longer, and is to be told. `place`: 0 for that of the pool.
+    pub(crate) fn owe_pause(&mut self, place: usize, now: u64) {
+        let untold_ns = &mut self.news[place].untold_ns;
+        *untold_ns = (*untold_ns).min(now);
     }
 
     /// It is told that there is a pause until then: each end once.
-    pub(crate) fn pause_begins(&mut self, until_ns: u64) {
-        assert!(until_ns != 0 && until_ns != self.told_pause_ns, "a pause is told once");
-        (self.told_pause_ns, self.untold_ns) = (until_ns, NEVER);
-        self.is_pause_ended = false;
+    pub(crate) fn pause_begins(&mut self, place: usize, until_ns: u64) {
+        let news = &mut self.news[place];
+        assert!(until_ns != 0 && until_ns != news.told_ns, "a pause is told once");
+        *news = News { told_ns: until_ns, untold_ns: NEVER, is_ended: false };
     }
 
-    /// The engine ends the pause.
-    pub(crate) fn engine_ends_pause(&mut self) {
-        (self.is_pause_ended, self.untold_ns) = (true, NEVER);
+    /// The engine ends all pauses.
+    pub(crate) fn engine_ends_pauses(&mut self) {
+        self.news.iter_mut().for_each(|it| (it.is_ended, it.untold_ns) = (true, NEVER));
     }
 
     /// It is told that the pause is over.
-    pub(crate) fn pause_ends(&mut self, now: u64) {
-        let is_over = self.is_pause_ended || self.told_pause_ns <= now;
-        assert!(is_over && self.told_pause_ns != 0, "a pause ends that has not");
-        self.told_pause_ns = 0;
+    pub(crate) fn pause_ends(&mut self, place: usize, now: u64) {
+        let news = &mut self.news[place];
+        let is_over = news.is_ended || news.told_ns <= now;
+        assert!(is_over && news.told_ns != 0, "a pause ends that has not");
+        news.told_ns = 0;
+    }
+
+    /// Whether the end of each pause was told that was told.
+    pub(crate) fn has_told_all(&self) -> bool {
+        self.news.iter().all(|news| news.told_ns == 0)
     }
 
     /// A heartbeat that is due does not begin, and asks again at that time: in a pause at its end,
@@ -432,7 +452,8 @@ impl Ledger {
     /// After each event: no loss waits for what was to be waited for before it, and no pause for
     /// being told.
     pub(crate) fn check(&self, now: u64) {
-        assert!(self.untold_ns >= now, "nobody is told of a pause");
+        let is_told = self.news.iter().all(|news| news.untold_ns >= now);
+        assert!(is_told, "nobody is told of a pause");
         let late = self.hurry.iter().position(|hurry| hurry.owes_delay);
         assert_eq!(late, None, "a lost connection waits for the delay of its replacement");
     }

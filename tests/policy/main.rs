@@ -45,6 +45,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::lane::{Lane, LaneSet};
+use venuepool::pool::pause::Scope;
 
 use ledger::{Counts, Ledger};
 use pool::Pool;
@@ -97,7 +98,7 @@ fn run(seed: u64, trace: Trace) -> Counts {
 fn healing_ns(pool: &Pool) -> u64 {
     let setting = &pool.setting;
     let permits_ns = u64::from(setting.slots + 1) * S / u64::from(setting.dials_per_second);
-    let pause_ns = pool.desk.suspended_until_ns().saturating_sub(pool.now);
+    let pause_ns = pool.desk.last_until_ns().saturating_sub(pool.now);
     let exchange_ns = setting.request_ns.max(setting.beat_timeout_ns);
     let tries_ns = setting.connect_ns + setting.bounds.max_ns + 2 * permits_ns;
     // A connection that has not proven itself may come to its limit before the others are live.
@@ -158,9 +159,10 @@ fn what_the_policy_promises_holds_in_a_random_world() {
     let each = [counts.answered / 100, counts.failed / 10, counts.dials / 10, counts.beats];
     let rare = [counts.replaced, counts.recalled, counts.again, counts.late_news, counts.pauses];
     let beats = [counts.leased_beats, counts.behind];
+    let sources = [counts.source_pauses, counts.beside_held];
     let drains = [counts.drains, counts.drained];
     let copies = [counts.orders, counts.copies, counts.late_copies];
-    let all = each.into_iter().chain(rare).chain(beats).chain(drains).chain(copies);
+    let all = each.into_iter().chain(rare).chain(beats).chain(sources).chain(drains).chain(copies);
     assert!(all.min() >= Some(seeds / 100), "{counts:?}");
 }
 
@@ -175,7 +177,7 @@ fn all_slots_dial_when_a_pause_without_connections_ends_before_its_time() {
     for seed in 0..100 {
         let mut pool = Pool::new(seed, None);
         pool.all_is_well();
-        pool.begin_pause(3_600 * S, true);
+        pool.begin_pause(Scope::Pool, 3_600 * S, true);
         let until_ns = pool.now + 60 * S;
         while pool.step(until_ns) {}
         let is_down = pool.slots.iter().all(|slot| slot.connection.is_none());

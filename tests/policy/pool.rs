@@ -122,7 +122,8 @@ pub(crate) struct Pool {
     pub(crate) slots: Vec<Slot>,
     pub(crate) healing: Healing,
     pub(crate) heartbeats: Heartbeats,
-    pub(crate) told: Told,
+    /// Of the pool's pause, and then of those of its sources.
+    pub(crate) told: Vec<Told>,
     pub(crate) addresses: Addresses,
     pub(crate) epoch: Instant,
     pub(crate) trace: Trace,
@@ -171,7 +172,7 @@ impl Pool {
             slots: (0..setting.slots).map(slot).collect(),
             heartbeats: Heartbeats::new(setting.slots, &setting.rules),
             healing: Healing::new(setting.slots, setting.bounds, limits),
-            told: Told::default(),
+            told: (0..=setting.sources).map(|_| Told::default()).collect(),
             addresses: Addresses::default(),
             epoch: Instant::now(),
             trace,
@@ -297,7 +298,7 @@ impl Pool {
             });
             let looks = news || slot.looks > 0 || slot.state.exchange().is_some();
             assert!(looks || is_seen, "slot {index} holds what nobody will read");
-            let is_closed = self.desk.no_dial_ns(self.now) > 0;
+            let is_closed = self.desk.no_dial_ns(index as u32, self.now) > 0;
             assert!(news || retires || !is_closed, "slot {index} lives on in a pause");
         }
     }
@@ -315,7 +316,7 @@ impl Pool {
             && self.desk.lines.iter().all(|line| line.lease.is_none())
             && self.desk.is_empty()
             && self.ledger.open == 0
-            && self.ledger.told_pause_ns == 0
+            && self.ledger.has_told_all()
     }
 
     // The turn of a slot.
@@ -406,7 +407,7 @@ impl Pool {
         self.look_at_maintenance(turn.maintenance_ns.saturating_sub(self.now));
         let report = turn.report();
         if let Some((for_ns, closes)) = turn.ended.and_then(|ended| ended.answer?.pause) {
-            self.begin_pause(for_ns, closes);
+            self.is_asked_for_pause(index, for_ns, closes);
         }
         let Some(report) = report else { return };
         let is_ok = turn.ended.is_some_and(|ended| ended.outcome == Outcome::Ok);
@@ -512,6 +513,7 @@ impl Pool {
         self.copy_begins(id, index);
         self.start_on(index, Some(id), due).inspect_err(|_| self.copy_not_begun(id, index))?;
         self.copy_is_sent(id, index);
+        self.ledger.counts.beside_held += u64::from(self.desk.is_beside_held(index, self.now));
         Ok(())
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Setting {
     pub(crate) slots: u32,
     /// The local addresses that the slots connect from; 0 if the system chooses.
     pub(crate) sources: u32,
+    /// A response that asks for a pause holds its source only.
+    pub(crate) suspends_source: bool,
     pub(crate) lanes: LaneRules,
     /// The engine uses all lanes.
     pub(crate) uses_lanes: bool,
@@ -120,7 +122,7 @@ fn lanes(slots: u32, uses_lanes: bool, random: &mut Random) -> LaneRules {
             LaneRule {
                 reserved_slots: reserved as u32,
                 queue_capacity: random.within(1, 12) as usize,
-                through_pause: random.percent(20),
+                through_pause: random.percent(40),
             },
         );
     }
@@ -135,6 +137,7 @@ impl Setting {
         Self {
             slots,
             sources: random.one_of(&[0, 0, 1, 2, 3]),
+            suspends_source: random.percent(60),
             lanes: lanes(slots, uses_lanes, random),
             uses_lanes,
             dials_per_second: random.one_of(&[1, 5, 5, 20]),
@@ -176,6 +179,7 @@ impl Setting {
         Self {
             slots: 4,
             sources: 0,
+            suspends_source: false,
             lanes: LaneRules::with_capacity(1024),
             uses_lanes: false,
             dials_per_second: 5,
@@ -463,7 +467,7 @@ impl Venue {
             1 => Arrival::Reset,
             2 => Arrival::Stray,
             3 => return None,
-            4 if random.percent(30) => {
+            4 if random.percent(60) => {
                 answer.pause = Some((random.within(MS, 2 * S), random.percent(50)));
                 Arrival::Answer(answer)
             }

@@ -10,8 +10,9 @@ impl<R, L> Dispatcher<R, L> {
         self.slot(slot).path = path;
     }
 
-    /// As [`Dispatcher::checkout`], but none of the `used` slots. A slot whose path is not that of
-    /// any of them comes first, and of several the one that was used last.
+    /// As [`Dispatcher::checkout`], but none of the `used` slots. A slot whose source is not held
+    /// comes first, then one whose path is not that of any of them, and of several the one that was
+    /// used last.
     pub(super) fn checkout_apart(
         &mut self,
         used: &[SlotIndex],
@@ -22,14 +23,14 @@ impl<R, L> Dispatcher<R, L> {
         let is_apart = |slot| !used.contains(&slot) && sources.has(self.idle.source_of(slot));
         let path = |slot: SlotIndex| self.slots[slot as usize].path;
         let takes_another_path = |slot| used.iter().all(|one| path(*one) != path(slot));
-        let slot = (self.idle)
-            .last(|slot| is_apart(slot) && takes_another_path(slot))
-            .or_else(|| self.idle.last(is_apart))
-            .ok_or(Refusal::NoSlot)?;
+        let held = self.held(now_ns);
+        let is_open = |slot| !held.has(self.idle.source_of(slot));
+        let rank = |slot| is_apart(slot).then(|| (is_open(slot), takes_another_path(slot)));
+        let slot = self.idle.best(rank).ok_or(Refusal::NoSlot)?;
         if self.exchange_time.is_too_late(due, now_ns) {
             return Err(Refusal::TooLate);
         }
-        self.take_slot(slot, due.lane);
+        self.take_slot(slot, due.lane, now_ns);
         self.slot(slot).in_use = true;
         Ok(slot)
     }

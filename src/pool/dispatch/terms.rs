@@ -5,7 +5,6 @@
 use crate::error::{Outcome, Status};
 use crate::lane::Lane;
 use crate::pool::exchange_time::Due;
-use crate::source::Source;
 
 /// The number of a slot in the pool, from 0.
 pub type SlotIndex = u32;
@@ -166,14 +165,6 @@ impl<R, L> Waiter<R, L> {
         match self {
             Self::Request(_, due) => due.lane,
             Self::Caller(_) => Lane::Orders,
-        }
-    }
-
-    /// The source for which it waits.
-    pub fn source(&self) -> Source {
-        match self {
-            Self::Request(_, due) => due.source,
-            Self::Caller(_) => Source::ANY,
         }
     }
 }

@@ -55,8 +55,8 @@ fn checkout_is_lifo() {
 #[test]
 fn a_caller_that_waits_for_a_lease_may_have_a_deadline() {
     let mut dispatcher = busy(1);
-    dispatcher.enqueue_caller(1, 10, "waits", 0).unwrap();
-    dispatcher.enqueue_caller(2, u64::MAX, "sleeps", 0).unwrap();
+    dispatcher.enqueue_caller(1, Source::ANY, 10, "waits", 0).unwrap();
+    dispatcher.enqueue_caller(2, Source::ANY, u64::MAX, "sleeps", 0).unwrap();
     assert_eq!((dispatcher.next_deadline(), dispatcher.next(9)), (Some(10), None));
     let late = Some(Action::End(Waiter::Caller("waits"), End::TooLate));
     assert_eq!((dispatcher.next(10), dispatcher.next(u64::MAX - 1)), (late, None));
@@ -66,11 +66,11 @@ fn a_caller_that_waits_for_a_lease_may_have_a_deadline() {
 fn the_queue_is_fifo_and_no_request_passes_it() {
     let mut dispatcher = busy(1);
     dispatcher.enqueue(queued(1, 10, "first"), 0).unwrap();
-    dispatcher.enqueue_caller(2, u64::MAX, "second", 0).unwrap();
+    dispatcher.enqueue_caller(2, Source::ANY, u64::MAX, "second", 0).unwrap();
     assert_eq!(dispatcher.next(0), None, "no slot is free");
     finish(&mut dispatcher, 0);
     assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::NoSlot), "it is the first one's");
-    assert_eq!(dispatcher.lease(0), Err(Refusal::NoSlot));
+    assert_eq!(dispatcher.lease(Source::ANY, 0), Err(Refusal::NoSlot));
     assert!(!dispatcher.heartbeat(0, 0));
     assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(1, 10, "first"))));
     assert_eq!((dispatcher.next(0), dispatcher.on_their_way()), (None, 1));
@@ -94,7 +94,7 @@ fn a_healed_slot_goes_to_the_first_in_the_queue() {
 #[test]
 fn a_lease_sends_more_than_once_and_is_recognised_when_stale() {
     let mut dispatcher = live(2);
-    let lease = dispatcher.lease(0).unwrap();
+    let lease = dispatcher.lease(Source::ANY, 0).unwrap();
     for _ in 0..2 {
         assert_eq!(dispatcher.begin(lease, &DUE, 0), Ok(lease.slot));
         assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::SlotBusy));
@@ -139,7 +139,10 @@ fn the_queue_is_bounded_expires_and_can_be_left() {
     dispatcher.enqueue(queued(1, 30, "a"), 0).unwrap();
     dispatcher.enqueue(queued(2, 20, "b"), 0).unwrap();
     assert_eq!(dispatcher.enqueue(queued(3, 10, "c"), 0), Err(Refusal::QueueFull));
-    assert_eq!(dispatcher.enqueue_caller(3, u64::MAX, "c", 0), Err(Refusal::QueueFull));
+    assert_eq!(
+        dispatcher.enqueue_caller(3, Source::ANY, u64::MAX, "c", 0),
+        Err(Refusal::QueueFull)
+    );
     assert_eq!((dispatcher.next_deadline(), dispatcher.next(19)), (Some(20), None));
     let b = Waiter::Request("b", DUE);
     assert_eq!(dispatcher.next(20), Some(Action::End(b, End::TooLate)));
@@ -200,7 +203,7 @@ fn a_request_that_cannot_be_answered_in_time_gets_no_slot() {
     dispatcher.finished(slot, Some(Spent::Answered(50)), 100);
     let due = Due { submit_ns: 100, deadline_ns: 149, lane: Lane::Orders, source: Source::ANY };
     assert_eq!(dispatcher.checkout(&due, 100), Err(Refusal::TooLate));
-    let lease = dispatcher.lease(100).unwrap();
+    let lease = dispatcher.lease(Source::ANY, 100).unwrap();
     assert_eq!(dispatcher.begin(lease, &due, 100), Err(Refusal::TooLate));
     dispatcher.release(lease).unwrap();
     assert_eq!(dispatcher.counts().idle, 2, "no slot was used for that");
@@ -218,23 +221,30 @@ fn a_request_that_cannot_be_answered_in_time_gets_no_slot() {
 fn a_pause_empties_the_queue_and_refuses_everything_until_it_is_over() {
     let mut dispatcher = busy(2);
     dispatcher.enqueue(queued(1, 1_000, "waits"), 0).unwrap();
-    dispatcher.enqueue_caller(2, u64::MAX, "sleeps", 0).unwrap();
-    assert!(!dispatcher.suspend(10, 90, false));
+    dispatcher.enqueue_caller(2, Source::ANY, u64::MAX, "sleeps", 0).unwrap();
+    assert!(!dispatcher.suspend(Scope::Pool, 10, 90, false));
     finish(&mut dispatcher, 0);
     let request = Waiter::Request("waits", DUE);
     assert_eq!(dispatcher.next(10), Some(Action::End(request, End::Suspended)));
     assert_eq!(dispatcher.next(10), Some(Action::End(Waiter::Caller("sleeps"), End::Suspended)));
     assert_eq!(dispatcher.next(10), None);
     assert_eq!(dispatcher.checkout(&DUE, 99), Err(Refusal::Suspended));
-    assert_eq!(dispatcher.lease(99), Err(Refusal::Suspended));
+    assert_eq!(dispatcher.lease(Source::ANY, 99), Err(Refusal::Suspended));
     assert!(!dispatcher.heartbeat(0, 99));
     assert_eq!(dispatcher.enqueue(queued(3, 1_000, "late"), 99), Err(Refusal::Suspended));
-    assert_eq!(dispatcher.enqueue_caller(4, u64::MAX, "late", 99), Err(Refusal::Suspended));
+    assert_eq!(
+        dispatcher.enqueue_caller(4, Source::ANY, u64::MAX, "late", 99),
+        Err(Refusal::Suspended)
+    );
     assert_eq!(dispatcher.checkout(&DUE, 100), Ok(0), "it is over");
-    dispatcher.suspend(100, 50, false);
-    assert!(dispatcher.resume(150) && !dispatcher.resume(150));
+    dispatcher.suspend(Scope::Pool, 100, 50, false);
+    assert!(dispatcher.resume(Scope::Pool, 150) && !dispatcher.resume(Scope::Pool, 150));
     finish(&mut dispatcher, 1);
-    assert_eq!(dispatcher.lease(101).map(|lease| lease.slot), Ok(1), "the engine ended it");
+    assert_eq!(
+        dispatcher.lease(Source::ANY, 101).map(|lease| lease.slot),
+        Ok(1),
+        "the engine ended it"
+    );
 }
 
 #[test]
@@ -243,7 +253,7 @@ fn a_request_that_comes_back_during_a_pause_ends_by_it() {
     dispatcher.enqueue(queued(1, 1_000, "a"), 0).unwrap();
     finish(&mut dispatcher, 0);
     let Some(Action::Send(0, a)) = dispatcher.next(0) else { panic!("it has the slot") };
-    dispatcher.suspend(10, 90, false);
+    dispatcher.suspend(Scope::Pool, 10, 90, false);
     assert_eq!(dispatcher.next(10), None);
     assert_eq!(dispatcher.not_sent(0, NoStart::Lost(1), a), None);
     let a = Waiter::Request("a", DUE);
@@ -253,7 +263,7 @@ fn a_request_that_comes_back_during_a_pause_ends_by_it() {
 #[test]
 fn after_close_nothing_is_given_out() {
     let mut dispatcher = live(3);
-    let lease = dispatcher.lease(0).unwrap();
+    let lease = dispatcher.lease(Source::ANY, 0).unwrap();
     dispatcher.checkout(&DUE, 0).unwrap();
     dispatcher.checkout(&DUE, 0).unwrap();
     dispatcher.enqueue(queued(1, 10, "waits"), 0).unwrap();
@@ -262,10 +272,13 @@ fn after_close_nothing_is_given_out() {
     finish(&mut dispatcher, 1);
     assert_eq!(dispatcher.next(0), Some(Action::End(Waiter::Request("waits", DUE), End::Closed)));
     assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::Closed));
-    assert_eq!(dispatcher.lease(0), Err(Refusal::Closed));
+    assert_eq!(dispatcher.lease(Source::ANY, 0), Err(Refusal::Closed));
     assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::Closed));
     assert_eq!(dispatcher.enqueue(queued(2, 10, "late"), 0), Err(Refusal::Closed));
-    assert_eq!(dispatcher.enqueue_caller(3, u64::MAX, "late", 0), Err(Refusal::Closed));
+    assert_eq!(
+        dispatcher.enqueue_caller(3, Source::ANY, u64::MAX, "late", 0),
+        Err(Refusal::Closed)
+    );
     assert_eq!(dispatcher.release(lease), Ok(()), "it can still be given back");
     assert_eq!(dispatcher.counts().idle, 0);
 }
@@ -273,7 +286,7 @@ fn after_close_nothing_is_given_out() {
 /// A leased slot with a heartbeat on it, and a request that waits for its end.
 fn behind() -> (Named, Lease) {
     let mut dispatcher = live(1);
-    let lease = dispatcher.lease(0).unwrap();
+    let lease = dispatcher.lease(Source::ANY, 0).unwrap();
     assert!(dispatcher.heartbeat(0, 0), "it rests");
     assert!(!dispatcher.heartbeat(0, 0), "one at a time");
     assert_eq!(dispatcher.begin(lease, &DUE, 0), Err(Refusal::Heartbeat));
@@ -316,7 +329,7 @@ fn a_request_behind_a_heartbeat_ends_by_all_that_ends_waiting() {
     let (mut dispatcher, _) = behind();
     assert_eq!(dispatcher.cancel(1), Cancel::Left(ends()));
     let (mut dispatcher, _) = behind();
-    dispatcher.suspend(0, 5, false);
+    dispatcher.suspend(Scope::Pool, 0, 5, false);
     assert_eq!(dispatcher.next(0), Some(Action::End(ends(), End::Suspended)));
     let (mut dispatcher, _) = behind();
     dispatcher.close();

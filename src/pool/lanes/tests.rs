@@ -166,3 +166,18 @@ fn the_lowest_lane_may_not_have_what_all_lanes_above_keep() {
     rules.set(Background, nine);
     assert_eq!(rules.kept_from_lowest(), 3);
 }
+
+#[test]
+fn what_is_kept_for_exempt_lanes_is_kept_on_held_slots_first() {
+    let shares = shares([2, 1, 0, 0]);
+    let is_exempt = |lane| lane == Urgent;
+    let open = |open, held| shares.may_take_open(Queries, Free { open, held }, is_exempt);
+    assert_eq!([1, 2, 3, 4].map(|free| open(free, 0)), [false, false, false, true]);
+    assert_eq!([1, 2, 3].map(|free| open(free, 1)), [false, false, true]);
+    assert_eq!([1, 2].map(|free| open(free, 2)), [false, true]);
+    assert!(!open(1, 9), "what is kept for the orders is open");
+    let is_exempt = |lane| lane == Urgent || lane == Queries;
+    let held = |open, held| shares.may_take_held(Queries, Free { open, held }, is_exempt);
+    assert_eq!([1, 2, 3].map(|free| held(0, free)), [false, false, true]);
+    assert_eq!([1, 2].map(|free| held(2, free)), [false, true], "one open slot is for the orders");
+}

@@ -68,7 +68,7 @@ impl Model {
 
     /// The pool has a heartbeat in flight on that leased slot.
     pub fn beat(&self, slot: usize) {
-        let pause = self.pool.pause();
+        let pause = self.pool.pause_of_slot(slot as u32);
         assert!(self.pool.maintenance.limit().begin(&pause, now_ns()).is_ok(), "none is in flight");
         assert!(self.pool.dispatcher().heartbeat(slot as u32, now_ns()), "the slot rests");
         let recipient = Recipient::Heartbeat;

@@ -12,14 +12,16 @@ impl Desk {
         self.lines[slot as usize].path = path;
     }
 
-    /// Of the idle slots on which no copy was sent: one on another path than all of them, or else
-    /// any; of several the one that was used last.
+    /// Of the idle slots on which no copy was sent: one of a source that is not held, or else any;
+    /// of these one on another path than all of them, or else any; of several the one that was used
+    /// last.
     pub(super) fn expected_apart(&self, used: &[u32], due: &Due, now: u64) -> Result<u32, Refusal> {
         let slots = self.choice(due.lane, due.source, now)?;
         let paths: Vec<_> = used.iter().map(|slot| self.lines[*slot as usize].path).collect();
-        let apart: Vec<_> = slots.iter().filter(|slot| !used.contains(slot)).collect();
-        let takes_another = |slot: &&&u32| !paths.contains(&self.lines[***slot as usize].path);
-        let best = apart.iter().rev().find(takes_another).or(apart.last());
-        best.map(|slot| **slot).ok_or(Refusal::NoSlot)
+        let apart = slots.into_iter().filter(|slot| !used.contains(slot));
+        let takes_another = |slot: u32| !paths.contains(&self.lines[slot as usize].path);
+        let is_open = |slot: u32| !self.is_held(self.source_of(slot), now);
+        let best = apart.max_by_key(|slot| (is_open(*slot), takes_another(*slot)));
+        best.ok_or(Refusal::NoSlot)
     }
 }

@@ -52,7 +52,11 @@ fn a_reserved_slot_stays_free_for_the_lanes_above() {
     assert_eq!(dispatcher.checkout(&of(Lane::Queries), 0), Err(Refusal::NoSlot));
     assert_eq!(dispatcher.checkout(&DUE, 0), Ok(1));
     assert_eq!(dispatcher.checkout(&DUE, 0), Err(Refusal::NoSlot));
-    assert_eq!(dispatcher.lease(0), Err(Refusal::NoSlot), "a lease counts as an order");
+    assert_eq!(
+        dispatcher.lease(Source::ANY, 0),
+        Err(Refusal::NoSlot),
+        "a lease counts as an order"
+    );
     dispatcher.enqueue(in_lane(Lane::Orders, 1), 0).unwrap();
     dispatcher.enqueue(in_lane(Lane::Background, 2), 0).unwrap();
     assert_eq!(dispatcher.next(0), None, "the last slot is for the urgent");
@@ -70,7 +74,7 @@ fn a_slot_counts_for_its_lane_until_it_is_free_again() {
     for _ in 0..3 {
         let slot = dispatcher.checkout(&of(Lane::Urgent), 0).unwrap();
         dispatcher.start_failed(slot, NoStart::TooLate);
-        let lease = dispatcher.lease(0).unwrap();
+        let lease = dispatcher.lease(Source::ANY, 0).unwrap();
         dispatcher.begin(lease, &DUE, 0).unwrap();
         dispatcher.release(lease).unwrap();
         finish(&mut dispatcher, lease.slot);
@@ -108,8 +112,11 @@ fn each_lane_of_the_queue_has_its_own_bound() {
     let third = dispatcher.enqueue(in_lane(Lane::Background, 3), 0);
     assert_eq!(third, Err(Refusal::QueueFull));
     assert_eq!(dispatcher.enqueue(in_lane(Lane::Orders, 4), 0), Ok(()));
-    assert_eq!(dispatcher.enqueue_caller(5, u64::MAX, "sleeps", 0), Ok(()));
-    assert_eq!(dispatcher.enqueue_caller(6, u64::MAX, "sleeps", 0), Err(Refusal::QueueFull));
+    assert_eq!(dispatcher.enqueue_caller(5, Source::ANY, u64::MAX, "sleeps", 0), Ok(()));
+    assert_eq!(
+        dispatcher.enqueue_caller(6, Source::ANY, u64::MAX, "sleeps", 0),
+        Err(Refusal::QueueFull)
+    );
     assert_eq!(dispatcher.counts().waiting, 4);
 }
 
@@ -121,7 +128,7 @@ fn an_exempt_lane_is_served_during_a_pause() {
     }
     dispatcher.enqueue(in_lane(Lane::Urgent, 1), 0).unwrap();
     dispatcher.enqueue(in_lane(Lane::Orders, 2), 0).unwrap();
-    dispatcher.suspend(0, 100, false);
+    dispatcher.suspend(Scope::Pool, 0, 100, false);
     let order = Waiter::Request("waits", of(Lane::Orders));
     assert_eq!(dispatcher.next(0), Some(Action::End(order, End::Suspended)));
     assert_eq!(dispatcher.next(0), None, "the cancel goes on waiting");

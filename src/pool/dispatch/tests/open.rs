@@ -28,7 +28,7 @@ fn ends(lane: Lane, end: End) -> Option<Action<&'static str, &'static str>> {
 #[test]
 fn a_drain_refuses_orders_and_goes_on_with_the_lanes_that_are_open() {
     let mut dispatcher = live(8);
-    let lease = dispatcher.lease(0).unwrap();
+    let lease = dispatcher.lease(Source::ANY, 0).unwrap();
     assert_eq!(dispatcher.open_lanes(), LaneSet::ALL);
     assert!(dispatcher.drain(BUT_ORDERS) && dispatcher.drain(BUT_ORDERS));
     assert_eq!((dispatcher.open_lanes(), dispatcher.is_closed()), (BUT_ORDERS, false));
@@ -38,8 +38,15 @@ fn a_drain_refuses_orders_and_goes_on_with_the_lanes_that_are_open() {
     assert_eq!(dispatcher.enqueue(in_lane(Lane::Orders, 1), 0), draining.map(|_| ()));
     let behind = dispatcher.enqueue_behind(lease, in_lane(Lane::Orders, 2), 0);
     assert_eq!(behind, draining.map(|_| ()));
-    assert_eq!(dispatcher.lease(0), Err(Refusal::Draining), "a lease counts as an order");
-    assert_eq!(dispatcher.enqueue_caller(3, u64::MAX, "sleeps", 0), draining.map(|_| ()));
+    assert_eq!(
+        dispatcher.lease(Source::ANY, 0),
+        Err(Refusal::Draining),
+        "a lease counts as an order"
+    );
+    assert_eq!(
+        dispatcher.enqueue_caller(3, Source::ANY, u64::MAX, "sleeps", 0),
+        draining.map(|_| ())
+    );
     for want in [Want::Idle, Want::IdleOrQueue, Want::Leased(lease)] {
         let route = dispatcher.route(want, &orders, 0);
         assert_eq!(route, Route::Refuse(Refusal::Draining), "{want:?}");
@@ -59,7 +66,7 @@ fn a_drain_ends_what_waits_in_the_lanes_that_it_closes() {
     let mut dispatcher = busy(1);
     dispatcher.enqueue(in_lane(Lane::Orders, 1), 0).unwrap();
     dispatcher.enqueue(in_lane(Lane::Queries, 2), 0).unwrap();
-    dispatcher.enqueue_caller(3, u64::MAX, "sleeps", 0).unwrap();
+    dispatcher.enqueue_caller(3, Source::ANY, u64::MAX, "sleeps", 0).unwrap();
     assert_eq!(dispatcher.counts().outstanding(), 4);
     dispatcher.drain(BUT_ORDERS);
     assert_eq!(dispatcher.next(0), ends(Lane::Orders, End::Draining));
@@ -127,7 +134,7 @@ fn in_a_pause_a_drain_is_told_to_the_lanes_that_it_closes() {
     for (ticket, lane) in (1..).zip(Lane::ALL) {
         dispatcher.enqueue(in_lane(lane, ticket), 0).unwrap();
     }
-    dispatcher.suspend(0, 100, false);
+    dispatcher.suspend(Scope::Pool, 0, 100, false);
     dispatcher.drain(but(Lane::Orders).and(but(Lane::Background)));
     assert_eq!(dispatcher.next(0), ends(Lane::Orders, End::Draining), "though it is exempt");
     assert_eq!(dispatcher.next(0), ends(Lane::Queries, End::Suspended));

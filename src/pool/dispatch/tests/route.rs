@@ -12,7 +12,7 @@ fn a_request_goes_to_a_slot_or_waits_or_is_refused_as_its_engine_wants() {
     dispatcher.wait(Want::IdleOrQueue, queued(1, 10, "waits"), 0).unwrap();
     finish(&mut dispatcher, 0);
     assert_eq!(dispatcher.next(0), Some(Action::Send(0, queued(1, 10, "waits"))));
-    dispatcher.suspend(0, 10, false);
+    dispatcher.suspend(Scope::Pool, 0, 10, false);
     let refused = Route::Refuse(Refusal::Suspended);
     assert_eq!(dispatcher.route(Want::IdleOrQueue, &DUE, 0), refused);
 }
@@ -20,7 +20,7 @@ fn a_request_goes_to_a_slot_or_waits_or_is_refused_as_its_engine_wants() {
 #[test]
 fn a_request_without_time_ends_and_is_not_refused() {
     let mut dispatcher = live(2);
-    let lease = dispatcher.lease(0).unwrap();
+    let lease = dispatcher.lease(Source::ANY, 0).unwrap();
     let due = Due { deadline_ns: 5, ..DUE };
     for want in [Want::Idle, Want::IdleOrQueue, Want::Leased(lease)] {
         assert_eq!(dispatcher.route(want, &due, 5), Route::End(End::TooLate));
@@ -45,7 +45,7 @@ fn a_request_that_is_withdrawn_ends_and_its_slot_is_as_good_as_before() {
     let cancelled = Route::End(End::Cancelled);
     assert_eq!(dispatcher.route(Want::Idle, &DUE, 0), Route::Send(0));
     assert_eq!(dispatcher.reroute(Want::Idle, &DUE, 0, NoStart::Withdrawn, 0), cancelled);
-    let want = Want::Leased(dispatcher.lease(0).unwrap());
+    let want = Want::Leased(dispatcher.lease(Source::ANY, 0).unwrap());
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(0));
     assert_eq!(dispatcher.reroute(want, &DUE, 0, NoStart::Withdrawn, 0), cancelled);
     assert_eq!(dispatcher.counts().live, 1);
@@ -60,7 +60,7 @@ fn a_request_that_is_withdrawn_ends_and_its_slot_is_as_good_as_before() {
 #[test]
 fn a_request_on_a_leased_slot_has_no_other_slot_to_go_to() {
     let mut dispatcher = live(2);
-    let want = Want::Leased(dispatcher.lease(0).unwrap());
+    let want = Want::Leased(dispatcher.lease(Source::ANY, 0).unwrap());
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(1));
     assert_eq!(dispatcher.reroute(want, &DUE, 1, NoStart::TooLate, 0), Route::End(End::TooLate));
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Send(1));
@@ -76,7 +76,7 @@ fn a_request_on_a_leased_slot_has_no_other_slot_to_go_to() {
 #[test]
 fn a_request_waits_for_the_end_of_a_heartbeat_on_its_leased_slot() {
     let mut dispatcher = live(1);
-    let want = Want::Leased(dispatcher.lease(0).unwrap());
+    let want = Want::Leased(dispatcher.lease(Source::ANY, 0).unwrap());
     assert!(dispatcher.heartbeat(0, 0));
     assert_eq!(dispatcher.route(want, &DUE, 0), Route::Wait);
     dispatcher.wait(want, queued(1, 10, "behind"), 0).unwrap();
