@@ -143,6 +143,7 @@ impl<'a> SlotTask<'a> {
                 self.pool.slot_is_up(self.slot);
                 if let Some(lost_ns) = self.lost_ns.take() {
                     self.pool.delivery.stats.heals.add();
+                    self.pool.slots.heals[self.slot.index as usize].add();
                     self.slot.record(Kind::Heal, now_ns().saturating_sub(lost_ns));
                 }
             }

@@ -8,6 +8,7 @@ use super::slot::Slot;
 use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
 use crate::recycle::FreeList;
+use crate::stats::Counter;
 
 /// Free responses kept besides one per slot, for views that the engine holds a while.
 const SPARE_RESPONSES: usize = 16;
@@ -15,6 +16,8 @@ const SPARE_RESPONSES: usize = 16;
 /// The slots of one pool, by their numbers.
 pub(super) struct Slots {
     slots: Box<[Slot]>,
+    /// How often each slot had no connection and got one again.
+    pub(super) heals: Box<[Counter]>,
     pub(super) in_flight: InFlightSet,
     pub(super) free_list: Arc<FreeList>,
 }
@@ -31,6 +34,7 @@ impl Slots {
         let room = count as usize + SPARE_RESPONSES;
         Self {
             slots: (0..count).map(|index| Slot::with_records(index, records())).collect(),
+            heals: (0..count).map(|_| Counter::default()).collect(),
             in_flight: InFlightSet::new(count),
             free_list: FreeList::new(room, response_capacity, watch),
         }

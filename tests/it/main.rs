@@ -35,6 +35,7 @@ mod outcomes;
 mod overload;
 mod pins;
 mod proxies;
+mod publish;
 mod queue;
 mod relay;
 mod responses;
