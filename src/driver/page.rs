@@ -246,6 +246,10 @@ fn slot(health: &SlotHealth, path: Option<Path>, heals: u64) -> Slot {
 fn percentiles(snapshot: &Snapshot) -> Percentiles {
     let at = |percentile| snapshot.at_percentile(percentile).unwrap_or(0);
     let summary = snapshot.summary();
+    if summary.count == 0 {
+        // What is left of a subtraction has a longest duration, even if there is none.
+        return Percentiles::default();
+    }
     Percentiles {
         count: summary.count,
         p50_ns: at(50.0),

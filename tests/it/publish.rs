@@ -18,7 +18,7 @@ use venuepool::metrics::Kind;
 use venuepool::pool::health::Activity;
 use venuepool::publish::file::{ReadError, read_page};
 use venuepool::publish::layout::{Refusal, SEQUENCE_AT, VERSION};
-use venuepool::publish::page::Page;
+use venuepool::publish::page::{Page, Percentiles};
 use venuepool::publish::process::{Life, life, this_process};
 
 use crate::rig::{get, lose_connections, until, until_idle, venue_config, venue_pool};
@@ -154,6 +154,7 @@ fn recent_durations_do_not_outlive_a_reset() {
     let total = |page: &Page| page.durations[Kind::Total as usize];
     let first = total(&place.page());
     assert_eq!((first.all.count, first.recent.count), (1, 0), "recent: since it publishes");
+    assert_eq!(first.recent, Percentiles::default());
     get(&pool, "/api/v3/time");
     place.page_when(|page| total(page).recent.count == 1);
     pool.histogram(Kind::Total, None, true).unwrap();
