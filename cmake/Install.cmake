@@ -51,6 +51,15 @@ if(TARGET venuepool_mock_venue)
   endif()
 endif()
 
+if(TARGET venuepool_top)
+  install(PROGRAMS "${venuepool_installed_top}"
+    DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES packaging/notices/THIRD-PARTY-NOTICES-venuepool-top.txt
+    DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
+  install(FILES packaging/man/venuepool-top.1
+    DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+endif()
+
 # While the version begins with 0., each minor version may break what was before.
 set(venuepool_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/venuepool")
 configure_package_config_file(cmake/venuepoolConfig.cmake.in

@@ -21,7 +21,8 @@
  * - Threads. Each pool has one, the pool thread, which lives as long as the pool. So has each WebSocket
  *   session. All pools and sessions of the process share another one, "venuepool-dial", which dials: it starts with the first pool and has
  *   ended when vp_pool_close of the last one returns. Pools that are opened in different network
- *   namespaces have one in each. While the name of a host is looked up there is
+ *   namespaces have one in each. While pools publish (vp_pool_publish) there is "venuepool-pub", which
+ *   writes their pages. While the name of a host is looked up there is
  *   one more, named as the pool's with "-dns" at the end. All run as SCHED_OTHER on
  *   the CPUs that the process had when the library was loaded, whoever opens the pool. A program that
  *   loads the library by dlopen does so before it pins the loading thread. When the system no longer
@@ -30,7 +31,7 @@
  * - Descriptors. All are CLOEXEC and 3 or more, also when 0, 1 or 2 is closed. A closed one of these
  *   is in use for a moment while the library opens a descriptor; a file that the host puts there
  *   meanwhile (dup2) stays. The exception is what the C library opens during a look-up.
- * - Global state. The CPUs of the process, a count of forks, the dial thread, and a lock around
+ * - Global state. The CPUs of the process, a count of forks, the dial thread, the publishing thread, and a lock around
  *   opening descriptors. Also the difference between the system's clock and CLOCK_MONOTONIC.
  * - fork(). Calls in the child return VP_ERR_FORKED; the parent's pools go on.
  * - pthread_cancel(). A call puts it off until it returns, and so a callback runs with it disabled. It
@@ -328,12 +329,17 @@
 #define VP_METRICS_POOLS 1024
 
 /**
+ * The time between two writes when 0 is given, in nanoseconds.
+ */
+#define VP_PUBLISH_PERIOD_NS 250000000
+
+/**
  * A pool could not be opened.
  */
 #define VP_LOG_ERROR 1
 
 /**
- * A connection or a dial failed, or a pause began.
+ * A connection or a dial failed, a pause began, or a pool could not publish.
  */
 #define VP_LOG_WARN 2
 
@@ -634,6 +640,10 @@ enum vp_status
    * (`vp_thread_set_host_limits`).
    */
   VP_ERR_HOST_LIMIT = -49,
+  /**
+   * A file could not be made or written, or another one is in its place (`vp_pool_publish`).
+   */
+  VP_ERR_FILE = -50,
   /**
    * A defect in the library: a panic was caught. The pool should be closed.
    */
@@ -4366,6 +4376,32 @@ vp_status vp_metrics_text(const struct vp_pool *const *pools,
 VP_NOEXCEPT;
 
 /**
+ * Shares counters, states, durations, slots and addresses of the pool in a file, for
+ * `venuepool-top`: see docs/top.md. The file is written anew each `period_ns`, 10 ms to 1 hour; 0
+ * is VP_PUBLISH_PERIOD_NS. An empty path ends it, and removes the file. So does `vp_pool_close`.
+ * A second call changes path and period.
+ *
+ * No order waits for it, and no reader holds it up. It is written on a thread of its own,
+ * "venuepool-pub", which all pools of the process share. Use a folder in memory, such as /dev/shm.
+ * The file has no byte of a request or of an answer. Its mode is 0644 without the bits of the
+ * umask.
+ *
+ * The path must be free. A page of a process that has ended is replaced. Any other file is left as
+ * it is, and the call answers ERR_FILE, as it does when the file cannot be made. A refused call
+ * changes nothing; `vp_config_set_log` tells the reason in words.
+ *
+ * Threads: any. It waits for the file system, so do not call it where orders wait.
+ * Lifetime: `path` is copied.
+ * Errors: ERR_NULL, ERR_ARGUMENT for the period and for a path with NUL, ERR_FILE, ERR_SYSTEM when
+ * there can be no thread, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_publish(struct vp_pool *pool,
+                          struct vp_str path,
+                          uint64_t period_ns)
+VP_NOEXCEPT;
+
+/**
  * Sets the function that receives records for a log; NULL, the default, for none. `level`: the
  * least important one that it wants, 1 (VP_LOG_ERROR) to 5 (VP_LOG_TRACE). Nothing is formatted
  * for what is not wanted.
@@ -4374,9 +4410,9 @@ VP_NOEXCEPT;
  * an answer, and no user or password of a proxy. See docs/seeing-inside.md.
  *
  * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
- * opening, the drain and the end of a pool it runs on the thread that calls. On the dial thread it
- * tells that a key log has ended. So it may run on several threads at once. Of a WebSocket session
- * it tells nothing but its key log.
+ * opening, the publishing, the drain and the end of a pool it runs on the thread that calls. On
+ * the dial thread it tells that a key log has ended. So it may run on several threads at once. Of
+ * a WebSocket session it tells nothing but its key log.
  * Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
  * session, that was opened with this.
  * Errors: ERR_NULL, ERR_ARGUMENT.

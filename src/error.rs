@@ -106,6 +106,8 @@ pub enum Status {
     /// Opening failed: the host has as many connections on this thread as it may have
     /// (`vp_thread_set_host_limits`).
     ERR_HOST_LIMIT = -49,
+    /// A file could not be made or written, or another one is in its place (`vp_pool_publish`).
+    ERR_FILE = -50,
     /// A defect in the library: a panic was caught. The pool should be closed.
     ERR_INTERNAL = -99,
 }

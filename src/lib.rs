@@ -10,6 +10,7 @@
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
 //! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy.
 //! - [`session`]: a WebSocket session at work, on a thread of its own.
+//! - [`publish`]: the page that a pool shares with `venuepool-top`, its bytes and its file.
 //! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
 //!   [`stats`], [`buf`]: what they talk about.
 //!
@@ -34,6 +35,7 @@ pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod pool;
+pub mod publish;
 pub mod recycle;
 #[cfg(not(feature = "model"))] // The models are of the pool.
 pub mod session;

@@ -32,6 +32,7 @@ use venuepool::ffi::log::*;
 use venuepool::ffi::maintenance::*;
 use venuepool::ffi::metrics::*;
 use venuepool::ffi::pool::*;
+use venuepool::ffi::publish::*;
 use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
 use venuepool::ffi::sockets::*;
@@ -423,6 +424,28 @@ unsafe fn metrics(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
     }
 }
 
+/// Has the pool publish at a path that may be made, or at one that cannot be.
+unsafe fn publish(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    // Only here, because a file is made there.
+    let name = format!("venuepool-fuzz-{}", std::process::id());
+    let path = std::env::temp_dir().join(name).into_os_string().into_encoded_bytes();
+    let path = match input.byte() % 5 {
+        0 => b"/no/such/folder".to_vec(),
+        1 => b"/tmp/\0".to_vec(),
+        2 => Vec::new(),
+        3 => vec![b'x'; 5_000],
+        _ => path,
+    };
+    let ptr = or_null(input, path.as_ptr().cast_mut());
+    let path = vp_str { ptr: ptr.cast(), len: path.len() };
+    unsafe {
+        let status = vp_pool_publish(pool, path, any_number(input));
+        // The pool outlives this input, and its file would outlive the process.
+        ok(vp_pool_publish(pool, vp_str { ptr: null(), len: 0 }, 0));
+        status
+    }
+}
+
 /// Has the pool opened on a thread that is let go of before it ends.
 unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
     let mut thread = null_mut();
@@ -741,7 +764,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 14;
+        let which = input.byte() % 15;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -787,6 +810,7 @@ impl World {
                 }
                 12 => histogram(input, pool, out.cast()),
                 13 => metrics(input, pool),
+                14 => publish(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -264,6 +264,15 @@ class [[nodiscard]] Pool {
         return slots_into(out.data(), out.size());
     }
 #endif
+    /// Shares counters, states, durations, slots and addresses in a file, for `venuepool-top`:
+    /// written anew each `period`, 10 ms to 1 hour; 0 is a quarter of a second. A second call
+    /// changes both. It waits for the file system. Errors: VP_ERR_FILE, VP_ERR_ARGUMENT.
+    /// Threads: any.
+    Status publish(std::string_view path, std::chrono::nanoseconds period = {}) noexcept {
+        return vp_pool_publish(raw_, detail::str(path), detail::ns(period));
+    }
+    /// Ends that, and removes the file. The end of the pool does so, too. Threads: any.
+    Status end_publishing() noexcept { return vp_pool_publish(raw_, vp_str{nullptr, 0}, 0); }
     /// Refuses all submits for `time` from now; 0 ends a pause at once. Threads: any.
     Status suspend(std::chrono::nanoseconds time) noexcept {
         return vp_pool_suspend(raw_, detail::ns(time));

@@ -45,7 +45,10 @@ mod metrics;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
+mod page;
 pub mod policy;
+mod publish;
+mod publish_thread;
 pub mod shared_thread;
 pub mod sleeper;
 pub mod slot;
@@ -89,6 +92,7 @@ use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
+use publish::Publishing;
 use shared_thread::SharedThread;
 use slot::Setting;
 use slots::Slots;
@@ -124,6 +128,8 @@ pub struct Pool {
     pauses: PauseWatch,
     events: Events,
     lifetime: Lifetime,
+    /// The page that it shares with monitors, while it does.
+    publishing: Mutex<Option<Publishing>>,
     /// On a thread that it shares: when its connections have their turns.
     turns: Option<Turns>,
 }
@@ -238,6 +244,7 @@ impl Pool {
             pauses: PauseWatch::new(suspend_rules),
             events: Events::new(config.event_hook(), config.log_hook()),
             lifetime: Lifetime::new(),
+            publishing: Mutex::new(None),
             turns: None,
             origin,
         })
@@ -295,6 +302,7 @@ impl Pool {
         }
         let Some(caller) = &self.delivery.caller else {
             self.lifetime.join();
+            self.end_publishing();
             return Ok(());
         };
         // Perhaps no thread drives any more: then what is in flight is received here, and the last
@@ -306,6 +314,7 @@ impl Pool {
             self.shutdown(Duration::ZERO);
         }
         self.lifetime.join();
+        self.end_publishing();
         self.deliver_handed_over();
         self.leave_readable(caller);
         Ok(())

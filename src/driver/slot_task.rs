@@ -147,6 +147,7 @@ impl<'a> SlotTask<'a> {
                     let down_ns = now_ns().saturating_sub(lost_ns);
                     self.slot.record(Kind::Heal, down_ns);
                     probes::healed(&self.pool.policy, self.slot.index, down_ns, &self.pool.name);
+                    self.pool.slots.heals[self.slot.index as usize].add();
                 }
             }
             Place::Taken => {

@@ -9,6 +9,7 @@ use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
 use crate::net::connect::DialError;
 use crate::recycle::FreeList;
+use crate::stats::Counter;
 
 /// Free responses kept besides one per slot, for views that the engine holds a while.
 const SPARE_RESPONSES: usize = 16;
@@ -16,6 +17,8 @@ const SPARE_RESPONSES: usize = 16;
 /// The slots of one pool, by their numbers.
 pub(super) struct Slots {
     slots: Box<[Slot]>,
+    /// How often each slot had no connection and got one again.
+    pub(super) heals: Box<[Counter]>,
     pub(super) in_flight: InFlightSet,
     pub(super) free_list: Arc<FreeList>,
 }
@@ -34,6 +37,7 @@ impl Slots {
         let slot = |index| Ok(Slot::with_records(index, records()?));
         Ok(Self {
             slots: (0..count).map(slot).collect::<Result<_, DialError>>()?,
+            heals: (0..count).map(|_| Counter::default()).collect(),
             in_flight: InFlightSet::new(count),
             free_list: FreeList::new(room, response_capacity, watch),
         })

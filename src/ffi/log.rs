@@ -10,7 +10,7 @@ use crate::log::{Level, LogHook, Record};
 
 /// A pool could not be opened.
 pub const VP_LOG_ERROR: u32 = 1;
-/// A connection or a dial failed, or a pause began.
+/// A connection or a dial failed, a pause began, or a pool could not publish.
 pub const VP_LOG_WARN: u32 = 2;
 /// A connection came up or went in good order, or the pool changed its state.
 pub const VP_LOG_INFO: u32 = 3;
@@ -64,9 +64,9 @@ pub type vp_on_log =
 /// an answer, and no user or password of a proxy. See docs/seeing-inside.md.
 ///
 /// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
-/// opening, the drain and the end of a pool it runs on the thread that calls. On the dial thread it
-/// tells that a key log has ended. So it may run on several threads at once. Of a WebSocket session
-/// it tells nothing but its key log.
+/// opening, the publishing, the drain and the end of a pool it runs on the thread that calls. On
+/// the dial thread it tells that a key log has ended. So it may run on several threads at once. Of
+/// a WebSocket session it tells nothing but its key log.
 /// Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
 /// session, that was opened with this.
 /// Errors: ERR_NULL, ERR_ARGUMENT.

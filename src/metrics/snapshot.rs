@@ -47,6 +47,17 @@ impl Snapshot {
         self.since_wall_ns = self.since_wall_ns.min(record.since_wall_ns);
     }
 
+    /// What has come since `earlier`, a snapshot of the same; `None` if it began anew in between.
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        if self.since_wall_ns != earlier.since_wall_ns {
+            return None;
+        }
+        let mut counts = self.counts.clone();
+        counts.subtract(&earlier.counts).ok()?;
+        let (kind, until_wall_ns) = (self.kind, self.until_wall_ns);
+        Some(Self { kind, counts, since_wall_ns: earlier.until_wall_ns, until_wall_ns })
+    }
+
     /// What it is of.
     pub fn kind(&self) -> Kind {
         self.kind

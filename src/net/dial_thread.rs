@@ -16,7 +16,6 @@ use std::convert::Infallible;
 use std::io;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 
@@ -25,23 +24,15 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task;
 
-use super::fork;
+use super::fork::{self, PerProcess};
 use super::standard::spared;
 use super::thread;
 
 /// What the system calls the thread.
 const NAME: &str = "venuepool-dial";
 
-/// The thread of the process that has no fork behind it.
-static FIRST: Process = Process::after(0);
-
-/// What one process has. A forked child has its own: the thread is not there, and another thread
-/// of the parent may have held the lock.
-struct Process {
-    forks: u64,
-    running: Mutex<Vec<Running>>,
-    child: OnceLock<Box<Self>>,
-}
+/// The threads of the process.
+static RUNNING: PerProcess<Vec<Running>> = PerProcess::new(Vec::new());
 
 /// A network namespace, by what its file is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,7 +55,7 @@ struct Running {
 /// Keeps the dial thread, for one pool. When it is dropped, nothing of that pool is left there,
 /// and the last one ends the thread.
 pub struct DialThread {
-    process: &'static Process,
+    process: &'static PerProcess<Vec<Running>>,
     network: Option<Network>,
     handle: Handle,
     /// A copy goes with each task; `None` only while this is dropped.
@@ -86,7 +77,7 @@ impl DialThread {
     /// What the system says when there can be no thread.
     pub fn hold() -> io::Result<Self> {
         fork::watch();
-        let (process, network) = (Process::current(), Network::of_this_thread());
+        let (process, network) = (RUNNING.current(), Network::of_this_thread());
         let mut all = process.lock();
         let index = match all.iter().position(|running| running.network == network) {
             Some(index) => index,
@@ -149,25 +140,6 @@ impl<T> Future for Dialling<T> {
 impl<T> Drop for Dialling<T> {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-impl Process {
-    const fn after(forks: u64) -> Self {
-        Self { forks, running: Mutex::new(Vec::new()), child: OnceLock::new() }
-    }
-
-    fn current() -> &'static Self {
-        let forks = fork::count();
-        let mut process = &FIRST;
-        while process.forks != forks {
-            process = process.child.get_or_init(|| Box::new(Self::after(forks)));
-        }
-        process
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

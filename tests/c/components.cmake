@@ -41,7 +41,7 @@ must_match(runtime
 must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake|tsan|supp)$|/doc/.*\\.(md|svg|json)$")
 must_match(debug "/\\.debug/libvenuepool\\.so\\.[0-9.]+\\.debug$")
 must_match(tools
-  "/(with-)?mock-venue$|/man1/(with-)?mock-venue\\.1$|/venuepoolVenueTest\\.cmake$|/THIRD-PARTY-NOTICES-mock-venue\\.txt$")
+  "/((with-)?mock-venue|venuepool-top)(\\.1)?$|/venuepoolVenueTest\\.cmake$|/THIRD-PARTY-NOTICES-(mock-venue|venuepool-top)\\.txt$")
 
 # find(result expected-message prefix component...): what find_package makes of an installation.
 file(WRITE "${WORK}/find/CMakeLists.txt" "

@@ -361,6 +361,9 @@ void moments_are_of_the_monotonic_clock() {
     CHECK(addresses[0].slots == 1 && addresses[0].port == slots[0].peer_port);
     CHECK(addresses[0].shortest_round_trip() > nanoseconds(0));
     CHECK(pool.set_addresses("venue") == VP_ERR_ADDRESS);
+    CHECK(pool.publish("/no/such/folder/page") == VP_ERR_FILE);
+    CHECK(pool.publish("/tmp/page", nanoseconds(1)) == VP_ERR_ARGUMENT);
+    CHECK(pool.end_publishing().ok());
     CHECK(!slots[0].close_reason() && !pool.health()->suspended_until());
     CHECK(pool.suspend(seconds(100)).ok());
     CHECK(pool.health()->suspended_until().value() > after + seconds(99));

@@ -34,6 +34,14 @@ static void group_in_child(vp_group *group, vp_pool *pool) {
     OK(vp_group_free(group));
 }
 
+/* Where the parent or the child publishes. */
+static void publish(vp_pool *pool) {
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/venuepool-fork-%ld", (long)getpid());
+    OK(vp_pool_publish(pool, text(path), 10000000));
+    CHECK_EQ(access(path, R_OK), 0);
+}
+
 static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request *request,
                   vp_lease lease) {
     vp_completion completion = empty_completion();
@@ -66,6 +74,7 @@ static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request 
     CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_addresses(pool, &address, 1), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_set_addresses(pool, text("127.0.0.1")), VP_ERR_FORKED);
+    CHECK_STATUS(vp_pool_publish(pool, text(""), 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_drain(pool, 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_request_new(pool, &another), VP_ERR_FORKED);
@@ -80,6 +89,7 @@ static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request 
     CHECK_EQ(completion.http_status, 200);
     vp_response_release(completion.response);
     vp_request_free(request);
+    publish(own); /* On a thread of its own: the parent's is not here. */
     OK(vp_pool_close(own));
     /* Not exit: what the parent's threads hold is nobody's here, which leak checkers would tell. */
     _exit(0);
@@ -136,6 +146,7 @@ int main(void) {
     OK(vp_group_add(group, pool));
     vp_thread *thread;
     OK(vp_thread_new(text("vp-shared"), -1, 0, &thread));
+    publish(pool);
     pid_t pid = fork();
     if (pid == 0) child(pool, group, thread, request, lease);
     int status;

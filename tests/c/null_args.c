@@ -313,6 +313,7 @@ static void pool_is_null(vp_request *request) {
     address.struct_size = sizeof address;
     CHECK_STATUS(vp_pool_addresses(NULL, &address, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_addresses(NULL, text("127.0.0.1")), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_publish(NULL, text("/tmp/page"), 0), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_suspend(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_drain(NULL, 0), VP_ERR_NULL);
     vp_watched watched;
@@ -349,6 +350,13 @@ static void pool_gets_nothing(vp_pool *pool, vp_request *request) {
     CHECK_STATUS(vp_pool_addresses(pool, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_addresses(pool, BROKEN), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_addresses(pool, text("nowhere")), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_pool_publish(pool, BROKEN, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_publish(pool, VP_STR("/tmp/\0page"), 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_publish(pool, text("/tmp/page"), 9999999), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_publish(pool, text("/tmp/page"), 3600000000001), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_publish(pool, text("/no/such/folder/page"), 0), VP_ERR_FILE);
+    CHECK_STATUS(vp_pool_publish(pool, text("/dev/null"), 0), VP_ERR_FILE);
+    CHECK_STATUS(vp_pool_publish(pool, NOTHING, 0), VP_OK);
     CHECK_STATUS(vp_pool_drain(pool, 16), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_drain(pool, UINT32_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_watched(pool, 0, NULL), VP_ERR_NULL);

@@ -37,6 +37,7 @@ mod outcomes;
 mod overload;
 mod pins;
 mod proxies;
+mod publish;
 mod queue;
 mod relay;
 mod responses;
