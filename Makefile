@@ -67,7 +67,7 @@ soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a r
 	    $(CARGO) test --locked --release --test soak
 
 install: $(CONFIGURED) ## Into PREFIX, /usr/local by default.
-	cmake --build build --target venuepool venuepool_with_venue
+	cmake --build build --target venuepool venuepool_tools
 	cmake --install build $(if $(PREFIX),--prefix '$(PREFIX)')
 
 toolchains: | cmake ## Builds and tests with many compilers and linkers, in roots of their own.

@@ -61,7 +61,8 @@ function(venuepool_add_cargo_build name artifact comment)
   # Before 3.20, CMake knows no DEPFILE with make, and with Ninja one of relative paths only.
   if(CMAKE_VERSION VERSION_LESS 3.20)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS
-      "${PROJECT_SOURCE_DIR}/src/*.rs" "${PROJECT_SOURCE_DIR}/tests/venue/src/*.rs")
+      "${PROJECT_SOURCE_DIR}/src/*.rs" "${PROJECT_SOURCE_DIR}/tests/venue/src/*.rs"
+      "${PROJECT_SOURCE_DIR}/tools/probe/src/*")
     set(changes DEPENDS ${sources})
   else()
     set(changes DEPFILE "${stamp}.d" DEPENDS)
@@ -72,6 +73,7 @@ function(venuepool_add_cargo_build name artifact comment)
       -P "${PROJECT_SOURCE_DIR}/cmake/Stamp.cmake"
     ${changes} "${PROJECT_SOURCE_DIR}/Cargo.toml" "${PROJECT_SOURCE_DIR}/Cargo.lock"
       "${PROJECT_SOURCE_DIR}/tests/venue/Cargo.toml"
+      "${PROJECT_SOURCE_DIR}/tools/probe/Cargo.toml"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
     COMMENT "${comment}"
     USES_TERMINAL VERBATIM)

@@ -35,7 +35,7 @@ if(VENUEPOOL_STRIP)
 endif()
 
 if(TARGET venuepool_mock_venue)
-  install(PROGRAMS "${venuepool_installed_venue}"
+  install(PROGRAMS "${venuepool_mock_venue_installed}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
   install(TARGETS venuepool_with_venue
     RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
@@ -49,6 +49,14 @@ if(TARGET venuepool_mock_venue)
     install(FILES packaging/man/with-mock-venue.1
       DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
   endif()
+endif()
+if(TARGET venuepool_probe)
+  install(PROGRAMS "${venuepool_probe_installed}"
+    DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES packaging/notices/THIRD-PARTY-NOTICES-venuepool-probe.txt
+    DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
+  install(FILES packaging/man/venuepool-probe.1
+    DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
 endif()
 
 # While the version begins with 0., each minor version may break what was before.

@@ -146,7 +146,12 @@ fn is_allowed(expression: &str, allowed: &BTreeSet<&str>) -> bool {
 
 #[test]
 fn the_committed_notices_are_up_to_date() {
-    for (package, product) in [("venuepool", "libvenuepool"), ("mock-venue", "mock-venue")] {
+    let products = [
+        ("venuepool", "libvenuepool"),
+        ("mock-venue", "mock-venue"),
+        ("venuepool-probe", "venuepool-probe"),
+    ];
+    for (package, product) in products {
         let notices = notices(package, product);
         let path = root().join(format!("packaging/notices/THIRD-PARTY-NOTICES-{product}.txt"));
         if std::env::var_os("UPDATE_NOTICES").is_some() {
@@ -172,7 +177,7 @@ fn each_licence_is_one_that_deny_toml_allows() {
     let list = deny.split_once("\nallow = [").unwrap().1.split(']').next().unwrap();
     let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
     let packages = packages();
-    for package in ["venuepool", "mock-venue"] {
+    for package in ["venuepool", "mock-venue", "venuepool-probe"] {
         for id in linked(package) {
             let license = &packages[&id].license;
             assert!(is_allowed(license, &allowed), "{id:?}: {license}");
