@@ -186,7 +186,7 @@ function overTime() {
   if (has("healed"))
     legend.push(
       entry("triangle", "var(--heal)", "healed"),
-      entry("area", "var(--bad)", "no connection"),
+      entry("block", "var(--bad)", "no connection"),
     );
   if (has("rotated")) legend.push(entry("diamond", "var(--rotation)", "rotated"));
   if (has("pauses")) legend.push(entry("area", "var(--pause)", "pause"));

@@ -79,6 +79,7 @@ function entry(kind, colour, name, dashes = "") {
     line: line(0, 6, 22, 6, `stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}"`),
     dot: `<circle cx="11" cy="6" r="3" fill="${colour}" fill-opacity=".55"/>`,
     area: `<rect x="2" y="1" width="18" height="10" rx="2" fill="${colour}" fill-opacity=".35"/>`,
+    block: `<rect x="2" y="1" width="18" height="10" rx="2" fill="${colour}"/>`,
     cross: mark.cross(11, 6, colour),
     triangle: mark.triangle(11, 6, colour),
     diamond: mark.diamond(11, 6, colour),

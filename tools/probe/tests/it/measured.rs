@@ -1,6 +1,8 @@
 //! What is measured is what has happened: each request once, at its time, with its end.
 
-use mock_venue::How;
+use std::net::SocketAddr;
+
+use mock_venue::{How, Options, Venue};
 
 use crate::run::{Ended, Run, await_requests, plain_venue};
 
@@ -117,4 +119,36 @@ fn the_body_and_the_headers_are_sent() {
     let ended = Ended::of(&venue, "/api/v3/order", &options);
     assert_eq!((ended.outcome("200"), venue.orders_with_id("one")), (10, 10));
     assert_eq!(ended.json()["asked"]["headers"][0], "Content-Type");
+}
+
+/// Two venues on one port of two addresses.
+fn venue_with_two_addresses() -> [Venue; 2] {
+    for _ in 0..20 {
+        let first = plain_venue();
+        let listen = SocketAddr::from(([127, 0, 0, 2], first.address().port()));
+        // The port may be taken on the other address.
+        if let Ok(second) = Venue::start(Options { listen, ..Options::plain() }) {
+            return [first, second];
+        }
+    }
+    panic!("no port is free on both addresses");
+}
+
+#[test]
+fn each_address_is_measured_and_told_apart() {
+    let venues = venue_with_two_addresses();
+    venues[1].set_fault("delay=20ms".parse().unwrap()).unwrap();
+    let options = ["--rate", "50", "--duration", "1s", "--addresses", "127.0.0.1,127.0.0.2"];
+    let ended = Ended::of(&venues[0], PATH, &options);
+    let json = ended.json();
+    let addresses = json["addresses"].as_array().unwrap();
+    assert_eq!(addresses.len(), 2);
+    for (venue, ip) in venues.iter().zip(["127.0.0.1:", "127.0.0.2:"]) {
+        let is_it = |group: &&serde_json::Value| group["name"].as_str().unwrap().starts_with(ip);
+        let group = addresses.iter().find(is_it).unwrap();
+        assert!(venue.stats().requests > 0);
+        assert_eq!(group["sent"], venue.stats().requests);
+        let fastest_ns = group["latency"]["min_ns"].as_u64().unwrap();
+        assert!(ip == "127.0.0.1:" || fastest_ns >= 19_000_000, "{fastest_ns}");
+    }
 }
