@@ -37,7 +37,7 @@ fn read(path: &Path) -> String {
 fn sources() -> Vec<PathBuf> {
     let mut all = files("src", &[".rs"]);
     all.extend(files("tests", &[".rs", ".c", ".cpp", ".h"]));
-    all.extend(files("tools", &[".rs", ".js", ".css", ".html"]));
+    all.extend(files("tools", &[".rs", ".js", ".css", ".html", ".py"]));
     all.extend(files("c_examples", &[".c", ".cpp", ".h", ".hpp"]));
     all.extend(files("include", &[".hpp"]));
     all.extend(files("benches", &[".c", ".cpp", ".hpp", ".py", ".rs"]));
