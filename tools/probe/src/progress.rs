@@ -97,7 +97,11 @@ impl Progress<'_> {
         bar.set_style(ProgressStyle::with_template(template).expect("a template of ours"));
         while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
             let (passed, line) = (self.passed(), self.live.line(self.pool));
-            let of = format!("{:.1} of {:.1} s", passed.as_secs_f64(), self.duration.as_secs_f64());
+            let seconds = |time: Duration| time.as_secs_f64();
+            let of = match passed {
+                Duration::ZERO => "warm-up".to_owned(),
+                _ => format!("{:.1} of {:.1} s", seconds(passed), seconds(self.duration)),
+            };
             if is_terminal {
                 bar.set_position(passed.as_millis() as u64);
                 bar.set_prefix(of);
