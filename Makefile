@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
 .PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
-.PHONY: toolchains docs dist check-packages numbers clean cmake test-tools docs-tools
+.PHONY: toolchains docs dist check-packages check-report numbers clean cmake test-tools docs-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -67,7 +67,7 @@ soak: ## Random faults under load, SOAK_SECONDS (1800) long, from SOAK_SEED (a r
 	    $(CARGO) test --locked --release --test soak
 
 install: $(CONFIGURED) ## Into PREFIX, /usr/local by default.
-	cmake --build build --target venuepool venuepool_with_venue venuepool_tools
+	cmake --build build --target venuepool venuepool_tools
 	cmake --install build $(if $(PREFIX),--prefix '$(PREFIX)')
 
 toolchains: | cmake ## Builds and tests with many compilers and linkers, in roots of their own.
@@ -81,6 +81,10 @@ dist: | cmake ## The archives and packages of a release, in build/dist/out.
 
 check-packages: | cmake ## Makes them, and installs and uses each; in some 20 minutes.
 	@scripts/check-packages.sh
+
+check-report: $(CONFIGURED) ## Looks at the pages of the probe in a browser; needs Chromium.
+	cmake --build build --target venuepool_mock_venue venuepool_probe
+	@scripts/check-report.sh
 
 numbers: library ## Measures the table "In numbers" of the README, and prints it.
 	@scripts/numbers.sh

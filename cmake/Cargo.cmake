@@ -62,7 +62,7 @@ function(venuepool_add_cargo_build name artifact comment)
   if(CMAKE_VERSION VERSION_LESS 3.20)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS
       "${PROJECT_SOURCE_DIR}/src/*.rs" "${PROJECT_SOURCE_DIR}/tests/venue/src/*.rs"
-      "${PROJECT_SOURCE_DIR}/tools/*.rs")
+      "${PROJECT_SOURCE_DIR}/tools/*.rs" "${PROJECT_SOURCE_DIR}/tools/probe/src/*")
     set(changes DEPENDS ${sources})
   else()
     set(changes DEPFILE "${stamp}.d" DEPENDS)
@@ -73,7 +73,7 @@ function(venuepool_add_cargo_build name artifact comment)
       -P "${PROJECT_SOURCE_DIR}/cmake/Stamp.cmake"
     ${changes} "${PROJECT_SOURCE_DIR}/Cargo.toml" "${PROJECT_SOURCE_DIR}/Cargo.lock"
       "${PROJECT_SOURCE_DIR}/tests/venue/Cargo.toml"
-      "${PROJECT_SOURCE_DIR}/tools/top/Cargo.toml"
+      "${PROJECT_SOURCE_DIR}/tools/probe/Cargo.toml" "${PROJECT_SOURCE_DIR}/tools/top/Cargo.toml"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
     COMMENT "${comment}"
     USES_TERMINAL VERBATIM)

@@ -35,7 +35,7 @@ if(VENUEPOOL_STRIP)
 endif()
 
 if(TARGET venuepool_mock_venue)
-  install(PROGRAMS "${venuepool_installed_venue}"
+  install(PROGRAMS "${venuepool_mock_venue_installed}"
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
   install(TARGETS venuepool_with_venue
     RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
@@ -50,15 +50,16 @@ if(TARGET venuepool_mock_venue)
       DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
   endif()
 endif()
-
-if(TARGET venuepool_top)
-  install(PROGRAMS "${venuepool_installed_top}"
-    DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
-  install(FILES packaging/notices/THIRD-PARTY-NOTICES-venuepool-top.txt
-    DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
-  install(FILES packaging/man/venuepool-top.1
-    DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
-endif()
+foreach(tool IN ITEMS probe top)
+  if(TARGET venuepool_${tool})
+    install(PROGRAMS "${venuepool_${tool}_installed}"
+      DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+    install(FILES packaging/notices/THIRD-PARTY-NOTICES-venuepool-${tool}.txt
+      DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT tools)
+    install(FILES packaging/man/venuepool-${tool}.1
+      DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+  endif()
+endforeach()
 
 # While the version begins with 0., each minor version may break what was before.
 set(venuepool_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/venuepool")

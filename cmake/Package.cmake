@@ -18,7 +18,7 @@ set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "The shared library.")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
   "Headers, the static library, documents, and the files for CMake and pkg-config.")
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION
-  "venuepool-top, which shows pools at work; mock-venue and with-mock-venue, for tests.")
+  "venuepool-probe measures a venue, venuepool-top shows pools; mock-venue is one for tests.")
 set(CPACK_COMPONENT_DEBUG_DESCRIPTION "The debug information of the shared library.")
 
 # Debian. The name of the library's package has the number in the soname, as that of its kind has.

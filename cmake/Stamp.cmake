@@ -2,7 +2,7 @@
 # the stamp.
 
 file(READ "${DEP_INFO}" rule)
-string(REGEX REPLACE "^[^\n]*(\\.a|mock-venue|venuepool-top): " "" sources "${rule}")
+string(REGEX REPLACE "^[^\n]*(\\.a|mock-venue|venuepool-probe|venuepool-top): " "" sources "${rule}")
 if(sources STREQUAL rule)
   message(FATAL_ERROR "${DEP_INFO} is no rule for one artifact:\n${rule}")
 endif()

@@ -114,7 +114,7 @@ sbom() {
     git archive --format=tar HEAD | tar -x -C "$dist/sbom"
     (cd "$dist/sbom" && cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 \
         --target $target --no-build-deps >&2)
-    for product in venuepool mock-venue venuepool-top; do
+    for product in venuepool mock-venue venuepool-probe venuepool-top; do
         found=$(find "$dist/sbom" -name "$product.cdx.json")
         sed "s#path+file://$dist/sbom#path+file:///usr/src/venuepool#g" "$found" \
             >"$out/$product-$version.cdx.json"

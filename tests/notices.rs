@@ -150,6 +150,7 @@ fn the_committed_notices_are_up_to_date() {
         ("venuepool", "libvenuepool"),
         ("mock-venue", "mock-venue"),
         ("venuepool-top", "venuepool-top"),
+        ("venuepool-probe", "venuepool-probe"),
     ];
     for (package, product) in products {
         let notices = notices(package, product);
@@ -177,7 +178,7 @@ fn each_licence_is_one_that_deny_toml_allows() {
     let list = deny.split_once("\nallow = [").unwrap().1.split(']').next().unwrap();
     let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
     let packages = packages();
-    for package in ["venuepool", "mock-venue", "venuepool-top"] {
+    for package in ["venuepool", "mock-venue", "venuepool-probe", "venuepool-top"] {
         for id in linked(package) {
             let license = &packages[&id].license;
             assert!(is_allowed(license, &allowed), "{id:?}: {license}");

@@ -37,7 +37,7 @@ fn read(path: &Path) -> String {
 fn sources() -> Vec<PathBuf> {
     let mut all = files("src", &[".rs"]);
     all.extend(files("tests", &[".rs", ".c", ".cpp", ".h"]));
-    all.extend(files("tools", &[".rs"]));
+    all.extend(files("tools", &[".rs", ".js", ".css", ".html", ".py"]));
     all.extend(files("c_examples", &[".c", ".cpp", ".h", ".hpp"]));
     all.extend(files("include", &[".hpp"]));
     all.extend(files("benches", &[".c", ".cpp", ".hpp", ".py", ".rs"]));
@@ -89,9 +89,8 @@ fn nothing_is_left_over() {
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent = |path: &PathBuf| !read(path).starts_with("//!");
-    let tools = files("tools", &[".rs"]);
-    let files = files("src", &[".rs"]).into_iter().chain(files("tests", &[".rs"]));
-    let files = files.chain(fuzz()).chain(tools);
+    let folders = ["src", "tests", "tools"];
+    let files = folders.iter().flat_map(|folder| files(folder, &[".rs"])).chain(fuzz());
     let found: Vec<String> = files.filter(silent).map(|path| path.display().to_string()).collect();
     fail("files without a head", &found);
 }

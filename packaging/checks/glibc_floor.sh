@@ -14,7 +14,8 @@ newest() {
 is_newer() { [ "$(printf '%s\n%s\n' "$1" "$floor" | sort -V | tail -n 1)" != "$floor" ]; }
 is_newer 2.100 && ! is_newer 2.3.4 || fail "versions are compared wrongly"
 
-for file in "lib/libvenuepool.so.$version" bin/mock-venue bin/with-mock-venue bin/venuepool-top; do
+for file in "lib/libvenuepool.so.$version" bin/mock-venue bin/with-mock-venue \
+    bin/venuepool-probe bin/venuepool-top; do
     needs=$(newest "$work/tree/$file")
     [ -n "$needs" ] || fail "$file names no version of glibc"
     echo "$file needs glibc $needs; $floor is promised"

@@ -2,7 +2,7 @@
 # The lists of parts (SBOM) have the packages that the notices have, in the same versions, and no
 # path of this machine.
 . "$(dirname "$0")/common.sh"
-for product in venuepool mock-venue venuepool-top; do
+for product in venuepool mock-venue venuepool-probe venuepool-top; do
     sbom=$out/$product-$version.cdx.json
     notices=$checkout/packaging/notices/THIRD-PARTY-NOTICES-$product.txt
     [ -e "$notices" ] || notices=$checkout/packaging/notices/THIRD-PARTY-NOTICES-lib$product.txt

@@ -38,10 +38,16 @@ function(must_match part expression)
 endfunction()
 must_match(runtime
   "libvenuepool\\.so\\.[0-9.]+$|/LICENSE-|/THIRD-PARTY-NOTICES-libvenuepool\\.txt$")
-must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake|tsan|supp)$|/doc/.*\\.(md|svg|json)$")
+must_match(development "libvenuepool\\.(so|a)$|\\.(h|hpp|pc|cmake|tsan|supp)$|/doc/.*\\.(md|svg|json|png)$")
 must_match(debug "/\\.debug/libvenuepool\\.so\\.[0-9.]+\\.debug$")
+set(programs "(with-)?mock-venue|venuepool-probe|venuepool-top")
 must_match(tools
-  "/((with-)?mock-venue|venuepool-top)(\\.1)?$|/venuepoolVenueTest\\.cmake$|/THIRD-PARTY-NOTICES-(mock-venue|venuepool-top)\\.txt$")
+  "/(${programs})$|/man1/(${programs})\\.1$|/venuepoolVenueTest\\.cmake$|/THIRD-PARTY-NOTICES-(${programs})\\.txt$")
+foreach(program IN ITEMS mock-venue with-mock-venue venuepool-probe venuepool-top)
+  if(NOT tools MATCHES "(^|;)bin/${program}(;|$)" OR NOT tools MATCHES "/man1/${program}\\.1(;|$)")
+    message(FATAL_ERROR "tools has no ${program} with its man page: ${tools}")
+  endif()
+endforeach()
 
 # find(result expected-message prefix component...): what find_package makes of an installation.
 file(WRITE "${WORK}/find/CMakeLists.txt" "

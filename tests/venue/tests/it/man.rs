@@ -103,7 +103,7 @@ fn man_page(source: &str) -> String {
 
 #[test]
 fn the_committed_man_pages_are_those_of_their_sources() {
-    for page in ["mock-venue.1", "with-mock-venue.1", "venuepool-top.1"] {
+    for page in ["mock-venue.1", "with-mock-venue.1", "venuepool-probe.1", "venuepool-top.1"] {
         let path = file(&format!("packaging/man/{page}"));
         let made = man_page(&source(page));
         if std::env::var_os("UPDATE_MAN").is_some() {
