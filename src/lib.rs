@@ -10,6 +10,7 @@
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
 //! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy.
 //! - [`session`]: a WebSocket session at work, on a thread of its own.
+//! - [`recorder`]: what has happened in a slot lately, and how it is told.
 //! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
 //!   [`stats`], [`buf`]: what they talk about.
 //!
@@ -33,11 +34,13 @@ pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod pool;
+pub mod recorder;
 pub mod recycle;
 #[cfg(not(feature = "model"))] // The models are of the pool.
 pub mod session;
 pub mod source;
 pub mod stats;
 pub mod sync;
+pub mod tag;
 #[cfg(not(feature = "model"))] // No thread meets another there.
 pub mod ws;

@@ -2,14 +2,16 @@
 
 use zeroize::Zeroizing;
 
-use super::in_flight::{Outgoing, Payload};
+use super::in_flight::{Label, Outgoing, Payload};
 use crate::http::late::{Late, OnSend, Place};
+use crate::tag::Tag;
 
 /// What a request is made of when it is sent later. Its bytes hold keys, so they are wiped.
 pub(super) struct Copied {
     bytes: Zeroizing<Vec<u8>>,
     is_head: bool,
     closes: bool,
+    label: Label,
     late: Option<(Box<[Place]>, OnSend)>,
 }
 
@@ -21,7 +23,13 @@ impl Copied {
             Payload::Late(late) => Some((late.places.into(), OnSend::clone(late.on_send))),
         };
         let bytes = Zeroizing::new(outgoing.bytes().to_vec());
-        Self { bytes, is_head: outgoing.is_head, closes: outgoing.closes, late }
+        let Outgoing { is_head, closes, label, .. } = *outgoing;
+        Self { bytes, is_head, closes, label, late }
+    }
+
+    /// Its method and its path, and what its engine calls it.
+    pub(super) fn line_and_tag(&self) -> (&[u8], &Tag) {
+        (self.bytes.get(..self.label.line_len).unwrap_or_default(), &self.label.tag)
     }
 
     /// The request as it goes out.
@@ -32,6 +40,6 @@ impl Copied {
                 Payload::Late(Late { bytes: &mut self.bytes, places, on_send })
             }
         };
-        Outgoing { payload, is_head: self.is_head, closes: self.closes }
+        Outgoing { payload, is_head: self.is_head, closes: self.closes, label: self.label }
     }
 }

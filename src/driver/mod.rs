@@ -46,6 +46,7 @@ mod metrics;
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
 pub mod policy;
+mod recorded;
 pub mod shared_thread;
 pub mod sleeper;
 pub mod slot;
@@ -75,6 +76,7 @@ use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
+use crate::recorder::slot_recorder::SlotRecorder;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 use caller::Caller;
@@ -89,6 +91,7 @@ use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
+use recorded::Recorded;
 use shared_thread::SharedThread;
 use slot::Setting;
 use slots::Slots;
@@ -123,6 +126,7 @@ pub struct Pool {
     maintenance: Maintenance,
     pauses: Pauses,
     events: Events,
+    recorded: Recorded,
     lifetime: Lifetime,
     /// On a thread that it shares: when its connections have their turns.
     turns: Option<Turns>,
@@ -217,6 +221,8 @@ impl Pool {
         clock::compare_clocks();
         let since_wall_ns = clock::wall_ns();
         let records = || config.has_histograms().then(|| Records::new(since_wall_ns));
+        let recorder_size = config.recorder();
+        let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
@@ -224,7 +230,7 @@ impl Pool {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             sources,
-            slots: Slots::new(slots, records, sizes.response_capacity, watch.clone()),
+            slots: Slots::new(slots, records, recorder, sizes.response_capacity, watch.clone()),
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()),
@@ -233,6 +239,7 @@ impl Pool {
             timer: Timer::default(),
             pauses: Pauses::new(suspend_rules),
             events: Events::new(config.event_hook(), config.log_hook()),
+            recorded: Recorded::new(recorder_size),
             lifetime: Lifetime::new(),
             turns: None,
             origin,

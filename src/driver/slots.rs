@@ -7,6 +7,7 @@ use super::in_flight_set::InFlightSet;
 use super::slot::Slot;
 use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
+use crate::recorder::slot_recorder::SlotRecorder;
 use crate::recycle::FreeList;
 
 /// Free responses kept besides one per slot, for views that the engine holds a while.
@@ -20,17 +21,21 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// So many empty slots, with their records if durations are counted. `response_capacity`: bytes
-    /// of a fresh response. `watch`: the header fields to be found in each.
+    /// So many empty slots, with their records if durations are counted, and their recorders if it
+    /// is recorded what happens. `response_capacity`: bytes of a fresh response. `watch`: the header
+    /// fields to be found in each.
     pub(super) fn new(
         count: u32,
         records: impl Fn() -> Option<Records>,
+        recorder: impl Fn() -> Option<SlotRecorder>,
         response_capacity: usize,
         watch: Option<Arc<WatchList>>,
     ) -> Self {
         let room = count as usize + SPARE_RESPONSES;
         Self {
-            slots: (0..count).map(|index| Slot::with_records(index, records())).collect(),
+            slots: (0..count)
+                .map(|index| Slot::with_records(index, records(), recorder()))
+                .collect(),
             in_flight: InFlightSet::new(count),
             free_list: FreeList::new(room, response_capacity, watch),
         }

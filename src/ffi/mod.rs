@@ -59,6 +59,8 @@ pub mod histograms;
 
 pub mod metrics;
 
+pub mod recorder;
+
 pub mod log;
 
 pub mod ws_config;

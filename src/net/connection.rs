@@ -16,13 +16,16 @@ use std::sync::Arc;
 use rustls::ClientConnection;
 
 use super::endpoints::Endpoints;
-use super::evidence::{self, Evidence};
+use super::evidence::{self, Evidence, TcpInfo};
 use super::socket::{Companion, Socket};
 use crate::error::{CloseReason, Outcome, WireState};
 
 /// Room for one TLS record with its overhead (RFC 8446 section 5.2), so that the largest record is
 /// one read.
 const INBOX: usize = 16 * 1024 + 2 * 1024;
+
+/// How much of what came unasked is kept, for whoever wants to know what it was.
+const STRAY: usize = 64;
 
 /// Room for outgoing bytes that is kept from one request to the next.
 const OUTBOX: usize = 64 * 1024;
@@ -121,6 +124,10 @@ pub struct Connection {
     is_far: bool,
     /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
     was_reset: bool,
+    /// The number of the last error of the system; 0 without one.
+    os_error: i32,
+    /// What an idle connection has received, or what came behind an answer.
+    stray: Option<Box<[u8]>>,
     /// The last read took all that it had room for, so the socket may hold more.
     may_hold_more: bool,
     /// The kernel drops what the peer sends, so that no acknowledgement lets more bytes out. Such a
@@ -147,6 +154,8 @@ impl Connection {
             request: 0..0,
             received: 0,
             was_reset: false,
+            os_error: 0,
+            stray: None,
             may_hold_more: false,
             is_deaf: false,
         }
@@ -280,6 +289,23 @@ impl Connection {
         self.session.as_ref()?.fault.as_ref().map(ToString::to_string)
     }
 
+    /// What ended the connection, in words: those of [`Connection::tls_fault`], or of the last
+    /// error of the system. `None` when neither did.
+    pub fn fault_words(&self) -> Option<String> {
+        let of_system = || io::Error::from_raw_os_error(self.os_error).to_string();
+        self.tls_fault().or_else(|| (self.os_error != 0).then(of_system))
+    }
+
+    /// The first bytes that came while no exchange was in flight, or behind an answer.
+    pub fn stray(&self) -> &[u8] {
+        self.stray.as_deref().unwrap_or_default()
+    }
+
+    /// What the kernel knows of the connection at this moment. A system call.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        TcpInfo::of(&self.stream)
+    }
+
     /// Whether the peer's TCP has acknowledged no byte of the request in flight. What has arrived
     /// was then sent before the request was there, and cannot be the response to it: every segment
     /// acknowledges all that came before it (RFC 9293 section 3.4), and the kernel takes note of
@@ -299,7 +325,7 @@ impl Connection {
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        let received = Self::read(&self.stream, self.was_reset, space);
+        let received = Self::read(&self.stream, self.was_reset, &mut self.os_error, space);
         if let Ok(Received::Bytes(n)) = received {
             self.received += n as u64;
             self.may_hold_more = n == space.len();
@@ -312,10 +338,13 @@ impl Connection {
     /// Looks at an idle connection. TLS session tickets and key updates are processed, and are no
     /// fault. An end of the connection or any plaintext byte is an error.
     pub fn look_idle(&mut self) -> Result<(), CloseReason> {
-        let mut byte = [0];
-        match self.receive(&mut byte) {
+        let mut bytes = [0; STRAY];
+        match self.receive(&mut bytes) {
             Ok(Received::Nothing) => Ok(()),
-            Ok(Received::Bytes(_)) => Err(CloseReason::IdleBytes),
+            Ok(Received::Bytes(n)) => {
+                self.stray = Some(bytes[..n].into());
+                Err(CloseReason::IdleBytes)
+            }
             Ok(Received::End { .. }) => Err(CloseReason::IdleClosed),
             Err(fault) => Err(fault.close_reason(true)),
         }
@@ -327,9 +356,13 @@ impl Connection {
     pub fn look_behind(&mut self) -> Result<(), CloseReason> {
         if let Some(session) = &mut self.session {
             loop {
-                match session.tls.reader().read(&mut [0]) {
+                let mut bytes = [0; STRAY];
+                match session.tls.reader().read(&mut bytes) {
                     Ok(0) => return Err(CloseReason::IdleClosed),
-                    Ok(_) => return Err(CloseReason::SurplusBytes),
+                    Ok(n) => {
+                        self.stray = Some(bytes[..n].into());
+                        return Err(CloseReason::SurplusBytes);
+                    }
                     Err(_) if session.fault.is_some() => return Err(CloseReason::Tls),
                     Err(_) if session.unread.is_empty() => break,
                     Err(_) => session.digest(),
@@ -402,14 +435,24 @@ impl Connection {
     /// peer's FIN had come before, so that an end which is then read is one.
     fn failed_to_send(&mut self, error: io::Error) -> Fault {
         self.was_reset |= error.kind() != ErrorKind::BrokenPipe;
+        self.os_error = error.raw_os_error().unwrap_or(0);
         error.into()
     }
 
     /// Reads once what came over the wire.
-    fn read(stream: &TcpStream, was_reset: bool, space: &mut [u8]) -> Result<Received, Fault> {
-        match read_once(stream, space)? {
-            Received::End { .. } if was_reset => Err(Fault::Reset),
-            received => Ok(received),
+    fn read(
+        stream: &TcpStream,
+        was_reset: bool,
+        os_error: &mut i32,
+        space: &mut [u8],
+    ) -> Result<Received, Fault> {
+        match read_once(stream, space) {
+            Ok(Received::End { .. }) if was_reset => Err(Fault::Reset),
+            Ok(received) => Ok(received),
+            Err(error) => {
+                *os_error = error.raw_os_error().unwrap_or(0);
+                Err(error.into())
+            }
         }
     }
 
@@ -439,7 +482,8 @@ impl Connection {
                 return Err(Fault::Tls);
             }
             if session.unread.is_empty() {
-                match Self::read(&self.stream, self.was_reset, &mut session.inbox)? {
+                let (stream, inbox) = (&self.stream, &mut session.inbox);
+                match Self::read(stream, self.was_reset, &mut self.os_error, inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => {
                         session.unread = 0..n;
@@ -502,7 +546,7 @@ fn abort(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// One non-blocking read.
-fn read_once(stream: &TcpStream, space: &mut [u8]) -> Result<Received, Fault> {
+fn read_once(stream: &TcpStream, space: &mut [u8]) -> io::Result<Received> {
     let mut stream = stream;
     loop {
         match stream.read(space) {
@@ -510,7 +554,7 @@ fn read_once(stream: &TcpStream, space: &mut [u8]) -> Result<Received, Fault> {
             Ok(n) => return Ok(Received::Bytes(n)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Nothing),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -36,6 +36,7 @@ mod overload;
 mod pins;
 mod proxies;
 mod queue;
+mod recorder;
 mod relay;
 mod responses;
 mod rig;

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Payload, Pending, Recipient};
+use super::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
@@ -77,7 +77,8 @@ impl Model {
         let source = crate::source::Source::ANY;
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let payload = Payload::Ready(BEAT);
-        let mut outgoing = Outgoing { payload, is_head: false, closes: false };
+        let mut outgoing =
+            Outgoing { payload, is_head: false, closes: false, label: Label::default() };
         let started = self.pool.slots[slot].start(pending, &mut outgoing, &self.pool.policy);
         assert!(started.is_ok(), "the slot is idle");
     }
