@@ -11,7 +11,8 @@ pub(super) struct Copied {
     bytes: Zeroizing<Vec<u8>>,
     is_head: bool,
     closes: bool,
-    label: Label,
+    line_len: usize,
+    tag: Tag,
     late: Option<(Box<[Place]>, OnSend)>,
 }
 
@@ -24,12 +25,13 @@ impl Copied {
         };
         let bytes = Zeroizing::new(outgoing.bytes().to_vec());
         let Outgoing { is_head, closes, label, .. } = *outgoing;
-        Self { bytes, is_head, closes, label, late }
+        let Label { line_len, tag } = label;
+        Self { bytes, is_head, closes, line_len, tag: *tag, late }
     }
 
     /// Its method and its path, and what its engine calls it.
     pub(super) fn line_and_tag(&self) -> (&[u8], &Tag) {
-        (self.bytes.get(..self.label.line_len).unwrap_or_default(), &self.label.tag)
+        (self.bytes.get(..self.line_len).unwrap_or_default(), &self.tag)
     }
 
     /// The request as it goes out.
@@ -40,6 +42,7 @@ impl Copied {
                 Payload::Late(Late { bytes: &mut self.bytes, places, on_send })
             }
         };
-        Outgoing { payload, is_head: self.is_head, closes: self.closes, label: self.label }
+        let label = Label { line_len: self.line_len, tag: &self.tag };
+        Outgoing { payload, is_head: self.is_head, closes: self.closes, label }
     }
 }

@@ -84,16 +84,21 @@ pub struct Outgoing<'a> {
     /// It says `Connection: close`.
     pub closes: bool,
     /// How it is told of.
-    pub label: Label,
+    pub label: Label<'a>,
 }
 
 /// How a request is told of: it begins with method and path, and its engine may have a name for it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Label {
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
     /// How many bytes the method and the path have.
     pub line_len: usize,
-    /// What its engine calls it.
-    pub tag: Tag,
+    /// What its engine calls it. Borrowed: a copy would be cache lines for each order.
+    pub tag: &'a Tag,
+}
+
+impl Label<'_> {
+    /// It is not told of.
+    pub const NONE: Self = Self { line_len: 0, tag: &Tag::NONE };
 }
 
 impl Outgoing<'_> {

@@ -138,7 +138,7 @@ impl Pool {
         let lane = Lane::Background;
         let (id, user_data, submit_ns, source) = (0, 0, now, Source::ANY);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
-        let (payload, label) = (Payload::Ready(&beat.bytes), Label::default());
+        let (payload, label) = (Payload::Ready(&beat.bytes), Label::NONE);
         let mut outgoing = Outgoing { payload, is_head: beat.is_head, closes: false, label };
         match slot.start(pending, &mut outgoing, &self.policy) {
             Ok(_) => {

@@ -21,9 +21,9 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// So many empty slots, with their records if durations are counted, and their recorders if it
-    /// is recorded what happens. `response_capacity`: bytes of a fresh response. `watch`: the header
-    /// fields to be found in each.
+    /// So many empty slots, with their records if durations are counted, and their recorders if
+    /// there are any. `response_capacity`: bytes of a fresh response. `watch`: the header fields to
+    /// be found in each.
     pub(super) fn new(
         count: u32,
         records: impl Fn() -> Option<Records>,

@@ -135,11 +135,15 @@ impl Pool {
         }
         request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
-        let label = Label { line_len: request.line_len(), tag: *request.tag() };
-        let payload = match request.is_late() {
-            false => Payload::Ready(request.bytes()?),
-            true => Payload::Late(request.late()?),
+        let line_len = request.line_len();
+        let (payload, tag) = match request.is_late() {
+            false => (Payload::Ready(request.bytes()?), request.tag()),
+            true => {
+                let (late, tag) = request.late()?;
+                (Payload::Late(late), tag)
+            }
         };
+        let label = Label { line_len, tag };
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
             self.delivery.stats.refused(Status::ERR_COMPLETIONS_FULL);
             return Err(Status::ERR_COMPLETIONS_FULL);
@@ -187,7 +191,7 @@ impl Pool {
                     return self.wait_for_slot(want, pending, &outgoing);
                 }
                 Route::End(end) => {
-                    let label = (outgoing.line(), &outgoing.label.tag);
+                    let label = (outgoing.line(), outgoing.label.tag);
                     self.end_request(&dispatcher, pending, label, end);
                     self.dispatch(dispatcher);
                     return Ok(());

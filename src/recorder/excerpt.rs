@@ -37,16 +37,6 @@ impl<const N: usize> Excerpt<N> {
         (self.len, self.is_cut) = (0, false);
     }
 
-    /// Appends these bytes, as many as there is room for. Answers whether there was room for all.
-    pub fn push(&mut self, bytes: &[u8]) -> bool {
-        let start = usize::from(self.len);
-        let len = bytes.len().min(N - start);
-        self.bytes[start..start + len].copy_from_slice(&bytes[..len]);
-        self.len += len as u8;
-        self.is_cut |= len < bytes.len();
-        !self.is_cut
-    }
-
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
@@ -68,6 +58,23 @@ impl<const N: usize> Excerpt<N> {
     }
 }
 
+/// Takes bytes for an excerpt, of whatever length.
+pub trait Push {
+    /// Appends these bytes, as many as there is room for. Answers whether there was room for all.
+    fn push(&mut self, bytes: &[u8]) -> bool;
+}
+
+impl<const N: usize> Push for Excerpt<N> {
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        let start = usize::from(self.len);
+        let len = bytes.len().min(N - start);
+        self.bytes[start..start + len].copy_from_slice(&bytes[..len]);
+        self.len += len as u8;
+        self.is_cut |= len < bytes.len();
+        !self.is_cut
+    }
+}
+
 impl<const N: usize> Default for Excerpt<N> {
     fn default() -> Self {
         Self::EMPTY
@@ -77,14 +84,19 @@ impl<const N: usize> Default for Excerpt<N> {
 /// Printable ASCII as it is, but for the backslash; all else with the escapes of C.
 impl<const N: usize> fmt::Display for Excerpt<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.bytes() {
-            match byte {
-                b'"' | b'\'' => f.write_char(char::from(*byte))?,
-                _ => write!(f, "{}", byte.escape_ascii())?,
-            }
-        }
+        write_escaped(self.bytes(), f)?;
         f.write_str(if self.is_cut { "..." } else { "" })
     }
+}
+
+fn write_escaped(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for byte in bytes {
+        match byte {
+            b'"' | b'\'' => f.write_char(char::from(*byte))?,
+            _ => write!(f, "{}", byte.escape_ascii())?,
+        }
+    }
+    Ok(())
 }
 
 impl<const N: usize> fmt::Debug for Excerpt<N> {

@@ -8,12 +8,12 @@
 //!   signatures and tokens written.
 
 use crate::http::field::is_token_byte;
-use crate::recorder::excerpt::Excerpt;
+use crate::recorder::excerpt::{Excerpt, Push};
 
 /// Stands for what was left out.
 pub const LEFT_OUT: &[u8] = b"***";
 
-/// Names whose values are left out contain one of these, in small letters.
+/// Names whose values are left out contain one of these, in any case.
 const SECRET_NAMES: [&[u8]; 12] = [
     b"auth",
     b"bearer",
@@ -61,6 +61,12 @@ const LOOKED_AT: usize = 1024;
 /// Puts an answer into an excerpt: its head, if that is whole, and what came behind it. What begins
 /// as a head without being one is taken for one.
 pub fn answer<const N: usize>(head: &[u8], body: &[u8]) -> Excerpt<N> {
+    let mut out = Excerpt::EMPTY;
+    write_answer(head, body, &mut out);
+    out
+}
+
+fn write_answer(head: &[u8], body: &[u8], out: &mut dyn Push) {
     let (head, body) = match head {
         b"" if body.starts_with(b"HTTP/") => {
             let end = body.windows(4).position(|bytes| bytes == b"\r\n\r\n");
@@ -68,19 +74,17 @@ pub fn answer<const N: usize>(head: &[u8], body: &[u8]) -> Excerpt<N> {
         }
         _ => (head, body),
     };
-    let mut out = Excerpt::EMPTY;
     let head = &head[..head.len().min(LOOKED_AT)];
     for (number, line) in head.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let colon = line.iter().position(|byte| *byte == b':');
         match colon {
             // Goes on with the value of the field before.
             _ if line.starts_with(b" ") || line.starts_with(b"\t") => _ = out.push(LEFT_OUT),
-            Some(colon) if number > 0 => field(line, colon, &mut out),
-            _ => text(line, &mut out),
+            Some(colon) if number > 0 => field(line, colon, out),
+            _ => text(line, out),
         }
     }
-    text(&body[..body.len().min(LOOKED_AT)], &mut out);
-    out
+    text(&body[..body.len().min(LOOKED_AT)], out);
 }
 
 /// A request line as it is told: a part of the path that looks like a secret is left out.
@@ -91,7 +95,7 @@ pub fn path<const N: usize>(line: &Excerpt<N>) -> Excerpt<N> {
 }
 
 /// A line of a head that is a field.
-fn field<const N: usize>(line: &[u8], colon: usize, out: &mut Excerpt<N>) {
+fn field(line: &[u8], colon: usize, out: &mut dyn Push) {
     let (name, value) = line.split_at(colon);
     if KEPT_FIELDS.iter().any(|kept| name.eq_ignore_ascii_case(kept)) {
         return text(line, out);
@@ -106,17 +110,21 @@ fn field<const N: usize>(line: &[u8], colon: usize, out: &mut Excerpt<N>) {
 }
 
 /// Any text: values of secret names are left out, and long runs.
-pub fn text<const N: usize>(bytes: &[u8], out: &mut Excerpt<N>) {
+fn text(bytes: &[u8], out: &mut dyn Push) {
     let mut rest = bytes;
     while let Some(first) = rest.first() {
         let run = rest.iter().take_while(|byte| is_of_run(**byte)).count();
         if run == 0 {
-            out.push(&[*first]);
+            if !out.push(&[*first]) {
+                return;
+            }
             rest = &rest[1..];
             continue;
         }
         let (word, behind) = rest.split_at(run);
-        out.push(if looks_secret(word) { LEFT_OUT } else { word });
+        if !out.push(if looks_secret(word) { LEFT_OUT } else { word }) {
+            return;
+        }
         rest = behind;
         if let Some(begin) = value_begins(word, behind) {
             out.push(&behind[..begin]);
@@ -145,9 +153,9 @@ fn looks_secret(word: &[u8]) -> bool {
 
 /// If the word is the name of a secret: how far behind it the value begins.
 fn value_begins(word: &[u8], behind: &[u8]) -> Option<usize> {
-    let name = word.to_ascii_lowercase();
-    let is_secret =
-        SECRET_NAMES.iter().any(|secret| name.windows(secret.len()).any(|part| part == *secret));
+    let has =
+        |secret: &[u8]| word.windows(secret.len()).any(|part| part.eq_ignore_ascii_case(secret));
+    let is_secret = SECRET_NAMES.iter().any(|secret| has(secret));
     let is_between = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'"' | b'\'' | b'\\');
     let joint = behind.iter().take_while(is_between).count();
     let is_joint = behind.get(joint).is_some_and(|byte| matches!(byte, b':' | b'='));

@@ -48,7 +48,7 @@ impl Held {
     ) {
         if let (Some(recorder), Some(id)) = (&mut self.recorder, exchange.id) {
             let times = times(exchange, submit_ns, 0);
-            recorder.began(id, times, exchange.connection, outgoing.line(), &outgoing.label.tag);
+            recorder.began(id, times, exchange.connection, outgoing.line(), outgoing.label.tag);
         }
     }
 

@@ -77,8 +77,7 @@ impl Model {
         let source = crate::source::Source::ANY;
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let payload = Payload::Ready(BEAT);
-        let mut outgoing =
-            Outgoing { payload, is_head: false, closes: false, label: Label::default() };
+        let mut outgoing = Outgoing { payload, is_head: false, closes: false, label: Label::NONE };
         let started = self.pool.slots[slot].start(pending, &mut outgoing, &self.pool.policy);
         assert!(started.is_ok(), "the slot is idle");
     }
