@@ -23,3 +23,6 @@ pub mod rfc3339;
 pub mod ring;
 pub mod slot_recorder;
 pub mod text;
+
+#[cfg(test)]
+mod tests;

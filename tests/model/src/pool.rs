@@ -47,6 +47,7 @@ impl Model {
         config.set_response_capacity(1024).expect("so many bytes");
         config.set_dials_per_second(1000).expect("so many dials");
         config.set_histograms(false);
+        config.set_recorder(0).expect("none");
         let pool = Arc::new(Pool::new(&config).expect("a pool"));
         let venue = Mutex::new((0..slots).map(|_| None).collect());
         let model = Arc::new(Self { pool, venue });
