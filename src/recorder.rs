@@ -24,5 +24,5 @@ pub mod ring;
 pub mod slot_recorder;
 pub mod text;
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "model")))] // There is no parser of JSON.
 mod tests;

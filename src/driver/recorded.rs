@@ -36,6 +36,7 @@ impl Recorded {
     }
 
     /// A request has ended without a slot.
+    #[cold]
     pub(super) fn ended_without_slot(&self, completion: &Completion, line: &[u8], tag: &Tag) {
         if let Some(slotless) = &self.slotless {
             let mut slotless = slotless.lock().unwrap_or_else(PoisonError::into_inner);

@@ -338,11 +338,11 @@ impl Connection {
     /// Looks at an idle connection. TLS session tickets and key updates are processed, and are no
     /// fault. An end of the connection or any plaintext byte is an error.
     pub fn look_idle(&mut self) -> Result<(), CloseReason> {
-        let mut bytes = [0; STRAY];
-        match self.receive(&mut bytes) {
+        let mut byte = [0];
+        match self.receive(&mut byte) {
             Ok(Received::Nothing) => Ok(()),
-            Ok(Received::Bytes(n)) => {
-                self.stray = Some(bytes[..n].into());
+            Ok(Received::Bytes(_)) => {
+                self.keep_stray(byte[0]);
                 Err(CloseReason::IdleBytes)
             }
             Ok(Received::End { .. }) => Err(CloseReason::IdleClosed),
@@ -356,11 +356,11 @@ impl Connection {
     pub fn look_behind(&mut self) -> Result<(), CloseReason> {
         if let Some(session) = &mut self.session {
             loop {
-                let mut bytes = [0; STRAY];
-                match session.tls.reader().read(&mut bytes) {
+                let mut byte = [0];
+                match session.tls.reader().read(&mut byte) {
                     Ok(0) => return Err(CloseReason::IdleClosed),
-                    Ok(n) => {
-                        self.stray = Some(bytes[..n].into());
+                    Ok(_) => {
+                        self.keep_stray(byte[0]);
                         return Err(CloseReason::SurplusBytes);
                     }
                     Err(_) if session.fault.is_some() => return Err(CloseReason::Tls),
@@ -376,6 +376,21 @@ impl Connection {
             CloseReason::IdleBytes => CloseReason::SurplusBytes,
             reason => reason,
         })
+    }
+
+    /// Keeps the first bytes of what came unasked, as far as they are here. Apart, so that its room
+    /// is not on the stack of each look.
+    #[cold]
+    #[inline(never)]
+    fn keep_stray(&mut self, first: u8) {
+        let mut bytes = [0; STRAY];
+        bytes[0] = first;
+        // What stands behind them is not looked at: why the connection ends is known.
+        let more = match &mut self.session {
+            None => (&**self.stream).read(&mut bytes[1..]),
+            Some(session) => session.tls.reader().read(&mut bytes[1..]),
+        };
+        self.stray = Some(bytes[..=more.unwrap_or(0)].into());
     }
 
     /// Ends the connection in the way that its unsent bytes call for: a request that is given up

@@ -32,7 +32,7 @@ vp::Pool opened(std::uint32_t events_per_slot) {
 
 void it_is_told_in_both_formats(const vp::Pool &pool, std::uint64_t id) {
     const std::string people = *vp::recorder_find_tag(pool, "4711");
-    CHECK(has(people, "\"4711\" GET /api/v3/time, written after "));
+    CHECK(has(people, "\"4711\" GET /api/v3/time, waited "));
     CHECK(has(people, "VP_OUTCOME_OK, VP_WIRE_ANSWERED"));
     CHECK(has(people, ": live, from "));
     CHECK(has(people, "TLS 1.3") == (venue_is_tls() != 0));

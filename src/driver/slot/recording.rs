@@ -72,6 +72,7 @@ impl Held {
     }
 
     #[cold]
+    #[inline(never)] // Its excerpts would be on the stack of each turn.
     fn record_bad_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
         let Some(recorder) = &mut self.recorder else { return };
         let (head, body) = in_flight.response().received();
@@ -89,6 +90,8 @@ impl Held {
 
     /// A connection is given up, while it is still here: afterwards the kernel knows no more of it.
     /// It is not here if its exchange lingers.
+    #[cold]
+    #[inline(never)] // Its words would be on the stack of each turn.
     pub(super) fn record_loss(
         &mut self,
         number: u32,
