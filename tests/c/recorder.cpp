@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -83,11 +84,14 @@ int main() {
     a_tag_that_is_none_is_refused(pool);
 
     /* In the callback of the order itself, which is over by then. */
+    std::promise<void> was_called;
     auto called = [&](vp::CompletionView completion) {
         CHECK(has(*vp::recorder_find(pool, completion.id()), "VP_OUTCOME_OK"));
+        was_called.set_value();
     };
     request.begin("GET", "/api/v3/time").tag("").on_complete(called);
     CHECK(pool.submit(request).ok());
+    was_called.get_future().wait();
     CHECK(pool.close() == VP_OK);
     CHECK(vp::recorder_text(pool).status() == VP_ERR_CLOSED);
 
