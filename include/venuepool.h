@@ -334,6 +334,21 @@
 #define VP_PUBLISH_PERIOD_NS 250000000
 
 /**
+ * The longest tag of a request, in bytes.
+ */
+#define VP_TAG_BYTES 64
+
+/**
+ * Format of a recording: a line for each thing that happened, for people.
+ */
+#define VP_RECORDER_TEXT 0
+
+/**
+ * Format of a recording: one object of JSON (RFC 8259), for programs.
+ */
+#define VP_RECORDER_JSON 1
+
+/**
  * A pool could not be opened.
  */
 #define VP_LOG_ERROR 1
@@ -4399,6 +4414,94 @@ VP_API
 vp_status vp_pool_publish(struct vp_pool *pool,
                           struct vp_str path,
                           uint64_t period_ns)
+VP_NOEXCEPT;
+
+/**
+ * Sets how many orders the flight recorder keeps of each slot, and how many events of its
+ * connections: 1 to 4096 of each, or 0, the default, to record nothing. 16 are enough to ask at
+ * once. See docs/flight-recorder.md.
+ *
+ * The memory is taken when the pool opens: 640 bytes for each of them, so 10 KiB for each slot
+ * with 16. The requests that never had a slot have a recorder of the same size.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_recorder(struct vp_config *config,
+                                 uint32_t events_per_slot)
+VP_NOEXCEPT;
+
+/**
+ * Sets what you call the order, for example its client order id: at most VP_TAG_BYTES bytes of
+ * printable ASCII. The flight recorder finds the order by it (`vp_pool_recorder_find_tag`). It is
+ * not sent, and it is told as it is: give no secret. It stays until it is changed; an empty one
+ * undoes it.
+ *
+ * Threads: one at a time.
+ * Lifetime: `tag` is copied.
+ * Errors: ERR_NULL, ERR_TOO_LARGE, ERR_ARGUMENT for what is not printable ASCII.
+ */
+VP_API vp_status vp_request_set_tag(struct vp_request *request, struct vp_str tag) VP_NOEXCEPT;
+
+/**
+ * Writes what has happened lately in a slot, the oldest first; with VP_ALL_SLOTS in all of them,
+ * and to the requests that never had a slot. `format`: VP_RECORDER_TEXT or VP_RECORDER_JSON.
+ *
+ * No query, header or body of a request is in it. Of the answers that refused an order or broke a
+ * rule the first bytes are, without what looks like a secret.
+ *
+ * The text ends with NUL. `needed` is set to its length with the NUL, also when it does not fit;
+ * then nothing is written. `buffer` may be NULL if `capacity` is 0. The text grows while the pool
+ * trades, so give a buffer some room to spare. The call takes memory for the text, and frees it.
+ *
+ * Threads: any, also in a callback. It may wait for a turn of each slot. An order waits for it for
+ * at most one copy of 20 KiB.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for another slot or format, ERR_NOT_FOUND if the pool has no
+ * recorder, ERR_TOO_LARGE if the text does not fit, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_recorder_text(const struct vp_pool *pool,
+                                uint32_t slot,
+                                uint32_t format,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * Writes what is known of the request with that id: each time that it had a slot, and what
+ * happened to the connections that it was sent on. As `vp_pool_recorder_text` otherwise.
+ *
+ * Threads: as `vp_pool_recorder_text`.
+ * Lifetime: none.
+ * Errors: as `vp_pool_recorder_text`; ERR_NOT_FOUND also if the request is not recorded any more.
+ */
+VP_API
+vp_status vp_pool_recorder_find(const struct vp_pool *pool,
+                                uint64_t request_id,
+                                uint32_t format,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *needed)
+VP_NOEXCEPT;
+
+/**
+ * As `vp_pool_recorder_find`, for the requests with that tag.
+ *
+ * Threads: as `vp_pool_recorder_text`.
+ * Lifetime: `tag` is borrowed.
+ * Errors: as `vp_pool_recorder_find`; ERR_ARGUMENT also for what is no tag, or empty.
+ */
+VP_API
+vp_status vp_pool_recorder_find_tag(const struct vp_pool *pool,
+                                    struct vp_str tag,
+                                    uint32_t format,
+                                    char *buffer,
+                                    size_t capacity,
+                                    size_t *needed)
 VP_NOEXCEPT;
 
 /**

@@ -41,6 +41,7 @@
 #include "venuepool/histogram.hpp"
 #include "venuepool/metrics.hpp"
 #include "venuepool/pool.hpp"
+#include "venuepool/recorder.hpp"
 #include "venuepool/request.hpp"
 #include "venuepool/response.hpp"
 #include "venuepool/status.hpp"

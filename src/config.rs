@@ -72,6 +72,7 @@ pub struct Config {
     log: Option<LogHook>,
     watch: WatchList,
     has_histograms: bool,
+    recorder: usize,
     thread_name: String,
     cpu: Option<usize>,
     busy_poll: bool,
@@ -155,6 +156,7 @@ impl Default for Config {
             allow_degraded_open: false,
             drive: Drive::Thread,
             has_histograms: true,
+            recorder: 0,
             timeouts: Timeouts {
                 resolve_ns: S,
                 connect_ns: S,
@@ -283,6 +285,16 @@ impl Config {
     /// Whether to count durations in histograms; each slot takes 100 KiB for them.
     pub const fn set_histograms(&mut self, enabled: bool) {
         self.has_histograms = enabled;
+    }
+
+    /// Sets how many orders, and how many events of its connections, the flight recorder keeps of
+    /// each slot, 1 to 4096, or 0 for none. Each takes 256 bytes.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_recorder(&mut self, events_per_slot: usize) -> Result<(), Status> {
+        self.recorder = within(events_per_slot, 0..=4096)?;
+        Ok(())
     }
 
     /// Sets whether a pool opens though some connection could not be had, and heals it later.
@@ -453,6 +465,11 @@ impl Config {
     /// Whether durations are counted in histograms.
     pub const fn has_histograms(&self) -> bool {
         self.has_histograms
+    }
+
+    /// How many orders and events the flight recorder keeps of each slot; 0 for none.
+    pub const fn recorder(&self) -> usize {
+        self.recorder
     }
 
     /// Whether a pool opens though some connection could not be had.

@@ -11,6 +11,7 @@
 //! - [`ws`]: WebSocket without I/O: the handshake, frames, messages and policy.
 //! - [`session`]: a WebSocket session at work, on a thread of its own.
 //! - [`publish`]: the page that a pool shares with `venuepool-top`, its bytes and its file.
+//! - [`recorder`]: what has happened in a slot lately, and how it is told.
 //! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
 //!   [`stats`], [`buf`]: what they talk about.
 //!
@@ -36,11 +37,13 @@ pub mod metrics;
 pub mod net;
 pub mod pool;
 pub mod publish;
+pub mod recorder;
 pub mod recycle;
 #[cfg(not(feature = "model"))] // The models are of the pool.
 pub mod session;
 pub mod source;
 pub mod stats;
 pub mod sync;
+pub mod tag;
 #[cfg(not(feature = "model"))] // No thread meets another there.
 pub mod ws;

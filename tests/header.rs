@@ -181,6 +181,7 @@ fn the_cpp_header_has_every_function() {
         "histogram",
         "metrics",
         "pool",
+        "recorder",
         "group",
         "thread",
         "ws",
@@ -230,7 +231,17 @@ fn the_cpp_headers_document_each_function() {
 #[test]
 fn each_setting_is_remembered_under_its_own_name() {
     let mut count = 0;
-    let files = ["config", "limits", "sockets", "tls", "maintenance", "overload", "lanes", "watch"];
+    let files = [
+        "config",
+        "limits",
+        "sockets",
+        "tls",
+        "maintenance",
+        "overload",
+        "lanes",
+        "watch",
+        "recorder",
+    ];
     for file in files {
         let code = read(&format!("src/ffi/{file}.rs"));
         for function in code.split("extern \"C\" fn ").skip(1) {

@@ -33,6 +33,7 @@ use venuepool::ffi::maintenance::*;
 use venuepool::ffi::metrics::*;
 use venuepool::ffi::pool::*;
 use venuepool::ffi::publish::*;
+use venuepool::ffi::recorder::*;
 use venuepool::ffi::request::*;
 use venuepool::ffi::response::*;
 use venuepool::ffi::sockets::*;
@@ -446,6 +447,28 @@ unsafe fn publish(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
     }
 }
 
+/// Asks what has happened: in a slot, to a request, or to the requests with a tag.
+unsafe fn recorder(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    let mut needed = 0;
+    let mut text = [0; 512];
+    let capacity = usize::from(input.byte()) * 2;
+    let format = u32::from(input.byte() % 3);
+    unsafe {
+        let (buffer, out) = (or_null(input, text.as_mut_ptr()), or_null(input, &raw mut needed));
+        match input.byte() % 3 {
+            0 => {
+                let slot = [0, 1, 2, VP_ALL_SLOTS][usize::from(input.byte() % 4)];
+                vp_pool_recorder_text(pool, slot, format, buffer, capacity, out)
+            }
+            1 => {
+                let id = u64::from(input.byte());
+                vp_pool_recorder_find(pool, id, format, buffer, capacity, out)
+            }
+            _ => vp_pool_recorder_find_tag(pool, any_text(input), format, buffer, capacity, out),
+        }
+    }
+}
+
 /// Has the pool opened on a thread that is let go of before it ends.
 unsafe fn on_shared_thread(input: &mut Input<'_>, config: *mut vp_config) {
     let mut thread = null_mut();
@@ -466,6 +489,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
         match which {
             10 => vp_config_set_connections(config, small),
             11 if number & 2 != 0 => vp_config_set_histograms(config, on),
+            11 if number & 4 != 0 => vp_config_set_recorder(config, small >> 3),
             11 => vp_config_set_degraded_open(config, on),
             12 => vp_config_set_cpu(config, on),
             13 => vp_config_set_connect_timeout_ns(config, number),
@@ -624,7 +648,8 @@ impl World {
                 9 => vp_request_bytes(request, or_null(input, &raw mut view)),
                 10 => return self.reserve(input, request),
                 11 => match input.byte() {
-                    byte @ 0..128 => vp_request_set_lane(request, u32::from(byte % 5)),
+                    byte @ 0..64 => vp_request_set_lane(request, u32::from(byte % 5)),
+                    64..128 => vp_request_set_tag(request, any_text(input)),
                     byte => vp_request_set_source(request, u32::from(byte % 3)),
                 },
                 13 => vp_request_placeholder(request, usize::from(input.byte()), &mut 0),
@@ -764,7 +789,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 15;
+        let which = input.byte() % 17;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -811,6 +836,7 @@ impl World {
                 12 => histogram(input, pool, out.cast()),
                 13 => metrics(input, pool),
                 14 => publish(input, pool),
+                15 => recorder(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

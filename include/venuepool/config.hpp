@@ -81,6 +81,11 @@ class [[nodiscard]] Config {
     Config& histograms(bool on) noexcept {
         return remember("histograms", vp_config_set_histograms(raw_, on));
     }
+    /// Sets how many orders and events the flight recorder keeps of each slot, 1 to 4096, or 0 for
+    /// none; 16 by default.
+    Config& recorder(std::uint32_t events_per_slot) noexcept {
+        return remember("recorder", vp_config_set_recorder(raw_, events_per_slot));
+    }
 
     // Who drives, and the pool thread.
     /// Opens pools on a thread that they share with others; name, CPU and busy polling are then its

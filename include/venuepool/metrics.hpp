@@ -10,30 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "growing_text.hpp"
 #include "pool.hpp"
 
 namespace venuepool {
-
-namespace detail {
-
-/// Calls a function that writes a text until its buffer is large enough: between two calls the
-/// text may grow.
-template <typename Write>
-Result<std::string> growing_text(Write write) {
-    std::string out;
-    for (;;) {
-        std::size_t needed = 0;
-        const Status status = write(out.empty() ? nullptr : &out[0], out.size(), &needed);
-        if (status == VP_ERR_TOO_LARGE) {
-            out.resize(needed + needed / 16);
-            continue;
-        }
-        out.resize(status == VP_OK ? needed - 1 : 0);
-        return {status, std::move(out)};
-    }
-}
-
-}  // namespace detail
 
 /// Gives the counters, states and durations of a pool as a text of OpenMetrics 1.0.
 /// Errors: VP_ERR_CLOSED, VP_ERR_FORKED. Throws std::bad_alloc. Threads: any, also in a callback.

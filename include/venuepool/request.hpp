@@ -178,6 +178,11 @@ class [[nodiscard]] Request {
     Request& user_data(std::uint64_t number) noexcept {
         return set(vp_request_set_user_data(raw_, number));
     }
+    /// Sets what you call the order, at most VP_TAG_BYTES bytes of printable ASCII: the flight
+    /// recorder finds it by that. It stays set; an empty one undoes it.
+    Request& tag(std::string_view name) noexcept {
+        return set(vp_request_set_tag(raw_, detail::str(name)));
+    }
     /// Sets what the request goes before when it has to wait, for example VP_LANE_URGENT for a
     /// cancel. It stays set.
     Request& lane(std::uint32_t lane) noexcept { return set(vp_request_set_lane(raw_, lane)); }

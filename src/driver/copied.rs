@@ -2,14 +2,17 @@
 
 use zeroize::Zeroizing;
 
-use super::in_flight::{Outgoing, Payload};
+use super::in_flight::{Label, Outgoing, Payload};
 use crate::http::late::{Late, OnSend, Place};
+use crate::tag::Tag;
 
 /// What a request is made of when it is sent later. Its bytes hold keys, so they are wiped.
 pub(super) struct Copied {
     bytes: Zeroizing<Vec<u8>>,
     is_head: bool,
     closes: bool,
+    line_len: usize,
+    tag: Tag,
     late: Option<(Box<[Place]>, OnSend)>,
 }
 
@@ -21,7 +24,14 @@ impl Copied {
             Payload::Late(late) => Some((late.places.into(), OnSend::clone(late.on_send))),
         };
         let bytes = Zeroizing::new(outgoing.bytes().to_vec());
-        Self { bytes, is_head: outgoing.is_head, closes: outgoing.closes, late }
+        let Outgoing { is_head, closes, label, .. } = *outgoing;
+        let Label { line_len, tag } = label;
+        Self { bytes, is_head, closes, line_len, tag: *tag, late }
+    }
+
+    /// Its method and its path, and what its engine calls it.
+    pub(super) fn line_and_tag(&self) -> (&[u8], &Tag) {
+        (self.bytes.get(..self.line_len).unwrap_or_default(), &self.tag)
     }
 
     /// The request as it goes out.
@@ -32,6 +42,7 @@ impl Copied {
                 Payload::Late(Late { bytes: &mut self.bytes, places, on_send })
             }
         };
-        Outgoing { payload, is_head: self.is_head, closes: self.closes }
+        let label = Label { line_len: self.line_len, tag: &self.tag };
+        Outgoing { payload, is_head: self.is_head, closes: self.closes, label }
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress};
 use crate::http::late::{Late, Moment};
 use crate::http::limits::Limits;
+use crate::http::response::Response;
 use crate::lane::Lane;
 use crate::net::connection::{Connection, Fault, Received};
 use crate::net::probes;
@@ -23,6 +24,7 @@ use crate::pool::turn_budget::TURN_BYTES;
 use crate::recycle::{FreeList, Recycled};
 use crate::source::Source;
 use crate::sync::Shared;
+use crate::tag::Tag;
 
 /// Who receives the completion of a request.
 #[derive(Clone)]
@@ -83,9 +85,30 @@ pub struct Outgoing<'a> {
     pub is_head: bool,
     /// It says `Connection: close`.
     pub closes: bool,
+    /// How it is told of.
+    pub label: Label<'a>,
+}
+
+/// How a request is told of: it begins with method and path, and its engine may have a name for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// How many bytes the method and the path have.
+    pub line_len: usize,
+    /// What its engine calls it. Borrowed: a copy would be cache lines for each order.
+    pub tag: &'a Tag,
+}
+
+impl Label<'_> {
+    /// It is not told of.
+    pub const NONE: Self = Self { line_len: 0, tag: &Tag::NONE };
 }
 
 impl Outgoing<'_> {
+    /// Its method and its path, without the query.
+    pub(super) fn line(&self) -> &[u8] {
+        self.bytes().get(..self.label.line_len).unwrap_or_default()
+    }
+
     /// The bytes to be sent now; `None` if the engine has withdrawn the request. `moment`: what a
     /// function that signs is told.
     pub(super) fn sign(&mut self, moment: impl FnOnce() -> Moment) -> Option<&[u8]> {
@@ -180,6 +203,11 @@ impl InFlight {
         self.unread
     }
 
+    /// What has come of the response.
+    pub(super) fn response(&self) -> &Response {
+        &self.response.response
+    }
+
     /// How many bytes of the response the last turn has received.
     pub(super) fn received(&self) -> usize {
         self.received
@@ -230,9 +258,10 @@ impl InFlight {
             };
             let progress = match connection.receive(space) {
                 Ok(Received::Nothing) => return Read::Nothing,
-                Ok(Received::Bytes(_))
+                Ok(Received::Bytes(n))
                     if exchange.first_byte_ns == 0 && connection.is_unheard() =>
                 {
+                    response.commit(n);
                     Err((Outcome::UnsolicitedResponse, CloseReason::IdleBytes))
                 }
                 Ok(Received::Bytes(n)) => {

@@ -44,6 +44,7 @@ impl Pool {
     /// event.
     fn late_answer(&self, late: Ended) {
         self.delivery.stats.late.add();
+        self.record_late(&late.completion);
         let Ended { recipient, completion } = late;
         let queue = &self.delivery.completions;
         match recipient {

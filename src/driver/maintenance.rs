@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::NEVER;
 use super::Pool;
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Payload, Pending, Recipient};
+use super::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use super::slot::Slot;
 use super::timer::Timer;
 use crate::completion::Completion;
@@ -139,8 +139,8 @@ impl Pool {
         let lane = Lane::Background;
         let (id, user_data, submit_ns, source) = (0, 0, now, Source::ANY);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
-        let payload = Payload::Ready(&beat.bytes);
-        let mut outgoing = Outgoing { payload, is_head: beat.is_head, closes: false };
+        let (payload, label) = (Payload::Ready(&beat.bytes), Label::NONE);
+        let mut outgoing = Outgoing { payload, is_head: beat.is_head, closes: false, label };
         match slot.start(pending, &mut outgoing, &self.policy) {
             Ok(_) => {
                 self.delivery.stats.heartbeats.add();

@@ -49,6 +49,7 @@ mod page;
 pub mod policy;
 mod publish;
 mod publish_thread;
+mod recorded;
 pub mod shared_thread;
 pub mod sleeper;
 pub mod slot;
@@ -78,6 +79,7 @@ use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
+use crate::recorder::slot_recorder::SlotRecorder;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 use caller::Caller;
@@ -93,6 +95,7 @@ use lifetime::Lifetime;
 use maintenance::Maintenance;
 use policy::Policy;
 use publish::Publishing;
+use recorded::Recorded;
 use shared_thread::SharedThread;
 use slot::Setting;
 use slots::Slots;
@@ -127,6 +130,7 @@ pub struct Pool {
     maintenance: Maintenance,
     pauses: PauseWatch,
     events: Events,
+    recorded: Recorded,
     lifetime: Lifetime,
     /// The page that it shares with monitors, while it does.
     publishing: Mutex<Option<Publishing>>,
@@ -227,6 +231,8 @@ impl Pool {
             let records = config.has_histograms().then(|| Records::new(since_wall_ns));
             records.transpose().map_err(DialError::of_system("histograms"))
         };
+        let recorder_size = config.recorder();
+        let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
@@ -234,7 +240,7 @@ impl Pool {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             sources,
-            slots: Slots::new(slots, records, sizes.response_capacity, watch.clone())?,
+            slots: Slots::new(slots, records, recorder, sizes.response_capacity, watch.clone())?,
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
@@ -243,6 +249,7 @@ impl Pool {
             timer: Timer::default(),
             pauses: PauseWatch::new(suspend_rules),
             events: Events::new(config.event_hook(), config.log_hook()),
+            recorded: Recorded::new(recorder_size),
             lifetime: Lifetime::new(),
             publishing: Mutex::new(None),
             turns: None,

@@ -8,6 +8,8 @@
 //! state means for the pool is told in the return values, and each accepted request leaves it
 //! exactly once, as an [`Ended`].
 
+mod recording;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
@@ -30,6 +32,7 @@ use crate::pool::slot::{
     self, Exchange, Failure, Look, Needs, NoStart, Read, Sent, SlotState, StepTimeouts, Stop,
     Terms, TurnEnd, Wire,
 };
+use crate::recorder::slot_recorder::SlotRecorder;
 use crate::recycle::{FreeList, Recycled};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify, Shared};
@@ -101,6 +104,8 @@ struct Held {
     in_flight: Option<InFlight>,
     /// What is recorded here, if durations are counted.
     records: Option<Records>,
+    /// What has happened lately, if that is recorded.
+    recorder: Option<SlotRecorder>,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
     /// state's losses.
     tls_error: VecDeque<Option<String>>,
@@ -117,15 +122,20 @@ struct Hands<'a> {
 }
 
 impl Slot {
-    /// An empty slot, in which no durations are counted.
+    /// An empty slot, in which nothing is recorded.
     #[cfg(test)]
     pub fn new(index: u32) -> Self {
-        Self::with_records(index, None)
+        Self::with_records(index, None, None)
     }
 
-    /// An empty slot. `records`: where durations are counted, if they are.
-    pub fn with_records(index: u32, records: Option<Records>) -> Self {
-        let held = Held { records, ..Held::default() };
+    /// An empty slot. `records`: where durations are counted, if they are. `recorder`: where it is
+    /// recorded what happens, if it is.
+    pub fn with_records(
+        index: u32,
+        records: Option<Records>,
+        recorder: Option<SlotRecorder>,
+    ) -> Self {
+        let held = Held { records, recorder, ..Held::default() };
         Self {
             index,
             inner: Mutex::new(Inner { state: SlotState::default(), held }),
@@ -170,6 +180,7 @@ impl Slot {
         match state.start(request, &policy.rules, look_after_ns, now, held, send) {
             Ok(exchange) => {
                 self.watch_end(exchange, &policy.steps, 0);
+                held.record_begin(exchange, pending.submit_ns, outgoing);
                 held.began(pending, outgoing, fault);
                 let needs_turn = exchange.write_ns == 0;
                 probes::write(policy, id, self.index, !needs_turn);
@@ -270,6 +281,7 @@ impl Slot {
         let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
         let ended = in_flight.end(self.index, &mut connection, &exchange, &stop, now_ns());
+        inner.held.record_end(&exchange, &ended.completion);
         connection.reset();
         Some(ended)
     }
@@ -458,12 +470,16 @@ impl Wire for Hands<'_> {
         held.fresh = Some(free_list.take());
         let in_flight = held.in_flight.take().expect("what ends is in flight");
         held.record(exchange, in_flight.pending.submit_ns, stop, now_ns);
+        held.record_answer(&in_flight, exchange, stop);
         let connection = &mut held.connection;
         if lingers && let Some(connection) = connection.take() {
-            return in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
+            let over = in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
+            held.record_end(exchange, &over.ended.completion);
+            return over;
         }
         let connection = connection.as_mut().expect("an exchange has a connection");
         let ended = in_flight.end(self.index, connection, exchange, stop, now_ns);
+        held.record_end(exchange, &ended.completion);
         Over { ended, lingering: None }
     }
 
@@ -472,15 +488,15 @@ impl Wire for Hands<'_> {
         response.map_or_else(Announced::default, |it| announced(&it.response))
     }
 
-    fn give_up(&mut self, is_replaced: bool) {
-        let mut tls_error = None;
-        if let Some(connection) = self.held.connection.take() {
-            tls_error = connection.tls_fault();
-            connection.end();
+    fn give_up(&mut self, connection: u32, loss: &Loss) {
+        let gone = self.held.connection.take();
+        self.held.record_loss(connection, gone.as_ref(), loss);
+        self.held.tls_error.push_back(gone.as_ref().and_then(Connection::tls_fault));
+        if let Some(gone) = gone {
+            gone.end();
         }
-        self.held.tls_error.push_back(tls_error);
         match self.held.next.take() {
-            Some(next) if is_replaced => self.held.connection = Some(next),
+            Some(next) if loss.replaced => self.held.connection = Some(next),
             Some(next) => next.end(),
             None => {}
         }

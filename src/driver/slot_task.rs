@@ -28,6 +28,7 @@ use crate::net::probes;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
+use crate::recorder::record::{What, Words};
 
 /// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
 /// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
@@ -136,6 +137,7 @@ impl<'a> SlotTask<'a> {
         self.dial = None;
         let edges = &self.pool.dialling.edges;
         edges.dialled(self.slot.index, &live.path);
+        self.slot.happened(|| What::Live(live.path));
         match self.pool.dialling.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
@@ -257,6 +259,7 @@ async fn dial(
     place: Option<HostPlace>,
 ) -> Result<(Connection, Path, Option<Watch>), DialError> {
     pool.delivery.stats.dials.add();
+    slot.happened(|| What::Dials);
     pool.log(Level::Debug, "dial", || {
         (format!("slot {}: dials", slot.index), vec![("slot", slot.index.to_string())])
     });
@@ -449,6 +452,8 @@ impl Pool {
             self.dialling.dials.tell(|healing| healing.dial_failed(slot.index, now, random));
         self.dialling.edges.dial_failed(slot.index);
         self.delivery.stats.dial_failed(error.step);
+        let words = || Words::of(error.text.as_bytes());
+        slot.happened(|| What::DialFailed { step: error.step, words: words() });
         self.note_dial_error(error.clone());
         self.tell_dial_failed(slot.index, error, next_ns);
     }

@@ -8,6 +8,7 @@ use super::slot::Slot;
 use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
 use crate::net::connect::DialError;
+use crate::recorder::slot_recorder::SlotRecorder;
 use crate::recycle::FreeList;
 use crate::stats::Counter;
 
@@ -24,17 +25,18 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// So many empty slots, with their records if durations are counted. `response_capacity`: bytes
-    /// of a fresh response. `watch`: the header fields to be found in each. Fails if `records`
-    /// does.
+    /// So many empty slots, with their records if durations are counted, and their recorders if
+    /// there are any. `response_capacity`: bytes of a fresh response. `watch`: the header fields to
+    /// be found in each. Fails if `records` does.
     pub(super) fn new(
         count: u32,
         records: impl Fn() -> Result<Option<Records>, DialError>,
+        recorder: impl Fn() -> Option<SlotRecorder>,
         response_capacity: usize,
         watch: Option<Arc<WatchList>>,
     ) -> Result<Self, DialError> {
         let room = count as usize + SPARE_RESPONSES;
-        let slot = |index| Ok(Slot::with_records(index, records()?));
+        let slot = |index| Ok(Slot::with_records(index, records()?, recorder()));
         Ok(Self {
             slots: (0..count).map(slot).collect::<Result<_, DialError>>()?,
             heals: (0..count).map(|_| Counter::default()).collect(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::clock::now_ns;
 use super::copied::Copied;
-use super::in_flight::{Acquirer, Outgoing, Payload, Pending, Recipient};
+use super::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
 use super::slot::NotStarted;
 use super::{Dispatching, NEVER, Pool};
 use crate::completion::Callback;
@@ -17,6 +17,7 @@ use crate::lane::Lane;
 use crate::net::probes;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 use crate::source::Source;
+use crate::tag::Tag;
 
 /// What to do when no slot is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,10 +140,15 @@ impl Pool {
         let source = self.known(request.source())?;
         request.end()?;
         let (is_head, closes) = (request.is_head(), request.closes());
-        let payload = match request.is_late() {
-            false => Payload::Ready(request.bytes()?),
-            true => Payload::Late(request.late()?),
+        let line_len = request.line_len();
+        let (payload, tag) = match request.is_late() {
+            false => (Payload::Ready(request.bytes()?), request.tag()),
+            true => {
+                let (late, tag) = request.late()?;
+                (Payload::Late(late), tag)
+            }
         };
+        let label = Label { line_len, tag };
         if matches!(recipient, Recipient::Queue) && !self.delivery.completions.reserve() {
             self.delivery.stats.refused(Status::ERR_COMPLETIONS_FULL);
             return Err(Status::ERR_COMPLETIONS_FULL);
@@ -151,7 +157,7 @@ impl Pool {
         let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         probes::submit(&self.policy, id, user_data);
-        Ok((pending, Outgoing { payload, is_head, closes }))
+        Ok((pending, Outgoing { payload, is_head, closes, label }))
     }
 
     /// Counts what became of a submit, and takes back the reserved place if it was refused.
@@ -191,7 +197,8 @@ impl Pool {
                     return self.wait_for_slot(want, pending, &outgoing);
                 }
                 Route::End(end) => {
-                    self.end_request(&dispatcher, pending, end);
+                    let label = (outgoing.line(), outgoing.label.tag);
+                    self.end_request(&dispatcher, pending, label, end);
                     self.dispatch(dispatcher);
                     return Ok(());
                 }
@@ -274,15 +281,25 @@ impl Pool {
         end: End,
     ) {
         match who {
-            Waiter::Request(waits, _) => self.end_request(held, waits.pending, end),
+            Waiter::Request(waits, _) => {
+                let Waits { pending, copy } = *waits;
+                self.end_request(held, pending, copy.line_and_tag(), end);
+            }
             Waiter::Caller(who) => self.end_acquire(held, who, end),
         }
     }
 
     /// Ends a request that has no slot.
-    fn end_request(&self, held: &Dispatching<'_>, pending: Pending, end: End) {
+    fn end_request(
+        &self,
+        held: &Dispatching<'_>,
+        pending: Pending,
+        (line, tag): (&[u8], &Tag),
+        end: End,
+    ) {
         let ended = pending.unsent(end.outcome());
         self.record_slotless(&ended.completion.times);
+        self.recorded.ended_without_slot(&ended.completion, line, tag);
         self.deliver_locked(held, ended);
     }
 

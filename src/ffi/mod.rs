@@ -60,6 +60,7 @@ pub mod histograms;
 pub mod metrics;
 
 pub mod publish;
+pub mod recorder;
 
 pub mod log;
 

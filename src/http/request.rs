@@ -36,6 +36,7 @@ use crate::http::late::{MAX_PLACES, OnSend, Place};
 use crate::http::origin::Origin;
 use crate::lane::Lane;
 use crate::source::Source;
+use crate::tag::Tag;
 use writer::{Writer, decimal_width, write_decimal};
 
 /// A request under construction, and then its bytes. Made once, built many times.
@@ -55,6 +56,7 @@ pub struct Request {
     user_data: u64,
     lane: Lane,
     source: Source,
+    tag: Tag,
     on_send: Option<OnSend>,
     /// As many of them as `state` counts.
     places: [Place; MAX_PLACES],
@@ -67,6 +69,8 @@ struct State {
     /// How many bytes of the buffer count.
     len: usize,
     method_len: usize,
+    /// Where the path ends; behind it is the query, or the end of the request line.
+    path_end: usize,
     /// What the next piece of the query is joined with: `?` or `&`.
     joint: &'static [u8],
     /// The default headers that this request has replaced by its own.
@@ -118,6 +122,7 @@ impl Request {
             user_data: 0,
             lane: Lane::Orders,
             source: Source::ANY,
+            tag: Tag::NONE,
             on_send: None,
             places: [Place::default(); MAX_PLACES],
         }
@@ -314,6 +319,21 @@ impl Request {
         self.source
     }
 
+    /// Sets what the engine calls it, for the flight recorder. Kept across [`begin`](Self::begin).
+    pub const fn set_tag(&mut self, tag: Tag) {
+        self.tag = tag;
+    }
+
+    /// What the engine calls it.
+    pub const fn tag(&self) -> &Tag {
+        &self.tag
+    }
+
+    /// How many bytes the method and the path have together, without the query.
+    pub const fn line_len(&self) -> usize {
+        self.state.path_end
+    }
+
     /// The number that comes back with the completion.
     pub const fn user_data(&self) -> u64 {
         self.user_data
@@ -353,14 +373,18 @@ impl Request {
         let mut out = Writer { buf: &mut self.buf, at: 0 };
         out.put_all([method, b" ", base_path, path, end])?;
         let len = out.at;
-        let joint: &[u8] = match target.has_query {
-            false => b"?",
+        let find = || path.iter().position(|byte| *byte == b'?');
+        let query = if target.has_query { find() } else { None };
+        let path_end = len - end.len() - query.map_or(0, |query| path.len() - query);
+        let joint: &[u8] = match query {
+            None => b"?",
             // A query that has begun, and is empty.
-            true if path.iter().position(|byte| *byte == b'?') == Some(path.len() - 1) => b"",
-            true => joint_behind(path),
+            Some(query) if query == path.len() - 1 => b"",
+            Some(_) => joint_behind(path),
         };
         self.forget();
-        self.state = State { phase, len, method_len: method.len(), joint, ..State::EMPTY };
+        let method_len = method.len();
+        self.state = State { phase, len, method_len, path_end, joint, ..State::EMPTY };
         Ok(())
     }
 
@@ -545,6 +569,7 @@ impl fmt::Debug for Request {
             .field("user_data", &self.user_data)
             .field("lane", &self.lane)
             .field("source", &self.source)
+            .field("tag", &self.tag)
             .finish_non_exhaustive()
     }
 }
@@ -554,6 +579,7 @@ impl State {
         phase: Phase::Empty,
         len: 0,
         method_len: 0,
+        path_end: 0,
         joint: b"?",
         overridden: 0,
         defaults_at: 0,

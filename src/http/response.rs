@@ -145,6 +145,11 @@ impl Response {
         self.buf.padded_from(self.body.start)
     }
 
+    /// The head, if it is whole, and all else that has come and was not taken away.
+    pub fn received(&self) -> (&[u8], &[u8]) {
+        self.buf.filled().split_at(self.body.start)
+    }
+
     /// What came behind the head of a 101; nothing for any other response that is whole.
     pub fn behind(&self) -> &[u8] {
         &self.buf.filled()[self.body.end..]

@@ -5,6 +5,7 @@
 //! library's `write` on a socket is `send` with `MSG_NOSIGNAL` (its `write_vectored` is not, so TLS
 //! records are gathered in the outbox and sent from there).
 
+mod read;
 mod stretch;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,13 +18,17 @@ use rustls::ClientConnection;
 
 use super::arrival::Arrivals;
 use super::endpoints::Endpoints;
-use super::evidence::{self, Evidence};
+use super::evidence::{self, Evidence, TcpInfo};
 use super::socket::{Companion, Socket};
 use crate::error::{CloseReason, Outcome, WireState};
+use read::read;
 
 /// Room for one TLS record with its overhead (RFC 8446 section 5.2), so that the largest record is
 /// one read.
 const INBOX: usize = 16 * 1024 + 2 * 1024;
+
+/// How much of what came unasked is kept, for whoever wants to know what it was.
+const STRAY: usize = 64;
 
 /// Room for outgoing bytes that is kept from one request to the next.
 const OUTBOX: usize = 64 * 1024;
@@ -124,6 +129,10 @@ pub struct Connection {
     is_far: bool,
     /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
     was_reset: bool,
+    /// The number of the last error of the system; 0 without one.
+    os_error: i32,
+    /// What an idle connection has received, or what came behind an answer.
+    stray: Option<Box<[u8]>>,
     /// The last read took all that it had room for, so the socket may hold more.
     may_hold_more: bool,
     /// The kernel drops what the peer sends, so that no acknowledgement lets more bytes out. Such a
@@ -151,6 +160,8 @@ impl Connection {
             request: 0..0,
             received: 0,
             was_reset: false,
+            os_error: 0,
+            stray: None,
             may_hold_more: false,
             is_deaf: false,
         }
@@ -295,6 +306,23 @@ impl Connection {
         self.session.as_ref()?.fault.as_ref().map(ToString::to_string)
     }
 
+    /// What ended the connection, in words: those of [`Connection::tls_fault`], or of the last
+    /// error of the system. `None` when neither did.
+    pub fn fault_words(&self) -> Option<String> {
+        let of_system = || io::Error::from_raw_os_error(self.os_error).to_string();
+        self.tls_fault().or_else(|| (self.os_error != 0).then(of_system))
+    }
+
+    /// The first bytes that came while no exchange was in flight, or behind an answer.
+    pub fn stray(&self) -> &[u8] {
+        self.stray.as_deref().unwrap_or_default()
+    }
+
+    /// What the kernel knows of the connection at this moment. A system call.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        TcpInfo::of(&self.stream)
+    }
+
     /// Whether the peer's TCP has acknowledged no byte of the request in flight. What has arrived
     /// was then sent before the request was there, and cannot be the response to it: every segment
     /// acknowledges all that came before it (RFC 9293 section 3.4), and the kernel takes note of
@@ -314,7 +342,8 @@ impl Connection {
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        let received = read(&self.stream, &mut self.arrivals, self.was_reset, space);
+        let (arrivals, os_error) = (&mut self.arrivals, &mut self.os_error);
+        let received = read(&self.stream, arrivals, self.was_reset, os_error, space);
         if let Ok(Received::Bytes(n)) = received {
             self.received += n as u64;
             self.may_hold_more = n == space.len();
@@ -330,7 +359,10 @@ impl Connection {
         let mut byte = [0];
         match self.receive(&mut byte) {
             Ok(Received::Nothing) => Ok(()),
-            Ok(Received::Bytes(_)) => Err(CloseReason::IdleBytes),
+            Ok(Received::Bytes(_)) => {
+                self.keep_stray(byte[0]);
+                Err(CloseReason::IdleBytes)
+            }
             Ok(Received::End { .. }) => Err(CloseReason::IdleClosed),
             Err(fault) => Err(fault.close_reason(true)),
         }
@@ -342,9 +374,13 @@ impl Connection {
     pub fn look_behind(&mut self) -> Result<(), CloseReason> {
         if let Some(session) = &mut self.session {
             loop {
-                match session.tls.reader().read(&mut [0]) {
+                let mut byte = [0];
+                match session.tls.reader().read(&mut byte) {
                     Ok(0) => return Err(CloseReason::IdleClosed),
-                    Ok(_) => return Err(CloseReason::SurplusBytes),
+                    Ok(_) => {
+                        self.keep_stray(byte[0]);
+                        return Err(CloseReason::SurplusBytes);
+                    }
                     Err(_) if session.fault.is_some() => return Err(CloseReason::Tls),
                     Err(_) if session.unread.is_empty() => break,
                     Err(_) => session.digest(),
@@ -358,6 +394,21 @@ impl Connection {
             CloseReason::IdleBytes => CloseReason::SurplusBytes,
             reason => reason,
         })
+    }
+
+    /// Keeps the first bytes of what came unasked, as far as they are here. Apart, so that its room
+    /// is not on the stack of each look.
+    #[cold]
+    #[inline(never)]
+    fn keep_stray(&mut self, first: u8) {
+        let mut bytes = [0; STRAY];
+        bytes[0] = first;
+        // What stands behind them is not looked at: why the connection ends is known.
+        let more = match &mut self.session {
+            None => (&**self.stream).read(&mut bytes[1..]),
+            Some(session) => session.tls.reader().read(&mut bytes[1..]),
+        };
+        self.stray = Some(bytes[..=more.unwrap_or(0)].into());
     }
 
     /// Ends the connection in the way that its unsent bytes call for: a request that is given up
@@ -417,6 +468,7 @@ impl Connection {
     /// peer's FIN had come before, so that an end which is then read is one.
     fn failed_to_send(&mut self, error: io::Error) -> Fault {
         self.was_reset |= error.kind() != ErrorKind::BrokenPipe;
+        self.os_error = error.raw_os_error().unwrap_or(0);
         error.into()
     }
 
@@ -446,8 +498,9 @@ impl Connection {
                 return Err(Fault::Tls);
             }
             if session.unread.is_empty() {
-                let (arrivals, was_reset) = (&mut self.arrivals, self.was_reset);
-                match read(&self.stream, arrivals, was_reset, &mut session.inbox)? {
+                let (arrivals, os_error) = (&mut self.arrivals, &mut self.os_error);
+                let (stream, inbox) = (&self.stream, &mut session.inbox);
+                match read(stream, arrivals, self.was_reset, os_error, inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => {
                         session.unread = 0..n;
@@ -506,30 +559,6 @@ fn abort(stream: &TcpStream) -> io::Result<()> {
     match unsafe { libc::connect(stream.as_raw_fd(), &raw const nobody, len) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Reads once what came over the wire, without blocking.
-fn read(
-    stream: &TcpStream,
-    arrivals: &mut Option<Box<Arrivals>>,
-    was_reset: bool,
-    space: &mut [u8],
-) -> Result<Received, Fault> {
-    let mut stream = stream;
-    loop {
-        let read = match arrivals {
-            None => stream.read(space),
-            Some(arrivals) => arrivals.read(stream, space),
-        };
-        match read {
-            Ok(0) if was_reset => return Err(Fault::Reset),
-            Ok(0) => return Ok(Received::End { clean: true }),
-            Ok(n) => return Ok(Received::Bytes(n)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Nothing),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

@@ -92,6 +92,94 @@ pub fn round_trip(_: &TcpStream) -> Option<RoundTrip> {
     None
 }
 
+/// What the kernel knows of a connection: the part of `struct tcp_info` that tells how it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// `tcpi_state`, the number of linux/tcp_states.h.
+    pub state: u8,
+    /// `tcpi_retransmits`: of the segment that is sent again now, how often it was.
+    pub retransmits: u8,
+    /// `tcpi_rto`, in microseconds.
+    pub rto_us: u32,
+    /// `tcpi_unacked`: segments that were sent and are not acknowledged.
+    pub unacked: u32,
+    /// `tcpi_lost`: segments that the kernel takes for lost.
+    pub lost: u32,
+    /// `tcpi_last_data_sent`, in milliseconds before now.
+    pub last_data_sent_ms: u32,
+    /// `tcpi_last_data_recv`, in milliseconds before now.
+    pub last_data_received_ms: u32,
+    /// `tcpi_last_ack_recv`, in milliseconds before now.
+    pub last_ack_received_ms: u32,
+    /// `tcpi_rtt`, in microseconds.
+    pub rtt_us: u32,
+    /// `tcpi_rttvar`, in microseconds.
+    pub rttvar_us: u32,
+    /// `tcpi_total_retrans`: segments that were sent again, ever.
+    pub total_retrans: u32,
+    /// `tcpi_bytes_acked`, ever; the SYN counts as one.
+    pub bytes_acked: u64,
+    /// `tcpi_bytes_received`, ever.
+    pub bytes_received: u64,
+    /// `tcpi_notsent_bytes`: bytes in the send queue that were never sent.
+    pub bytes_not_sent: u32,
+}
+
+/// The states of TCP in the order of their numbers in linux/tcp_states.h.
+const STATES: [&str; 13] = [
+    "",
+    "ESTABLISHED",
+    "SYN_SENT",
+    "SYN_RECV",
+    "FIN_WAIT1",
+    "FIN_WAIT2",
+    "TIME_WAIT",
+    "CLOSE",
+    "CLOSE_WAIT",
+    "LAST_ACK",
+    "LISTEN",
+    "CLOSING",
+    "NEW_SYN_RECV",
+];
+
+impl TcpInfo {
+    /// Asks the kernel. `None` where it does not know.
+    #[cfg(target_os = "linux")]
+    pub fn of(stream: &TcpStream) -> Option<Self> {
+        let info = tcp_info(stream, NOTSENT_BYTES.end)?;
+        let u32_at = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| info[at + byte]));
+        let u64_at =
+            |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| info[at + byte]));
+        Some(Self {
+            state: info[0],
+            retransmits: info[2],
+            rto_us: u32_at(8),
+            unacked: u32_at(24),
+            lost: u32_at(32),
+            last_data_sent_ms: u32_at(44),
+            last_data_received_ms: u32_at(52),
+            last_ack_received_ms: u32_at(56),
+            rtt_us: u32_at(RTT.start),
+            rttvar_us: u32_at(72),
+            total_retrans: u32_at(100),
+            bytes_acked: u64_at(BYTES_ACKED.start),
+            bytes_received: u64_at(128),
+            bytes_not_sent: u32_at(NOTSENT_BYTES.start),
+        })
+    }
+
+    /// Asks no kernel: there is nothing to know.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of(_: &TcpStream) -> Option<Self> {
+        None
+    }
+
+    /// The state as RFC 9293 and ss(8) call it.
+    pub fn state_name(&self) -> &'static str {
+        STATES.get(usize::from(self.state)).unwrap_or(&"")
+    }
+}
+
 /// `struct tcp_info`, of which the kernel must have filled `least` bytes.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]

@@ -24,18 +24,27 @@ pub struct Path {
     pub is_resumed: bool,
 }
 
+impl Path {
+    /// The version of TLS as people call it; empty on plaintext.
+    pub fn tls_name(&self) -> &'static str {
+        match self.tls_version {
+            0 => "",
+            0x0303 => "TLS 1.2",
+            _ => "TLS 1.3",
+        }
+    }
+}
+
 impl fmt::Display for Path {
     /// As the end of a sentence that says that it is live.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(local), Some(peer)) = (self.local, self.peer) {
             write!(f, ", from {local} to {peer} in {} us", self.connect_ns / 1_000)?;
         }
-        let version = match self.tls_version {
-            0 => return Ok(()),
-            0x0303 => "1.2",
-            _ => "1.3",
-        };
+        if self.tls_version == 0 {
+            return Ok(());
+        }
         let resumed = if self.is_resumed { ", resumed" } else { "" };
-        write!(f, ", TLS {version} in {} us{resumed}", self.handshake_ns / 1_000)
+        write!(f, ", {} in {} us{resumed}", self.tls_name(), self.handshake_ns / 1_000)
     }
 }

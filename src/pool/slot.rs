@@ -76,18 +76,16 @@ impl SlotState {
     }
 
     /// The connection is given up. `is_open`: the pool has not been shut down.
-    fn give_up(&mut self, reason: CloseReason, is_open: bool, now_ns: u64) -> Fate {
+    fn give_up(&mut self, reason: CloseReason, is_open: bool, now_ns: u64) -> Loss {
         let next = self.next.take().filter(|_| is_open);
-        self.losses.push_back(self.connection.loss(reason, now_ns, next.is_some()));
+        let loss = self.connection.loss(reason, now_ns, next.is_some());
+        self.losses.push_back(loss);
         self.last_loss = Some(reason);
         self.is_live = false;
-        match next {
-            Some(born) => {
-                self.begin(born);
-                Fate::Replaced
-            }
-            None => Fate::Lost,
+        if let Some(born) = next {
+            self.begin(born);
         }
+        loss
     }
 
     /// Forgets everything but its number: after a defect the state cannot be trusted.

@@ -15,9 +15,9 @@ at_most() {
     echo "$1: $bytes bytes, at most $2"
     [ "$bytes" -le "$2" ] || fail "it has grown"
 }
-# 5.1 MiB: 5.03 MiB are made. WebSocket sessions, OpenMetrics and the log hook have grown last, and
-# before them histograms (hdrhistogram and the compression of their log).
-at_most "$shared" 5347737
+# 5.2 MiB: 5.13 MiB are made. The flight recorder has grown last (text, JSON, what is left out), and
+# before it WebSocket sessions, OpenMetrics, the log hook and histograms.
+at_most "$shared" 5452595
 at_most "$static" 13200000
 
 sections=$(readelf -SW "$shared")

@@ -64,6 +64,30 @@ static void metrics(vp_pool *pool) {
     CHECK_STATUS(vp_metrics_text(NULL, 0, NULL, 0, &needed), VP_ERR_TOO_LARGE);
 }
 
+/* What the flight recorder is asked. */
+static void recorder(vp_pool *pool, uint64_t id) {
+    char text[8];
+    size_t needed = 0;
+    vp_str tag = VP_STR("4711");
+    CHECK_STATUS(vp_pool_recorder_text(pool, 0, VP_RECORDER_TEXT, NULL, 1, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_text(pool, 0, VP_RECORDER_JSON, text, sizeof text, NULL),
+                 VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_text(pool, 2, 0, NULL, 0, &needed), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_recorder_text(pool, 0, 2, NULL, 0, &needed), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_recorder_text(pool, VP_ALL_SLOTS, 0, text, sizeof text, &needed),
+                 VP_ERR_TOO_LARGE);
+    CHECK(needed > sizeof text);
+    CHECK_STATUS(vp_pool_recorder_find(pool, id, 0, NULL, 1, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_find(pool, id, 0, text, sizeof text, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_find(pool, id, 2, NULL, 0, &needed), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_recorder_find(pool, UINT64_MAX, 0, NULL, 0, &needed), VP_ERR_NOT_FOUND);
+    CHECK_STATUS(vp_pool_recorder_find_tag(pool, tag, 0, NULL, 1, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_find_tag(pool, tag, 0, text, sizeof text, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_find_tag(pool, NOTHING, 0, NULL, 0, &needed), VP_ERR_ARGUMENT);
+    vp_str bad = {NULL, 1};
+    CHECK_STATUS(vp_pool_recorder_find_tag(pool, bad, 0, NULL, 0, &needed), VP_ERR_NULL);
+}
+
 /* What a histogram is asked. */
 static void histogram(vp_pool *pool) {
     vp_histogram_free(NULL);
@@ -105,6 +129,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_connections(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_degraded_open(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_histograms(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_recorder(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_drive(NULL, VP_DRIVE_CALLER), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(NULL, 0), VP_ERR_NULL);
@@ -324,6 +349,9 @@ static void pool_is_null(vp_request *request) {
     CHECK(histogram == NULL);
     size_t needed = 0;
     CHECK_STATUS(vp_pool_metrics_text(NULL, NULL, 0, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_text(NULL, 0, 0, NULL, 0, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_find(NULL, 1, 0, NULL, 0, &needed), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_recorder_find_tag(NULL, text("a"), 0, NULL, 0, &needed), VP_ERR_NULL);
     CHECK_STATUS(vp_pool_set_default_header(NULL, text("a"), text("b")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_new(NULL, &request), VP_ERR_NULL);
     CHECK_STATUS(vp_submit(NULL, request, 0, &id), VP_ERR_NULL);
@@ -487,6 +515,7 @@ static void request_is_null(void) {
     CHECK_STATUS(vp_request_rewind(NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_timeout_ns(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_user_data(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_request_set_tag(NULL, text("a")), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_lane(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_source(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_request_set_on_complete(NULL, never_called, NULL), VP_ERR_NULL);
@@ -660,11 +689,16 @@ int main(void) {
     open_with(config);
     refused_settings_are_remembered(config);
     vp_config_free(config);
-    vp_pool *pool = venue_pool(2);
+    config = venue_config(2);
+    OK(vp_config_set_recorder(config, 16));
+    vp_pool *pool;
+    OK(vp_pool_open(config, &pool));
+    vp_config_free(config);
 
     vp_request *request;
     OK(vp_request_new(pool, &request));
     CHECK_STATUS(vp_submit(pool, request, 0, NULL), VP_ERR_PHASE); /* Nothing was begun. */
+    OK(vp_request_set_tag(request, text("4711")));
     request_is_null();
     request_gets_nothing(request);
     OK(vp_request_begin(request, text("GET"), text("/api/v3/ping")));
@@ -679,6 +713,7 @@ int main(void) {
     vp_completion completion = empty_completion();
     OK(vp_execute(pool, request, 0, &completion));
     CHECK_EQ(completion.http_status, 200);
+    recorder(pool, completion.id);
     response_is_null();
     CHECK_EQ(vp_response_is_complete(completion.response), 1);
     response_gets_nothing(completion.response);

@@ -39,6 +39,7 @@ mod pins;
 mod proxies;
 mod publish;
 mod queue;
+mod recorder;
 mod relay;
 mod responses;
 mod rig;

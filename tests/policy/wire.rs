@@ -2,6 +2,7 @@
 
 use venuepool::error::{CloseReason, Outcome};
 use venuepool::pool::connection_maintenance::Announced;
+use venuepool::pool::connection_state::Loss;
 use venuepool::pool::slot::{Exchange, Failure, Look, Read, Stop, Wire};
 
 use crate::pool::{Ended, NEVER};
@@ -78,9 +79,9 @@ impl Wire for FakeWire<'_> {
         ended.answer.expect("it was answered").announced
     }
 
-    fn give_up(&mut self, is_replaced: bool) {
+    fn give_up(&mut self, _: u32, loss: &Loss) {
         self.here().given_up = true;
         *self.connection = self.next.take();
-        assert_eq!(self.connection.is_some(), is_replaced, "who follows");
+        assert_eq!(self.connection.is_some(), loss.replaced, "who follows");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Config;
-use crate::driver::in_flight::{Payload, Recipient};
+use crate::driver::in_flight::{Label, Payload, Recipient};
 use crate::lane::Lane;
 use crate::source::Source;
 use std::io::Read;
@@ -43,7 +43,8 @@ fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
     drop(peer);
     let bytes = vec![b'x'; 32 << 20];
     let payload = Payload::Ready(&bytes);
-    let mut request = Outgoing { payload, is_head: false, closes: false };
+    let label = Label::NONE;
+    let mut request = Outgoing { payload, is_head: false, closes: false, label };
     let started = slot.start(pending(), &mut request, &policy);
     assert!(started.is_ok_and(|started| started.needs_turn), "it is the slot's");
     let start = Instant::now();
@@ -71,7 +72,8 @@ fn a_partial_request_is_not_worth_waiting_for() {
     let (slot, mut peer) = live(&free_list);
     let bytes = vec![b'x'; 32 << 20];
     let payload = Payload::Ready(&bytes);
-    let mut request = Outgoing { payload, is_head: false, closes: false };
+    let label = Label::NONE;
+    let mut request = Outgoing { payload, is_head: false, closes: false, label };
     assert!(slot.start(pending(), &mut request, &policy).is_ok());
     let mut inner = slot.lock();
     let connection = inner.held.connection.as_ref().unwrap();

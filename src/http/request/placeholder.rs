@@ -4,6 +4,7 @@ use super::writer::Writer;
 use super::{Phase, Request};
 use crate::error::Status;
 use crate::http::late::{Late, MAX_PLACES, OnSend, Place, Rule};
+use crate::tag::Tag;
 
 /// What stands in a place until it is filled.
 const FILLER: u8 = b'0';
@@ -42,15 +43,16 @@ impl Request {
         self.on_send.is_some() || self.state.places != 0
     }
 
-    /// The bytes of a request that is at its end, with all that is needed to sign it.
+    /// The bytes of a request that is at its end, with all that is needed to sign it, and its tag.
     ///
     /// # Errors
     /// `ERR_PHASE` before that, or if no function fills its places.
-    pub fn late(&mut self) -> Result<Late<'_>, Status> {
+    pub fn late(&mut self) -> Result<(Late<'_>, &Tag), Status> {
         match (&self.on_send, self.state.phase) {
             (Some(on_send), Phase::Finished) => {
                 let bytes = &mut self.buf[..self.state.len];
-                Ok(Late { bytes, places: &self.places[..self.state.places], on_send })
+                let late = Late { bytes, places: &self.places[..self.state.places], on_send };
+                Ok((late, &self.tag))
             }
             _ => Err(self.not_now()),
         }

@@ -6,6 +6,7 @@
 use super::exchange::{Exchange, Failure, Read, StepTimeouts, Stop};
 use crate::error::CloseReason;
 use crate::pool::connection_maintenance::{Action, Announced, Rules};
+use crate::pool::connection_state::Loss;
 use crate::pool::exchange_time::Spent;
 use crate::pool::maintenance::Rest;
 
@@ -36,9 +37,9 @@ pub trait Wire: Look {
     /// What the response of an ended exchange announces about the connection.
     fn announced(&self, ended: &Self::Ended) -> Announced;
 
-    /// Ends the connection, if it is still here. Its replacement takes its place, or else is ended
-    /// too, if there is one.
-    fn give_up(&mut self, is_replaced: bool);
+    /// Ends the connection of that number, if it is still here. Its replacement takes its place, or
+    /// else is ended too, if there is one.
+    fn give_up(&mut self, connection: u32, loss: &Loss);
 }
 
 /// A request that is to be sent.

@@ -62,8 +62,8 @@ impl Wire for Fake {
         Announced::default()
     }
 
-    fn give_up(&mut self, is_replaced: bool) {
-        self.steps.push(if is_replaced { "replaced" } else { "given up" });
+    fn give_up(&mut self, _: u32, loss: &Loss) {
+        self.steps.push(if loss.replaced { "replaced" } else { "given up" });
     }
 }
 
@@ -392,7 +392,7 @@ fn a_heartbeat_that_is_put_off_does_not_put_off_the_limits() {
 #[test]
 fn a_replacement_that_comes_after_the_loss_takes_over_at_once() {
     let mut slot = live();
-    assert_eq!(slot.give_up(CloseReason::IdleReset, true, S), Fate::Lost);
+    assert!(!slot.give_up(CloseReason::IdleReset, true, S).replaced);
     assert!(slot.replacement_came_up(2 * S, 0));
     assert!(slot.take_loss().unwrap().replaced);
     assert_eq!((slot.is_live(), slot.epoch(), slot.proven_ns()), (true, 2, 2 * S));

@@ -91,9 +91,11 @@ impl SlotState {
             Then::Look => self.look(wire, now_ns),
         };
         if let Some(reason) = found {
-            turn.fate = self.give_up(reason, terms.is_open(), now_ns);
+            let connection = self.epoch();
+            let loss = self.give_up(reason, terms.is_open(), now_ns);
+            turn.fate = if loss.replaced { Fate::Replaced } else { Fate::Lost };
             turn.epoch = self.epoch();
-            wire.give_up(turn.fate == Fate::Replaced);
+            wire.give_up(connection, &loss);
         }
         turn
     }

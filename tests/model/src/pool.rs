@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::now_ns;
-use super::in_flight::{Outgoing, Payload, Pending, Recipient};
+use super::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use super::thread::EndOfPool;
 use super::{NEVER, Pool};
 use crate::config::Config;
@@ -47,6 +47,7 @@ impl Model {
         config.set_response_capacity(1024).expect("so many bytes");
         config.set_dials_per_second(1000).expect("so many dials");
         config.set_histograms(false);
+        config.set_recorder(0).expect("none");
         let pool = Arc::new(Pool::new(&config).expect("a pool"));
         let venue = Mutex::new((0..slots).map(|_| None).collect());
         let model = Arc::new(Self { pool, venue });
@@ -77,7 +78,7 @@ impl Model {
         let source = crate::source::Source::ANY;
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let payload = Payload::Ready(BEAT);
-        let mut outgoing = Outgoing { payload, is_head: false, closes: false };
+        let mut outgoing = Outgoing { payload, is_head: false, closes: false, label: Label::NONE };
         let started = self.pool.slots[slot].start(pending, &mut outgoing, &self.pool.policy);
         assert!(started.is_ok(), "the slot is idle");
     }

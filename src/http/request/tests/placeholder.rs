@@ -21,7 +21,7 @@ fn a_place_is_in_the_query_or_at_the_end_of_the_last_header_value_or_in_the_body
         let values: [&[u8]; 4] = [b"1234", b"ab", b"c", b"YZ"];
         values.iter().enumerate().all(|(place, value)| sending.fill(place, value).is_ok())
     })));
-    assert!(request.late().unwrap().sign(Default::default()));
+    assert!(request.late().unwrap().0.sign(Default::default()));
     let text = finished(&mut request);
     assert!(text.contains("?t=1234&side=BUY ") && text.contains("\r\nSign: v1=abc\r\n"), "{text}");
     assert!(text.ends_with("\r\n\r\naYZdef"), "{text}");

@@ -14,6 +14,24 @@ fn a_whole_order() {
     assert_eq!(finished(&mut request), expected);
 }
 
+/// What is told of a request: no query, whichever way it was written.
+#[test]
+fn method_and_path_end_before_the_query() {
+    let line = |request: &mut Request| {
+        let len = request.line_len();
+        finished(request)[..len].to_owned()
+    };
+    for path in ["/p", "/p?", "/p?a=1", "/p?a=?&b=2"] {
+        let mut request = begun("GET", path);
+        request.query(b"signature", b"s").unwrap();
+        request.header(b"X-Key", b"k").unwrap();
+        assert_eq!(line(&mut request), "GET /v1/p", "{path}");
+        request.begin(b"POST", b"/longer").unwrap();
+        assert_eq!(line(&mut request), "POST /v1/longer");
+    }
+    assert_eq!(line(&mut begun("OPTIONS", "*")), "OPTIONS *");
+}
+
 #[test]
 fn each_method_without_a_body() {
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "post", "M!#$~"]

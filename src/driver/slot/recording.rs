@@ -1,0 +1,120 @@
+//! What a slot tells its flight recorder. All of it under the slot's lock, which is held anyway.
+//!
+//! Heartbeats are no orders: on an idle slot they would drive all orders out.
+
+use super::{Held, InFlight, Outgoing, Slot};
+use crate::completion::Completion;
+use crate::driver::clock::now_ns;
+use crate::driver::in_flight::times;
+use crate::error::CloseReason;
+use crate::net::connection::Connection;
+use crate::pool::connection_state::Loss;
+use crate::pool::slot::{Exchange, Stop};
+use crate::recorder::record::{Lost, What, Words};
+use crate::recorder::redact;
+use crate::recorder::slot_recorder::SlotRecorder;
+
+impl Slot {
+    /// Records what happened to the slot's next connection, if that is recorded.
+    pub fn happened(&self, what: impl FnOnce() -> What) {
+        let mut inner = self.lock();
+        let connection = inner.state.epoch() + 1;
+        if let Some(recorder) = &mut inner.held.recorder {
+            recorder.happened(now_ns(), connection, what());
+        }
+    }
+
+    /// Records that a late answer has come on the connection of that number.
+    pub fn answered_late(&self, connection: u32, id: u64, status: u16) {
+        if let Some(recorder) = &mut self.lock().held.recorder {
+            recorder.happened(now_ns(), connection, What::LateAnswer { id, status });
+        }
+    }
+
+    /// Reads what is recorded; `None` if nothing is. An order may wait for it.
+    pub fn with_recorder<T>(&self, read: impl FnOnce(&SlotRecorder) -> T) -> Option<T> {
+        self.lock().held.recorder.as_ref().map(read)
+    }
+}
+
+impl Held {
+    /// An exchange has begun.
+    #[inline]
+    pub(super) fn record_begin(
+        &mut self,
+        exchange: &Exchange,
+        submit_ns: u64,
+        outgoing: &Outgoing<'_>,
+    ) {
+        if let (Some(recorder), Some(id)) = (&mut self.recorder, exchange.id) {
+            let times = times(exchange, submit_ns, 0);
+            recorder.began(id, times, exchange.connection, outgoing.line(), outgoing.label.tag);
+        }
+    }
+
+    /// An exchange has ended with that completion.
+    #[inline]
+    pub(super) fn record_end(&mut self, exchange: &Exchange, completion: &Completion) {
+        if let (Some(recorder), Some(_)) = (&mut self.recorder, exchange.id) {
+            recorder.ended(completion);
+        }
+    }
+
+    /// An exchange ends. Keeps the first bytes of an answer that does not accept the order, or that
+    /// is no whole answer.
+    #[inline]
+    pub(super) fn record_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
+        let is_good = matches!(stop, Stop::Answered(_))
+            && (200..300).contains(&in_flight.response().status());
+        if !is_good && self.recorder.is_some() {
+            self.record_bad_answer(in_flight, exchange, stop);
+        }
+    }
+
+    #[cold]
+    #[inline(never)] // Its excerpts would be on the stack of each turn.
+    fn record_bad_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let (head, body) = in_flight.response().received();
+        if exchange.id.is_some() {
+            let shown = if body.is_empty() { head } else { &[] };
+            recorder.answered(redact::answer(shown, body));
+        }
+        let breaks_rule =
+            matches!(stop, Stop::Failed(_, CloseReason::Protocol | CloseReason::IdleBytes));
+        if breaks_rule && !(head.is_empty() && body.is_empty()) {
+            let bytes = redact::answer(head, body);
+            recorder.happened(now_ns(), exchange.connection, What::BrokeRule { bytes });
+        }
+    }
+
+    /// A connection is given up, while it is still here: afterwards the kernel knows no more of it.
+    /// It is not here if its exchange lingers.
+    #[cold]
+    #[inline(never)] // Its words would be on the stack of each turn.
+    pub(super) fn record_loss(
+        &mut self,
+        number: u32,
+        connection: Option<&Connection>,
+        loss: &Loss,
+    ) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let now = now_ns();
+        if let Some(stray) = connection.map(Connection::stray).filter(|stray| !stray.is_empty()) {
+            let bytes = redact::answer(&[], stray);
+            recorder.happened(now, number, What::BrokeRule { bytes });
+        }
+        let words = connection.and_then(Connection::fault_words).unwrap_or_default();
+        let (id, tag) = recorder.lost_order(number).unwrap_or_default();
+        let lost = Lost {
+            reason: loss.reason,
+            words: Words::of(words.as_bytes()),
+            lifetime_ns: loss.lifetime_ns,
+            is_replaced: loss.replaced,
+            tcp: connection.and_then(Connection::tcp_info),
+            id,
+            tag,
+        };
+        recorder.happened(now, number, What::Lost(lost));
+    }
+}
