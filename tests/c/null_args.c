@@ -692,7 +692,7 @@ int main(void) {
     config = venue_config(2);
     OK(vp_config_set_recorder(config, 16));
     vp_pool *pool;
-    OK(vp_pool_open(config, &pool));
+    OK(vp_pool_open(config, &pool, NULL));
     vp_config_free(config);
 
     vp_request *request;
