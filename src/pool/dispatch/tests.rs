@@ -1,4 +1,4 @@
-//! The rules of the dispatcher one by one; `tests/policy` runs them in a random world.
+//! The rules of the dispatcher one by one; `tests/model/tests/policy` runs them in a random world.
 
 use super::*;
 

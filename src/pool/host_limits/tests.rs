@@ -1,5 +1,5 @@
 //! The rules one by one, alone and with the dials of whole pools. Random events are in
-//! tests/policy/hosts.rs.
+//! tests/model/tests/policy/hosts.rs.
 
 use std::sync::{Arc, Mutex};
 

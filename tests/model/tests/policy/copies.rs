@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use venuepool::error::{Outcome, WireState};
-use venuepool::pool::dispatch::{End, Want};
-use venuepool::pool::exchange_time::Due;
-use venuepool::pool::fanout::{Completes, CopyEnd, Fanout, FanoutRules, Meaning, Step};
+use venuepool_model::error::{Outcome, WireState};
+use venuepool_model::pool::dispatch::{End, Want};
+use venuepool_model::pool::exchange_time::Due;
+use venuepool_model::pool::fanout::{Completes, CopyEnd, Fanout, FanoutRules, Meaning, Step};
 
 use crate::pool::{Ended, NEVER, Pool};
 use crate::world::MS;
@@ -198,7 +198,7 @@ impl Pool {
         if self.copy_ended(id, &end, ended.outcome) {
             self.ledger.completed(id, ended.outcome, self.now);
             // As a copy that ended in the queue: it is not wanted any more.
-            if let venuepool::pool::dispatch::Cancel::Left(_) = self.desk.cancel(id) {
+            if let venuepool_model::pool::dispatch::Cancel::Left(_) = self.desk.cancel(id) {
                 self.copy_without_slot(id, End::Cancelled);
             }
         }

@@ -1,9 +1,9 @@
 //! The connection of a slot of the simulated pool, in place of the driver's socket.
 
-use venuepool::error::{CloseReason, Outcome};
-use venuepool::pool::connection_maintenance::Announced;
-use venuepool::pool::connection_state::Loss;
-use venuepool::pool::slot::{Exchange, Failure, Look, Read, Stop, Wire};
+use venuepool_model::error::{CloseReason, Outcome};
+use venuepool_model::pool::connection_maintenance::Announced;
+use venuepool_model::pool::connection_state::Loss;
+use venuepool_model::pool::slot::{Exchange, Failure, Look, Read, Stop, Wire};
 
 use crate::pool::{Ended, NEVER};
 use crate::world::{Connection, Setting, Venue};

@@ -1,17 +1,17 @@
 //! Carries out the healing and the maintenance of the simulated pool: it dials, waits and tells,
 //! as src/driver/slot_task.rs, src/driver/dials.rs and src/driver/maintenance.rs do. What is to be
-//! done is decided by [`Healing`](venuepool::pool::healing::Healing) and by the slot's state.
+//! done is decided by [`Healing`](venuepool_model::pool::healing::Healing) and by the slot's state.
 
 use std::time::Duration;
 
-use venuepool::error::CloseReason;
-use venuepool::lane::Lane;
-use venuepool::pool::connection_maintenance::Action;
-use venuepool::pool::exchange_time::Due;
-use venuepool::pool::healing::{AfterLoss, Next, Place};
-use venuepool::pool::maintenance::{Rest, Round};
-use venuepool::pool::pause::{Scope, SuspendRule, SuspendRules, Telling};
-use venuepool::source::{Source, source_of_slot};
+use venuepool_model::error::CloseReason;
+use venuepool_model::lane::Lane;
+use venuepool_model::pool::connection_maintenance::Action;
+use venuepool_model::pool::exchange_time::Due;
+use venuepool_model::pool::healing::{AfterLoss, Next, Place};
+use venuepool_model::pool::maintenance::{Rest, Round};
+use venuepool_model::pool::pause::{Scope, SuspendRule, SuspendRules, Telling};
+use venuepool_model::source::{Source, source_of_slot};
 
 use crate::ledger::Ledger;
 use crate::pool::{Event, NEVER, Pool};

@@ -5,13 +5,13 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use venuepool::error::{CloseReason, Outcome};
-use venuepool::lane::Lane;
-use venuepool::pool::backoff::Bounds;
-use venuepool::pool::connection_maintenance::{Announced, Rules};
-use venuepool::pool::exchange_time::Estimate;
-use venuepool::pool::lanes::{LaneRule, LaneRules};
-use venuepool::pool::slot::Read;
+use venuepool_model::error::{CloseReason, Outcome};
+use venuepool_model::lane::Lane;
+use venuepool_model::pool::backoff::Bounds;
+use venuepool_model::pool::connection_maintenance::{Announced, Rules};
+use venuepool_model::pool::exchange_time::Estimate;
+use venuepool_model::pool::lanes::{LaneRule, LaneRules};
+use venuepool_model::pool::slot::Read;
 
 pub(crate) const US: u64 = 1_000;
 pub(crate) const MS: u64 = 1_000 * US;

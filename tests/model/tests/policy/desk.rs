@@ -8,14 +8,14 @@ mod sources;
 
 use std::collections::VecDeque;
 
-use venuepool::lane::Lane;
-use venuepool::pool::dispatch::{
+use venuepool_model::lane::Lane;
+use venuepool_model::pool::dispatch::{
     Action, Cancel, Dispatcher, End, Lease, Queued, Refusal, Route, Waiter, Want,
 };
-use venuepool::pool::exchange_time::{Due, Estimate};
-use venuepool::pool::lanes::{LANES, LaneRules};
-use venuepool::pool::slot::{Fate, NoStart, TurnReport};
-use venuepool::source::Source;
+use venuepool_model::pool::exchange_time::{Due, Estimate};
+use venuepool_model::pool::lanes::{LANES, LaneRules};
+use venuepool_model::pool::slot::{Fate, NoStart, TurnReport};
+use venuepool_model::source::Source;
 
 use pauses::Hold;
 

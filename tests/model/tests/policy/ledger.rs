@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use venuepool::error::{CloseReason, Outcome};
-use venuepool::lane::{Lane, LaneSet};
-use venuepool::pool::backoff::Bounds;
+use venuepool_model::error::{CloseReason, Outcome};
+use venuepool_model::lane::{Lane, LaneSet};
+use venuepool_model::pool::backoff::Bounds;
 
 use crate::world::{MS, Random, S, Setting};
 

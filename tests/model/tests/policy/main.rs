@@ -43,9 +43,9 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use venuepool::error::{CloseReason, Outcome};
-use venuepool::lane::{Lane, LaneSet};
-use venuepool::pool::pause::Scope;
+use venuepool_model::error::{CloseReason, Outcome};
+use venuepool_model::lane::{Lane, LaneSet};
+use venuepool_model::pool::pause::Scope;
 
 use ledger::{Counts, Ledger};
 use pool::Pool;

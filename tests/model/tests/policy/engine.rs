@@ -1,10 +1,10 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
-use venuepool::lane::{Lane, LaneSet};
-use venuepool::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, Route, Want};
-use venuepool::pool::exchange_time::Due;
-use venuepool::pool::pause::Scope;
-use venuepool::source::Source;
+use venuepool_model::lane::{Lane, LaneSet};
+use venuepool_model::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, Route, Want};
+use venuepool_model::pool::exchange_time::Due;
+use venuepool_model::pool::pause::Scope;
+use venuepool_model::source::Source;
 
 use crate::pool::{Direct, Event, NEVER, Pool};
 use crate::world::{MS, S, US};

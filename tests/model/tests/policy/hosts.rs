@@ -6,13 +6,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use venuepool::error::CloseReason;
-use venuepool::pool::backoff::Bounds;
-use venuepool::pool::connection_state::{Loss, Proof};
-use venuepool::pool::dial_limit::{DialLimit, Purpose};
-use venuepool::pool::healing::{AfterLoss, Healing, Next};
-use venuepool::pool::host_limits::{Answer, Gate, HostLimits, Limits};
-use venuepool::pool::pause::Pause;
+use venuepool_model::error::CloseReason;
+use venuepool_model::pool::backoff::Bounds;
+use venuepool_model::pool::connection_state::{Loss, Proof};
+use venuepool_model::pool::dial_limit::{DialLimit, Purpose};
+use venuepool_model::pool::healing::{AfterLoss, Healing, Next};
+use venuepool_model::pool::host_limits::{Answer, Gate, HostLimits, Limits};
+use venuepool_model::pool::pause::Pause;
 
 use crate::world::{MS, Random, S};
 

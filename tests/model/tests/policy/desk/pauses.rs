@@ -1,8 +1,8 @@
 //! Which sources a pause holds, in plain lists, and what that means for who asks for a slot.
 
-use venuepool::lane::Lane;
-use venuepool::pool::pause::{Pause, Scope};
-use venuepool::source::Source;
+use venuepool_model::lane::Lane;
+use venuepool_model::pool::pause::{Pause, Scope};
+use venuepool_model::source::Source;
 
 use super::Desk;
 use crate::world::MS;

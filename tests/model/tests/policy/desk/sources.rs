@@ -1,9 +1,9 @@
 //! Whose turn it is, in plain lists: for each source, the lanes that wait for it.
 
-use venuepool::lane::Lane;
-use venuepool::pool::dispatch::Refusal;
-use venuepool::pool::lanes::MOST_PASSED;
-use venuepool::source::Source;
+use venuepool_model::lane::Lane;
+use venuepool_model::pool::dispatch::Refusal;
+use venuepool_model::pool::lanes::MOST_PASSED;
+use venuepool_model::source::Source;
 
 use super::{Desk, InQueue};
 

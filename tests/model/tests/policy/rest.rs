@@ -2,13 +2,15 @@
 //! one dial limit. Carries out what src/pool decides, in steps of ten milliseconds; a dial takes
 //! one step.
 
-use venuepool::error::CloseReason;
-use venuepool::pool::backoff::Bounds;
-use venuepool::pool::connection_maintenance::{Action, Announced, ConnectionMaintenance, Rules};
-use venuepool::pool::connection_state::{Loss, Proof};
-use venuepool::pool::dial_limit::DialLimit;
-use venuepool::pool::healing::{AfterLoss, Healing, Next, Place};
-use venuepool::pool::pause::Pause;
+use venuepool_model::error::CloseReason;
+use venuepool_model::pool::backoff::Bounds;
+use venuepool_model::pool::connection_maintenance::{
+    Action, Announced, ConnectionMaintenance, Rules,
+};
+use venuepool_model::pool::connection_state::{Loss, Proof};
+use venuepool_model::pool::dial_limit::DialLimit;
+use venuepool_model::pool::healing::{AfterLoss, Healing, Next, Place};
+use venuepool_model::pool::pause::Pause;
 
 use crate::pool::NEVER;
 use crate::world::{MS, Random, S};

@@ -2,8 +2,8 @@
 //! after it was frozen for two seconds.
 //!
 //! A pool of four and a venue that answers in 40 to 60 ms, so 80 orders each second. The table and
-//! the plot of docs/overload.md are made here; `UPDATE_DOCS=1 cargo test --test policy` rewrites
-//! them.
+//! the plot of docs/overload.md are made here. This rewrites them:
+//! `UPDATE_DOCS=1 cargo test -p venuepool-model --test policy`.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -145,7 +145,7 @@ fn the_figures_in_the_docs_are_what_the_policy_does() {
         table += "\n";
     }
     compare("docs/overload.svg", &plot::svg(&lines));
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/overload.md");
+    let path = root().join("docs/overload.md");
     let page = std::fs::read_to_string(path).unwrap();
     let (before, rest) = page.split_once("<!-- goodput -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- /goodput -->").unwrap();
@@ -153,9 +153,14 @@ fn the_figures_in_the_docs_are_what_the_policy_does() {
     compare("docs/overload.md", &page);
 }
 
+/// The folder of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 /// Compares a file with what it should hold, or writes it.
 fn compare(path: &str, wanted: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    let path = root().join(path);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, wanted).unwrap();
     }

@@ -1,8 +1,8 @@
 //! The rules of the lanes once more, in plain lists: which are open, and who may have a slot.
 
-use venuepool::lane::{Lane, LaneSet};
-use venuepool::pool::dispatch::Refusal;
-use venuepool::source::Source;
+use venuepool_model::lane::{Lane, LaneSet};
+use venuepool_model::pool::dispatch::Refusal;
+use venuepool_model::source::Source;
 
 use super::Desk;
 

@@ -1,7 +1,7 @@
 //! Which slot a further copy of an order has, in plain lists.
 
-use venuepool::pool::dispatch::Refusal;
-use venuepool::pool::exchange_time::Due;
+use venuepool_model::pool::dispatch::Refusal;
+use venuepool_model::pool::exchange_time::Due;
 
 use super::Desk;
 

@@ -8,15 +8,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use tokio::time::Instant;
-use venuepool::error::{CloseReason, Outcome};
-use venuepool::net::addresses::Addresses;
-use venuepool::pool::dial_limit::DialLimit;
-use venuepool::pool::dispatch::{Action, End, Lease, Queued, Waiter, Want};
-use venuepool::pool::exchange_time::Due;
-use venuepool::pool::healing::Healing;
-use venuepool::pool::maintenance::Heartbeats;
-use venuepool::pool::pause::Told;
-use venuepool::pool::slot::{
+use venuepool_model::error::{CloseReason, Outcome};
+use venuepool_model::net::addresses::Addresses;
+use venuepool_model::pool::dial_limit::DialLimit;
+use venuepool_model::pool::dispatch::{Action, End, Lease, Queued, Waiter, Want};
+use venuepool_model::pool::exchange_time::Due;
+use venuepool_model::pool::healing::Healing;
+use venuepool_model::pool::maintenance::Heartbeats;
+use venuepool_model::pool::pause::Told;
+use venuepool_model::pool::slot::{
     Exchange, Fate, NoStart, NotStarted, Request, Sent, SlotState, StepTimeouts, Terms, TurnEnd,
 };
 
