@@ -479,8 +479,9 @@ impl Wire for Hands<'_> {
         }
         let connection = connection.as_mut().expect("an exchange has a connection");
         let ended = in_flight.end(self.index, connection, exchange, stop, now_ns);
-        held.record_end(exchange, &ended.completion);
-        Over { ended, lingering: None }
+        let over = Over { ended, lingering: None };
+        held.record_end(exchange, &over.ended.completion);
+        over
     }
 
     fn announced(&self, over: &Over) -> Announced {

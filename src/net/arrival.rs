@@ -41,6 +41,7 @@ impl Arrivals {
     }
 
     /// Reads once, and takes note of the time.
+    #[cold] // It is not on the path of an order, unless that was asked for.
     pub(super) fn read(&mut self, stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
         let mut space = [IoSliceMut::new(space)];
         let control = Some(&mut self.control[..]);

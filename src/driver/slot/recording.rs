@@ -46,6 +46,14 @@ impl Held {
         submit_ns: u64,
         outgoing: &Outgoing<'_>,
     ) {
+        if self.recorder.is_some() {
+            self.record_order(exchange, submit_ns, outgoing);
+        }
+    }
+
+    #[cold]
+    #[inline(never)] // Its times would be on the stack of each start.
+    fn record_order(&mut self, exchange: &Exchange, submit_ns: u64, outgoing: &Outgoing<'_>) {
         if let (Some(recorder), Some(id)) = (&mut self.recorder, exchange.id) {
             let times = times(exchange, submit_ns, 0);
             recorder.began(id, times, exchange.connection, outgoing.line(), outgoing.label.tag);
@@ -55,6 +63,14 @@ impl Held {
     /// An exchange has ended with that completion.
     #[inline]
     pub(super) fn record_end(&mut self, exchange: &Exchange, completion: &Completion) {
+        if self.recorder.is_some() {
+            self.record_completion(exchange, completion);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_completion(&mut self, exchange: &Exchange, completion: &Completion) {
         if let (Some(recorder), Some(_)) = (&mut self.recorder, exchange.id) {
             recorder.ended(completion);
         }

@@ -7,6 +7,7 @@ use super::{Arrivals, Fault, Received};
 
 /// Reads once what came over the wire. `was_reset`: an end is a reset that sending has met.
 /// `os_error` is set to the number of the error that ends the connection.
+#[inline(always)] // It is on the path of each order, and has more arguments than registers.
 pub(super) fn read(
     stream: &TcpStream,
     arrivals: &mut Option<Box<Arrivals>>,
