@@ -558,7 +558,7 @@ enum vp_status
    */
   VP_ERR_TIMEOUT = -26,
   /**
-   * The request was made for another pool.
+   * The request was made for another pool, or the frame for another session.
    */
   VP_ERR_WRONG_POOL = -27,
   /**
@@ -1172,6 +1172,11 @@ typedef struct vp_ws_config vp_ws_config;
  * The bytes of an event, opaque to C.
  */
 typedef struct vp_ws_data vp_ws_data;
+
+/**
+ * Room for one message of a session, opaque to C. Freeing leaves a tombstone.
+ */
+typedef struct vp_ws_frame vp_ws_frame;
 
 /**
  * Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
@@ -4811,6 +4816,89 @@ VP_API void vp_ws_data_release(struct vp_ws_data *data) VP_NOEXCEPT;
  * Errors: ERR_NULL.
  */
 VP_API vp_status vp_ws_data_retain(struct vp_ws_data *data) VP_NOEXCEPT;
+
+/**
+ * Makes a frame: room for one message at a time of up to `capacity` bytes, 1 to the `sent` of
+ * `vp_ws_config_set_sizes`. The engine writes its message there, and `vp_ws_send_frame` or
+ * `vp_ws_call_frame` sends it from there. So over plaintext no byte of it is copied, and over TLS
+ * it is read once, to be encrypted. The frame allocates its memory here, and none later.
+ *
+ * Make one for each thread that sends, and use it again.
+ *
+ * Threads: any; the frame by one thread at a time. Several threads send at once, each with its
+ * own.
+ * Lifetime: yours, until `vp_ws_frame_free`; it may outlive the session.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_TOO_LARGE, ERR_CLOSED, ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_frame_new(struct vp_ws *session,
+                          size_t capacity,
+                          struct vp_ws_frame **out)
+VP_NOEXCEPT;
+
+/**
+ * Begins the next message: gives the room of a frame, to be filled from its front, and its size in
+ * bytes. `out_capacity` may be NULL. Each message begins so, because the one before it was masked
+ * in place. The room is always at the same address. It may hold bytes of the last message.
+ *
+ * Threads: one at a time.
+ * Lifetime: the room is yours until the message is sent, or the frame is freed.
+ * Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_frame_room(struct vp_ws_frame *frame,
+                           uint8_t **out,
+                           size_t *out_capacity)
+VP_NOEXCEPT;
+
+/**
+ * Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
+ * them where they are, so that the room is not yours any more.
+ *
+ * Nothing is allocated, unless the kernel does not take all of it at once.
+ *
+ * Threads: as `vp_ws_send`; the frame by one thread at a time.
+ * Lifetime: the frame can take the next message.
+ * Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
+ * more than the room. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that
+ * was freed. With an error nothing was sent, and the room is yours with what you wrote.
+ */
+VP_API
+vp_status vp_ws_send_frame(struct vp_ws *session,
+                           struct vp_ws_frame *frame,
+                           int32_t opcode,
+                           size_t len,
+                           uint64_t *out_sequence)
+VP_NOEXCEPT;
+
+/**
+ * Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
+ * message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
+ *
+ * Threads: as `vp_ws_send_frame`.
+ * Lifetime: as `vp_ws_send_frame`.
+ * Errors: as `vp_ws_call` and `vp_ws_send_frame`.
+ */
+VP_API
+vp_status vp_ws_call_frame(struct vp_ws *session,
+                           struct vp_ws_frame *frame,
+                           int32_t opcode,
+                           size_t len,
+                           uint64_t key,
+                           uint64_t timeout_ns,
+                           uint64_t user_data,
+                           uint64_t *out_id)
+VP_NOEXCEPT;
+
+/**
+ * Wipes and frees the memory of a frame; NULL is allowed. A few words of it stay for ever, so that
+ * a later call gets ERR_CLOSED. What was sent from it goes on.
+ *
+ * Threads: any; no other thread may use the frame.
+ * Lifetime: ends its room; the handle stays valid.
+ * Errors: none.
+ */
+VP_API void vp_ws_frame_free(struct vp_ws_frame *frame) VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);
 

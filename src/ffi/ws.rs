@@ -42,7 +42,11 @@ impl vp_ws {
         handle
     }
 
-    fn with<T>(&self, call: impl FnOnce(&Arc<Session>) -> Result<T, Status>) -> Result<T, Status> {
+    /// Runs `call` on the session, or answers why it cannot be.
+    pub(super) fn with<T>(
+        &self,
+        call: impl FnOnce(&Arc<Session>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
         // Before the lock: in a forked child a lost thread may hold it for ever.
         if self.forks != fork::count() {
             return Err(Status::ERR_FORKED);

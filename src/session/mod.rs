@@ -3,6 +3,7 @@
 //! ```text
 //!  engine threads                        | the session's thread (tokio, current_thread)
 //!  Session::send, call                   |  thread.rs     does what is due, waits
+//!    frame.rs is written by the engine   |
 //!    core.rs  frame, mask, encrypt, send |  upgrade.rs    asks for WebSocket
 //!             (one lock)                 |  receiving.rs  reads, takes apart, tells
 //!  Session::poll, wait  ◄─ delivery.rs ◄─┴─ or the engine's function, here
@@ -16,6 +17,7 @@ mod core;
 pub mod data;
 mod delivery;
 pub mod event;
+pub mod frame;
 mod keys;
 mod receiving;
 pub mod settings;
@@ -33,7 +35,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use self::core::{Accepted, Core};
+use self::core::{Accepted, Core, Payload};
 use crate::config::{Config, Drive};
 use crate::driver::clock::now_ns;
 use crate::driver::ways::unplaced_ways;
@@ -48,13 +50,19 @@ use crate::ws::session::calls::Call;
 use crate::ws::session::life::Stage;
 use delivery::Delivery;
 use event::{Ended, Kept, News, Told};
+use frame::Frame;
 use settings::{Opening, Settings, Source};
 
 /// The report of the first dial.
 type Report = mpsc::Sender<Result<(), DialError>>;
 
+/// The sessions that the process has had.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
+
 /// One session.
 pub struct Session {
+    /// What its frames know it by: no other session of the process has it.
+    number: u64,
     settings: Settings,
     origin: Arc<Origin>,
     path: Vec<u8>,
@@ -138,6 +146,7 @@ impl Session {
         let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
         let (capacity, overflow) = settings.queue;
         Ok(Self {
+            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             origin: Arc::new(origin),
             path: path.to_vec(),
             limits: *config.limits(),
@@ -161,14 +170,7 @@ impl Session {
     /// `ERR_SLOT_DOWN` while the session is not up, `ERR_CLOSED`, `ERR_TOO_LARGE`,
     /// `ERR_WAITING_FULL` if too many bytes or messages are on their way. Nothing is sent then.
     pub fn send(&self, kind: Kind, payload: &[u8]) -> Result<u64, Status> {
-        let mut core = self.core();
-        core.check(payload.len())?;
-        let Accepted { sequence, wakes } = core.send(kind, payload)?;
-        drop(core);
-        if wakes {
-            self.wake.notify_one();
-        }
-        Ok(sequence)
+        self.send_payload(kind, Payload::Copied(payload))
     }
 
     /// Sends a message that is answered by one with that key, and gives the number of the call. Its
@@ -185,13 +187,73 @@ impl Session {
         timeout_ns: u64,
         user_data: u64,
     ) -> Result<u64, Status> {
+        let call = Self::new_call(key, timeout_ns, user_data);
+        self.call_payload(kind, Payload::Copied(payload), call)
+    }
+
+    /// Makes a frame for messages of up to `capacity` bytes, which are sent on this session.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` for 0; `ERR_TOO_LARGE` for more than the longest message that is sent.
+    pub fn frame(&self, capacity: usize) -> Result<Frame, Status> {
+        match capacity {
+            0 => Err(Status::ERR_ARGUMENT),
+            _ if capacity > self.settings.max_send => Err(Status::ERR_TOO_LARGE),
+            _ => Ok(Frame::new(self.number, capacity)),
+        }
+    }
+
+    /// Sends the first `len` bytes of the room of a frame, as [`Session::send`] does. They are
+    /// masked where they are, so the next message begins by [`Frame::room`].
+    ///
+    /// # Errors
+    /// As for [`Session::send`]; `ERR_PHASE` without a room, `ERR_TOO_LARGE` if it is smaller,
+    /// `ERR_WRONG_POOL` for a frame of another session. What was written stays as it is then.
+    pub fn send_frame(&self, frame: &mut Frame, kind: Kind, len: usize) -> Result<u64, Status> {
+        self.send_payload(kind, Payload::Written(frame.writer(self.number)?, len))
+    }
+
+    /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does.
+    ///
+    /// # Errors
+    /// As for [`Session::call`] and [`Session::send_frame`].
+    pub fn call_frame(
+        &self,
+        frame: &mut Frame,
+        kind: Kind,
+        len: usize,
+        key: u64,
+        timeout_ns: u64,
+        user_data: u64,
+    ) -> Result<u64, Status> {
+        let call = Self::new_call(key, timeout_ns, user_data);
+        self.call_payload(kind, Payload::Written(frame.writer(self.number)?, len), call)
+    }
+
+    /// A call that begins now.
+    fn new_call(key: u64, timeout_ns: u64, user_data: u64) -> Call {
         let sent_ns = now_ns();
         let deadline_ns = sent_ns.saturating_add(timeout_ns);
+        Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns }
+    }
+
+    fn send_payload(&self, kind: Kind, payload: Payload<'_>) -> Result<u64, Status> {
+        let mut core = self.core();
+        core.check(payload.len())?;
+        let Accepted { sequence, wakes } = core.send(kind, payload)?;
+        drop(core);
+        if wakes {
+            self.wake.notify_one();
+        }
+        Ok(sequence)
+    }
+
+    fn call_payload(&self, kind: Kind, payload: Payload<'_>, call: Call) -> Result<u64, Status> {
+        let (key, deadline_ns) = (call.key, call.deadline_ns);
         let untaken = self.delivery.untaken_completions();
         let mut core = self.core();
         core.check(payload.len())?;
         core.calls.check(key, untaken)?;
-        let call = Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns };
         let (id, accepted) = core.call(kind, payload, call)?;
         let wakes = accepted.wakes || deadline_ns < core.wakes_ns;
         drop(core);
