@@ -334,7 +334,7 @@
 #define VP_PUBLISH_PERIOD_NS 250000000
 
 /**
- * A pool could not be opened.
+ * A pool or a session could not be opened.
  */
 #define VP_LOG_ERROR 1
 
@@ -344,7 +344,7 @@
 #define VP_LOG_WARN 2
 
 /**
- * A connection came up or went in good order, or the pool changed its state.
+ * A connection came up or went in good order, or the pool changed its state. A session has ended.
  */
 #define VP_LOG_INFO 3
 
@@ -4416,8 +4416,10 @@ VP_NOEXCEPT;
  *
  * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
  * opening, the publishing, the drain and the end of a pool it runs on the thread that calls. On
- * the dial thread it tells that a key log has ended. So it may run on several threads at once. Of
- * a WebSocket session it tells nothing but its key log.
+ * the dial thread it tells that a key log has ended. Of a WebSocket session it runs on the
+ * session's thread, and for an opening that has failed on the one that calls. So it may run on
+ * several threads at once. A record of a session begins with "session: ", and has no byte of a
+ * message.
  * Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
  * session, that was opened with this.
  * Errors: ERR_NULL, ERR_ARGUMENT.
@@ -4645,8 +4647,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  *
  * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
  * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
- * body, backoff, degraded open, thread name and CPU. It uses the log for the key log only. It
- * has no caller drive, and no shared thread.
+ * body, backoff, degraded open, log, thread name and CPU. It has no caller drive, and no shared
+ * thread.
  *
  * `on_event` receives all that the session tells, on the session's thread, also while this call
  * waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.

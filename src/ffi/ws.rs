@@ -79,8 +79,8 @@ impl vp_ws {
 ///
 /// Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
 /// the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
-/// body, backoff, degraded open, thread name and CPU. It uses the log for the key log only. It
-/// has no caller drive, and no shared thread.
+/// body, backoff, degraded open, log, thread name and CPU. It has no caller drive, and no shared
+/// thread.
 ///
 /// `on_event` receives all that the session tells, on the session's thread, also while this call
 /// waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.

@@ -19,6 +19,7 @@ mod delivery;
 pub mod event;
 pub mod frame;
 mod keys;
+mod log;
 mod receiving;
 pub mod settings;
 mod thread;
@@ -51,10 +52,26 @@ use crate::ws::session::life::Stage;
 use delivery::Delivery;
 use event::{Ended, Kept, News, Told};
 use frame::Frame;
+use log::Log;
 use settings::{Opening, Settings, Source};
 
 /// The report of the first dial.
-type Report = mpsc::Sender<Result<(), DialError>>;
+type Report = mpsc::Sender<Result<(), NotUp>>;
+
+/// Why the first dial came to nothing.
+struct NotUp {
+    error: DialError,
+    /// The same in words, without a byte of the venue's.
+    logged: String,
+}
+
+impl From<DialError> for NotUp {
+    /// An error whose text has no byte of the venue's.
+    fn from(error: DialError) -> Self {
+        let logged = error.text.clone();
+        Self { error, logged }
+    }
+}
 
 /// The sessions that the process has had.
 static SESSIONS: AtomicU64 = AtomicU64::new(0);
@@ -68,6 +85,7 @@ pub struct Session {
     path: Vec<u8>,
     limits: Limits,
     ways: Ways,
+    log: Log,
     core: Mutex<Core>,
     delivery: Delivery,
     /// The thread is to look around.
@@ -103,13 +121,25 @@ impl Session {
     /// returns when it is up. Without that all is undone, unless the configuration allows a
     /// degraded start.
     pub fn open(config: &Config, settings: &Settings, path: &[u8]) -> Result<Arc<Self>, DialError> {
+        let opened = Self::open_unlogged(config, settings, path);
+        opened.map_err(|NotUp { error, logged }| {
+            Log::new(config).not_opened(error.step, &logged);
+            error
+        })
+    }
+
+    fn open_unlogged(
+        config: &Config,
+        settings: &Settings,
+        path: &[u8],
+    ) -> Result<Arc<Self>, NotUp> {
         let session = Arc::new(Self::new(config, settings, path)?);
         session.asks().request().map_err(refused("the request for the upgrade"))?;
         let (report, reports) = mpsc::channel();
         *session.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         thread::spawn(&session, config)?;
         // Each step of the first dial has a deadline, and the end of the thread reports, too.
-        let first = reports.recv().unwrap_or_else(|_| Err(session.ended_early()));
+        let first = reports.recv().unwrap_or_else(|_| Err(session.ended_early().into()));
         if let Err(error) = first
             && !config.allow_degraded_open()
         {
@@ -151,6 +181,7 @@ impl Session {
             path: path.to_vec(),
             limits: *config.limits(),
             ways: unplaced_ways(config, url)?,
+            log: Log::new(config),
             core: Mutex::new(Core::new(settings, bounds, now_ns())),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
             settings: settings.clone(),
@@ -366,8 +397,14 @@ impl Session {
         self.delivery.tell(&Told { time_ns, connection, news, padded })
     }
 
+    /// Tells news of the connection on the session's thread, the log first.
+    fn tell_news(&self, news: &News, padded: &[u8]) {
+        self.log.told(self.connection.load(Ordering::Relaxed), news);
+        self.tell(news, padded);
+    }
+
     /// Reports what came of the first dial, once.
-    fn report(&self, result: Result<(), DialError>) {
+    fn report(&self, result: Result<(), NotUp>) {
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(report) = report {
             // The opener may be gone.
