@@ -4572,6 +4572,20 @@ vp_status vp_ws_config_set_text_ping(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets which local address the session connects from, at each dial: its number, from 0 to 63, in
+ * the order of `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY, the
+ * default: the first one, or as the system chooses if there are none.
+ *
+ * `vp_ws_open` answers ERR_ADDRESS if its configuration has no such address, or a Unix socket. So
+ * pools and sessions share one configuration, and each session has its own address.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a number above 63 that is not VP_SOURCE_ANY.
+ */
+VP_API vp_status vp_ws_config_set_source(struct vp_ws_config *config, uint32_t source) VP_NOEXCEPT;
+
+/**
  * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
  * with their acknowledgements. Each half of the close handshake may take 1 s.
  *
@@ -4658,7 +4672,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  * Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
  * The handle stays valid for ever, and answers ERR_CLOSED after the close.
  * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
- * thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING.
+ * thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for
+ * a source that the configuration does not have.
  */
 VP_API
 vp_status vp_ws_open(const struct vp_config *config,

@@ -58,6 +58,7 @@ unsafe fn settings(input: &mut Input<'_>, config: *mut vp_ws_config) {
         ok(vp_ws_config_set_keep_alive(config, a, b, c));
         ok(vp_ws_config_set_text_ping(config, opcode, any_text(input), any_text(input)));
         ok(vp_ws_config_set_timeouts(config, a, b, c));
+        ok(vp_ws_config_set_source(config, if flags == 0 { a as u32 % 80 } else { u32::MAX }));
         ok(vp_ws_config_set_queue(config, x, flags));
         ok(vp_ws_config_set_sizes(config, x, y, z));
         ok(vp_ws_config_set_counts(config, x % 1000, y % 1000));

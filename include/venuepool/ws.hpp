@@ -78,6 +78,9 @@ class [[nodiscard]] WsConfig {
         return vp_ws_config_set_text_ping(raw_, VP_WS_TEXT, detail::str(message),
                                           detail::str(pong));
     }
+    /// Sets which of the bind addresses the session connects from, by its number; VP_SOURCE_ANY,
+    /// the default, for the first. Errors: VP_ERR_ARGUMENT for any other number above 63.
+    Status source(std::uint32_t source) noexcept { return vp_ws_config_set_source(raw_, source); }
     /// Sets the time limits of the upgrade, of the opening, and of each half of the close.
     Status timeouts(std::chrono::nanoseconds upgrade, std::chrono::nanoseconds opening,
                     std::chrono::nanoseconds close) noexcept {

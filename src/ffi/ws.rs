@@ -90,7 +90,8 @@ impl vp_ws {
 /// Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
 /// The handle stays valid for ever, and answers ERR_CLOSED after the close.
 /// Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
-/// thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING.
+/// thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for
+/// a source that the configuration does not have.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_open(
     config: *const vp_config,

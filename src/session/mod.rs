@@ -27,6 +27,7 @@ mod upgrade;
 
 pub use delivery::Hook;
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -180,7 +181,7 @@ impl Session {
             origin: Arc::new(origin),
             path: path.to_vec(),
             limits: *config.limits(),
-            ways: unplaced_ways(config, url)?,
+            ways: unplaced_ways(from_source(config, settings)?.as_ref(), url)?,
             log: Log::new(config),
             core: Mutex::new(Core::new(settings, bounds, now_ns())),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
@@ -428,6 +429,16 @@ impl Session {
             let _ = thread.join();
         }
     }
+}
+
+/// The configuration with the local address that the session asks for.
+fn from_source<'a>(config: &'a Config, settings: &Settings) -> Result<Cow<'a, Config>, DialError> {
+    let Some(number) = settings.source.number() else { return Ok(Cow::Borrowed(config)) };
+    if config.ways().unix_socket.is_some() {
+        return Err(refused("a Unix socket, and a source")(Status::ERR_ADDRESS));
+    }
+    let no_source = refused("there is no bind address of the number of the source");
+    config.from_source(number).map(Cow::Owned).ok_or_else(|| no_source(Status::ERR_ADDRESS))
 }
 
 fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {

@@ -600,6 +600,9 @@ static void ws_config(vp_ws_config *config) {
                  VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_text_ping(config, 3, VP_STR("ping"), VP_STR("pong")),
                  VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_source(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_source(config, 64), VP_ERR_ARGUMENT);
+    OK(vp_ws_config_set_source(config, VP_SOURCE_ANY));
     CHECK_STATUS(vp_ws_config_set_timeouts(NULL, 1, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_timeouts(config, 0, 1, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_queue(NULL, 1, VP_WS_DROP_OLDEST), VP_ERR_NULL);
