@@ -349,7 +349,7 @@
 #define VP_RECORDER_JSON 1
 
 /**
- * A pool could not be opened.
+ * A pool or a session could not be opened.
  */
 #define VP_LOG_ERROR 1
 
@@ -359,7 +359,7 @@
 #define VP_LOG_WARN 2
 
 /**
- * A connection came up or went in good order, or the pool changed its state.
+ * A connection came up or went in good order, or the pool changed its state. A session has ended.
  */
 #define VP_LOG_INFO 3
 
@@ -573,7 +573,7 @@ enum vp_status
    */
   VP_ERR_TIMEOUT = -26,
   /**
-   * The request was made for another pool.
+   * The request was made for another pool, or the frame for another session.
    */
   VP_ERR_WRONG_POOL = -27,
   /**
@@ -1187,6 +1187,11 @@ typedef struct vp_ws_config vp_ws_config;
  * The bytes of an event, opaque to C.
  */
 typedef struct vp_ws_data vp_ws_data;
+
+/**
+ * Room for one message of a session, opaque to C. Freeing leaves a tombstone.
+ */
+typedef struct vp_ws_frame vp_ws_frame;
 
 /**
  * Borrowed text or bytes: not NUL-terminated. `ptr` may be NULL when `len` is 0.
@@ -4514,8 +4519,10 @@ VP_NOEXCEPT;
  *
  * Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
  * opening, the publishing, the drain and the end of a pool it runs on the thread that calls. On
- * the dial thread it tells that a key log has ended. So it may run on several threads at once. Of
- * a WebSocket session it tells nothing but its key log.
+ * the dial thread it tells that a key log has ended. Of a WebSocket session it runs on the
+ * session's thread, and for an opening that has failed on the one that calls. So it may run on
+ * several threads at once. A record of a session begins with "session: ", and has no byte of a
+ * message.
  * Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
  * session, that was opened with this.
  * Errors: ERR_NULL, ERR_ARGUMENT.
@@ -4668,6 +4675,20 @@ vp_status vp_ws_config_set_text_ping(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets which local address the session connects from, at each dial: its number, from 0 to 63, in
+ * the order of `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY, the
+ * default: the first one, or as the system chooses if there are none.
+ *
+ * `vp_ws_open` answers ERR_ADDRESS if its configuration has no such address, or a Unix socket. So
+ * pools and sessions share one configuration, and each session has its own address.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a number above 63 that is not VP_SOURCE_ANY.
+ */
+VP_API vp_status vp_ws_config_set_source(struct vp_ws_config *config, uint32_t source) VP_NOEXCEPT;
+
+/**
  * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
  * with their acknowledgements. Each half of the close handshake may take 1 s.
  *
@@ -4743,8 +4764,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  *
  * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
  * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
- * body, backoff, degraded open, thread name and CPU. It uses the log for the key log only. It
- * has no caller drive, and no shared thread.
+ * body, backoff, degraded open, log, thread name and CPU. It has no caller drive, and no shared
+ * thread.
  *
  * `on_event` receives all that the session tells, on the session's thread, also while this call
  * waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.
@@ -4754,7 +4775,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  * Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
  * The handle stays valid for ever, and answers ERR_CLOSED after the close.
  * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
- * thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING.
+ * thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for
+ * a source that the configuration does not have.
  */
 VP_API
 vp_status vp_ws_open(const struct vp_config *config,
@@ -4914,6 +4936,89 @@ VP_API void vp_ws_data_release(struct vp_ws_data *data) VP_NOEXCEPT;
  * Errors: ERR_NULL.
  */
 VP_API vp_status vp_ws_data_retain(struct vp_ws_data *data) VP_NOEXCEPT;
+
+/**
+ * Makes a frame: room for one message at a time of up to `capacity` bytes, 1 to the `sent` of
+ * `vp_ws_config_set_sizes`. The engine writes its message there, and `vp_ws_send_frame` or
+ * `vp_ws_call_frame` sends it from there. So over plaintext no byte of it is copied, and over TLS
+ * it is read once, to be encrypted. The frame allocates its memory here, and none later.
+ *
+ * Make one for each thread that sends, and use it again.
+ *
+ * Threads: any; the frame by one thread at a time. Several threads send at once, each with its
+ * own.
+ * Lifetime: yours, until `vp_ws_frame_free`; it may outlive the session.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_TOO_LARGE, ERR_CLOSED, ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_frame_new(struct vp_ws *session,
+                          size_t capacity,
+                          struct vp_ws_frame **out)
+VP_NOEXCEPT;
+
+/**
+ * Begins the next message: gives the room of a frame, to be filled from its front, and its size in
+ * bytes. `out_capacity` may be NULL. Each message begins so, because the one before it was masked
+ * in place. The room is always at the same address. It may hold bytes of the last message.
+ *
+ * Threads: one at a time.
+ * Lifetime: the room is yours until the message is sent, or the frame is freed.
+ * Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_frame_room(struct vp_ws_frame *frame,
+                           uint8_t **out,
+                           size_t *out_capacity)
+VP_NOEXCEPT;
+
+/**
+ * Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
+ * them where they are, so that the room is not yours any more.
+ *
+ * Nothing is allocated, unless the kernel does not take all of it at once.
+ *
+ * Threads: as `vp_ws_send`; the frame by one thread at a time.
+ * Lifetime: the frame can take the next message.
+ * Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
+ * more than the room. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that
+ * was freed. With an error nothing was sent, and the room is yours with what you wrote.
+ */
+VP_API
+vp_status vp_ws_send_frame(struct vp_ws *session,
+                           struct vp_ws_frame *frame,
+                           int32_t opcode,
+                           size_t len,
+                           uint64_t *out_sequence)
+VP_NOEXCEPT;
+
+/**
+ * Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
+ * message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
+ *
+ * Threads: as `vp_ws_send_frame`.
+ * Lifetime: as `vp_ws_send_frame`.
+ * Errors: as `vp_ws_call` and `vp_ws_send_frame`.
+ */
+VP_API
+vp_status vp_ws_call_frame(struct vp_ws *session,
+                           struct vp_ws_frame *frame,
+                           int32_t opcode,
+                           size_t len,
+                           uint64_t key,
+                           uint64_t timeout_ns,
+                           uint64_t user_data,
+                           uint64_t *out_id)
+VP_NOEXCEPT;
+
+/**
+ * Wipes and frees the memory of a frame; NULL is allowed. A few words of it stay for ever, so that
+ * a later call gets ERR_CLOSED. What was sent from it goes on.
+ *
+ * Threads: any; no other thread may use the frame.
+ * Lifetime: ends its room; the handle stays valid.
+ * Errors: none.
+ */
+VP_API void vp_ws_frame_free(struct vp_ws_frame *frame) VP_NOEXCEPT;
 
 extern int pthread_setcancelstate(int state, int *old_state);
 

@@ -63,7 +63,7 @@ pub enum Status {
     ERR_COMPLETIONS_FULL = -25,
     /// The time given to the call ran out.
     ERR_TIMEOUT = -26,
-    /// The request was made for another pool.
+    /// The request was made for another pool, or the frame for another session.
     ERR_WRONG_POOL = -27,
     /// No request of this id is outstanding.
     ERR_UNKNOWN_ID = -28,

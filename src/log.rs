@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// How important a record is. A listener at a level has all that are at least as important.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// A pool could not be opened.
+    /// A pool or a session could not be opened.
     Error = 1,
     /// A connection or a dial failed, or a pause began.
     Warn = 2,

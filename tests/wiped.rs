@@ -18,6 +18,8 @@ use venuepool::driver::submit::WhenBusy;
 use venuepool::error::Outcome;
 use venuepool::http::Request;
 use venuepool::recycle::Recycled;
+use venuepool::ws::frame::Kind;
+use venuepool::ws::writer::FrameWriter;
 
 /// In all tokens of this test; not on the heap itself.
 const SECRET: &[u8] = b"token-of-this-test-";
@@ -191,11 +193,24 @@ fn trade(pool: &Pool) {
     pool.set_default_header(b"Authorization", None).unwrap();
 }
 
+/// Frames of a session that are freed: one that was never sent, and one whose mask changes nothing.
+fn frames() {
+    for is_sent in [false, true] {
+        let mut frame = FrameWriter::new(100);
+        frame.reserve()[50..50 + SECRET.len()].copy_from_slice(SECRET);
+        if is_sent {
+            frame.commit(Kind::Text, 100, [0; 4]).unwrap();
+        }
+    }
+}
+
 // One test, because the allocator is the process's.
 #[test]
 fn no_token_is_left_in_freed_memory() {
     drop(std::hint::black_box(token(0).to_vec()));
     assert_eq!(LEFT_BEHIND.swap(0, Ordering::SeqCst), 1, "the allocator looks");
+    frames();
+    assert_eq!(LEFT_BEHIND.load(Ordering::SeqCst), 0, "frames");
     let certificates = Certificates::new().unwrap();
     for drive in [Drive::Thread, Drive::Caller] {
         for certificates in [None, Some(&certificates)] {

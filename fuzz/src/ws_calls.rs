@@ -16,6 +16,7 @@ use venuepool::ffi::version::*;
 use venuepool::ffi::ws::*;
 use venuepool::ffi::ws_config::*;
 use venuepool::ffi::ws_event::*;
+use venuepool::ffi::ws_frame::*;
 
 use super::c_api::{any_number, any_text, ok, or_null, text};
 use super::input::Input;
@@ -57,6 +58,7 @@ unsafe fn settings(input: &mut Input<'_>, config: *mut vp_ws_config) {
         ok(vp_ws_config_set_keep_alive(config, a, b, c));
         ok(vp_ws_config_set_text_ping(config, opcode, any_text(input), any_text(input)));
         ok(vp_ws_config_set_timeouts(config, a, b, c));
+        ok(vp_ws_config_set_source(config, if flags == 0 { a as u32 % 80 } else { u32::MAX }));
         ok(vp_ws_config_set_queue(config, x, flags));
         ok(vp_ws_config_set_sizes(config, x, y, z));
         ok(vp_ws_config_set_counts(config, x % 1000, y % 1000));
@@ -72,7 +74,7 @@ unsafe fn live(input: &mut Input<'_>, session: *mut vp_ws) {
         for _ in 0..input.byte() % 8 {
             let at = or_null(input, session);
             let opcode = i32::from(input.byte() % 4);
-            match input.byte() % 7 {
+            match input.byte() % 8 {
                 0 => drop(ok(vp_ws_send(at, opcode, any_text(input), &raw mut number))),
                 1 => {
                     let (key, timeout) = (any_number(input), any_number(input));
@@ -87,9 +89,38 @@ unsafe fn live(input: &mut Input<'_>, session: *mut vp_ws) {
                     ok(vp_ws_state(at, &raw mut health));
                 }
                 5 => drop(ok(vp_ws_shutdown(at, any_number(input) as u16, any_text(input)))),
+                6 => in_place(input, at, opcode),
                 _ => take(at, any_number(input) % 1_000_000),
             }
         }
+    }
+}
+
+/// A frame of any size is made, filled, sent and freed, with calls left out and made twice.
+unsafe fn in_place(input: &mut Input<'_>, session: *mut vp_ws, opcode: i32) {
+    let (mut frame, mut room, mut capacity) = (null_mut(), null_mut(), 0);
+    unsafe {
+        let size = any_number(input) as usize % 100_000;
+        if !ok(vp_ws_frame_new(session, size, &raw mut frame)) {
+            return;
+        }
+        for _ in 0..input.byte() % 4 {
+            let at = or_null(input, frame);
+            let len = any_number(input) as usize % 100_000;
+            match input.byte() % 4 {
+                0 if ok(vp_ws_frame_room(at, &raw mut room, &raw mut capacity)) => {
+                    assert_eq!(capacity, size);
+                    room.write_bytes(b'x', capacity);
+                }
+                1 => vp_ws_frame_free(at),
+                2 => drop(ok(vp_ws_send_frame(session, at, opcode, len, null_mut()))),
+                _ => {
+                    let (key, timeout) = (any_number(input), any_number(input));
+                    ok(vp_ws_call_frame(session, at, opcode, len, key, timeout, 1, null_mut()));
+                }
+            }
+        }
+        vp_ws_frame_free(frame);
     }
 }
 

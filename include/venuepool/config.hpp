@@ -244,8 +244,9 @@ class [[nodiscard]] Config {
 
     /// Calls `function` with records for a log, of that level and more important ones, 1
     /// (VP_LOG_ERROR) to 5 (VP_LOG_TRACE); NULL, the default, for none. Threads: it runs on the
-    /// pool thread, and for open, drain and shutdown on the one that calls. Lifetime: `context`
-    /// must outlive the pools opened with this. An exception from it ends the process.
+    /// pool thread, and for open, drain and shutdown on the one that calls. For a session it runs
+    /// on the session's. Lifetime: `context` must outlive the pools and sessions opened with this.
+    /// An exception from it ends the process.
     Config& log(std::uint32_t level, vp_on_log function, void* context) noexcept {
         return remember("log", vp_config_set_log(raw_, level, function, context));
     }

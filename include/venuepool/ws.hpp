@@ -78,6 +78,9 @@ class [[nodiscard]] WsConfig {
         return vp_ws_config_set_text_ping(raw_, VP_WS_TEXT, detail::str(message),
                                           detail::str(pong));
     }
+    /// Sets which of the bind addresses the session connects from, by its number; VP_SOURCE_ANY,
+    /// the default, for the first. Errors: VP_ERR_ARGUMENT for any other number above 63.
+    Status source(std::uint32_t source) noexcept { return vp_ws_config_set_source(raw_, source); }
     /// Sets the time limits of the upgrade, of the opening, and of each half of the close.
     Status timeouts(std::chrono::nanoseconds upgrade, std::chrono::nanoseconds opening,
                     std::chrono::nanoseconds close) noexcept {
@@ -125,6 +128,47 @@ class [[nodiscard]] WsEvent : public vp_ws_event {
     }
     /// Gives the bytes: a message, an answer, a body, or a reason in words.
     [[nodiscard]] std::string_view bytes() const noexcept { return {payload.ptr, payload.len}; }
+};
+
+/// Room for one message at a time, which is sent from where it was written. WsSession::frame makes
+/// one; make one for each thread that sends, and use it again.
+///
+/// Threads: one at a time.
+/// Lifetime: it may outlive its session.
+class [[nodiscard]] WsFrame {
+  public:
+    /// Makes an empty object, on which each call is refused; WsSession::frame gives real ones.
+    WsFrame() noexcept = default;
+    /// Wipes and frees its memory.
+    ~WsFrame() { vp_ws_frame_free(raw_); }
+    /// Moves the frame; `other` is then empty.
+    WsFrame(WsFrame&& other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    /// Frees the frame that it held, and moves the other one; `other` is then empty.
+    WsFrame& operator=(WsFrame&& other) noexcept {
+        if (this != &other) {
+            vp_ws_frame_free(raw_);
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+
+    /// Gives the handle of C, for calls of venuepool.h.
+    [[nodiscard]] vp_ws_frame* get() const noexcept { return raw_; }
+
+    /// Begins the next message: gives the room, as large as the capacity, to be filled from its
+    /// front. Lifetime: until the message is sent. Errors: as vp_ws_frame_room.
+    Result<char*> room() noexcept {
+        std::uint8_t* out = nullptr;
+        const Status status = vp_ws_frame_room(raw_, &out, nullptr);
+        return {status, reinterpret_cast<char*>(out)};
+    }
+
+  private:
+    friend class WsSession;
+
+    explicit WsFrame(vp_ws_frame* raw) noexcept : raw_(raw) {}
+
+    vp_ws_frame* raw_ = nullptr;
 };
 
 /// A WebSocket session. It is closed when it is destroyed.
@@ -181,6 +225,34 @@ class [[nodiscard]] WsSession {
         std::uint64_t id = 0;
         const Status status = vp_ws_call(raw_, VP_WS_TEXT, detail::str(text), key,
                                          detail::ns(timeout), user_data, &id);
+        return {status, id};
+    }
+    /// Makes a frame for messages of up to `capacity` bytes. Errors: as vp_ws_frame_new.
+    Result<WsFrame> frame(std::size_t capacity) noexcept {
+        vp_ws_frame* raw = nullptr;
+        const Status status = vp_ws_frame_new(raw_, capacity, &raw);
+        return {status, WsFrame(raw)};
+    }
+    /// Sends the first `length` bytes of the room of a frame as a text, and gives its number.
+    /// Errors: as vp_ws_send_frame.
+    Result<std::uint64_t> send(WsFrame& frame, std::size_t length) noexcept {
+        return send(VP_WS_TEXT, frame, length);
+    }
+    /// Sends the first `length` bytes of the room of a frame, and gives the number of the message.
+    /// Errors: as vp_ws_send_frame.
+    Result<std::uint64_t> send(std::int32_t opcode, WsFrame& frame, std::size_t length) noexcept {
+        std::uint64_t sequence = 0;
+        const Status status = vp_ws_send_frame(raw_, frame.raw_, opcode, length, &sequence);
+        return {status, sequence};
+    }
+    /// Sends the first `length` bytes of the room of a frame as a text that is answered, and gives
+    /// the id of the call. Errors: as vp_ws_call_frame.
+    Result<std::uint64_t> call(WsFrame& frame, std::size_t length, std::uint64_t key,
+                               std::chrono::nanoseconds timeout,
+                               std::uint64_t user_data = 0) noexcept {
+        std::uint64_t id = 0;
+        const Status status = vp_ws_call_frame(raw_, frame.raw_, VP_WS_TEXT, length, key,
+                                               detail::ns(timeout), user_data, &id);
         return {status, id};
     }
     /// Cancels a call, which still ends by its completion. Errors: VP_ERR_UNKNOWN_ID.

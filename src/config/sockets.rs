@@ -128,6 +128,15 @@ impl Config {
         Ok(())
     }
 
+    /// The same configuration with that one of its local addresses only; `None`: it has none of
+    /// that number.
+    pub fn from_source(&self, source: u32) -> Option<Self> {
+        let address = *self.sockets.bind_addresses.get(source as usize)?;
+        let mut config = self.clone();
+        config.sockets.bind_addresses = vec![address];
+        Some(config)
+    }
+
     /// Pins the IP addresses to connect to, separated by commas; the host is then not resolved, but
     /// still is the name that is asked for and checked. Empty: it is resolved again.
     ///

@@ -456,6 +456,9 @@ fn several_bind_addresses_are_spread_over_the_slots() {
     let of = |slot| config.sockets().source_of(slot).unwrap();
     let [one, two] = [1, 2].map(|last| IpAddr::from([10, 0, 0, last]));
     assert_eq!([of(0), of(1), of(2)], [(0, one), (1, two), (0, one)]);
+    let second = config.from_source(1).unwrap();
+    assert_eq!(second.sockets().bind_addresses, [two]);
+    assert_eq!(config.from_source(2), None);
     (2..64).for_each(|_| config.add_bind_address(b"10.0.0.3").unwrap());
     let add = |config: &mut Config| config.add_bind_address(b"10.0.0.3");
     assert_refuses(&mut config, Status::ERR_ARGUMENT, add);

@@ -1,7 +1,8 @@
 //! Telling the engine's log. A record is made only if its level is wanted.
 //!
 //! Runs on the pool thread, and for the opening, the drain and the end of a pool on the thread that
-//! asks for it. A key log that has ended is told on the dial thread. No lock is held.
+//! asks for it. A key log that has ended is told on the dial thread. No lock is held. Sessions tell
+//! by [`tell`], too.
 
 use super::Pool;
 use super::clock::now_ns;
@@ -60,7 +61,8 @@ impl Pool {
     }
 }
 
-fn tell(
+/// Makes a record, if its level is wanted, and gives it to the engine.
+pub(crate) fn tell(
     hook: Option<&LogHook>,
     (level, target): (Level, &'static str),
     (name, host): (&str, &str),

@@ -39,7 +39,7 @@ mod in_flight_set;
 pub mod last_values;
 mod lifetime;
 mod linger;
-mod log;
+pub(crate) mod log;
 mod maintenance;
 mod metrics;
 #[cfg(feature = "model")]

@@ -8,11 +8,11 @@ use super::types::vp_str;
 use crate::error::Status;
 use crate::log::{Level, LogHook, Record};
 
-/// A pool could not be opened.
+/// A pool or a session could not be opened.
 pub const VP_LOG_ERROR: u32 = 1;
 /// A connection or a dial failed, a pause began, or a pool could not publish.
 pub const VP_LOG_WARN: u32 = 2;
-/// A connection came up or went in good order, or the pool changed its state.
+/// A connection came up or went in good order, or the pool changed its state. A session has ended.
 pub const VP_LOG_INFO: u32 = 3;
 /// A dial began.
 pub const VP_LOG_DEBUG: u32 = 4;
@@ -65,8 +65,10 @@ pub type vp_on_log =
 ///
 /// Threads: as `vp_config_new`. The function runs on the pool thread, in both drives. For the
 /// opening, the publishing, the drain and the end of a pool it runs on the thread that calls. On
-/// the dial thread it tells that a key log has ended. So it may run on several threads at once. Of
-/// a WebSocket session it tells nothing but its key log.
+/// the dial thread it tells that a key log has ended. Of a WebSocket session it runs on the
+/// session's thread, and for an opening that has failed on the one that calls. So it may run on
+/// several threads at once. A record of a session begins with "session: ", and has no byte of a
+/// message.
 /// Lifetime: `context` must be valid until `vp_pool_close` of each pool, and `vp_ws_close` of each
 /// session, that was opened with this.
 /// Errors: ERR_NULL, ERR_ARGUMENT.

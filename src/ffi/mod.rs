@@ -70,6 +70,8 @@ pub mod ws_event;
 
 pub mod ws;
 
+pub mod ws_frame;
+
 pub mod handle;
 
 /// Runs a call; a panic, which would be a defect of ours, becomes `on_panic`.

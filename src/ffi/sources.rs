@@ -40,7 +40,8 @@ pub unsafe extern "C" fn vp_request_set_source(request: *mut vp_request, source:
     }
 }
 
-fn parse(source: u32) -> Result<Source, Status> {
+/// The source that C means.
+pub(super) fn parse(source: u32) -> Result<Source, Status> {
     match source {
         VP_SOURCE_ANY => Ok(Source::ANY),
         number => Source::from_number(number).ok_or(Status::ERR_ARGUMENT),

@@ -42,7 +42,11 @@ impl vp_ws {
         handle
     }
 
-    fn with<T>(&self, call: impl FnOnce(&Arc<Session>) -> Result<T, Status>) -> Result<T, Status> {
+    /// Runs `call` on the session, or answers why it cannot be.
+    pub(super) fn with<T>(
+        &self,
+        call: impl FnOnce(&Arc<Session>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
         // Before the lock: in a forked child a lost thread may hold it for ever.
         if self.forks != fork::count() {
             return Err(Status::ERR_FORKED);
@@ -75,8 +79,8 @@ impl vp_ws {
 ///
 /// Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
 /// the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
-/// body, backoff, degraded open, thread name and CPU. It uses the log for the key log only. It
-/// has no caller drive, and no shared thread.
+/// body, backoff, degraded open, log, thread name and CPU. It has no caller drive, and no shared
+/// thread.
 ///
 /// `on_event` receives all that the session tells, on the session's thread, also while this call
 /// waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.
@@ -86,7 +90,8 @@ impl vp_ws {
 /// Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
 /// The handle stays valid for ever, and answers ERR_CLOSED after the close.
 /// Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
-/// thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING.
+/// thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for
+/// a source that the configuration does not have.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_open(
     config: *const vp_config,

@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use super::sources::parse;
 use super::types::vp_str;
 use super::{borrow_mut, guard, status};
 use crate::error::Status;
@@ -309,6 +310,27 @@ pub unsafe extern "C" fn vp_ws_config_set_text_ping(
                 Some(TextPing::new(kind(opcode)?, message, pong)?)
             };
             settings.set_text_ping(ping);
+            Ok(())
+        })
+    }
+}
+
+/// Sets which local address the session connects from, at each dial: its number, from 0 to 63, in
+/// the order of `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY, the
+/// default: the first one, or as the system chooses if there are none.
+///
+/// `vp_ws_open` answers ERR_ADDRESS if its configuration has no such address, or a Unix socket. So
+/// pools and sessions share one configuration, and each session has its own address.
+///
+/// Threads: as `vp_ws_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT for a number above 63 that is not VP_SOURCE_ANY.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_config_set_source(config: *mut vp_ws_config, source: u32) -> Status {
+    // SAFETY: the header.
+    unsafe {
+        change(config, |settings| {
+            settings.set_source(parse(source)?);
             Ok(())
         })
     }

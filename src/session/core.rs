@@ -34,6 +34,23 @@ pub(super) struct Core {
     pub(super) wakes_ns: u64,
 }
 
+/// The bytes of a message that is to be sent.
+pub(super) enum Payload<'a> {
+    /// They are copied into the session's own frame, when they are masked.
+    Copied(&'a [u8]),
+    /// They are in their frame already, so many of them, and are masked there.
+    Written(&'a mut FrameWriter, usize),
+}
+
+impl Payload<'_> {
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Copied(bytes) => bytes.len(),
+            Self::Written(_, len) => *len,
+        }
+    }
+}
+
 /// What became of a message that was accepted.
 pub(super) struct Accepted {
     pub(super) sequence: u64,
@@ -111,10 +128,17 @@ impl Core {
     }
 
     /// Sends a message that [`Core::check`] has allowed.
-    pub(super) fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<Accepted, Status> {
-        let key = self.keys.next();
-        let frame = self.writer.write(kind, payload, key)?;
+    ///
+    /// # Errors
+    /// Those of [`FrameWriter::commit`]. Nothing was masked or sent then.
+    pub(super) fn send(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Accepted, Status> {
+        // Before anything is masked: a message that is refused can be sent once more.
         let connection = self.connection.as_mut().ok_or(Status::ERR_SLOT_DOWN)?;
+        let key = self.keys.next();
+        let frame = match payload {
+            Payload::Copied(bytes) => self.writer.write(kind, bytes, key)?,
+            Payload::Written(frame, len) => frame.commit(kind, len, key)?,
+        };
         let (bytes, result) = connection.append(frame);
         let wakes = result.is_err() || connection.has_unsent();
         let sequence = self.ledger.note(bytes);
@@ -125,14 +149,14 @@ impl Core {
     /// Sends a message before the session is up. It waits for the kernel however many bytes do:
     /// there is room for all opening messages.
     pub(super) fn send_opening(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Status> {
-        self.send(kind, payload).map(drop)
+        self.send(kind, Payload::Copied(payload)).map(drop)
     }
 
     /// Sends a call that [`Core::check`] and [`Calls::check`] have allowed.
     pub(super) fn call(
         &mut self,
         kind: Kind,
-        payload: &[u8],
+        payload: Payload<'_>,
         call: Call,
     ) -> Result<(u64, Accepted), Status> {
         let accepted = self.send(kind, payload)?;

@@ -3,6 +3,7 @@
 //! ```text
 //!  engine threads                        | the session's thread (tokio, current_thread)
 //!  Session::send, call                   |  thread.rs     does what is due, waits
+//!    frame.rs is written by the engine   |
 //!    core.rs  frame, mask, encrypt, send |  upgrade.rs    asks for WebSocket
 //!             (one lock)                 |  receiving.rs  reads, takes apart, tells
 //!  Session::poll, wait  ◄─ delivery.rs ◄─┴─ or the engine's function, here
@@ -16,7 +17,9 @@ mod core;
 pub mod data;
 mod delivery;
 pub mod event;
+pub mod frame;
 mod keys;
+mod log;
 mod receiving;
 pub mod settings;
 mod thread;
@@ -24,6 +27,7 @@ mod upgrade;
 
 pub use delivery::Hook;
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -33,7 +37,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use self::core::{Accepted, Core};
+use self::core::{Accepted, Core, Payload};
 use crate::config::{Config, Drive};
 use crate::driver::clock::now_ns;
 use crate::driver::ways::unplaced_ways;
@@ -48,18 +52,41 @@ use crate::ws::session::calls::Call;
 use crate::ws::session::life::Stage;
 use delivery::Delivery;
 use event::{Ended, Kept, News, Told};
+use frame::Frame;
+use log::Log;
 use settings::{Opening, Settings, Source};
 
 /// The report of the first dial.
-type Report = mpsc::Sender<Result<(), DialError>>;
+type Report = mpsc::Sender<Result<(), NotUp>>;
+
+/// Why the first dial came to nothing.
+struct NotUp {
+    error: DialError,
+    /// The same in words, without a byte of the venue's.
+    logged: String,
+}
+
+impl From<DialError> for NotUp {
+    /// An error whose text has no byte of the venue's.
+    fn from(error: DialError) -> Self {
+        let logged = error.text.clone();
+        Self { error, logged }
+    }
+}
+
+/// The sessions that the process has had.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// One session.
 pub struct Session {
+    /// What its frames know it by: no other session of the process has it.
+    number: u64,
     settings: Settings,
     origin: Arc<Origin>,
     path: Vec<u8>,
     limits: Limits,
     ways: Ways,
+    log: Log,
     core: Mutex<Core>,
     delivery: Delivery,
     /// The thread is to look around.
@@ -95,13 +122,25 @@ impl Session {
     /// returns when it is up. Without that all is undone, unless the configuration allows a
     /// degraded start.
     pub fn open(config: &Config, settings: &Settings, path: &[u8]) -> Result<Arc<Self>, DialError> {
+        let opened = Self::open_unlogged(config, settings, path);
+        opened.map_err(|NotUp { error, logged }| {
+            Log::new(config).not_opened(error.step, &logged);
+            error
+        })
+    }
+
+    fn open_unlogged(
+        config: &Config,
+        settings: &Settings,
+        path: &[u8],
+    ) -> Result<Arc<Self>, NotUp> {
         let session = Arc::new(Self::new(config, settings, path)?);
         session.asks().request().map_err(refused("the request for the upgrade"))?;
         let (report, reports) = mpsc::channel();
         *session.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         thread::spawn(&session, config)?;
         // Each step of the first dial has a deadline, and the end of the thread reports, too.
-        let first = reports.recv().unwrap_or_else(|_| Err(session.ended_early()));
+        let first = reports.recv().unwrap_or_else(|_| Err(session.ended_early().into()));
         if let Err(error) = first
             && !config.allow_degraded_open()
         {
@@ -138,10 +177,12 @@ impl Session {
         let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
         let (capacity, overflow) = settings.queue;
         Ok(Self {
+            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             origin: Arc::new(origin),
             path: path.to_vec(),
             limits: *config.limits(),
-            ways: unplaced_ways(config, url)?,
+            ways: unplaced_ways(from_source(config, settings)?.as_ref(), url)?,
+            log: Log::new(config),
             core: Mutex::new(Core::new(settings, bounds, now_ns())),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
             settings: settings.clone(),
@@ -161,14 +202,7 @@ impl Session {
     /// `ERR_SLOT_DOWN` while the session is not up, `ERR_CLOSED`, `ERR_TOO_LARGE`,
     /// `ERR_WAITING_FULL` if too many bytes or messages are on their way. Nothing is sent then.
     pub fn send(&self, kind: Kind, payload: &[u8]) -> Result<u64, Status> {
-        let mut core = self.core();
-        core.check(payload.len())?;
-        let Accepted { sequence, wakes } = core.send(kind, payload)?;
-        drop(core);
-        if wakes {
-            self.wake.notify_one();
-        }
-        Ok(sequence)
+        self.send_payload(kind, Payload::Copied(payload))
     }
 
     /// Sends a message that is answered by one with that key, and gives the number of the call. Its
@@ -185,13 +219,73 @@ impl Session {
         timeout_ns: u64,
         user_data: u64,
     ) -> Result<u64, Status> {
+        let call = Self::new_call(key, timeout_ns, user_data);
+        self.call_payload(kind, Payload::Copied(payload), call)
+    }
+
+    /// Makes a frame for messages of up to `capacity` bytes, which are sent on this session.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` for 0; `ERR_TOO_LARGE` for more than the longest message that is sent.
+    pub fn frame(&self, capacity: usize) -> Result<Frame, Status> {
+        match capacity {
+            0 => Err(Status::ERR_ARGUMENT),
+            _ if capacity > self.settings.max_send => Err(Status::ERR_TOO_LARGE),
+            _ => Ok(Frame::new(self.number, capacity)),
+        }
+    }
+
+    /// Sends the first `len` bytes of the room of a frame, as [`Session::send`] does. They are
+    /// masked where they are, so the next message begins by [`Frame::room`].
+    ///
+    /// # Errors
+    /// As for [`Session::send`]; `ERR_PHASE` without a room, `ERR_TOO_LARGE` if it is smaller,
+    /// `ERR_WRONG_POOL` for a frame of another session. What was written stays as it is then.
+    pub fn send_frame(&self, frame: &mut Frame, kind: Kind, len: usize) -> Result<u64, Status> {
+        self.send_payload(kind, Payload::Written(frame.writer(self.number)?, len))
+    }
+
+    /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does.
+    ///
+    /// # Errors
+    /// As for [`Session::call`] and [`Session::send_frame`].
+    pub fn call_frame(
+        &self,
+        frame: &mut Frame,
+        kind: Kind,
+        len: usize,
+        key: u64,
+        timeout_ns: u64,
+        user_data: u64,
+    ) -> Result<u64, Status> {
+        let call = Self::new_call(key, timeout_ns, user_data);
+        self.call_payload(kind, Payload::Written(frame.writer(self.number)?, len), call)
+    }
+
+    /// A call that begins now.
+    fn new_call(key: u64, timeout_ns: u64, user_data: u64) -> Call {
         let sent_ns = now_ns();
         let deadline_ns = sent_ns.saturating_add(timeout_ns);
+        Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns }
+    }
+
+    fn send_payload(&self, kind: Kind, payload: Payload<'_>) -> Result<u64, Status> {
+        let mut core = self.core();
+        core.check(payload.len())?;
+        let Accepted { sequence, wakes } = core.send(kind, payload)?;
+        drop(core);
+        if wakes {
+            self.wake.notify_one();
+        }
+        Ok(sequence)
+    }
+
+    fn call_payload(&self, kind: Kind, payload: Payload<'_>, call: Call) -> Result<u64, Status> {
+        let (key, deadline_ns) = (call.key, call.deadline_ns);
         let untaken = self.delivery.untaken_completions();
         let mut core = self.core();
         core.check(payload.len())?;
         core.calls.check(key, untaken)?;
-        let call = Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns };
         let (id, accepted) = core.call(kind, payload, call)?;
         let wakes = accepted.wakes || deadline_ns < core.wakes_ns;
         drop(core);
@@ -304,8 +398,14 @@ impl Session {
         self.delivery.tell(&Told { time_ns, connection, news, padded })
     }
 
+    /// Tells news of the connection on the session's thread, the log first.
+    fn tell_news(&self, news: &News, padded: &[u8]) {
+        self.log.told(self.connection.load(Ordering::Relaxed), news);
+        self.tell(news, padded);
+    }
+
     /// Reports what came of the first dial, once.
-    fn report(&self, result: Result<(), DialError>) {
+    fn report(&self, result: Result<(), NotUp>) {
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(report) = report {
             // The opener may be gone.
@@ -329,6 +429,16 @@ impl Session {
             let _ = thread.join();
         }
     }
+}
+
+/// The configuration with the local address that the session asks for.
+fn from_source<'a>(config: &'a Config, settings: &Settings) -> Result<Cow<'a, Config>, DialError> {
+    let Some(number) = settings.source.number() else { return Ok(Cow::Borrowed(config)) };
+    if config.ways().unix_socket.is_some() {
+        return Err(refused("a Unix socket, and a source")(Status::ERR_ADDRESS));
+    }
+    let no_source = refused("there is no bind address of the number of the source");
+    config.from_source(number).map(Cow::Owned).ok_or_else(|| no_source(Status::ERR_ADDRESS))
 }
 
 fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {

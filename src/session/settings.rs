@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::delivery::Hook;
 use crate::error::Status;
 use crate::http::field;
+use crate::source::Source as LocalSource;
 use crate::ws::closing::CloseLimits;
 use crate::ws::extension::DeflateOffer;
 use crate::ws::frame::Kind;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub(super) max_calls: usize,
     pub(super) max_unacknowledged: usize,
     pub(super) queue: (usize, Overflow),
+    /// Which of the local addresses it connects from; any: the first.
+    pub(super) source: LocalSource,
 }
 
 impl Default for Settings {
@@ -116,6 +119,7 @@ impl Default for Settings {
             max_calls: 1024,
             max_unacknowledged: 4096,
             queue: (65_536, Overflow::DropOldest),
+            source: LocalSource::ANY,
         }
     }
 }
@@ -269,6 +273,12 @@ impl Settings {
         }
         (self.max_calls, self.max_unacknowledged) = (calls, unacknowledged);
         Ok(())
+    }
+
+    /// Sets which of the local addresses the session connects from. [`LocalSource::ANY`]: the
+    /// first, or as the system chooses if there are none.
+    pub const fn set_source(&mut self, source: LocalSource) {
+        self.source = source;
     }
 
     /// Sets whether compression of what the server sends is offered, and whether texts are checked

@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFdReadyGuard;
 use tokio::runtime::{Builder, Runtime};
 
-use super::Session;
 use super::event::{Ended, Lost, News, WsLoss, outcome_of};
+use super::log::words_of;
 use super::receiving::Turn;
 use super::settings::Source;
 use super::upgrade::{Asks, Refused, Switched, undialled};
+use super::{NotUp, Session};
 use crate::config::Config;
 use crate::driver::clock::{now_ns, wall_ns};
 use crate::error::{Outcome, Status, WireState};
@@ -61,9 +62,9 @@ impl Drop for End<'_> {
             session.lose(Why::Internal);
             let _ = session.core().life.close(None, "", now_ns());
         }
-        session.report(Err(session.ended_early()));
+        session.report(Err(session.ended_early().into()));
         session.delivery.hand_on();
-        session.tell(&News::Closed, &[]);
+        session.tell_news(&News::Closed, &[]);
         session.delivery.end();
     }
 }
@@ -96,7 +97,7 @@ impl Session {
                 Due::Open(index) => self.open_next(index),
                 Due::Up => {
                     self.is_opening.store(false, Ordering::Relaxed);
-                    self.tell(&News::Up, &[]);
+                    self.tell_news(&News::Up, &[]);
                     self.report(Ok(()));
                 }
                 Due::Ping(payload) => self.ping(payload, now),
@@ -168,6 +169,7 @@ impl Session {
     /// Dials and asks for the upgrade. `None`: there is no connection, and the next dial waits.
     async fn dial(&self, dial_thread: &DialThread) -> Option<Serving> {
         self.is_opening.store(true, Ordering::Relaxed);
+        self.log.dials();
         let mut dial = std::pin::pin!(self.dial_and_ask(dial_thread));
         let dialled = loop {
             tokio::select! {
@@ -227,11 +229,12 @@ impl Session {
         let until_ns = self.core().life.dial_failed(now_ns(), fastrand::u64(..));
         failed.until_ns = until_ns.unwrap_or(0);
         let (step, os_error, text) = (failed.status, failed.os_error, failed.text.clone());
+        let logged = words_of(&failed);
         if !body.is_empty() {
             body.resize(body.len() + crate::buf::TAIL, 0);
         }
-        self.tell(&News::Failed(Box::new(failed)), &body);
-        self.report(Err(DialError { step, os_error, text }));
+        self.tell_news(&News::Failed(Box::new(failed)), &body);
+        self.report(Err(NotUp { error: DialError { step, os_error, text }, logged }));
     }
 
     fn ping(&self, payload: PingPayload, now: u64) {
@@ -303,8 +306,9 @@ impl Session {
             _ => loss.name().to_string_lossy().into_owned(),
         };
         let step = Status::ERR_OPENING;
-        self.report(Err(DialError { step, os_error: 0, text: text.clone() }));
-        self.tell(&News::Lost(Box::new(Lost { loss, close_code, fate, until_ns, text })), &[]);
+        self.report(Err(DialError { step, os_error: 0, text: text.clone() }.into()));
+        let lost = Lost { loss, close_code, fate, until_ns, text };
+        self.tell_news(&News::Lost(Box::new(lost)), &[]);
         for call in calls {
             let wire_state = fate.of(call.sequence);
             self.tell_end(Ended { call, outcome: outcome_of(why), wire_state });

@@ -228,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn the_frame_ends_where_the_message_was_written() {
+        let mut writer = FrameWriter::new(200);
+        for len in [1, 125, 126, 200] {
+            let end = writer.reserve()[..len].as_ptr_range().end;
+            assert_eq!(writer.commit(Kind::Text, len, KEY).unwrap().as_ptr_range().end, end);
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_or_was_not_reserved_is_refused() {
         let mut writer = FrameWriter::new(10);
         assert_eq!(writer.capacity(), 10);

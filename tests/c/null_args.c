@@ -629,6 +629,9 @@ static void ws_config(vp_ws_config *config) {
                  VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_text_ping(config, 3, VP_STR("ping"), VP_STR("pong")),
                  VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_source(NULL, 0), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_source(config, 64), VP_ERR_ARGUMENT);
+    OK(vp_ws_config_set_source(config, VP_SOURCE_ANY));
     CHECK_STATUS(vp_ws_config_set_timeouts(NULL, 1, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_timeouts(config, 0, 1, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_queue(NULL, 1, VP_WS_DROP_OLDEST), VP_ERR_NULL);
@@ -640,6 +643,16 @@ static void ws_config(vp_ws_config *config) {
     CHECK_STATUS(vp_ws_config_set_counts(config, 1, 0), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_codec(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_codec(config, 4), VP_ERR_ARGUMENT);
+}
+
+static void ws_frame_is_null(void) {
+    vp_ws_frame *frame = NULL;
+    uint8_t *room;
+    CHECK_STATUS(vp_ws_frame_new(NULL, 1, &frame), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_frame_room(NULL, &room, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_send_frame(NULL, frame, VP_WS_TEXT, 1, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_call_frame(NULL, frame, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
+    vp_ws_frame_free(NULL);
 }
 
 static void ws(void) {
@@ -666,6 +679,7 @@ static void ws(void) {
     CHECK(session == NULL);
     CHECK_STATUS(vp_ws_send(NULL, VP_WS_TEXT, path, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_call(NULL, VP_WS_TEXT, path, 1, 1, 1, NULL), VP_ERR_NULL);
+    ws_frame_is_null();
     CHECK_STATUS(vp_ws_cancel(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_poll(NULL, &event, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_wait(NULL, &event, 1, 0), VP_ERR_NULL);

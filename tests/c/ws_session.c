@@ -98,6 +98,40 @@ static void loses(vp_ws *session, const char *fault, uint32_t connection, int32_
     logs_in(session, connection + 1);
 }
 
+/* Calls whose messages are written straight into their frame, and what is wrong with a frame. */
+static void writes_in_place(vp_ws *session) {
+    vp_ws_frame *frame = NULL;
+    char *room = NULL, *again = NULL;
+    size_t capacity = 0;
+    CHECK_STATUS(vp_ws_frame_new(session, 128, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_frame_new(session, 0, &frame), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_frame_new(session, 1 << 20, &frame), VP_ERR_TOO_LARGE);
+    OK(vp_ws_frame_new(session, 128, &frame));
+    CHECK_STATUS(vp_ws_send_frame(session, NULL, VP_WS_TEXT, 1, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_call_frame(session, NULL, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_send_frame(session, frame, VP_WS_TEXT, 1, NULL), VP_ERR_PHASE);
+    CHECK_STATUS(vp_ws_frame_room(frame, NULL, &capacity), VP_ERR_NULL);
+    for (uint64_t key = 6000; key < 6010; key++) {
+        uint64_t id = 0;
+        OK(vp_ws_frame_room(frame, (uint8_t **)&room, &capacity));
+        CHECK_EQ(capacity, 128);
+        const int len = snprintf(room, capacity,
+                                 "{\"op\":\"order\",\"id\":%llu,\"clientOrderId\":\"f-%llu\"}",
+                                 (unsigned long long)key, (unsigned long long)key);
+        CHECK_STATUS(vp_ws_send_frame(session, frame, 3, (size_t)len, NULL), VP_ERR_ARGUMENT);
+        CHECK_STATUS(vp_ws_send_frame(session, frame, VP_WS_TEXT, 129, NULL), VP_ERR_TOO_LARGE);
+        OK(vp_ws_call_frame(session, frame, VP_WS_TEXT, (size_t)len, key, PATIENCE_NS, 7, &id));
+        const vp_ws_event done = expect(session, VP_WS_EVENT_COMPLETION, "\"NEW\"");
+        CHECK(done.id == id && done.key == key && done.user_data == 7);
+    }
+    OK(vp_ws_frame_room(frame, (uint8_t **)&again, NULL));
+    CHECK(again == room);
+    vp_ws_frame_free(frame);
+    CHECK_STATUS(vp_ws_frame_room(frame, (uint8_t **)&again, NULL), VP_ERR_CLOSED);
+    CHECK_STATUS(vp_ws_send_frame(session, frame, VP_WS_TEXT, 1, NULL), VP_ERR_CLOSED);
+    vp_ws_frame_free(frame);
+}
+
 static void is_refused(vp_ws *session) {
     vp_str nothing = {NULL, 0};
     CHECK_STATUS(vp_ws_send(session, 3, nothing, NULL), VP_ERR_ARGUMENT);
@@ -132,6 +166,7 @@ int main(void) {
     logs_in(session, 1);
     is_refused(session);
     trade(session);
+    writes_in_place(session);
     loses(session, "{\"op\":\"fault\",\"name\":\"close\",\"code\":1012}", 1,
           VP_WS_LOSS_PEER_CLOSED);
     loses(session, "{\"op\":\"fault\",\"name\":\"half-frame\"}", 2, VP_WS_LOSS_ENDED);

@@ -35,18 +35,25 @@ fn a_message_and_a_call_that_are_sent_allocate_nothing() {
     let server = Server::start(false, |_, peer| exchange(peer));
     let mut desk = Desk::open(&server, &settings());
     let session = std::sync::Arc::clone(&desk.session);
+    let mut frame = session.frame(64).unwrap();
     let mut counted = 0;
     for round in 0..3_000_u64 {
         let before = ALLOCATIONS.get();
         session.send(Kind::Text, b"an order of some length").unwrap();
         session.call(Kind::Text, b"id:1", 1, 10 * SECOND, round).unwrap();
+        frame.room()[..8].copy_from_slice(b"an order");
+        session.send_frame(&mut frame, Kind::Text, 8).unwrap();
+        frame.room()[..4].copy_from_slice(b"id:2");
+        session.call_frame(&mut frame, Kind::Text, 4, 2, 10 * SECOND, round).unwrap();
         // The buffers have their size after a few rounds.
         if round >= 10 {
             counted += ALLOCATIONS.get() - before;
         }
         // What comes is taken outside the count.
-        desk.message();
-        desk.completion();
+        for _ in 0..2 {
+            desk.message();
+            desk.completion();
+        }
     }
     assert_eq!(counted, 0);
     let before = ALLOCATIONS.get();

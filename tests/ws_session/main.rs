@@ -5,6 +5,8 @@
 //! - `desk.rs`: the engine's side
 //! - `trading.rs`: sending, calls, messages
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
+//! - `frames.rs`: messages that are written straight into their frames
+//! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `races.rs`: several threads at once, slow functions, a close in the midst of something
 //! - `python.rs`: the `websockets` library of Python as the server
@@ -19,7 +21,9 @@ mod allocations;
 mod capture;
 mod desk;
 mod faults;
+mod frames;
 mod key_log;
+mod log;
 mod opening;
 mod peer;
 mod python;

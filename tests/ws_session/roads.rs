@@ -10,13 +10,19 @@ use tungstenite::{Message, accept};
 use venuepool::config::Config;
 use venuepool::error::Status;
 use venuepool::session::Session;
+use venuepool::session::settings::Settings;
+use venuepool::source::Source;
 use venuepool::ws::frame::Kind;
 
 use crate::desk::{Desk, config, settings};
 use crate::peer::{Server, exchange};
 
 fn open(config: &Config) -> Desk {
-    let mut desk = Desk::of(Session::open(config, &settings(), b"/ws").unwrap());
+    open_with(config, &settings())
+}
+
+fn open_with(config: &Config, settings: &Settings) -> Desk {
+    let mut desk = Desk::of(Session::open(config, settings, b"/ws").unwrap());
     desk.up();
     desk
 }
@@ -136,9 +142,8 @@ fn a_session_goes_over_a_unix_socket() {
     }
 }
 
-/// A session has one connection, which comes from the first of its local addresses.
-#[test]
-fn each_session_comes_from_its_own_address_also_behind_a_loss() {
+/// Notes where each connection comes from, and ends the first two at their first message.
+fn noting_venue() -> (Server, Arc<Mutex<Vec<IpAddr>>>) {
     let seen: Arc<Mutex<Vec<IpAddr>>> = Arc::default();
     let keep = Arc::clone(&seen);
     let venue = Server::of_streams(false, move |number, stream| {
@@ -149,13 +154,24 @@ fn each_session_comes_from_its_own_address_also_behind_a_loss() {
         }
         peer.read().unwrap();
     });
-    let desks = ["127.0.0.2,127.0.0.3", "127.0.0.3,127.0.0.2"].map(|addresses| {
-        let mut config = config(&venue);
-        for address in addresses.split(',') {
-            config.add_bind_address(address.as_bytes()).unwrap();
-        }
-        open(&config)
-    });
+    (venue, seen)
+}
+
+fn with_sources(mut config: Config, addresses: &[&str]) -> Config {
+    for address in addresses {
+        config.add_bind_address(address.as_bytes()).unwrap();
+    }
+    config
+}
+
+fn from_source(number: u32) -> Settings {
+    let mut settings = settings();
+    settings.set_source(Source::from_number(number).unwrap());
+    settings
+}
+
+/// Each of two sessions loses its connection once.
+fn heal(desks: [Desk; 2], seen: &Mutex<Vec<IpAddr>>) {
     for mut desk in desks {
         desk.session.send(Kind::Text, b"end").unwrap();
         desk.lost();
@@ -164,4 +180,53 @@ fn each_session_comes_from_its_own_address_also_behind_a_loss() {
     }
     let want = ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"];
     assert_eq!(*seen.lock().unwrap(), want.map(|ip| ip.parse::<IpAddr>().unwrap()));
+}
+
+/// A session has one connection, which comes from the first of its local addresses.
+#[test]
+fn each_session_comes_from_its_own_address_also_behind_a_loss() {
+    let (venue, seen) = noting_venue();
+    let lists = [["127.0.0.2", "127.0.0.3"], ["127.0.0.3", "127.0.0.2"]];
+    heal(lists.map(|list| open(&with_sources(config(&venue), &list))), &seen);
+}
+
+/// Or from the one that it asks for.
+#[test]
+fn a_session_comes_from_the_source_that_it_asks_for() {
+    let (venue, seen) = noting_venue();
+    let config = with_sources(config(&venue), &["127.0.0.4", "127.0.0.2", "127.0.0.3"]);
+    heal([1, 2].map(|number| open_with(&config, &from_source(number))), &seen);
+}
+
+#[test]
+fn a_source_changes_no_order_of_proxies() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let [first, second] = [1, 2].map(|proxy| {
+        let keep = Arc::clone(&seen);
+        // It ends the connection.
+        Server::of_streams(false, move |_, stream| {
+            keep.lock().unwrap().push((proxy, stream.socket().peer_addr().unwrap().ip()));
+        })
+    });
+    let mut config = with_sources(config(&venue(false)), &["127.0.0.2", "127.0.0.3"]);
+    for proxy in [&first, &second] {
+        config.add_proxy(proxy.url().as_bytes()).unwrap();
+    }
+    assert!(Session::open(&config, &from_source(1), b"/ws").is_err());
+    let source = "127.0.0.3".parse::<IpAddr>().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(1, source), (2, source)]);
+}
+
+#[test]
+fn a_source_that_there_is_not_refuses_the_opening() {
+    let venue = venue(false);
+    let two = with_sources(config(&venue), &["127.0.0.2", "127.0.0.3"]);
+    let mut unix = two.clone();
+    unix.set_unix_socket(b"/nowhere.sock").unwrap();
+    for (config, number) in [(&two, 2), (&config(&venue), 0), (&unix, 1)] {
+        let error = Session::open(config, &from_source(number), b"/ws").err().unwrap();
+        assert_eq!(error.step, Status::ERR_ADDRESS, "{}", error.text);
+        assert!(error.text.contains("source"), "{}", error.text);
+    }
+    assert_eq!(venue.accepted(), 0);
 }

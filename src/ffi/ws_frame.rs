@@ -1,0 +1,185 @@
+//! Messages of a session that are written straight into their frames.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::handle::is_forked;
+use super::submit::give;
+use super::ws::vp_ws;
+use super::ws_config::kind;
+use super::{borrow, borrow_mut, guard, status};
+use crate::error::Status;
+use crate::net::cancellation::PutOff;
+use crate::net::fork;
+use crate::session::frame::Frame;
+
+/// Room for one message of a session, opaque to C. Freeing leaves a tombstone.
+pub struct vp_ws_frame {
+    /// Two threads that use one frame at once, against the header, do no harm to memory.
+    frame: Mutex<Option<Frame>>,
+    /// The forks that this process had gone through when it was made.
+    forks: u64,
+}
+
+/// Every frame ever given out, so that leak checkers see that tombstones are kept on purpose.
+static FRAMES: Mutex<Vec<&'static vp_ws_frame>> = Mutex::new(Vec::new());
+
+impl vp_ws_frame {
+    fn new(frame: Frame) -> &'static Self {
+        let handle = Box::new(Self { frame: Mutex::new(Some(frame)), forks: fork::count() });
+        let handle: &'static Self = Box::leak(handle);
+        FRAMES.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        handle
+    }
+
+    fn with<T>(&self, call: impl FnOnce(&mut Frame) -> Result<T, Status>) -> Result<T, Status> {
+        // Before the lock: in a forked child a lost thread may hold it for ever.
+        if self.forks != fork::count() {
+            return Err(Status::ERR_FORKED);
+        }
+        call(self.lock().as_mut().ok_or(Status::ERR_CLOSED)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Frame>> {
+        self.frame.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a frame: room for one message at a time of up to `capacity` bytes, 1 to the `sent` of
+/// `vp_ws_config_set_sizes`. The engine writes its message there, and `vp_ws_send_frame` or
+/// `vp_ws_call_frame` sends it from there. So over plaintext no byte of it is copied, and over TLS
+/// it is read once, to be encrypted. The frame allocates its memory here, and none later.
+///
+/// Make one for each thread that sends, and use it again.
+///
+/// Threads: any; the frame by one thread at a time. Several threads send at once, each with its
+/// own.
+/// Lifetime: yours, until `vp_ws_frame_free`; it may outlive the session.
+/// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_TOO_LARGE, ERR_CLOSED, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_frame_new(
+    session: *mut vp_ws,
+    capacity: usize,
+    out: *mut *mut vp_ws_frame,
+) -> Status {
+    status(|| {
+        // SAFETY: the header; a handle is never freed.
+        let (session, out) = unsafe { (borrow(session.cast_const())?, borrow_mut(out)?) };
+        let frame = session.with(|session| session.frame(capacity))?;
+        let _put_off = PutOff::begin();
+        *out = std::ptr::from_ref(vp_ws_frame::new(frame)).cast_mut();
+        Ok(())
+    })
+}
+
+/// Begins the next message: gives the room of a frame, to be filled from its front, and its size in
+/// bytes. `out_capacity` may be NULL. Each message begins so, because the one before it was masked
+/// in place. The room is always at the same address. It may hold bytes of the last message.
+///
+/// Threads: one at a time.
+/// Lifetime: the room is yours until the message is sent, or the frame is freed.
+/// Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_frame_room(
+    frame: *mut vp_ws_frame,
+    out: *mut *mut u8,
+    out_capacity: *mut usize,
+) -> Status {
+    status(|| {
+        // SAFETY: the header; a frame leaves a tombstone.
+        let (frame, out) = unsafe { (borrow(frame.cast_const())?, borrow_mut(out)?) };
+        let (room, capacity) = frame.with(|frame| {
+            let room = frame.room();
+            Ok((room.as_mut_ptr(), room.len()))
+        })?;
+        *out = room;
+        if !out_capacity.is_null() {
+            // SAFETY: the header: it may be NULL, and can be written otherwise.
+            unsafe { out_capacity.write(capacity) };
+        }
+        Ok(())
+    })
+}
+
+/// Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
+/// them where they are, so that the room is not yours any more.
+///
+/// Nothing is allocated, unless the kernel does not take all of it at once.
+///
+/// Threads: as `vp_ws_send`; the frame by one thread at a time.
+/// Lifetime: the frame can take the next message.
+/// Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
+/// more than the room. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that
+/// was freed. With an error nothing was sent, and the room is yours with what you wrote.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_send_frame(
+    session: *mut vp_ws,
+    frame: *mut vp_ws_frame,
+    opcode: i32,
+    len: usize,
+    out_sequence: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let session = unsafe { borrow(session.cast_const()) }?;
+        // SAFETY: the header.
+        let frame = unsafe { borrow(frame.cast_const()) }?;
+        let kind = kind(opcode)?;
+        let sequence =
+            session.with(|session| frame.with(|frame| session.send_frame(frame, kind, len)))?;
+        // SAFETY: the header.
+        unsafe { give(out_sequence, sequence) };
+        Ok(())
+    })
+}
+
+/// Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
+/// message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
+///
+/// Threads: as `vp_ws_send_frame`.
+/// Lifetime: as `vp_ws_send_frame`.
+/// Errors: as `vp_ws_call` and `vp_ws_send_frame`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_call_frame(
+    session: *mut vp_ws,
+    frame: *mut vp_ws_frame,
+    opcode: i32,
+    len: usize,
+    key: u64,
+    timeout_ns: u64,
+    user_data: u64,
+    out_id: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let session = unsafe { borrow(session.cast_const()) }?;
+        // SAFETY: the header.
+        let frame = unsafe { borrow(frame.cast_const()) }?;
+        let kind = kind(opcode)?;
+        let id = session.with(|session| {
+            frame.with(|frame| session.call_frame(frame, kind, len, key, timeout_ns, user_data))
+        })?;
+        // SAFETY: the header.
+        unsafe { give(out_id, id) };
+        Ok(())
+    })
+}
+
+/// Wipes and frees the memory of a frame; NULL is allowed. A few words of it stay for ever, so that
+/// a later call gets ERR_CLOSED. What was sent from it goes on.
+///
+/// Threads: any; no other thread may use the frame.
+/// Lifetime: ends its room; the handle stays valid.
+/// Errors: none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_frame_free(frame: *mut vp_ws_frame) {
+    guard((), || {
+        // SAFETY: the header; a frame leaves a tombstone.
+        let Ok(frame) = (unsafe { borrow(frame.cast_const()) }) else { return };
+        if is_forked() {
+            // Another thread of the parent may have held its lock.
+            drop(frame.frame.try_lock().ok().and_then(|mut frame| frame.take()));
+        } else {
+            drop(frame.lock().take());
+        }
+    });
+}
