@@ -21,6 +21,7 @@
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
+pub mod address_records;
 mod busy;
 pub mod caller;
 pub mod clock;
@@ -49,6 +50,7 @@ mod page;
 pub mod policy;
 mod publish;
 mod publish_thread;
+mod recording;
 pub mod shared_thread;
 pub mod sleeper;
 pub mod slot;
@@ -80,6 +82,7 @@ use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
+use address_records::AddressRecords;
 use caller::Caller;
 use clock::now_ns;
 use deliver::Delivery;
@@ -227,6 +230,7 @@ impl Pool {
             let records = config.has_histograms().then(|| Records::new(since_wall_ns));
             records.transpose().map_err(DialError::of_system("histograms"))
         };
+        let address_records = config.has_histograms().then(AddressRecords::default);
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
@@ -238,7 +242,7 @@ impl Pool {
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
-            dialling: Dialling::new(ways, dials, edges),
+            dialling: Dialling::new(ways, dials, edges, address_records),
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: PauseWatch::new(suspend_rules),
