@@ -314,7 +314,8 @@
 #define VP_ALL_SLOTS UINT32_MAX
 
 /**
- * Flag of `vp_pool_histogram`: what is given counts from zero again.
+ * Flag of `vp_pool_histogram` and `vp_pool_address_histogram`: what is given counts from zero
+ * again.
  */
 #define VP_HISTOGRAM_RESET 1
 
@@ -4254,9 +4255,10 @@ vp_status vp_pool_watched(const struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Counts durations in histograms (on when not 0, the default). They reserve about 100 KiB for each
- * slot, of which only pages with a count in them take memory. Without them `vp_pool_histogram`
- * answers ERR_NOT_FOUND. See docs/seeing-inside.md.
+ * Counts durations in histograms (on when not 0, the default). They reserve about 200 KiB for each
+ * slot and 100 KiB for each address, of which only pages with a count in them take memory. Without
+ * them `vp_pool_histogram` and `vp_pool_address_histogram` answer ERR_NOT_FOUND. See
+ * docs/seeing-inside.md.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
@@ -4272,7 +4274,7 @@ VP_API vp_status vp_config_set_histograms(struct vp_config *config, int32_t on) 
  * 60 s. With the flag VP_HISTOGRAM_RESET it counts from zero again. No duration is lost or given
  * twice, so a call each second makes the intervals of a log.
  *
- * Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+ * Threads: any, also in a callback. An order waits for it for at most three passes over 12 KiB.
  * Lifetime: `out` is yours, and independent of the pool; `vp_histogram_free` frees it.
  * Errors: ERR_NULL, ERR_ARGUMENT for another kind, slot or flag, ERR_NOT_FOUND if the pool has no
  * histograms, ERR_FORKED, ERR_CLOSED.
@@ -4283,6 +4285,34 @@ vp_status vp_pool_histogram(const struct vp_pool *pool,
                             uint32_t slot,
                             uint32_t flags,
                             struct vp_histogram **out)
+VP_NOEXCEPT;
+
+/**
+ * Gives a histogram of the connections to one address, as it is now: `kind` is a VP_HISTOGRAM_
+ * constant, `address` an IP address as text, such as `vp_address.address`.
+ *
+ * An order and a heartbeat count for the address that they were sent to. A dial counts for the one
+ * that was connected, and a heal for the one at which the slot came back. The address is the peer
+ * of the TCP connection: behind a proxy, the proxy. Over a Unix socket there is none. Requests
+ * that never had a slot are in the histogram of the pool only. An address of `vp_pool_addresses`
+ * to which no connection was made has an empty histogram.
+ *
+ * Precision and reset are those of `vp_pool_histogram`. A reset here changes no histogram of a
+ * slot or of the pool, and a reset there changes none of an address. The pool remembers 128
+ * addresses, and all that slots use. Then the oldest one that no slot uses is forgotten.
+ *
+ * Threads: any, also in a callback. An order waits for it for at most three passes over 12 KiB.
+ * Lifetime: `address` is read in the call. `out` is yours, and independent of the pool;
+ * `vp_histogram_free` frees it.
+ * Errors: ERR_NULL, ERR_ARGUMENT for another kind or flag, ERR_ADDRESS for what is no IP address,
+ * ERR_NOT_FOUND for an unknown one and without histograms, ERR_FORKED, ERR_CLOSED.
+ */
+VP_API
+vp_status vp_pool_address_histogram(const struct vp_pool *pool,
+                                    uint32_t kind,
+                                    struct vp_str address,
+                                    uint32_t flags,
+                                    struct vp_histogram **out)
 VP_NOEXCEPT;
 
 /**

@@ -28,7 +28,7 @@ pub use key_log::{KeyLog, KeyLogFunction, KeyLogHook};
 pub use maintenance::{Heartbeat, Maintenance};
 pub use proxy::{Credentials, Proxy, ProxyKind};
 pub use sizes::Sizes;
-pub use sockets::{Sockets, TcpKeepalive, parse_addresses};
+pub use sockets::{Sockets, TcpKeepalive, parse_address, parse_addresses};
 pub use suspend::SuspendRule;
 pub use tls::{ClientCert, Pem, Pin, Tls};
 pub use url::{Scheme, Url};
@@ -282,7 +282,8 @@ impl Config {
         self.drive = drive;
     }
 
-    /// Whether to count durations in histograms; each slot takes 100 KiB for them.
+    /// Whether to count durations in histograms; each slot reserves 200 KiB for them,
+    /// and each address 100 KiB.
     pub const fn set_histograms(&mut self, enabled: bool) {
         self.has_histograms = enabled;
     }

@@ -392,6 +392,21 @@ impl World {
     }
 }
 
+/// Asks for a histogram of an address.
+unsafe fn address_histogram(input: &mut Input<'_>, pool: *mut vp_pool) -> Status {
+    let (kind, flags) = (u32::from(input.byte() % 9), u32::from(input.byte() % 3));
+    let ips: [&[u8]; 4] = [b"127.0.0.1", b"::ffff:127.0.0.1", b"127.0.0.9", b"venue"];
+    let choice = usize::from(input.byte() % 5);
+    let address = ips.get(choice).map_or_else(|| any_text(input), |ip| text(ip));
+    let mut taken = null_mut();
+    unsafe {
+        let out = or_null(input, &raw mut taken);
+        let status = vp_pool_address_histogram(pool, kind, address, flags, out);
+        vp_histogram_free(taken);
+        status
+    }
+}
+
 /// Asks for a histogram, and reads it in each way.
 unsafe fn histogram(input: &mut Input<'_>, pool: *mut vp_pool, out: *mut vp_summary) -> Status {
     let (kind, slot) = (u32::from(input.byte() % 9), u32::from(input.byte() % 3));
@@ -789,7 +804,7 @@ impl World {
 
     fn look(&mut self, input: &mut Input<'_>, pool: *mut vp_pool) {
         let pool = or_null(input, pool);
-        let which = input.byte() % 17;
+        let which = input.byte() % 18;
         let right = [
             size_of::<vp_health>(),
             size_of::<vp_stats>(),
@@ -837,6 +852,7 @@ impl World {
                 13 => metrics(input, pool),
                 14 => publish(input, pool),
                 15 => recorder(input, pool),
+                16 => address_histogram(input, pool),
                 _ => vp_pool_fd(pool, or_null(input, &raw mut fd)),
             });
         }

@@ -77,7 +77,8 @@ class [[nodiscard]] Config {
     Config& degraded_open(bool on = true) noexcept {
         return remember("degraded_open", vp_config_set_degraded_open(raw_, on));
     }
-    /// Sets whether durations are counted, in 100 KiB for each connection. On by default.
+    /// Sets whether durations are counted: 200 KiB are reserved for each connection, and 100 KiB
+    /// for each address. On by default.
     Config& histograms(bool on) noexcept {
         return remember("histograms", vp_config_set_histograms(raw_, on));
     }

@@ -17,7 +17,7 @@
 namespace venuepool {
 
 /// A histogram of durations at one moment, which does not change any more. It moves but does not
-/// copy. Pool::histogram gives one.
+/// copy. Pool::histogram and Pool::address_histogram give one.
 ///
 /// Threads: any number may read it. Lifetime: independent of the pool. Made without a pool, or
 /// moved from, it is empty: its functions answer VP_ERR_NULL.

@@ -232,6 +232,18 @@ class [[nodiscard]] Pool {
         const Status status = vp_pool_histogram(raw_, kind, slot, flags, &out);
         return {status, Histogram(out)};
     }
+    /// Gives a histogram of that kind of the connections to one IP address. If `reset`, it counts
+    /// from zero again, and no slot does. Errors: VP_ERR_ADDRESS for what is no IP address,
+    /// VP_ERR_NOT_FOUND for one that is not known, and when the pool has no histograms. Threads:
+    /// any.
+    Result<Histogram> address_histogram(std::uint32_t kind, std::string_view address,
+                                        bool reset = false) const noexcept {
+        vp_histogram* out = nullptr;
+        const std::uint32_t flags = reset ? VP_HISTOGRAM_RESET : 0;
+        const Status status =
+            vp_pool_address_histogram(raw_, kind, detail::str(address), flags, &out);
+        return {status, Histogram(out)};
+    }
     /// Reads the last value of the header that is watched under that index (Config::watch_header).
     /// Errors: VP_ERR_NOT_FOUND when no response had it yet. Threads: any.
     Result<Watched> watched(std::uint32_t index) const noexcept {

@@ -166,7 +166,10 @@ pub fn parse_addresses(addresses: &[u8]) -> Result<Vec<IpAddr>, Status> {
 }
 
 /// An IP address without brackets, port or zone.
-fn parse_address(address: &[u8]) -> Result<IpAddr, Status> {
+///
+/// # Errors
+/// `ERR_ADDRESS`.
+pub fn parse_address(address: &[u8]) -> Result<IpAddr, Status> {
     let address = std::str::from_utf8(address).map_err(|_| Status::ERR_ADDRESS)?;
     address.parse().map_err(|_| Status::ERR_ADDRESS)
 }

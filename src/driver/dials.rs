@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Pool;
+use super::address_records::AddressRecords;
 use super::clock::now_ns;
 use super::edges::Edges;
 use super::hosts::{HostPlace, Hosts, Member};
@@ -38,13 +39,20 @@ pub(super) struct Dialling {
     pub(super) ways: Ways,
     pub(super) dials: Dials,
     pub(super) edges: Arc<Edges>,
+    /// Of the addresses that connections went to, if durations are counted.
+    pub(super) records: Option<AddressRecords>,
     last_error: Mutex<Option<DialError>>,
 }
 
 impl Dialling {
     /// Nothing was dialled yet.
-    pub(super) fn new(ways: Ways, dials: Dials, edges: Arc<Edges>) -> Self {
-        Self { ways, dials, edges, last_error: Mutex::default() }
+    pub(super) fn new(
+        ways: Ways,
+        dials: Dials,
+        edges: Arc<Edges>,
+        records: Option<AddressRecords>,
+    ) -> Self {
+        Self { ways, dials, edges, records, last_error: Mutex::default() }
     }
 
     /// Shares the limits of the host with the other pools of a thread, if there are any.

@@ -114,6 +114,12 @@ impl Edges {
         self.known().paths[slot as usize].serves
     }
 
+    /// Whether that is an address of the venue.
+    pub(super) fn knows(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.known().policy.all().iter().any(|edge| edge.address.to_canonical() == ip)
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

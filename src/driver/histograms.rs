@@ -1,17 +1,22 @@
 //! Snapshots of what the slots record, put together from copies.
 //!
-//! A slot is locked for one copy, and only one slot at a time. Requests that end without a slot are
-//! recorded under a lock of their own, which no exchange takes.
+//! A slot is locked for one copy, and only one slot at a time. At a reset of the slot, and at a
+//! snapshot of an address, its present part is added to what is kept. Requests that end without a
+//! slot are recorded under a lock of their own, which no exchange takes.
 
-use std::sync::PoisonError;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError};
 
 use super::Pool;
+use super::address_records::AddressRecord;
 use super::clock::wall_ns;
 use crate::completion::Times;
 use crate::error::Status;
 use crate::metrics::Kind;
 use crate::metrics::records::Record;
 use crate::metrics::snapshot::Snapshot;
+use crate::net::connect::DialError;
+use crate::net::path::Path;
 
 impl Pool {
     /// What was recorded of that kind in a slot, or in all and by requests that had none. `resets`:
@@ -42,11 +47,55 @@ impl Pool {
         }
         if slot.is_none() {
             let mut records = slotless.lock().unwrap_or_else(PoisonError::into_inner);
-            records.copy(kind, &mut copy, reset_wall_ns);
+            records.copy(kind, &mut copy);
+            if let Some(now_wall_ns) = reset_wall_ns {
+                records.reset(kind, now_wall_ns, None);
+            }
             drop(records);
             snapshot.add(&copy);
         }
         Ok(snapshot)
+    }
+
+    /// What was recorded of that kind of the connections to an address. `resets`: it begins anew,
+    /// and nothing else does. Any thread.
+    ///
+    /// `ERR_NOT_FOUND`: no such address is known, or the pool has no histograms.
+    pub fn address_histogram(
+        &self,
+        kind: Kind,
+        ip: IpAddr,
+        resets: bool,
+    ) -> Result<Snapshot, Status> {
+        let now_wall_ns = wall_ns();
+        let records = self.dialling.records.as_ref().ok_or(Status::ERR_NOT_FOUND)?;
+        let mut snapshot = Snapshot::new(kind, now_wall_ns);
+        match records.find(ip) {
+            Some(address) => {
+                let mut copy = Record::new(0);
+                // Only what is settled is told. So a slot that goes to another address meanwhile
+                // is told neither twice nor not at all.
+                self.slots.iter().for_each(|slot| slot.settle(kind, &address));
+                address.copy(kind, &mut copy, resets.then_some(now_wall_ns));
+                snapshot.add(&copy);
+            }
+            // No connection went there yet.
+            None if self.dialling.edges.knows(ip) => {}
+            None => return Err(Status::ERR_NOT_FOUND),
+        }
+        Ok(snapshot)
+    }
+
+    /// The record of the address that a connection goes to; `None` over a Unix socket, and if no
+    /// durations are counted.
+    pub(super) fn address_record(
+        &self,
+        path: &Path,
+    ) -> Result<Option<Arc<AddressRecord>>, DialError> {
+        let (Some(records), Some(peer)) = (&self.dialling.records, path.peer) else {
+            return Ok(None);
+        };
+        records.obtain(peer.ip()).map(Some).map_err(DialError::of_system("histograms"))
     }
 
     /// A request has ended without a slot.

@@ -21,12 +21,14 @@
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
+pub mod address_records;
 mod busy;
 pub mod caller;
 pub mod clock;
 mod copied;
 mod deliver;
 mod dials;
+mod durations;
 mod edges;
 mod events;
 pub mod fanout;
@@ -82,6 +84,7 @@ use crate::pool::pause::SuspendRules;
 use crate::recorder::slot_recorder::SlotRecorder;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
+use address_records::AddressRecords;
 use caller::Caller;
 use clock::now_ns;
 use deliver::Delivery;
@@ -233,6 +236,7 @@ impl Pool {
         };
         let recorder_size = config.recorder();
         let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
+        let address_records = config.has_histograms().then(AddressRecords::default);
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;
         Ok(Self {
@@ -244,7 +248,7 @@ impl Pool {
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
-            dialling: Dialling::new(ways, dials, edges),
+            dialling: Dialling::new(ways, dials, edges, address_records),
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: PauseWatch::new(suspend_rules),

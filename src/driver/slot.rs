@@ -13,7 +13,9 @@ mod recording;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
+use super::address_records::AddressRecord;
 use super::clock::now_ns;
+use super::durations::Durations;
 use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending, times};
 use super::{NEVER, Policy};
 use crate::error::{CloseReason, Outcome, WireState};
@@ -100,10 +102,10 @@ struct Inner {
 struct Held {
     connection: Option<Connection>,
     /// A live connection that takes over as soon as no exchange is in flight.
-    next: Option<Connection>,
+    next: Option<Next>,
     in_flight: Option<InFlight>,
     /// What is recorded here, if durations are counted.
-    records: Option<Records>,
+    durations: Durations,
     /// What has happened lately, if that is recorded.
     recorder: Option<SlotRecorder>,
     /// Of the connections that were given up, what ended their TLS sessions, in the order of the
@@ -111,6 +113,12 @@ struct Held {
     tls_error: VecDeque<Option<String>>,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
+}
+
+/// A connection, and where it goes.
+struct Next {
+    connection: Connection,
+    address: Option<Arc<AddressRecord>>,
 }
 
 /// What a slot holds, in one turn.
@@ -135,7 +143,7 @@ impl Slot {
         records: Option<Records>,
         recorder: Option<SlotRecorder>,
     ) -> Self {
-        let held = Held { records, recorder, ..Held::default() };
+        let held = Held { durations: Durations::new(records), recorder, ..Held::default() };
         Self {
             index,
             inner: Mutex::new(Inner { state: SlotState::default(), held }),
@@ -144,21 +152,35 @@ impl Slot {
         }
     }
 
-    /// Puts a live connection into the empty slot. `random` is uniform.
-    pub fn install(&self, connection: Connection, random: u64, free_list: &Arc<FreeList>) {
+    /// Puts a live connection into the empty slot. `address`: what is kept of where it goes, if
+    /// durations are counted. `random` is uniform.
+    pub fn install(
+        &self,
+        connection: Connection,
+        address: Option<Arc<AddressRecord>>,
+        random: u64,
+        free_list: &Arc<FreeList>,
+    ) {
         let mut inner = self.lock();
         inner.state.came_up(now_ns(), random);
-        inner.held.connection = Some(connection);
+        inner.held.take_up(Next { connection, address });
         inner.held.fresh.get_or_insert_with(|| free_list.take());
     }
 
     /// Hands in a live replacement, which takes over at the next turn without an exchange; at once
-    /// when the old connection was lost meanwhile.
-    pub fn replace(&self, connection: Connection, random: u64) {
+    /// when the old connection was lost meanwhile. `address` and `random`: as for
+    /// [`install`](Self::install).
+    pub fn replace(
+        &self,
+        connection: Connection,
+        address: Option<Arc<AddressRecord>>,
+        random: u64,
+    ) {
         let mut inner = self.lock();
+        let next = Next { connection, address };
         match inner.state.replacement_came_up(now_ns(), random) {
-            true => inner.held.connection = Some(connection),
-            false => inner.held.next = Some(connection),
+            true => inner.held.take_up(next),
+            false => inner.held.next = Some(next),
         }
     }
 
@@ -237,7 +259,7 @@ impl Slot {
             self.watch_end(exchange, &policy.steps, now);
         }
         let (wants_write, unread) = (held.has_unsent(), held.has_unread());
-        let uncounted = held.records.as_ref().is_some_and(Records::is_full);
+        let uncounted = held.durations.is_full();
         Turn { end, wants_write, unread, uncounted, received }
     }
 
@@ -316,24 +338,29 @@ impl Slot {
 
     /// Counts the durations of the last orders. For when the last one was delivered.
     pub fn count(&self) {
-        if let Some(records) = &mut self.lock().held.records {
-            records.count();
-        }
+        self.lock().held.durations.count();
     }
 
     /// Records how long something took that happens seldom.
     pub fn record(&self, kind: Kind, ns: u64) {
-        if let Some(records) = &mut self.lock().held.records {
-            records.record(kind, ns);
-        }
+        self.lock().held.durations.record(kind, ns);
+    }
+
+    /// Records how long a step of a dial to `address` took.
+    pub fn record_dial(&self, kind: Kind, ns: u64, address: Option<&Arc<AddressRecord>>) {
+        self.lock().held.durations.record_dial(kind, ns, address);
+    }
+
+    /// Adds what was recorded of a connection to `address` to what is kept of it, if it is not
+    /// there yet.
+    pub fn settle(&self, kind: Kind, address: &Arc<AddressRecord>) {
+        self.lock().held.durations.settle(kind, address);
     }
 
     /// Copies what was recorded over `copy`. `reset_wall_ns`: begins anew, at that time. Allocates
     /// nothing, because a request may wait for the lock.
     pub fn copy_record(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
-        if let Some(records) = &mut self.lock().held.records {
-            records.copy(kind, copy, reset_wall_ns);
-        }
+        self.lock().held.durations.copy(kind, copy, reset_wall_ns);
     }
 
     /// The socket of the live connection.
@@ -407,14 +434,20 @@ impl Held {
         self.in_flight = Some(InFlight::new(pending, outgoing, response, fault));
     }
 
+    /// That connection serves from now on.
+    fn take_up(&mut self, next: Next) {
+        self.connection = Some(next.connection);
+        self.durations.goes_to(next.address);
+    }
+
     /// An exchange is over: its durations are recorded. Before its completion is made, which is
     /// then made in its place.
     fn record(&mut self, exchange: &Exchange, submit_ns: u64, stop: &Stop, now_ns: u64) {
-        let Some(records) = &mut self.records else { return };
         match (exchange.id, stop) {
-            (Some(_), _) => records.order(&times(exchange, submit_ns, now_ns)),
+            (Some(_), _) => self.durations.order(|| times(exchange, submit_ns, now_ns)),
             (None, Stop::Answered(_)) => {
-                records.record(Kind::Heartbeat, now_ns.saturating_sub(exchange.write_begin_ns));
+                let ns = now_ns.saturating_sub(exchange.write_begin_ns);
+                self.durations.record(Kind::Heartbeat, ns);
             }
             (None, Stop::Failed(..)) => {}
         }
@@ -497,8 +530,8 @@ impl Wire for Hands<'_> {
             gone.end();
         }
         match self.held.next.take() {
-            Some(next) if loss.replaced => self.held.connection = Some(next),
-            Some(next) => next.end(),
+            Some(next) if loss.replaced => self.held.take_up(next),
+            Some(next) => next.connection.end(),
             None => {}
         }
     }

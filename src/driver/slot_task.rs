@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use super::address_records::AddressRecord;
 use super::clock::now_ns;
 use super::hosts::HostPlace;
 use super::slot::{Slot, Turn};
@@ -47,6 +48,8 @@ pub(super) type Report = Sender<Result<(), DialError>>;
 struct Live {
     connection: Connection,
     path: Path,
+    /// Of where it goes, if durations are counted.
+    address: Option<Arc<AddressRecord>>,
     /// Its registration with the runtime, in thread drive.
     socket: Option<Watch>,
     /// Still to be told that there is a connection.
@@ -141,7 +144,8 @@ impl<'a> SlotTask<'a> {
         match self.pool.dialling.dials.tell(|healing| healing.dialled(self.slot.index)) {
             Place::Empty => {
                 self.socket = live.socket;
-                self.slot.install(live.connection, fastrand::u64(..), &self.pool.slots.free_list);
+                let (random, free_list) = (fastrand::u64(..), &self.pool.slots.free_list);
+                self.slot.install(live.connection, live.address, random, free_list);
                 edges.serves(self.slot.index);
                 self.pool.slot_is_up(self.slot);
                 if let Some(lost_ns) = self.lost_ns.take() {
@@ -154,7 +158,7 @@ impl<'a> SlotTask<'a> {
             }
             Place::Taken => {
                 self.next_socket = live.socket;
-                self.slot.replace(live.connection, fastrand::u64(..));
+                self.slot.replace(live.connection, live.address, fastrand::u64(..));
             }
         }
         if let Some(report) = live.report {
@@ -171,9 +175,7 @@ impl<'a> SlotTask<'a> {
                 let place =
                     pool.await_dial(slot, |error| pool.has_no_place(slot, error, &mut report));
                 let error = match dial(pool, dial_thread, slot, place.await).await {
-                    Ok((connection, path, socket)) => {
-                        return Live { connection, path, socket, report };
-                    }
+                    Ok(live) => return Live { report, ..live },
                     Err(error) => error,
                 };
                 pool.dial_failed(slot, &error);
@@ -257,7 +259,7 @@ async fn dial(
     dial_thread: &DialThread,
     slot: &Slot,
     place: Option<HostPlace>,
-) -> Result<(Connection, Path, Option<Watch>), DialError> {
+) -> Result<Live, DialError> {
     pool.delivery.stats.dials.add();
     slot.happened(|| What::Dials);
     pool.log(Level::Debug, "dial", || {
@@ -272,14 +274,15 @@ async fn dial(
     let dialled = dial_thread.run(dial).await;
     let dialled = dialled.map_err(DialError::of_system("dial thread"))??.take();
     let Dialled { connection, path } = dialled;
+    let address = pool.address_record(&path)?;
     // 0: there was no such step.
     for (kind, ns) in [(Kind::Connect, path.connect_ns), (Kind::Handshake, path.handshake_ns)] {
         if ns > 0 {
-            slot.record(kind, ns);
+            slot.record_dial(kind, ns, address.as_ref());
         }
     }
     let socket = pool.watch(slot, &connection)?;
-    Ok((connection, path, socket))
+    Ok(Live { connection, path, address, socket, report: None })
 }
 
 /// Waits until the socket is readable, and clears that; without a socket for ever.

@@ -1,13 +1,14 @@
-//! Histograms: what took how long, for the pool and for each slot.
+//! Histograms: what took how long, for the pool, for each slot and for each address.
 
 use std::ffi::c_char;
 
 use super::config::{switch, vp_config};
 use super::handle::vp_pool;
 use super::text::write_text;
-use super::types::vp_summary;
+use super::types::{vp_str, vp_summary};
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, status};
+use crate::config::parse_address;
 use crate::error::Status;
 use crate::metrics::Kind;
 use crate::metrics::snapshot::Snapshot;
@@ -32,7 +33,8 @@ pub const VP_HISTOGRAM_HEAL: u32 = 7;
 /// Slot of `vp_pool_histogram`: all slots together, and the requests that never had one.
 pub const VP_ALL_SLOTS: u32 = u32::MAX;
 
-/// Flag of `vp_pool_histogram`: what is given counts from zero again.
+/// Flag of `vp_pool_histogram` and `vp_pool_address_histogram`: what is given counts from zero
+/// again.
 pub const VP_HISTOGRAM_RESET: u32 = 1;
 
 /// Flag of `vp_histogram_log`: the lines that begin a log come first.
@@ -43,9 +45,10 @@ pub struct vp_histogram {
     snapshot: Snapshot,
 }
 
-/// Counts durations in histograms (on when not 0, the default). They reserve about 100 KiB for each
-/// slot, of which only pages with a count in them take memory. Without them `vp_pool_histogram`
-/// answers ERR_NOT_FOUND. See docs/seeing-inside.md.
+/// Counts durations in histograms (on when not 0, the default). They reserve about 200 KiB for each
+/// slot and 100 KiB for each address, of which only pages with a count in them take memory. Without
+/// them `vp_pool_histogram` and `vp_pool_address_histogram` answer ERR_NOT_FOUND. See
+/// docs/seeing-inside.md.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
@@ -63,7 +66,7 @@ pub unsafe extern "C" fn vp_config_set_histograms(config: *mut vp_config, on: i3
 /// 60 s. With the flag VP_HISTOGRAM_RESET it counts from zero again. No duration is lost or given
 /// twice, so a call each second makes the intervals of a log.
 ///
-/// Threads: any, also in a callback. An order waits for it for at most one copy of 12 KiB.
+/// Threads: any, also in a callback. An order waits for it for at most three passes over 12 KiB.
 /// Lifetime: `out` is yours, and independent of the pool; `vp_histogram_free` frees it.
 /// Errors: ERR_NULL, ERR_ARGUMENT for another kind, slot or flag, ERR_NOT_FOUND if the pool has no
 /// histograms, ERR_FORKED, ERR_CLOSED.
@@ -87,6 +90,44 @@ pub unsafe extern "C" fn vp_pool_histogram(
     })
 }
 
+/// Gives a histogram of the connections to one address, as it is now: `kind` is a VP_HISTOGRAM_
+/// constant, `address` an IP address as text, such as `vp_address.address`.
+///
+/// An order and a heartbeat count for the address that they were sent to. A dial counts for the one
+/// that was connected, and a heal for the one at which the slot came back. The address is the peer
+/// of the TCP connection: behind a proxy, the proxy. Over a Unix socket there is none. Requests
+/// that never had a slot are in the histogram of the pool only. An address of `vp_pool_addresses`
+/// to which no connection was made has an empty histogram.
+///
+/// Precision and reset are those of `vp_pool_histogram`. A reset here changes no histogram of a
+/// slot or of the pool, and a reset there changes none of an address. The pool remembers 128
+/// addresses, and all that slots use. Then the oldest one that no slot uses is forgotten.
+///
+/// Threads: any, also in a callback. An order waits for it for at most three passes over 12 KiB.
+/// Lifetime: `address` is read in the call. `out` is yours, and independent of the pool;
+/// `vp_histogram_free` frees it.
+/// Errors: ERR_NULL, ERR_ARGUMENT for another kind or flag, ERR_ADDRESS for what is no IP address,
+/// ERR_NOT_FOUND for an unknown one and without histograms, ERR_FORKED, ERR_CLOSED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_pool_address_histogram(
+    pool: *const vp_pool,
+    kind: u32,
+    address: vp_str,
+    flags: u32,
+    out: *mut *mut vp_histogram,
+) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (pool, address, out) = unsafe { (borrow(pool)?, address.bytes()?, borrow_mut(out)?) };
+        let kind = Kind::from_number(kind).ok_or(Status::ERR_ARGUMENT)?;
+        let resets = flag(flags, VP_HISTOGRAM_RESET)?;
+        let ip = parse_address(address)?;
+        let snapshot = pool.with_open(|pool| pool.address_histogram(kind, ip, resets))?;
+        *out = Box::into_raw(Box::new(vp_histogram { snapshot }));
+        Ok(())
+    })
+}
+
 /// Frees a histogram. NULL is allowed.
 ///
 /// Threads: any; no other call uses it.
@@ -96,7 +137,7 @@ pub unsafe extern "C" fn vp_pool_histogram(
 pub unsafe extern "C" fn vp_histogram_free(histogram: *mut vp_histogram) {
     super::guard((), || {
         if !histogram.is_null() {
-            // SAFETY: the header: it came from `vp_pool_histogram`, and nothing uses it any more.
+            // SAFETY: the header: it came from a pool, and nothing uses it any more.
             drop(unsafe { Box::from_raw(histogram) });
         }
     });

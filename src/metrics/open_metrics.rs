@@ -268,7 +268,7 @@ mod tests {
         let mut records = Records::new(0).unwrap();
         durations.iter().for_each(|ns| records.record(kind, *ns));
         let (mut copy, mut snapshot) = (Record::new(0), Snapshot::new(kind, 0));
-        records.copy(kind, &mut copy, None);
+        records.copy(kind, &mut copy);
         snapshot.add(&copy);
         snapshot
     }

@@ -1,5 +1,9 @@
-//! The durations of one slot, as they are recorded: in memory that is taken once, and touched only
-//! where something is counted.
+//! The durations of one slot, as they are recorded, and those that are kept of a slot or of an
+//! address: in memory that is taken once, and touched only where something is counted.
+//!
+//! What a slot records belongs to two: to the slot, and to the address that its connection goes to.
+//! It is recorded once, in the slot's *present part*. That part is added to what is kept of both
+//! when the address becomes another, or when one of them begins anew. So an order has one record.
 //!
 //! An order that ends writes the buckets of its durations into a short list: eight bytes, in one
 //! cache line. They are counted when the list is full, or when somebody asks. Counted at once, they
@@ -55,7 +59,21 @@ pub struct Records {
     filled: usize,
     recent: Box<Recent>,
     /// Boxed, as an order does not need it, and its neighbours it does.
-    counts: Box<Counts>,
+    parts: Box<Parts>,
+}
+
+/// What was counted in a slot is in both parts together.
+struct Parts {
+    /// Of the address that the slot's connection goes to. It is not in what is kept of the address.
+    present: Counts,
+    kept: Kept,
+}
+
+/// The durations of a slot, or of an address, that are in no present part.
+pub struct Kept {
+    counts: Counts,
+    /// Since when each kind is counted, by the system's clock.
+    since_wall_ns: [u64; Kind::ALL.len()],
 }
 
 /// The histograms, one for each kind: a count for each bucket, which stops at the most that it can
@@ -63,11 +81,7 @@ pub struct Records {
 ///
 /// It has pages of its own. Most buckets stay empty, and the system gives memory for a page when
 /// something is counted there for the first time. The heap promises no such thing.
-struct Counts {
-    pages: MmapMut,
-    /// Since when each kind is counted, by the system's clock.
-    since_wall_ns: [u64; Kind::ALL.len()],
-}
+struct Counts(MmapMut);
 
 impl Order {
     #[inline]
@@ -99,11 +113,11 @@ impl Record {
 }
 
 impl Counts {
-    fn new(since_wall_ns: u64) -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         let pages = MmapMut::map_anon(Kind::ALL.len() * BUCKETS * size_of::<u32>())?;
         // A huge page would be memory for all buckets. Where there are none, this is refused.
         let _ = pages.advise(Advice::NoHugePage);
-        Ok(Self { pages, since_wall_ns: [since_wall_ns; Kind::ALL.len()] })
+        Ok(Self(pages))
     }
 
     fn place(kind: Kind) -> Range<usize> {
@@ -112,11 +126,52 @@ impl Counts {
     }
 
     fn all(&mut self) -> &mut [u32] {
-        bytemuck::cast_slice_mut(&mut self.pages)
+        bytemuck::cast_slice_mut(&mut self.0)
     }
 
     fn of(&mut self, kind: Kind) -> &mut [u32] {
         &mut self.all()[Self::place(kind)]
+    }
+
+    /// Only what is not 0 is written, so that no further page is touched.
+    fn clear(&mut self, kind: Kind) {
+        let counted = self.of(kind).iter_mut().filter(|count| **count != 0);
+        counted.for_each(|count| *count = 0);
+    }
+}
+
+/// Adds what is not 0, so that no further page is touched.
+fn add(to: &mut [u32], from: &[u32]) {
+    for (to, from) in to.iter_mut().zip(from).filter(|(_, from)| **from != 0) {
+        *to = to.saturating_add(*from);
+    }
+}
+
+impl Kept {
+    /// Nothing was kept yet. All address space is taken here.
+    ///
+    /// # Errors
+    /// The system has none.
+    pub fn new(since_wall_ns: u64) -> io::Result<Self> {
+        let since_wall_ns = [since_wall_ns; Kind::ALL.len()];
+        Ok(Self { counts: Counts::new()?, since_wall_ns })
+    }
+
+    /// Something took that long that happens seldom.
+    pub fn record(&mut self, kind: Kind, ns: u64) {
+        count(self.counts.of(kind), bucket(ns));
+    }
+
+    /// Copies what is kept over `copy`, and allocates nothing.
+    pub fn copy(&mut self, kind: Kind, copy: &mut Record) {
+        copy.counts.copy_from_slice(self.counts.of(kind));
+        copy.since_wall_ns = self.since_wall_ns[kind as usize];
+    }
+
+    /// Begins anew, at that time.
+    pub fn reset(&mut self, kind: Kind, now_wall_ns: u64) {
+        self.counts.clear(kind);
+        self.since_wall_ns[kind as usize] = now_wall_ns;
     }
 }
 
@@ -134,7 +189,7 @@ impl Records {
         Ok(Self {
             filled: 0,
             recent: Box::new(Recent([Order([NEVER; 4]); RECENT])),
-            counts: Box::new(Counts::new(since_wall_ns)?),
+            parts: Box::new(Parts { present: Counts::new()?, kept: Kept::new(since_wall_ns)? }),
         })
     }
 
@@ -156,7 +211,7 @@ impl Records {
     /// Counts the orders that have ended.
     #[inline(never)]
     pub fn count(&mut self) {
-        let counts = self.counts.all();
+        let counts = self.parts.present.all();
         for order in &self.recent.0[..self.filled] {
             for (kind, bucket) in OF_ORDER.into_iter().zip(order.0) {
                 if bucket != NEVER {
@@ -169,21 +224,40 @@ impl Records {
 
     /// Something took that long that happens seldom.
     pub fn record(&mut self, kind: Kind, ns: u64) {
-        count(self.counts.of(kind), bucket(ns));
+        count(self.parts.present.of(kind), bucket(ns));
     }
 
-    /// Copies what was recorded over `copy`, and allocates nothing. `reset_wall_ns`: begins anew,
-    /// at that time.
-    pub fn copy(&mut self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
+    /// The same, for a dial to an `address` that is not the one of the present part.
+    pub fn record_elsewhere(&mut self, kind: Kind, ns: u64, address: &mut Kept) {
+        self.parts.kept.record(kind, ns);
+        address.record(kind, ns);
+    }
+
+    /// Copies what the slot has recorded over `copy`, and allocates nothing.
+    pub fn copy(&mut self, kind: Kind, copy: &mut Record) {
         self.count();
-        copy.counts.copy_from_slice(self.counts.of(kind));
-        copy.since_wall_ns = self.counts.since_wall_ns[kind as usize];
-        if let Some(now_wall_ns) = reset_wall_ns {
-            // Only what is not 0 is written, so that no further page is touched.
-            let counted = self.counts.of(kind).iter_mut().filter(|count| **count != 0);
-            counted.for_each(|count| *count = 0);
-            self.counts.since_wall_ns[kind as usize] = now_wall_ns;
+        self.parts.kept.copy(kind, copy);
+        add(&mut copy.counts[..], self.parts.present.of(kind));
+    }
+
+    /// The slot begins anew, at that time. `address` keeps its present part, if there is one.
+    pub fn reset(&mut self, kind: Kind, now_wall_ns: u64, address: Option<&mut Kept>) {
+        self.count();
+        let Parts { present, kept } = &mut *self.parts;
+        if let Some(address) = address {
+            add(address.counts.of(kind), present.of(kind));
         }
+        present.clear(kind);
+        kept.reset(kind, now_wall_ns);
+    }
+
+    /// Adds the present part to what is kept of the slot and of `address`. Nothing is in it then.
+    pub fn settle(&mut self, kind: Kind, address: &mut Kept) {
+        self.count();
+        let Parts { present, kept } = &mut *self.parts;
+        add(kept.counts.of(kind), present.of(kind));
+        add(address.counts.of(kind), present.of(kind));
+        present.clear(kind);
     }
 }
 

@@ -5,7 +5,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use proptest::prelude::*;
 
-use super::records::{Record, Records};
+use super::records::{Kept, Record, Records};
 use super::snapshot::{Snapshot, Summary};
 use super::*;
 use crate::completion::Times;
@@ -35,7 +35,10 @@ fn order(queue: u64, write: u64, first_byte: u64, rest: u64) -> Times {
 
 fn snapshot(records: &mut Records, kind: Kind, reset_wall_ns: Option<u64>) -> Snapshot {
     let (mut copy, mut snapshot) = (Record::new(0), Snapshot::new(kind, NOW_NS));
-    records.copy(kind, &mut copy, reset_wall_ns);
+    records.copy(kind, &mut copy);
+    if let Some(now_wall_ns) = reset_wall_ns {
+        records.reset(kind, now_wall_ns, None);
+    }
     snapshot.add(&copy);
     snapshot
 }
@@ -73,6 +76,58 @@ fn a_step_that_was_never_made_is_not_counted() {
     assert_eq!(counts(&mut records, Kind::Write), 1);
     assert_eq!(counts(&mut records, Kind::FirstByte), 0);
     assert_eq!(counts(&mut records, Kind::Total), 2);
+}
+
+/// How many are kept of an address.
+fn kept(address: &mut Kept, kind: Kind) -> u64 {
+    let (mut copy, mut snapshot) = (Record::new(0), Snapshot::new(kind, NOW_NS));
+    address.copy(kind, &mut copy);
+    snapshot.add(&copy);
+    snapshot.summary().count
+}
+
+#[test]
+fn each_order_is_in_one_record_of_a_slot_and_in_one_of_an_address() {
+    let mut records = Records::new(0).unwrap();
+    let mut addresses = [(); 2].map(|()| Kept::new(0).unwrap());
+    let [mut of_slot, mut of_address] = [0; 2];
+    for number in 1..=1_000 {
+        records.order(&order(number, 1, 1, 1));
+        let present = number as usize / 300 % 2;
+        if number % 7 == 0 {
+            of_slot += snapshot(&mut records, Kind::Total, None).summary().count;
+            records.reset(Kind::Total, number, Some(&mut addresses[present]));
+        }
+        if number % 11 == 0 {
+            records.settle(Kind::Total, &mut addresses[present]);
+            of_address += kept(&mut addresses[present], Kind::Total);
+            addresses[present].reset(Kind::Total, number);
+        }
+        // The slot goes to the other address.
+        if number % 300 == 299 {
+            Kind::ALL.iter().for_each(|kind| records.settle(*kind, &mut addresses[present]));
+        }
+    }
+    records.settle(Kind::Total, &mut addresses[1]);
+    of_slot += snapshot(&mut records, Kind::Total, None).summary().count;
+    of_address += addresses.iter_mut().map(|it| kept(it, Kind::Total)).sum::<u64>();
+    assert_eq!((of_slot, of_address), (1_000, 1_000));
+    let writes = snapshot(&mut records, Kind::Write, None).summary().count;
+    assert_eq!(writes, 1_000, "of another kind, nothing began anew");
+    records.settle(Kind::Write, &mut addresses[1]);
+    assert_eq!(addresses.map(|mut it| kept(&mut it, Kind::Write)), [599, 401]);
+}
+
+#[test]
+fn a_dial_elsewhere_is_of_the_slot_and_of_that_address() {
+    let mut records = Records::new(0).unwrap();
+    let mut addresses = [(); 2].map(|()| Kept::new(0).unwrap());
+    records.record(Kind::Connect, MS);
+    records.record_elsewhere(Kind::Connect, 2 * MS, &mut addresses[1]);
+    records.settle(Kind::Connect, &mut addresses[0]);
+    let of_slot = snapshot(&mut records, Kind::Connect, None).summary();
+    assert_eq!((of_slot.count, addresses.map(|mut it| kept(&mut it, Kind::Connect))), (2, [1, 1]));
+    assert!(is_near(of_slot.min_ns, MS) && is_near(of_slot.max_ns, 2 * MS));
 }
 
 #[test]

@@ -29,7 +29,7 @@ const FRESH_NS: u64 = 10 * MINUTE_NS;
 const LONGEST_NS: u64 = 60 * MINUTE_NS;
 
 /// So many addresses are remembered. Then one is forgotten that is neither listed nor used.
-const MAX_KNOWN: usize = 128;
+pub(crate) const MAX_KNOWN: usize = 128;
 
 /// Where slots dial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -73,6 +73,8 @@ static void child(vp_pool *pool, vp_group *group, vp_thread *thread, vp_request 
     CHECK_STATUS(vp_pool_last_dial_error(pool, &error), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_slots(pool, &slot, 1), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_addresses(pool, &address, 1), VP_ERR_FORKED);
+    vp_histogram *none = NULL;
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, text("127.0.0.1"), 0, &none), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_set_addresses(pool, text("127.0.0.1")), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_publish(pool, text(""), 0), VP_ERR_FORKED);
     CHECK_STATUS(vp_pool_suspend(pool, 0), VP_ERR_FORKED);

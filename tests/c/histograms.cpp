@@ -1,5 +1,6 @@
 /*
- * Histograms through C++ and C: what is counted, for the pool and for each slot, and the reset.
+ * Histograms through C++ and C: what is counted, for the pool, each slot and each address, and the
+ * reset.
  * With the argument `print` it prints them, for histogram_readers.py.
  */
 #include "venue.h"
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace vp = venuepool;
 
@@ -109,6 +111,25 @@ void a_reset_begins_anew(vp::Pool &pool) {
     CHECK_EQ(count(pool, VP_HISTOGRAM_TOTAL), 3);
 }
 
+/* The venue has one address, so it has all that the pool has had. */
+void an_address_has_what_went_there(vp::Pool &pool) {
+    vp::Address known[1];
+    CHECK_EQ(*pool.addresses(known), 1);
+    const std::string_view address = known[0].ip();
+    const auto at = [&](std::uint32_t kind, bool reset) {
+        return pool.address_histogram(kind, address, reset)->summary()->count;
+    };
+    CHECK_EQ(at(VP_HISTOGRAM_CONNECT, false), kSlots);
+    CHECK_EQ(at(VP_HISTOGRAM_HANDSHAKE, false), venue_is_tls() ? kSlots : 0);
+    CHECK_EQ(at(VP_HISTOGRAM_FIRST_BYTE, false), kOrders + 3);
+    CHECK_EQ(at(VP_HISTOGRAM_TOTAL, true), kOrders + 3);
+    CHECK_EQ(at(VP_HISTOGRAM_TOTAL, false), 0);
+    CHECK_EQ(count(pool, VP_HISTOGRAM_TOTAL), 3);
+    const std::uint32_t kind = VP_HISTOGRAM_TOTAL;
+    CHECK(pool.address_histogram(kind, "203.0.113.1").status() == VP_ERR_NOT_FOUND);
+    CHECK(pool.address_histogram(kind, "venue.test").status() == VP_ERR_ADDRESS);
+}
+
 void a_pool_may_have_none(vp::Config &config) {
     vp::Pool pool = std::move(*vp::Pool::open(config.histograms(false)));
     send(pool, 1);
@@ -128,6 +149,7 @@ int main(int argc, char **argv) {
     each_order_is_counted_once(pool);
     the_numbers_fit_together(pool);
     a_reset_begins_anew(pool);
+    an_address_has_what_went_there(pool);
     a_pool_may_have_none(config);
     return 0;
 }

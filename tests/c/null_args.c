@@ -88,6 +88,18 @@ static void recorder(vp_pool *pool, uint64_t id) {
     CHECK_STATUS(vp_pool_recorder_find_tag(pool, bad, 0, NULL, 0, &needed), VP_ERR_NULL);
 }
 
+/* The histogram of an address is refused, and `out` is not written. */
+static void address_histogram(vp_pool *pool, vp_histogram **out) {
+    const vp_str unknown = text("203.0.113.1");
+    CHECK_STATUS(vp_pool_address_histogram(pool, 8, unknown, 0, out), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, unknown, 2, out), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, BROKEN, 0, out), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, unknown, 0, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, NOTHING, 0, out), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, text("nowhere"), 0, out), VP_ERR_ADDRESS);
+    CHECK_STATUS(vp_pool_address_histogram(pool, 0, unknown, 0, out), VP_ERR_NOT_FOUND);
+}
+
 /* What a histogram is asked. */
 static void histogram(vp_pool *pool) {
     vp_histogram_free(NULL);
@@ -95,6 +107,7 @@ static void histogram(vp_pool *pool) {
     CHECK_STATUS(vp_pool_histogram(pool, 8, VP_ALL_SLOTS, 0, &all), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_histogram(pool, 0, 1024, 0, &all), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_pool_histogram(pool, 0, VP_ALL_SLOTS, 2, &all), VP_ERR_ARGUMENT);
+    address_histogram(pool, &all);
     CHECK(all == NULL);
     OK(vp_pool_histogram(pool, VP_HISTOGRAM_HEAL, VP_ALL_SLOTS, 0, &all));
     char text[8];
@@ -346,6 +359,8 @@ static void pool_is_null(vp_request *request) {
     CHECK_STATUS(vp_pool_watched(NULL, 0, &watched), VP_ERR_NULL);
     vp_histogram *histogram = NULL;
     CHECK_STATUS(vp_pool_histogram(NULL, 0, VP_ALL_SLOTS, 0, &histogram), VP_ERR_NULL);
+    CHECK_STATUS(vp_pool_address_histogram(NULL, 0, text("127.0.0.1"), 0, &histogram),
+                 VP_ERR_NULL);
     CHECK(histogram == NULL);
     size_t needed = 0;
     CHECK_STATUS(vp_pool_metrics_text(NULL, NULL, 0, &needed), VP_ERR_NULL);

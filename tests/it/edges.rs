@@ -29,12 +29,12 @@ fn serve(peer: &mut Peer, _: usize) {
     }
 }
 
-fn ip(last: u8) -> IpAddr {
+pub(crate) fn ip(last: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, last).into()
 }
 
 /// Servers at 127.0.0.1, 127.0.0.2 and so on, all on one port.
-fn plain(addresses: u8) -> Vec<ScriptServer> {
+pub(crate) fn plain(addresses: u8) -> Vec<ScriptServer> {
     let certificates = Certificates::new().unwrap();
     let at = |last: u8, port| {
         let listen = SocketAddr::new(ip(last), port);
@@ -50,7 +50,7 @@ fn plain(addresses: u8) -> Vec<ScriptServer> {
 }
 
 /// So many slots for these servers, of which the addresses are given.
-fn configured(servers: &[ScriptServer], slots: usize) -> Config {
+pub(crate) fn configured(servers: &[ScriptServer], slots: usize) -> Config {
     let mut config = config(&servers[0].url(), slots);
     let list: Vec<_> = servers.iter().map(|server| server.address().ip().to_string()).collect();
     config.set_addresses(list.join(",").as_bytes()).unwrap();
@@ -58,7 +58,7 @@ fn configured(servers: &[ScriptServer], slots: usize) -> Config {
 }
 
 /// Where each slot's connection goes.
-fn peers(pool: &Pool) -> Vec<Option<IpAddr>> {
+pub(crate) fn peers(pool: &Pool) -> Vec<Option<IpAddr>> {
     let peer = |path: Option<venuepool::net::path::Path>| path?.peer.map(|peer| peer.ip());
     pool.slot_paths().into_iter().map(peer).collect()
 }
@@ -71,7 +71,7 @@ fn moved(pool: &Pool) -> u64 {
     pool.stats().closed[CloseReason::Moved as usize].get()
 }
 
-fn edge(pool: &Pool, address: IpAddr) -> EdgeHealth<IpAddr> {
+pub(crate) fn edge(pool: &Pool, address: IpAddr) -> EdgeHealth<IpAddr> {
     *pool.addresses().iter().find(|edge| edge.address == address).unwrap()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The C face of the same promises is tested by the ctest suite in `tests/c`.
 
+mod address_histograms;
 mod cable;
 mod caller;
 mod capture;

@@ -15,7 +15,7 @@ fn live(free_list: &Arc<FreeList>) -> (Slot, TcpStream) {
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     stream.set_nonblocking(true).unwrap();
     let slot = Slot::new(0);
-    slot.install(Connection::plain(stream), 0, free_list);
+    slot.install(Connection::plain(stream), None, 0, free_list);
     (slot, listener.accept().unwrap().0)
 }
 

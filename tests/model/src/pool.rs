@@ -63,7 +63,7 @@ impl Model {
         let near = Connection::plain(TcpStream::from(OwnedFd::from(near)));
         self.venue()[slot] = Some(far);
         let slot = &self.pool.slots[slot];
-        slot.install(near, 0, &self.pool.slots.free_list);
+        slot.install(near, None, 0, &self.pool.slots.free_list);
         self.pool.slot_is_up(slot);
     }
 
