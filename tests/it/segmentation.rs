@@ -52,7 +52,8 @@ fn assert_arrives(pool: &Pool, server: &ScriptServer, answers: &[Answer], how: &
         assert_eq!(body(&done), *wanted, "{how}");
         assert!(matches!(status(&done), 200 | 204), "{how}");
     }
-    assert_eq!(server.connections(), 1, "{how}");
+    let lost = pool.slot_healths()[0].last_close_reason;
+    assert_eq!(server.connections(), 1, "{how}: {lost:?}");
 }
 
 /// Writes `bytes` in segments of `size`, slowly enough for the client to see most of them alone.
