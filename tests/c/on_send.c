@@ -66,7 +66,9 @@ static void signs_each_copy(struct signer *signer) {
     OK(vp_submit_fanout(pool, request, 2, 0, VP_FANOUT_SIGN_EACH, NULL));
     CHECK_EQ(vp_pool_wait(pool, &done, 1, PATIENCE_NS), 1);
     CHECK(done.outcome == VP_OUTCOME_OK && done.copies_sent >= 1 && done.copies_sent <= 2);
-    CHECK_EQ(signer->calls - before, 2);
+    /* The first answer may come before the second copy is sent: then that one is withdrawn. */
+    int calls = signer->calls - before;
+    CHECK(calls >= (int)done.copies_sent && calls <= 2);
     signer->copies = 0;
     /* The other copy is answered, too. */
     for (uint64_t until = now_ns() + PATIENCE_NS; health_of(pool).idle != 2;) {

@@ -18,6 +18,7 @@ use venuepool::lane::Lane;
 use venuepool::pool::dispatch::Lease;
 use venuepool::pool::fanout::{Completes, FanoutRules};
 use venuepool::recycle::Recycled;
+use venuepool::source::Source;
 
 use crate::lanes::{Lanes, data, number_of, of_lease};
 use crate::ledger::{Ledger, MOST_COPIES, MOST_ORDERS, Page};
@@ -63,6 +64,8 @@ struct Scene<'a> {
     pool: &'a Pool,
     lanes: &'a Lanes,
     page: &'a Page,
+    /// How many local addresses the pool has.
+    sources: u32,
     next: AtomicUsize,
     over: AtomicBool,
 }
@@ -81,6 +84,7 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
         pool: &pool,
         lanes: &lanes,
         page: &ledger.page,
+        sources: config.sockets().bind_addresses.len() as u32,
         next: AtomicUsize::new(0),
         over: AtomicBool::new(false),
     };
@@ -152,6 +156,11 @@ fn config(venue: &VenueProcess, random: &mut Rng, heals: &Arc<Mutex<Heals>>) -> 
     config.set_url(venue.url.as_bytes()).unwrap();
     config.set_ca_pem(venue.ca_pem.as_bytes()).unwrap();
     config.set_connections(random.usize(1..=8)).unwrap();
+    let sources = random.usize(0..=3).min(config.connections());
+    for number in 0..sources {
+        config.add_bind_address(format!("127.0.0.{}", 2 + number).as_bytes()).unwrap();
+    }
+    config.set_suspends_source(random.bool());
     config.set_drive(if random.bool() { Drive::Thread } else { Drive::Caller });
     config.set_busy_poll(random.u8(..8) == 0);
     config.set_backoff_ns(MS, 50 * MS).unwrap();
@@ -229,6 +238,9 @@ fn engine(scene: &Scene<'_>, mut random: Rng) {
         let lane = scene.lanes.choose(&mut random);
         build(&mut request, scene.page, number, &mut random);
         request.set_lane(lane);
+        let source = random.u32(..=scene.sources);
+        let is_any = source == scene.sources;
+        request.set_source(if is_any { Source::ANY } else { Source::from_number(source).unwrap() });
         request.set_user_data(data(number, lane));
         scene.page.submitting(number);
         match send(scene, &mut request, &mut random) {
