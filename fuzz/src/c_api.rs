@@ -31,6 +31,7 @@ use venuepool::ffi::limits::*;
 use venuepool::ffi::log::*;
 use venuepool::ffi::maintenance::*;
 use venuepool::ffi::metrics::*;
+use venuepool::ffi::overload::*;
 use venuepool::ffi::pool::*;
 use venuepool::ffi::publish::*;
 use venuepool::ffi::recorder::*;
@@ -205,7 +206,7 @@ impl World {
 
     fn configure(&self, input: &mut Input<'_>) {
         let config = or_null(input, self.config);
-        let which = input.byte() % 57;
+        let which = input.byte() % 59;
         unsafe {
             ok(match which {
                 0 => vp_config_set_url(config, any_text(input)),
@@ -547,7 +548,8 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             36 => vp_config_set_lane(config, small % 5, small, small, small % 3),
             47 => vp_config_set_busy_poll(config, on & 1),
             48 => vp_config_set_suspend_cap_ns(config, number),
-            49 => vp_config_set_kernel_times(config, on),
+            57 => vp_config_set_kernel_times(config, on),
+            58 => vp_config_set_exchange_time_ns(config, number),
             _ => vp_config_new(null_mut()),
         }
     }
@@ -913,6 +915,7 @@ impl World {
         let [name, value] = &mut views;
         unsafe {
             let status = vp_response_status(response);
+            let _ = vp_response_is_complete(response);
             assert!(status == 0 || (200..600).contains(&status));
             assert_eq!(vp_response_version(response) == 0, response.is_null());
             let index = any_number(input) as usize;
