@@ -289,7 +289,7 @@ impl Config {
     }
 
     /// Sets how many orders, and how many events of its connections, the flight recorder keeps of
-    /// each slot, 1 to 4096, or 0 for none. Each takes 256 bytes.
+    /// each slot, 1 to 4096, or 0 for none. One of each takes 640 bytes together.
     ///
     /// # Errors
     /// `ERR_ARGUMENT`.
