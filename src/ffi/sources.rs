@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::config::{configure, vp_config};
 use super::handle::vp_pool;
 use super::request::{build, callback, vp_request};
-use super::submit::give;
+use super::submit::acquire_async;
 use super::types::{vp_lease, vp_on_complete};
 use super::{borrow, borrow_mut, status};
 use crate::error::Status;
@@ -114,17 +114,10 @@ pub unsafe extern "C" fn vp_pool_acquire_async_from(
     context: *mut c_void,
     out_id: *mut u64,
 ) -> Status {
-    status(|| {
-        // SAFETY: the header.
-        let pool = unsafe { borrow(pool) }?;
-        let source = parse(source)?;
-        let callback = on_complete.map(|function| callback(function, context as usize));
-        let id =
-            pool.with_open(|pool| pool.acquire_async(source, timeout_ns, user_data, callback))?;
-        // SAFETY: the header.
-        unsafe { give(out_id, id) };
-        Ok(())
-    })
+    let source = || parse(source);
+    let callback = on_complete.map(|function| callback(function, context as usize));
+    // SAFETY: the header.
+    status(|| unsafe { acquire_async(pool, source, timeout_ns, user_data, callback, out_id) })
 }
 
 /// Scope of a pause: the whole pool.

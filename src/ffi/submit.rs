@@ -9,6 +9,7 @@ use super::request::{callback, vp_request};
 use super::types::{VP_NO_SLOT, vp_completion, vp_lease, vp_on_complete};
 use super::versioned::struct_size;
 use super::{borrow, borrow_mut, complete, guard, status};
+use crate::completion::Callback;
 use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;
 use crate::error::Status;
@@ -152,16 +153,29 @@ pub unsafe extern "C" fn vp_pool_acquire_async(
     context: *mut c_void,
     out_id: *mut u64,
 ) -> Status {
-    status(|| {
-        // SAFETY: the header.
-        let pool = unsafe { borrow(pool) }?;
-        let callback = on_complete.map(|function| callback(function, context as usize));
-        let any = Source::ANY;
-        let id = pool.with_open(|pool| pool.acquire_async(any, timeout_ns, user_data, callback))?;
-        // SAFETY: the header.
-        unsafe { give(out_id, id) };
-        Ok(())
-    })
+    let any = || Ok(Source::ANY);
+    let callback = on_complete.map(|function| callback(function, context as usize));
+    // SAFETY: the header.
+    status(|| unsafe { acquire_async(pool, any, timeout_ns, user_data, callback, out_id) })
+}
+
+/// # Safety
+/// As the header demands of `pool` and `out_id`.
+pub(super) unsafe fn acquire_async(
+    pool: *mut vp_pool,
+    source: impl FnOnce() -> Result<Source, Status>,
+    timeout_ns: u64,
+    user_data: u64,
+    callback: Option<Callback>,
+    out_id: *mut u64,
+) -> Result<(), Status> {
+    // SAFETY: the caller's promise.
+    let pool = unsafe { borrow(pool) }?;
+    let source = source()?;
+    let id = pool.with_open(|pool| pool.acquire_async(source, timeout_ns, user_data, callback))?;
+    // SAFETY: the caller's promise.
+    unsafe { give(out_id, id) };
+    Ok(())
 }
 
 /// Returns the lease of a completion of `vp_pool_acquire_async`; its `generation` is 0 if there is
