@@ -93,6 +93,8 @@ pub struct Session {
     wake: Notify,
     /// Opening messages may await an acknowledgement.
     is_opening: AtomicBool,
+    /// A ping was sent as a message, and no answer to it was seen.
+    awaits_pong_message: AtomicBool,
     /// The number of the connection.
     connection: AtomicU32,
     /// When the last read was.
@@ -188,6 +190,7 @@ impl Session {
             settings: settings.clone(),
             wake: Notify::new(),
             is_opening: AtomicBool::new(true),
+            awaits_pong_message: AtomicBool::new(false),
             connection: AtomicU32::new(0),
             time_ns: AtomicU64::new(0),
             report: Mutex::default(),

@@ -3,6 +3,8 @@
 //! The lock of the session is held for one read, and for what a message changes. It is not held
 //! while the engine's functions run.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::Session;
 use super::core::why;
 use super::event::{Ended, News};
@@ -46,7 +48,7 @@ impl Session {
                 break;
             }
             left = left.saturating_sub(received);
-            self.time_ns.store(time_ns, std::sync::atomic::Ordering::Relaxed);
+            self.time_ns.store(time_ns, Relaxed);
             turn = self.take_apart(receiver);
         }
         self.core().flush();
@@ -120,7 +122,11 @@ impl Session {
     fn on_message(&self, message: &Message<'_>) -> Option<Why> {
         let hooks = &self.settings.hooks;
         let verdict = self.judge(message);
-        if self.settings.text_ping.as_ref().is_some_and(|ping| ping.is_pong(message.payload())) {
+        // Both on the session's thread. The text is looked for only while one is awaited.
+        if self.awaits_pong_message.load(Relaxed)
+            && self.settings.text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
+        {
+            self.awaits_pong_message.store(false, Relaxed);
             self.core().life.on_pong_message(now_ns());
         }
         let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
@@ -143,7 +149,7 @@ impl Session {
     /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
     fn judge(&self, message: &Message<'_>) -> Verdict {
         let Some(judge) = &self.settings.hooks.judge else { return Verdict::Other };
-        if !self.is_opening.load(std::sync::atomic::Ordering::Relaxed) {
+        if !self.is_opening.load(Relaxed) {
             return Verdict::Other;
         }
         let Some(awaited) = self.core().life.awaited() else { return Verdict::Other };

@@ -243,6 +243,7 @@ impl Session {
             Some(ping) => {
                 let number = u64::from_be_bytes(payload);
                 let message = ping.message(number, wall_ns() / 1_000_000);
+                self.awaits_pong_message.store(true, Ordering::Relaxed);
                 self.core().send_ping_message(ping.kind(), &message, now);
             }
         }
