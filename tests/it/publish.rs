@@ -80,8 +80,7 @@ fn check_trading_page(place: &Place, pool: &Arc<Pool>, venue: &Venue) {
     assert_eq!((page.state.live, page.state.waiting, page.slots.len()), (2, 0, 2));
     assert!(page.state.has_histograms && !page.state.is_shut_down);
     let total = page.durations[Kind::Total as usize];
-    // How much of it is recent depends on how long the orders took.
-    assert_eq!((total.all.count, total.recent.count.max(20)), (20, 20));
+    assert_eq!((total.all.count, total.recent.count), (20, 20));
     assert!(0 < total.all.p50_ns && total.all.p50_ns <= total.all.p99_ns);
     assert!(total.all.p99_ns <= total.all.p999_ns && total.all.p999_ns <= total.all.max_ns);
     let requests: u64 = page.slots.iter().map(|slot| slot.requests).sum();
