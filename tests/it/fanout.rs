@@ -12,6 +12,7 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status, WireState};
 use venuepool::event::{EventHook, EventKind};
+use venuepool::http::late::Sending;
 use venuepool::pool::fanout::{Completes, FanoutRules};
 
 use crate::rig::{PATIENCE, config, order, request, status, until};
@@ -335,5 +336,33 @@ fn a_callback_receives_the_order_once_and_the_end_of_the_pool_ends_it() {
         let mut ended: Vec<_> = told.try_iter().collect();
         ended.sort_unstable_by_key(|one| one.0);
         assert_eq!(ended, [(first, Outcome::Shutdown), (second, Outcome::Shutdown)]);
+    }
+}
+
+/// No answer comes before both copies are there, so none is withdrawn.
+#[test]
+fn each_copy_of_an_order_that_is_signed_late_has_a_signature_of_its_own() {
+    for drive in DRIVES {
+        let server = Server::start();
+        let pool = Pool::open(&server.config(2, drive)).unwrap();
+        let mut request = request(&pool);
+        request.begin(b"GET", b"/order").unwrap();
+        request.query_raw(b"nonce=").unwrap();
+        assert_eq!(request.placeholder(1), Ok(0));
+        let nonces = Mutex::new(b"12".iter());
+        request.set_on_send(Some(Arc::new(move |sending: &mut Sending<'_>| {
+            let nonce = *nonces.lock().unwrap().next().expect("one for each copy");
+            sending.fill(0, &[nonce]).is_ok()
+        })));
+        pool.submit_fanout(&mut request, None, WhenBusy::Refuse, rules(2, 0)).unwrap();
+        let connections = server.arrivals(2);
+        let mut sent: Vec<_> =
+            server.arrived.lock().unwrap().iter().map(|one| one.1[..20].to_vec()).collect();
+        sent.sort();
+        assert_eq!(sent, [b"GET /order?nonce=1 H", b"GET /order?nonce=2 H"]);
+        connections.into_iter().for_each(|connection| server.answer(connection, OK));
+        let done = next(&pool);
+        assert_eq!((done.outcome, done.copies_sent()), (Outcome::Ok, 2));
+        pool.close().unwrap();
     }
 }
