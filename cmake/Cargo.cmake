@@ -58,6 +58,7 @@ function(venuepool_add_cargo_build name artifact comment)
   set(stamp "${PROJECT_BINARY_DIR}/stamps/${name}")
   get_filename_component(base "${artifact}" NAME_WE)
   set(dep_info "${venuepool_cargo_release}/${base}.d")
+  set(command ${venuepool_cargo} ${ARGN})
   # Before 3.20, CMake knows no DEPFILE with make, and with Ninja one of relative paths only.
   if(CMAKE_VERSION VERSION_LESS 3.20)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS
@@ -68,9 +69,9 @@ function(venuepool_add_cargo_build name artifact comment)
     set(changes DEPFILE "${stamp}.d" DEPENDS)
   endif()
   add_custom_command(OUTPUT "${stamp}"
-    COMMAND ${venuepool_cargo} ${ARGN}
-    COMMAND "${CMAKE_COMMAND}" "-DDEP_INFO=${dep_info}" "-DSTAMP=${stamp}"
-      -P "${PROJECT_SOURCE_DIR}/cmake/Stamp.cmake"
+    COMMAND "${CMAKE_COMMAND}" "-DCOMMAND=${command}" "-DDEP_INFO=${dep_info}" "-DSTAMP=${stamp}"
+      "-DLOCK=${VENUEPOOL_CARGO_TARGET_DIR}/venuepool.lock"
+      -P "${PROJECT_SOURCE_DIR}/cmake/RunCargo.cmake"
     ${changes} "${PROJECT_SOURCE_DIR}/Cargo.toml" "${PROJECT_SOURCE_DIR}/Cargo.lock"
       "${PROJECT_SOURCE_DIR}/tests/venue/Cargo.toml"
       "${PROJECT_SOURCE_DIR}/tools/probe/Cargo.toml" "${PROJECT_SOURCE_DIR}/tools/top/Cargo.toml"
