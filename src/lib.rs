@@ -5,6 +5,8 @@
 //!
 //! - [`ffi`]: the C functions, glue only.
 //! - [`driver`]: the pool at work. The engine's threads submit, the pool thread heals and receives.
+//! - [`monitor`]: what a pool tells of itself: histograms, metrics, its page.
+//! - [`slot`]: one connection and the order in flight on it, under one lock.
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
 //! - [`pool`]: policy as pure functions: who gets which slot, when to dial again.
 //! - [`http`]: HTTP/1.1 without I/O: the request builder and the response decoder.
@@ -12,8 +14,8 @@
 //! - [`session`]: a WebSocket session at work, on a thread of its own.
 //! - [`publish`]: the page that a pool shares with `venuepool-top`, its bytes and its file.
 //! - [`recorder`]: what has happened in a slot lately, and how it is told.
-//! - [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`], [`recycle`],
-//!   [`stats`], [`buf`]: what they talk about.
+//! - [`clock`], [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`],
+//!   [`recycle`], [`stats`], [`buf`]: what they talk about.
 //!
 //! ARCHITECTURE.md says which of them imports which.
 
@@ -21,6 +23,7 @@
 #![allow(rustdoc::private_intra_doc_links)] // Its readers work on the crate itself.
 
 pub mod buf;
+pub mod clock;
 pub mod completion;
 pub mod config;
 pub mod driver;
@@ -34,6 +37,7 @@ pub mod http;
 pub mod lane;
 pub mod log;
 pub mod metrics;
+pub mod monitor;
 pub mod net;
 pub mod pool;
 pub mod publish;
@@ -41,6 +45,7 @@ pub mod recorder;
 pub mod recycle;
 #[cfg(not(feature = "model"))] // The models are of the pool.
 pub mod session;
+pub mod slot;
 pub mod source;
 pub mod stats;
 pub mod sync;

@@ -7,3 +7,4 @@ pub mod file;
 pub mod layout;
 pub mod page;
 pub mod process;
+pub(crate) mod thread;

@@ -206,7 +206,7 @@ fn one_clock() {
             found.push(name);
         }
     }
-    fail("clocks outside src/driver/clock.rs", &found);
+    fail("clocks outside src/clock.rs", &found);
 }
 
 #[test]

@@ -19,11 +19,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use super::in_flight_set::InFlightSet;
 use crate::completion::{Completion, CompletionQueue};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
 use crate::net::standard::spared;
+use crate::slot::in_flight_set::InFlightSet;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
 

@@ -7,29 +7,29 @@
 use std::sync::PoisonError;
 
 use super::caller::Caller;
-use super::clock::now_ns;
-use super::in_flight::{Ended, Over, Recipient};
 use super::linger::Late;
-use super::slot::{Slot, Turn};
 use super::{Dispatching, Pool};
-use crate::completion::{Completion, CompletionQueue};
+use crate::clock::now_ns;
+use crate::completion::{Completion, CompletionQueue, Times};
 use crate::metrics::records::Records;
 use crate::net::probes;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
+use crate::slot::in_flight::{Ended, Over, Recipient};
+use crate::slot::{Slot, Turn};
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// What completions go through on their way to the engine.
-pub(super) struct Delivery {
+pub(crate) struct Delivery {
     pub(super) completions: CompletionQueue,
     pub(super) stats: Stats,
     /// Caller drive, when the engine chose it.
     pub(super) caller: Option<Caller>,
     /// Of requests that ended without a slot, if durations are counted. Boxed, as it is rarely used
     /// and its neighbours are not.
-    pub(super) slotless: Option<Box<Mutex<Records>>>,
+    pub(crate) slotless: Option<Box<Mutex<Records>>>,
     /// Exchanges whose late answers are still waited for.
     pub(super) late: Late,
     next_id: AtomicU64,
@@ -91,6 +91,13 @@ impl Delivery {
 }
 
 impl Pool {
+    /// A request has ended without a slot.
+    pub(super) fn record_slotless(&self, times: &Times) {
+        if let Some(slotless) = &self.delivery.slotless {
+            slotless.lock().unwrap_or_else(PoisonError::into_inner).order(times);
+        }
+    }
+
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
     pub(super) fn after_turn(&self, slot: &Slot, mut turn: Turn) {
         let report = turn.end.report();

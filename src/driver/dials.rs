@@ -10,18 +10,19 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Pool;
-use super::address_records::AddressRecords;
-use super::clock::now_ns;
 use super::edges::Edges;
 use super::hosts::{HostPlace, Hosts, Member};
-use super::slot::Slot;
+use crate::clock::now_ns;
 use crate::net::connect::DialError;
+use crate::net::path::Path;
 use crate::net::ways::Ways;
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;
 use crate::pool::dispatch::SlotIndex;
 use crate::pool::healing::{Healing, Next};
 use crate::pool::host_limits::Gate;
+use crate::slot::Slot;
+use crate::slot::address_records::{AddressRecord, AddressRecords};
 use crate::sync::Mutex;
 
 /// The dials of a pool.
@@ -35,12 +36,12 @@ pub(super) struct Dials {
 }
 
 /// What a pool dials with, and what came of it.
-pub(super) struct Dialling {
-    pub(super) ways: Ways,
+pub(crate) struct Dialling {
+    pub(crate) ways: Ways,
     pub(super) dials: Dials,
-    pub(super) edges: Arc<Edges>,
+    pub(crate) edges: Arc<Edges>,
     /// Of the addresses that connections went to, if durations are counted.
-    pub(super) records: Option<AddressRecords>,
+    pub(crate) records: Option<AddressRecords>,
     last_error: Mutex<Option<DialError>>,
 }
 
@@ -127,6 +128,18 @@ impl Dials {
 }
 
 impl Pool {
+    /// The record of the address that a connection goes to; `None` over a Unix socket, and if no
+    /// durations are counted.
+    pub(super) fn address_record(
+        &self,
+        path: &Path,
+    ) -> Result<Option<Arc<AddressRecord>>, DialError> {
+        let (Some(records), Some(peer)) = (&self.dialling.records, path.peer) else {
+            return Ok(None);
+        };
+        records.obtain(peer.ip()).map(Some).map_err(DialError::of_system("histograms"))
+    }
+
     /// Waits until the dial of the slot begins. Gives its place among the connections of the host,
     /// if those are limited. `no_place` is called once if there is none for a slot that has no
     /// connection.

@@ -9,8 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Pool;
-use super::clock::now_ns;
-use super::slot::Slot;
+use crate::clock::now_ns;
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::addresses::Placing;
@@ -19,13 +18,14 @@ use crate::net::evidence;
 use crate::net::path::Path;
 use crate::net::ways::Way;
 use crate::pool::edges::{EdgeHealth, Edges as Policy, Placement};
+use crate::slot::Slot;
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// Round trips are measured so often, or as often as slots may be moved, in nanoseconds.
 const MEASURE_NS: u64 = 1_000_000_000;
 
 /// The edges of a pool.
-pub(super) struct Edges {
+pub(crate) struct Edges {
     known: Mutex<Known>,
     /// `None`: nothing is to be done at times.
     measure_ns: Option<u64>,
@@ -115,7 +115,7 @@ impl Edges {
     }
 
     /// Whether that is an address of the venue.
-    pub(super) fn knows(&self, ip: IpAddr) -> bool {
+    pub(crate) fn knows(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.known().policy.all().iter().any(|edge| edge.address.to_canonical() == ip)
     }

@@ -5,8 +5,8 @@
 use std::sync::PoisonError;
 
 use super::Pool;
-use super::clock::now_ns;
 use super::log::is_logged;
+use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::event::{Event, EventHook, EventKind};
 use crate::log::LogHook;

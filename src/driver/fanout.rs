@@ -6,11 +6,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::clock::now_ns;
-use super::copied::Copied;
-use super::in_flight::{Ended, Outgoing, Pending, Recipient};
 use super::submit::WhenBusy;
-use super::{Dispatching, NEVER, Pool};
+use super::{Dispatching, Pool};
+use crate::clock::NEVER;
+use crate::clock::now_ns;
 use crate::completion::{Callback, Completion};
 use crate::error::{Outcome, Status};
 use crate::http::request::Request;
@@ -18,6 +17,8 @@ use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Want};
 use crate::pool::fanout::{CopyEnd, Fanout, FanoutRules, Meaning, Step};
 use crate::recycle::Recycled;
+use crate::slot::copied::Copied;
+use crate::slot::in_flight::{Ended, Outgoing, Pending, Recipient};
 use crate::source::Source;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};

@@ -13,8 +13,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::now_ns;
-use super::{NEVER, Pool, lifetime};
+use super::{Pool, lifetime};
+use crate::clock::NEVER;
+use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::error::Status;
 use crate::net::live_set::LiveSet;

@@ -7,7 +7,7 @@ use std::sync::{OnceLock, PoisonError};
 
 use tokio::sync::watch;
 
-use super::NEVER;
+use crate::clock::NEVER;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, ThreadId, current_thread};
 
@@ -22,7 +22,7 @@ pub(super) fn is_any_pool_thread() -> bool {
 }
 
 /// How far a pool is from its end.
-pub(super) struct Lifetime {
+pub(crate) struct Lifetime {
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     grace_ns: AtomicU64,
     /// A shutdown was asked for.
@@ -46,7 +46,7 @@ impl Lifetime {
     }
 
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
-    pub(super) fn grace_ns(&self) -> u64 {
+    pub(crate) fn grace_ns(&self) -> u64 {
         self.grace_ns.load(Ordering::SeqCst)
     }
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::Pool;
-use super::in_flight::{Ended, LateLook, Lingering, Recipient};
 use crate::net::watch::watch;
 use crate::pool::turn_budget::TURN_BYTES;
+use crate::slot::in_flight::{Ended, LateLook, Lingering, Recipient};
 use crate::sync::{Mutex, Notify};
 
 /// On its way to the task that waits for late answers and tells of them.

@@ -5,7 +5,7 @@
 //! by [`tell`], too.
 
 use super::Pool;
-use super::clock::now_ns;
+use crate::clock::now_ns;
 use crate::error::CloseReason;
 use crate::event::{Event, EventKind};
 use crate::log::{Level, LogHook, Record};
@@ -44,7 +44,7 @@ pub(super) fn tell_key_log_ended(hook: Option<&LogHook>, name: &str, host: &str,
 
 impl Pool {
     /// Something has happened to the pool, at a moment when no event is made.
-    pub(super) fn log(
+    pub(crate) fn log(
         &self,
         level: Level,
         target: &'static str,

@@ -12,18 +12,18 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::NEVER;
 use super::Pool;
-use super::clock::now_ns;
-use super::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
-use super::slot::Slot;
 use super::timer::Timer;
+use crate::clock::NEVER;
+use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::config::Heartbeat;
 use crate::lane::Lane;
 use crate::net::watch::watch_socket;
 use crate::pool::maintenance::{Heartbeats, Rest, Round};
 use crate::recycle::Recycled;
+use crate::slot::Slot;
+use crate::slot::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use crate::source::Source;
 use crate::sync::{Mutex, MutexGuard};
 

@@ -10,7 +10,7 @@
 //!  group.rs    many pools by one call    |
 //!                                        |  hosts.rs     limits of a host, for many pools
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
-//!                        slot.rs     the connection and the exchange on it (a lock per slot)
+//!                   ../slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
 //! ```
 //!
@@ -21,42 +21,27 @@
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
-pub mod address_records;
 mod busy;
 pub mod caller;
-pub mod clock;
-mod copied;
 mod deliver;
 mod dials;
-mod durations;
 mod edges;
 mod events;
 pub mod fanout;
 pub mod group;
 mod health;
-mod histograms;
 mod hosts;
-pub mod in_flight;
-mod in_flight_set;
 pub mod last_values;
 mod lifetime;
 mod linger;
 pub(crate) mod log;
 mod maintenance;
-mod metrics;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
-mod page;
-pub mod policy;
-mod publish;
-mod publish_thread;
 mod recorded;
 pub mod shared_thread;
-pub mod sleeper;
-pub mod slot;
 mod slot_task;
-mod slots;
 pub mod submit;
 mod suspend;
 mod thread;
@@ -69,6 +54,7 @@ pub(crate) mod ways;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
+use crate::clock::{NEVER, compare_clocks, now_ns, wall_ns};
 use crate::completion::CompletionQueue;
 use crate::config::{Config, Drive};
 use crate::error::Status;
@@ -81,27 +67,26 @@ use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
+use crate::publish::thread::Publishing;
 use crate::recorder::slot_recorder::SlotRecorder;
+use crate::slot::Setting;
+use crate::slot::address_records::AddressRecords;
+use crate::slot::in_flight::Acquirer;
+use crate::slot::policy::Policy;
+use crate::slot::slots::Slots;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
-use address_records::AddressRecords;
 use caller::Caller;
-use clock::now_ns;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
 use edges::Edges;
 use events::Events;
 use fanout::Orders;
-use in_flight::Acquirer;
 use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
-use policy::Policy;
-use publish::Publishing;
 use recorded::Recorded;
 use shared_thread::SharedThread;
-use slot::Setting;
-use slots::Slots;
 use submit::Waits;
 use suspend::PauseWatch;
 use timer::Timer;
@@ -110,23 +95,20 @@ use turns::Turns;
 /// The dispatcher, locked.
 type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
 
-/// No deadline.
-pub const NEVER: u64 = u64::MAX;
-
 /// One pool: the connections to one origin. Each part has one job and a file of its own.
 pub struct Pool {
     /// For monitors and logs.
-    name: Box<str>,
+    pub(crate) name: Box<str>,
     origin: Arc<Origin>,
     policy: Policy,
     /// How many local addresses the slots connect from; 0 if the system chooses.
     sources: u32,
-    slots: Slots,
+    pub(crate) slots: Slots,
     /// Of the header fields that are watched; `None` if none are.
     last_values: Option<LastValues>,
     dispatcher: Mutex<Dispatcher<Box<Waits>, Acquirer>>,
-    delivery: Delivery,
-    dialling: Dialling,
+    pub(crate) delivery: Delivery,
+    pub(crate) dialling: Dialling,
     /// Orders of several copies.
     orders: Orders,
     timer: Timer,
@@ -134,9 +116,9 @@ pub struct Pool {
     pauses: PauseWatch,
     events: Events,
     recorded: Recorded,
-    lifetime: Lifetime,
+    pub(crate) lifetime: Lifetime,
     /// The page that it shares with monitors, while it does.
-    publishing: Mutex<Option<Publishing>>,
+    pub(crate) publishing: Mutex<Option<Publishing>>,
     /// On a thread that it shares: when its connections have their turns.
     turns: Option<Turns>,
 }
@@ -228,8 +210,8 @@ impl Pool {
         let suspend_rules = SuspendRules::new(rules, cap_ns, config.suspends_source());
         let policy = Policy::new(config);
         let watch = config.watched();
-        clock::compare_clocks();
-        let since_wall_ns = clock::wall_ns();
+        compare_clocks();
+        let since_wall_ns = wall_ns();
         let records = || {
             let records = config.has_histograms().then(|| Records::new(since_wall_ns));
             records.transpose().map_err(DialError::of_system("histograms"))
@@ -329,6 +311,11 @@ impl Pool {
         self.deliver_handed_over();
         self.leave_readable(caller);
         Ok(())
+    }
+
+    /// Ends what [`Pool::publish`] has begun, and removes the file.
+    pub fn end_publishing(&self) {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Whether [`Pool::close`] was called.

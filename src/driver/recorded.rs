@@ -6,14 +6,14 @@
 use std::sync::PoisonError;
 
 use super::Pool;
-use super::clock::by_wall_clock;
-use super::slot::Slot;
+use crate::clock::by_wall_clock;
 use crate::completion::Completion;
 use crate::error::Status;
 use crate::recorder::record::{End, OrderRecord};
 use crate::recorder::recording::{Recording, SlotRecording, Wanted};
 use crate::recorder::ring::Ring;
 use crate::recorder::slot_recorder::{Position, SlotRecorder};
+use crate::slot::Slot;
 use crate::sync::Mutex;
 use crate::tag::Tag;
 

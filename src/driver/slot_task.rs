@@ -13,11 +13,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use super::address_records::AddressRecord;
-use super::clock::now_ns;
 use super::hosts::HostPlace;
-use super::slot::{Slot, Turn};
 use super::{Pool, thread_pools};
+use crate::clock::now_ns;
 use crate::error::{CloseReason, Status};
 use crate::log::Level;
 use crate::metrics::Kind;
@@ -30,6 +28,8 @@ use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
 use crate::recorder::record::{What, Words};
+use crate::slot::address_records::AddressRecord;
+use crate::slot::{Slot, Turn};
 
 /// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
 /// they are also told of after so many turns. More turns would be a longer delay, fewer would wake

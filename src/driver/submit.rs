@@ -5,17 +5,18 @@
 
 use std::sync::Arc;
 
-use super::clock::now_ns;
-use super::copied::Copied;
-use super::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
-use super::slot::NotStarted;
-use super::{Dispatching, NEVER, Pool};
+use super::{Dispatching, Pool};
+use crate::clock::NEVER;
+use crate::clock::now_ns;
 use crate::completion::Callback;
 use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::net::probes;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
+use crate::slot::NotStarted;
+use crate::slot::copied::Copied;
+use crate::slot::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
 use crate::source::Source;
 use crate::tag::Tag;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pool;
-use super::clock::{now_ns, wall_ns};
+use crate::clock::{now_ns, wall_ns};
 use crate::completion::Completion;
 use crate::error::CloseReason;
 use crate::http::retry_after::retry_after;

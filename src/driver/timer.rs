@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::{self, now_ns};
-use super::slot::Slot;
-use super::{NEVER, Pool};
+use super::Pool;
+use crate::clock::NEVER;
+use crate::clock::{self, now_ns};
 use crate::pool::watch_period::WatchPeriod;
+use crate::slot::Slot;
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicU64, Ordering};
 

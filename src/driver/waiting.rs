@@ -8,16 +8,17 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::clock::now_ns;
-use super::in_flight::{Acquirer, Pending, Recipient};
-use super::sleeper::{Answer, Parking, Sleeper};
 use super::submit::WhenBusy;
-use super::{Dispatching, NEVER, Pool};
+use super::{Dispatching, Pool};
+use crate::clock::NEVER;
+use crate::clock::now_ns;
 use crate::completion::{Callback, Completion};
 use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Lease, Refusal};
+use crate::slot::in_flight::{Acquirer, Pending, Recipient};
+use crate::slot::sleeper::{Answer, Parking, Sleeper};
 use crate::source::Source;
 
 thread_local! {

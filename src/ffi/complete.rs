@@ -8,9 +8,9 @@ use super::handle::vp_pool;
 use super::types::{vp_completion, vp_response};
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, count, status};
+use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::driver::Pool;
-use crate::driver::clock::now_ns;
 use crate::error::Status;
 
 /// Moves up to `capacity` completions from the queue into `out[]`, and returns how many; 0 when the

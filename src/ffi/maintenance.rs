@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use super::complete::borrowed;
 use super::config::{add, configure, switch, vp_config};
 use super::types::{VP_NO_SLOT, VP_NO_SOURCE, vp_event, vp_on_event, vp_str};
-use crate::driver::clock::now_ns;
+use crate::clock::now_ns;
 use crate::error::Status;
 use crate::event::{Event, EventHook};
 

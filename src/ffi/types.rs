@@ -4,8 +4,8 @@ use std::ffi::{c_char, c_void};
 use std::mem::size_of;
 use std::slice;
 
+use crate::clock::by_wall_clock;
 use crate::completion::Completion;
-use crate::driver::clock::by_wall_clock;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
 use crate::metrics::snapshot::Summary;

@@ -4,8 +4,8 @@
 //! No lock is held. It knows no byte of what the engine or the venue has sent.
 
 use super::event::{Failed, Lost, News, WsLoss};
+use crate::clock::now_ns;
 use crate::config::Config;
-use crate::driver::clock::now_ns;
 use crate::driver::log::tell;
 use crate::error::Status;
 use crate::log::{Level, LogHook};

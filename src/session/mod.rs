@@ -38,8 +38,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use self::core::{Accepted, Core, Payload};
+use crate::clock::now_ns;
 use crate::config::{Config, Drive};
-use crate::driver::clock::now_ns;
 use crate::driver::ways::unplaced_ways;
 use crate::error::{Outcome, Status, WireState};
 use crate::http::limits::Limits;

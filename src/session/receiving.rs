@@ -9,7 +9,7 @@ use super::Session;
 use super::core::why;
 use super::event::{Ended, News};
 use super::settings::Verdict;
-use crate::driver::clock::now_ns;
+use crate::clock::now_ns;
 use crate::error::{Outcome, WireState};
 use crate::net::connection::Received;
 use crate::ws::error::Error;

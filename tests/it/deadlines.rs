@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use mock_venue::{Peer, Script, ScriptServer};
 use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use venuepool::clock::now_ns;
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, WireState};
 use venuepool::event::{Event, EventHook, EventKind};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, How, Options, Script, Venue};
+use venuepool::clock::now_ns;
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
 

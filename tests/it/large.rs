@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use mock_venue::{Certificates, Peer, Script, ScriptServer, Transport};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use venuepool::clock::now_ns;
 use venuepool::completion::{Callback, Completion};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, WireState};
 use venuepool::event::{Event, EventHook};

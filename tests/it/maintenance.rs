@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, Options, Peer, Script, ScriptServer, Venue};
+use venuepool::clock::now_ns;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
 use venuepool::pool::health::{Activity, SlotHealth};

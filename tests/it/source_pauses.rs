@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, Options, Venue};
+use venuepool::clock::now_ns;
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status};
 use venuepool::event::{Event, EventHook, EventKind};

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use mock_venue::{Fault, FaultKind, How, Options, Script, Venue};
+use venuepool::clock::now_ns;
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 use venuepool::pool::health::{Activity, SlotHealth};

@@ -5,10 +5,10 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use mock_venue::{Options, Peer, Script, ScriptServer, Venue};
+use venuepool::clock::now_ns;
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
 use venuepool::recycle::Recycled;

@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock::now_ns;
 use crate::config::{Config, Drive};
 use crate::driver::Pool;
-use crate::driver::clock::now_ns;
 use crate::driver::submit::WhenBusy;
 use crate::error::{Outcome, WireState};
 use crate::http::request::Request;

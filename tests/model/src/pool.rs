@@ -11,14 +11,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::clock::now_ns;
-use super::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
+use super::Pool;
 use super::thread::EndOfPool;
-use super::{NEVER, Pool};
+use crate::clock::{NEVER, now_ns};
 use crate::config::Config;
 use crate::lane::Lane;
 use crate::net::connection::Connection;
 use crate::pool::dispatch::Counts;
+use crate::slot::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use crate::sync::{begin_run, park_runtime, unpark_runtime, yield_now};
 
 const BEAT: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use venuepool::clock::{now_ns, wall_ns};
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::clock::{now_ns, wall_ns};
 use venuepool::error::Status;
 use venuepool::http::request::Request;
 use venuepool::metrics::Kind;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
+use venuepool::clock::now_ns;
 use venuepool::driver::Pool;
-use venuepool::driver::clock::now_ns;
 
 use crate::distribution::{histogram, short_time};
 use crate::sample::Sample;

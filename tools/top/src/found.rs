@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use venuepool::driver::clock::now_ns;
+use venuepool::clock::now_ns;
 use venuepool::publish::file::{is_page, read_page};
 use venuepool::publish::page::Page;
 use venuepool::publish::process::{Life, life};

@@ -7,7 +7,7 @@ use crate::http::late::{Late, OnSend, Place};
 use crate::tag::Tag;
 
 /// What a request is made of when it is sent later. Its bytes hold keys, so they are wiped.
-pub(super) struct Copied {
+pub(crate) struct Copied {
     bytes: Zeroizing<Vec<u8>>,
     is_head: bool,
     closes: bool,
@@ -18,7 +18,7 @@ pub(super) struct Copied {
 
 impl Copied {
     /// A copy of the request as it is now.
-    pub(super) fn of(outgoing: &Outgoing<'_>) -> Self {
+    pub(crate) fn of(outgoing: &Outgoing<'_>) -> Self {
         let late = match &outgoing.payload {
             Payload::Ready(_) => None,
             Payload::Late(late) => Some((late.places.into(), OnSend::clone(late.on_send))),
@@ -30,12 +30,12 @@ impl Copied {
     }
 
     /// Its method and its path, and what its engine calls it.
-    pub(super) fn line_and_tag(&self) -> (&[u8], &Tag) {
+    pub(crate) fn line_and_tag(&self) -> (&[u8], &Tag) {
         (self.bytes.get(..self.line_len).unwrap_or_default(), &self.tag)
     }
 
     /// The request as it goes out.
-    pub(super) fn outgoing(&mut self) -> Outgoing<'_> {
+    pub(crate) fn outgoing(&mut self) -> Outgoing<'_> {
         let payload = match &self.late {
             None => Payload::Ready(&self.bytes),
             Some((places, on_send)) => {

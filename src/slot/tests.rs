@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::config::Config;
-use crate::driver::in_flight::{Label, Payload, Recipient};
 use crate::lane::Lane;
+use crate::slot::in_flight::{Label, Payload, Recipient};
 use crate::source::Source;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};

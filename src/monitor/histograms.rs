@@ -5,18 +5,14 @@
 //! slot are recorded under a lock of their own, which no exchange takes.
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
-use super::Pool;
-use super::address_records::AddressRecord;
-use super::clock::wall_ns;
-use crate::completion::Times;
+use crate::clock::wall_ns;
+use crate::driver::Pool;
 use crate::error::Status;
 use crate::metrics::Kind;
 use crate::metrics::records::Record;
 use crate::metrics::snapshot::Snapshot;
-use crate::net::connect::DialError;
-use crate::net::path::Path;
 
 impl Pool {
     /// What was recorded of that kind in a slot, or in all and by requests that had none. `resets`:
@@ -84,24 +80,5 @@ impl Pool {
             None => return Err(Status::ERR_NOT_FOUND),
         }
         Ok(snapshot)
-    }
-
-    /// The record of the address that a connection goes to; `None` over a Unix socket, and if no
-    /// durations are counted.
-    pub(super) fn address_record(
-        &self,
-        path: &Path,
-    ) -> Result<Option<Arc<AddressRecord>>, DialError> {
-        let (Some(records), Some(peer)) = (&self.dialling.records, path.peer) else {
-            return Ok(None);
-        };
-        records.obtain(peer.ip()).map(Some).map_err(DialError::of_system("histograms"))
-    }
-
-    /// A request has ended without a slot.
-    pub(super) fn record_slotless(&self, times: &Times) {
-        if let Some(slotless) = &self.delivery.slotless {
-            slotless.lock().unwrap_or_else(PoisonError::into_inner).order(times);
-        }
     }
 }

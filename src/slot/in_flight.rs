@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use super::clock::{now_ns, wall_ns};
 use super::policy::Policy;
 use super::sleeper::{Answer, Parking};
+use crate::clock::{now_ns, wall_ns};
 use crate::completion::{Callback, Completion, Detail, Times};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::exchange::{Exchange as Codec, Progress};
@@ -105,13 +105,13 @@ impl Label<'_> {
 
 impl Outgoing<'_> {
     /// Its method and its path, without the query.
-    pub(super) fn line(&self) -> &[u8] {
+    pub(crate) fn line(&self) -> &[u8] {
         self.bytes().get(..self.label.line_len).unwrap_or_default()
     }
 
     /// The bytes to be sent now; `None` if the engine has withdrawn the request. `moment`: what a
     /// function that signs is told.
-    pub(super) fn sign(&mut self, moment: impl FnOnce() -> Moment) -> Option<&[u8]> {
+    pub(crate) fn sign(&mut self, moment: impl FnOnce() -> Moment) -> Option<&[u8]> {
         match &mut self.payload {
             Payload::Ready(bytes) => Some(bytes),
             Payload::Late(late) => late.sign(moment()).then_some(&*late.bytes),
@@ -119,12 +119,12 @@ impl Outgoing<'_> {
     }
 
     /// Whether it is signed when it is sent.
-    pub(super) fn is_late(&self) -> bool {
+    pub(crate) fn is_late(&self) -> bool {
         matches!(self.payload, Payload::Late(_))
     }
 
     /// The bytes as they are now, for a copy.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match &self.payload {
             Payload::Ready(bytes) => bytes,
             Payload::Late(late) => late.bytes,
@@ -163,7 +163,7 @@ pub struct Lingering {
 }
 
 /// What a look for a late answer comes to.
-pub(super) enum LateLook {
+pub(crate) enum LateLook {
     /// It is not here yet; the socket tells when there is more.
     NotYet,
     /// There is more to read, of which the socket does not tell.
@@ -173,8 +173,8 @@ pub(super) enum LateLook {
 }
 
 /// One exchange in flight. Its times, and when it is over, are with the slot's state.
-pub(super) struct InFlight {
-    pub(super) pending: Pending,
+pub(crate) struct InFlight {
+    pub(crate) pending: Pending,
     codec: Codec,
     response: Shared<Recycled>,
     /// Sending failed after the kernel had taken a part.
@@ -187,7 +187,7 @@ pub(super) struct InFlight {
 
 impl InFlight {
     /// An exchange whose request was just handed to the connection, with what came of it.
-    pub(super) fn new(
+    pub(crate) fn new(
         pending: Pending,
         request: &Outgoing<'_>,
         response: Shared<Recycled>,
@@ -199,23 +199,23 @@ impl InFlight {
 
     /// Whether the last turn has left something unread: there must be another one, of which no
     /// socket will tell.
-    pub(super) fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         self.unread
     }
 
     /// What has come of the response.
-    pub(super) fn response(&self) -> &Response {
+    pub(crate) fn response(&self) -> &Response {
         &self.response.response
     }
 
     /// How many bytes of the response the last turn has received.
-    pub(super) fn received(&self) -> usize {
+    pub(crate) fn received(&self) -> usize {
         self.received
     }
 
     /// Sends what is left of the request, and reads what has come in. Answers what reading has come
     /// to, and how sending has failed if it has. `at`: the rules of its pool, and its slot.
-    pub(super) fn advance(
+    pub(crate) fn advance(
         &mut self,
         at: (&Policy, u32),
         connection: &mut Connection,
@@ -298,7 +298,7 @@ impl InFlight {
     }
 
     /// Turns the exchange into its completion. If it failed, the connection is to be ended next.
-    pub(super) fn end(
+    pub(crate) fn end(
         mut self,
         slot: u32,
         connection: &mut Connection,
@@ -329,7 +329,7 @@ impl InFlight {
 
     /// Ends the exchange for the engine, and goes on waiting for its answer. What has come of that
     /// is told now, and read on: so it is copied.
-    pub(super) fn linger(
+    pub(crate) fn linger(
         self,
         slot: u32,
         mut connection: Connection,
@@ -391,7 +391,7 @@ fn completion(
 }
 
 /// The times of an exchange that is over now.
-pub(super) fn times(exchange: &Exchange, submit_ns: u64, now_ns: u64) -> Times {
+pub(crate) fn times(exchange: &Exchange, submit_ns: u64, now_ns: u64) -> Times {
     Times {
         submit_ns,
         start_ns: exchange.start_ns,
@@ -405,12 +405,12 @@ pub(super) fn times(exchange: &Exchange, submit_ns: u64, now_ns: u64) -> Times {
 
 impl Lingering {
     /// The connection.
-    pub(super) fn connection(&self) -> Option<&Connection> {
+    pub(crate) fn connection(&self) -> Option<&Connection> {
         self.connection.as_ref()
     }
 
     /// A copy of an order: the late answer is for whoever has the order's completion.
-    pub(super) fn replace_recipient(&mut self, of_order: impl FnOnce(u64) -> Option<Recipient>) {
+    pub(crate) fn replace_recipient(&mut self, of_order: impl FnOnce(u64) -> Option<Recipient>) {
         if self.recipient.is_order()
             && let Some(recipient) = of_order(self.told.id)
         {
@@ -419,7 +419,7 @@ impl Lingering {
     }
 
     /// Looks for the answer, and reads as much of it as one turn may.
-    pub(super) fn advance(&mut self, limits: &Limits) -> LateLook {
+    pub(crate) fn advance(&mut self, limits: &Limits) -> LateLook {
         self.read(limits).unwrap_or(LateLook::Over(None))
     }
 
@@ -491,13 +491,13 @@ impl Drop for Lingering {
 
 impl Pending {
     /// What its slot is to know of it.
-    pub(super) fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         let id = (!self.recipient.is_heartbeat()).then_some(self.id);
         Request { id, deadline_ns: self.deadline_ns }
     }
 
     /// What the function that signs it is told.
-    pub(super) fn moment(&self, slot: u32) -> Moment {
+    pub(crate) fn moment(&self, slot: u32) -> Moment {
         let (id, user_data, now_ns, wall_ns) = (self.id, self.user_data, now_ns(), wall_ns());
         Moment { id, user_data, slot, now_ns, wall_ns }
     }
@@ -545,17 +545,17 @@ impl Pending {
 
 impl Recipient {
     /// The function, or else the queue.
-    pub(super) fn of(callback: Option<Callback>) -> Self {
+    pub(crate) fn of(callback: Option<Callback>) -> Self {
         callback.map_or(Self::Queue, Self::Callback)
     }
 
     /// Whether it is an order of several copies.
-    pub(super) fn is_order(&self) -> bool {
+    pub(crate) fn is_order(&self) -> bool {
         matches!(self, Self::Copy)
     }
 
     /// Whether it is the pool itself.
-    pub(super) fn is_heartbeat(&self) -> bool {
+    pub(crate) fn is_heartbeat(&self) -> bool {
         matches!(self, Self::Heartbeat)
     }
 }

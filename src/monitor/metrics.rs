@@ -3,7 +3,7 @@
 //! Counters are read without a lock. The dispatcher is locked for its counts, each slot for its
 //! state and for copies of its durations, as for any snapshot.
 
-use super::Pool;
+use crate::driver::Pool;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::lane::Lane;
 use crate::metrics::Kind;
@@ -32,8 +32,7 @@ const STEPS: [&str; 4] = ["resolve", "connect", "tls", "system"];
 impl Pool {
     /// All that is known of the pool now. Any thread.
     pub fn samples(&self) -> Samples {
-        let ways = &self.dialling.ways;
-        let mut samples = Samples::new(&self.name, &format!("{}:{}", ways.dialer.host, ways.port));
+        let mut samples = Samples::new(&self.name, &self.host());
         self.sample_requests(&mut samples);
         self.sample_connections(&mut samples);
         self.sample_states(&mut samples);

@@ -1,6 +1,6 @@
 //! The one clock: CLOCK_MONOTONIC in nanoseconds, as C callers can read it too.
 //!
-//! Nothing else in `src/driver` reads it. What an engine signs is by the wall clock, which may
+//! Nothing else in `src` reads it. What an engine signs is by the wall clock, which may
 //! jump. What it archives is computed from this one ([`by_wall_clock`]).
 
 #[cfg(not(feature = "model"))]
@@ -10,6 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "model")]
 pub use crate::sync::now_ns;
+
+/// No deadline.
+pub const NEVER: u64 = u64::MAX;
 
 /// Nanoseconds of CLOCK_MONOTONIC. Never 0.
 #[cfg(not(feature = "model"))]
@@ -37,7 +40,7 @@ static AHEAD_NS: AtomicU64 = AtomicU64::new(0);
 
 /// Reads both clocks, as near to each other as can be had. Each pool does when it is opened, and
 /// when it looks at its deadlines.
-pub(super) fn compare_clocks() {
+pub(crate) fn compare_clocks() {
     let (mut best_ns, mut ahead_ns) = (u64::MAX, 0);
     for _ in 0..MAX_READS {
         let (before, wall, after) = (now_ns(), wall_ns(), now_ns());

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::Slot;
 use super::in_flight_set::InFlightSet;
-use super::slot::Slot;
 use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
 use crate::net::connect::DialError;
@@ -16,19 +16,19 @@ use crate::stats::Counter;
 const SPARE_RESPONSES: usize = 16;
 
 /// The slots of one pool, by their numbers.
-pub(super) struct Slots {
+pub(crate) struct Slots {
     slots: Box<[Slot]>,
     /// How often each slot had no connection and got one again.
-    pub(super) heals: Box<[Counter]>,
-    pub(super) in_flight: InFlightSet,
-    pub(super) free_list: Arc<FreeList>,
+    pub(crate) heals: Box<[Counter]>,
+    pub(crate) in_flight: InFlightSet,
+    pub(crate) free_list: Arc<FreeList>,
 }
 
 impl Slots {
     /// So many empty slots, with their records if durations are counted, and their recorders if
     /// there are any. `response_capacity`: bytes of a fresh response. `watch`: the header fields to
     /// be found in each. Fails if `records` does.
-    pub(super) fn new(
+    pub(crate) fn new(
         count: u32,
         records: impl Fn() -> Result<Option<Records>, DialError>,
         recorder: impl Fn() -> Option<SlotRecorder>,

@@ -8,16 +8,20 @@
 //! state means for the pool is told in the return values, and each accepted request leaves it
 //! exactly once, as an [`Ended`].
 
+pub mod address_records;
+pub(crate) mod copied;
+pub(crate) mod durations;
+pub mod in_flight;
+pub(crate) mod in_flight_set;
+pub mod policy;
 mod recording;
+pub mod sleeper;
+pub(crate) mod slots;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
-use super::address_records::AddressRecord;
-use super::clock::now_ns;
-use super::durations::Durations;
-use super::in_flight::{Ended, InFlight, Outgoing, Over, Pending, times};
-use super::{NEVER, Policy};
+use crate::clock::{NEVER, now_ns};
 use crate::error::{CloseReason, Outcome, WireState};
 use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::late::Moment;
@@ -36,6 +40,10 @@ use crate::pool::slot::{
 };
 use crate::recorder::slot_recorder::SlotRecorder;
 use crate::recycle::{FreeList, Recycled};
+use crate::slot::address_records::AddressRecord;
+use crate::slot::durations::Durations;
+use crate::slot::in_flight::{Ended, InFlight, Outgoing, Over, Pending, times};
+use crate::slot::policy::Policy;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard, Notify, Shared};
 

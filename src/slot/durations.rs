@@ -13,7 +13,7 @@ use crate::metrics::records::{Record, Records};
 
 /// What a slot records; nothing, if no durations are counted.
 #[derive(Default)]
-pub(super) struct Durations {
+pub(crate) struct Durations {
     records: Option<Records>,
     /// To which the present part belongs. It stays when the connection is lost, until there is one
     /// to another address. `None`: there was no connection yet, or it has no address.
@@ -21,39 +21,39 @@ pub(super) struct Durations {
 }
 
 impl Durations {
-    pub(super) fn new(records: Option<Records>) -> Self {
+    pub(crate) fn new(records: Option<Records>) -> Self {
         Self { records, address: None }
     }
 
     /// An order has ended.
     #[inline]
-    pub(super) fn order(&mut self, times: impl FnOnce() -> Times) {
+    pub(crate) fn order(&mut self, times: impl FnOnce() -> Times) {
         if let Some(records) = &mut self.records {
             records.order(&times());
         }
     }
 
     /// Whether it is time to [`count`](Self::count).
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.records.as_ref().is_some_and(Records::is_full)
     }
 
     /// Counts the orders that have ended.
-    pub(super) fn count(&mut self) {
+    pub(crate) fn count(&mut self) {
         if let Some(records) = &mut self.records {
             records.count();
         }
     }
 
     /// Something of the present connection took that long.
-    pub(super) fn record(&mut self, kind: Kind, ns: u64) {
+    pub(crate) fn record(&mut self, kind: Kind, ns: u64) {
         if let Some(records) = &mut self.records {
             records.record(kind, ns);
         }
     }
 
     /// A step of a dial to `address` took that long. The present connection may go elsewhere.
-    pub(super) fn record_dial(
+    pub(crate) fn record_dial(
         &mut self,
         kind: Kind,
         ns: u64,
@@ -73,7 +73,7 @@ impl Durations {
     }
 
     /// From now on what is recorded belongs to that address.
-    pub(super) fn goes_to(&mut self, address: Option<Arc<AddressRecord>>) {
+    pub(crate) fn goes_to(&mut self, address: Option<Arc<AddressRecord>>) {
         let (Some(records), Some(address)) = (&mut self.records, address) else { return };
         if let Some(former) = self.address.as_ref().filter(|it| !Arc::ptr_eq(it, &address)) {
             let mut kept = former.kept();
@@ -83,7 +83,7 @@ impl Durations {
     }
 
     /// Adds the present part to what is kept of `address`, and of the slot, if it belongs there.
-    pub(super) fn settle(&mut self, kind: Kind, address: &Arc<AddressRecord>) {
+    pub(crate) fn settle(&mut self, kind: Kind, address: &Arc<AddressRecord>) {
         let is_there = self.address.as_ref().is_some_and(|it| Arc::ptr_eq(it, address));
         if let Some(records) = self.records.as_mut().filter(|_| is_there) {
             records.settle(kind, &mut address.kept());
@@ -92,7 +92,7 @@ impl Durations {
 
     /// Copies what the slot has recorded over `copy`. `reset_wall_ns`: it begins anew, at that
     /// time, and the address does not.
-    pub(super) fn copy(&mut self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
+    pub(crate) fn copy(&mut self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
         let Some(records) = &mut self.records else { return };
         records.copy(kind, copy);
         if let Some(now_wall_ns) = reset_wall_ns {

@@ -1,6 +1,6 @@
 //! What a pool was configured with, as its turns need it: numbers, fixed for its life.
 
-use super::NEVER;
+use crate::clock::NEVER;
 use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::pool::connection_maintenance::Rules;

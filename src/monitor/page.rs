@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::{now_ns, wall_ns};
-use super::{NEVER, Pool};
+use crate::clock::NEVER;
+use crate::clock::{now_ns, wall_ns};
+use crate::driver::Pool;
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::metrics::Kind;
 use crate::metrics::snapshot::Snapshot;
@@ -157,7 +158,7 @@ impl Moment {
 
 impl Pool {
     /// Host and port of the venue.
-    fn host(&self) -> String {
+    pub(super) fn host(&self) -> String {
         let ways = &self.dialling.ways;
         format!("{}:{}", ways.dialer.host, ways.port)
     }

@@ -10,42 +10,42 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 const BITS: usize = u64::BITS as usize;
 
 /// The slots with an exchange in flight.
-pub(super) struct InFlightSet {
+pub(crate) struct InFlightSet {
     words: Box<[AtomicU64]>,
 }
 
 impl InFlightSet {
     /// None of so many slots.
-    pub(super) fn new(slots: u32) -> Self {
+    pub(crate) fn new(slots: u32) -> Self {
         Self { words: (0..(slots as usize).div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// An exchange is about to begin on that slot.
-    pub(super) fn add(&self, slot: u32) {
+    pub(crate) fn add(&self, slot: u32) {
         let (word, bit) = self.place(slot);
         word.fetch_or(bit, Ordering::SeqCst);
     }
 
     /// It has ended, or did not begin.
-    pub(super) fn remove(&self, slot: u32) {
+    pub(crate) fn remove(&self, slot: u32) {
         let (word, bit) = self.place(slot);
         word.fetch_and(!bit, Ordering::SeqCst);
     }
 
     /// Whether that slot is among them.
-    pub(super) fn has(&self, slot: u32) -> bool {
+    pub(crate) fn has(&self, slot: u32) -> bool {
         let (word, bit) = self.place(slot);
         word.load(Ordering::SeqCst) & bit != 0
     }
 
     /// Whether there are more than so many.
-    pub(super) fn exceed(&self, most: u32) -> bool {
+    pub(crate) fn exceed(&self, most: u32) -> bool {
         let ones = |word: &AtomicU64| word.load(Ordering::SeqCst).count_ones();
         self.words.iter().map(ones).sum::<u32>() > most
     }
 
     /// The slots in flight, the lowest number first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(index, word)| {
             let mut rest = word.load(Ordering::SeqCst);
             std::iter::from_fn(move || {

@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
-use super::clock::wall_ns;
+use crate::clock::wall_ns;
 use crate::metrics::Kind;
 use crate::metrics::records::{Kept, Record};
 use crate::pool::edges::MAX_KNOWN;
@@ -22,17 +22,17 @@ pub struct AddressRecord {
 
 /// The addresses of a pool, the oldest first.
 #[derive(Default)]
-pub(super) struct AddressRecords(Mutex<Vec<Arc<AddressRecord>>>);
+pub(crate) struct AddressRecords(Mutex<Vec<Arc<AddressRecord>>>);
 
 impl AddressRecord {
     /// What is kept of it, locked.
-    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Copies what is kept over `copy`. `reset_wall_ns`: begins anew, at that time. Allocates
     /// nothing, because a slot may wait for the lock.
-    pub(super) fn copy(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
+    pub(crate) fn copy(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
         let mut kept = self.kept();
         kept.copy(kind, copy);
         if let Some(now_wall_ns) = reset_wall_ns {
@@ -47,7 +47,7 @@ impl AddressRecords {
     ///
     /// # Errors
     /// The system has no address space.
-    pub(super) fn obtain(&self, ip: IpAddr) -> io::Result<Arc<AddressRecord>> {
+    pub(crate) fn obtain(&self, ip: IpAddr) -> io::Result<Arc<AddressRecord>> {
         let ip = ip.to_canonical();
         let mut known = self.known();
         if let Some(record) = known.iter().find(|record| record.ip == ip) {
@@ -66,7 +66,7 @@ impl AddressRecords {
     }
 
     /// The record of that address, if there is one.
-    pub(super) fn find(&self, ip: IpAddr) -> Option<Arc<AddressRecord>> {
+    pub(crate) fn find(&self, ip: IpAddr) -> Option<Arc<AddressRecord>> {
         let ip = ip.to_canonical();
         self.known().iter().find(|record| record.ip == ip).cloned()
     }

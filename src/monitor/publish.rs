@@ -1,24 +1,18 @@
 //! Publishing: a pool shares its page in a file, until it is closed or told to end.
 //!
 //! What is in the page is put together by `page.rs`, and written on the thread of
-//! `publish_thread.rs`.
+//! `publish/thread.rs`.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::Pool;
 use super::page::Publication;
-use super::publish_thread::Repeated;
+use crate::driver::Pool;
 use crate::error::Status;
 use crate::log::Level;
 use crate::publish::file::PageFile;
-
-/// A pool that publishes. The job ends before the file goes.
-pub(super) struct Publishing {
-    _job: Repeated,
-    file: Arc<PageFile>,
-}
+use crate::publish::thread::{Publishing, Repeated};
 
 impl Pool {
     /// Shares what the pool knows of itself in a file, written anew each `period`. Any thread; it
@@ -48,7 +42,7 @@ impl Pool {
             return Err((Status::ERR_CLOSED, "the pool is closed".to_owned()));
         }
         let mut publication = Publication::new(Arc::clone(self), period);
-        let old = publishing.as_ref().map(|publishing| &*publishing.file);
+        let old = publishing.as_ref().map(Publishing::file);
         let file = PageFile::create(path, publication.next_page(), old)
             .map_err(|error| (Status::ERR_FILE, error.to_string()))?;
         let file = Arc::new(file);
@@ -57,12 +51,7 @@ impl Pool {
         let job = move || drop(its.write(publication.next_page()));
         let job = Repeated::start(period, job)
             .map_err(|error| (Status::ERR_SYSTEM, error.to_string()))?;
-        *publishing = Some(Publishing { _job: job, file });
+        *publishing = Some(Publishing::new(job, file));
         Ok(())
-    }
-
-    /// Ends that, and removes the file.
-    pub fn end_publishing(&self) {
-        self.publishing.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

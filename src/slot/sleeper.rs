@@ -28,23 +28,23 @@ impl<T> Default for Sleeper<T> {
 
 impl<T> Sleeper<T> {
     /// Gives it, and wakes the caller.
-    pub(super) fn wake(&self, with: T) {
+    pub(crate) fn wake(&self, with: T) {
         *self.lock() = Some(with);
         self.bell.notify_one();
     }
 
     /// Whether it was given.
-    pub(super) fn is_woken(&self) -> bool {
+    pub(crate) fn is_woken(&self) -> bool {
         self.lock().is_some()
     }
 
     /// Takes what was given.
-    pub(super) fn take(&self) -> Option<T> {
+    pub(crate) fn take(&self) -> Option<T> {
         self.lock().take()
     }
 
     /// Sleeps until woken; `None` when the deadline passed first.
-    pub(super) fn sleep(&self, deadline: Option<Instant>) -> Option<T> {
+    pub(crate) fn sleep(&self, deadline: Option<Instant>) -> Option<T> {
         let mut given = self.lock();
         loop {
             if let Some(given) = given.take() {

@@ -3,9 +3,8 @@
 //! Heartbeats are no orders: on an idle slot they would drive all orders out.
 
 use super::{Held, InFlight, Outgoing, Slot};
+use crate::clock::now_ns;
 use crate::completion::Completion;
-use crate::driver::clock::now_ns;
-use crate::driver::in_flight::times;
 use crate::error::CloseReason;
 use crate::net::connection::Connection;
 use crate::pool::connection_state::Loss;
@@ -13,6 +12,7 @@ use crate::pool::slot::{Exchange, Stop};
 use crate::recorder::record::{Lost, What, Words};
 use crate::recorder::redact;
 use crate::recorder::slot_recorder::SlotRecorder;
+use crate::slot::in_flight::times;
 
 impl Slot {
     /// Records what happened to the slot's next connection, if that is recorded.
@@ -40,7 +40,7 @@ impl Slot {
 impl Held {
     /// An exchange has begun.
     #[inline]
-    pub(super) fn record_begin(
+    pub(crate) fn record_begin(
         &mut self,
         exchange: &Exchange,
         submit_ns: u64,
@@ -62,7 +62,7 @@ impl Held {
 
     /// An exchange has ended with that completion.
     #[inline]
-    pub(super) fn record_end(&mut self, exchange: &Exchange, completion: &Completion) {
+    pub(crate) fn record_end(&mut self, exchange: &Exchange, completion: &Completion) {
         if self.recorder.is_some() {
             self.record_completion(exchange, completion);
         }
@@ -79,7 +79,7 @@ impl Held {
     /// An exchange ends. Keeps the first bytes of an answer that does not accept the order, or that
     /// is no whole answer.
     #[inline]
-    pub(super) fn record_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
+    pub(crate) fn record_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
         let is_good = matches!(stop, Stop::Answered(_))
             && (200..300).contains(&in_flight.response().status());
         if !is_good && self.recorder.is_some() {
@@ -108,7 +108,7 @@ impl Held {
     /// It is not here if its exchange lingers.
     #[cold]
     #[inline(never)] // Its words would be on the stack of each turn.
-    pub(super) fn record_loss(
+    pub(crate) fn record_loss(
         &mut self,
         number: u32,
         connection: Option<&Connection>,

@@ -4,7 +4,7 @@
 //! pool thread answers would wait for it, and on the dial thread heals. So it has a thread of its
 //! own, which starts with the first page and ends with the last.
 //!
-//! It knows jobs, and no pool and no file. The list of jobs, its start and its end are under one
+//! It knows jobs and files, and no pool. The list of jobs, its start and its end are under one
 //! lock of the process. No lock is held while a job runs but the job's own.
 
 use std::io;
@@ -13,9 +13,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::clock::now_ns;
+use crate::clock::now_ns;
 use crate::net::fork::{self, PerProcess};
 use crate::net::thread;
+use crate::publish::file::PageFile;
 
 /// What the system calls the thread.
 const NAME: &str = "venuepool-pub";
@@ -52,9 +53,25 @@ struct Job {
 
 /// Keeps a job on the thread. When it is dropped, the job does not run and will not; the last one
 /// ends the thread. It must not be dropped by a job.
-pub(super) struct Repeated {
+pub(crate) struct Repeated {
     process: &'static PerProcess<Option<Running>>,
     work: Work,
+}
+
+/// A pool that publishes. The job ends before the file goes.
+pub(crate) struct Publishing {
+    _job: Repeated,
+    file: Arc<PageFile>,
+}
+
+impl Publishing {
+    pub(crate) fn new(job: Repeated, file: Arc<PageFile>) -> Self {
+        Self { _job: job, file }
+    }
+
+    pub(crate) fn file(&self) -> &PageFile {
+        &self.file
+    }
 }
 
 impl Repeated {
@@ -62,7 +79,7 @@ impl Repeated {
     ///
     /// # Errors
     /// What the system says when there can be no thread.
-    pub(super) fn start(period: Duration, work: impl FnMut() + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(period: Duration, work: impl FnMut() + Send + 'static) -> io::Result<Self> {
         fork::watch();
         let process = RUNNING.current();
         let mut running = process.lock();
