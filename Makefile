@@ -19,8 +19,8 @@ CONFIGURED_ASAN := build/asan/CMakeCache.txt
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-rust test-c test-sanitize lint model bench fuzz soak install
-.PHONY: toolchains docs dist check-packages check-report numbers clean cmake test-tools docs-tools
+.PHONY: help library demo test test-and-build test-rust test-c test-sanitize lint model bench fuzz
+.PHONY: soak install toolchains docs dist check-packages check-report numbers clean cmake test-tools docs-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -32,7 +32,10 @@ demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends 
 	cmake --build build --parallel $(JOBS)
 	@scripts/demo.sh $(if $(URL),'$(URL)')
 
-test: test-rust test-c test-sanitize lint ## All tests and checks.
+test: test-and-build test-c test-sanitize lint ## All tests and checks.
+
+test-and-build: test-tools $(CONFIGURED) $(CONFIGURED_ASAN)
+	@scripts/test-and-build.sh $(CARGO) $(JOBS)
 
 test-rust: | test-tools ## The tests of the crates, and the models within bounds.
 	$(CARGO) test --locked --workspace --quiet
