@@ -20,7 +20,8 @@ MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
 .PHONY: help library demo test test-and-build test-rust test-c test-sanitize lint model bench fuzz
-.PHONY: soak install toolchains docs dist check-packages check-report numbers clean cmake test-tools docs-tools
+.PHONY: soak install toolchains docs dist check-packages check-report numbers clean
+.PHONY: cmake test-tools docs-tools
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24

@@ -62,7 +62,10 @@ struct Options {
     std::uint64_t requests = 1000;
     std::uint64_t warm_up = 200;
     unsigned idle_seconds = 0;  // afterwards, to see what idling costs
-    unsigned pause_us = 0;      // the longest random pause before a request; failures are counted
+    unsigned pause_us = 0;      // the longest random pause before a request
+    unsigned gap_us = 0;        // how long the engine sleeps before each request
+    unsigned wash_kib = 0;      // so much memory is read before each request
+    bool tolerant = false;      // failures are counted, and do not end the run
     int look_after_us = -1;     // venuepool: see vp_config_set_look_after_ns; -1: its default
     int pool_cpu = -1;          // where a client's own thread runs; -1: where the client does
 
@@ -108,6 +111,12 @@ inline Options Options::parse(int argc, char **argv) {
             o.idle_seconds = number();
         else if (name == "--pause-us")
             o.pause_us = number();
+        else if (name == "--gap-us")
+            o.gap_us = number();
+        else if (name == "--wash-kib")
+            o.wash_kib = number();
+        else if (name == "--tolerant")
+            o.tolerant = number() != 0;
         else if (name == "--look-after-us")
             o.look_after_us = static_cast<int>(number());
         else if (name == "--pool-cpu")
@@ -115,6 +124,7 @@ inline Options Options::parse(int argc, char **argv) {
         else
             fail("no such option:", argv[i]);
     }
+    o.tolerant |= o.pause_us > 0;
     return o;
 }
 
@@ -251,7 +261,10 @@ template <typename Client>
 class Engine {
   public:
     Engine(const Options &options, Client &client, unsigned number)
-        : options_(options), client_(client), random_(number) {
+        : options_(options),
+          client_(client),
+          random_(number),
+          washing_(options.wash_kib * std::size_t{1024} / LINE) {
         std::uint64_t ids = 1'000'000'000ULL * (number + 1);
         for (unsigned tag = 0; tag < options.depth; tag++)
             flights_.emplace_back(options.content, ids + 10'000'000ULL * tag);
@@ -296,7 +309,7 @@ class Engine {
         Flight &flight = flights_[tag];
         std::uint64_t now = now_ns();
         if (!is_right(flight.request, answer)) {
-            if (options_.pause_us == 0) fail("a wrong answer to", flight.request.path().data());
+            if (!options_.tolerant) fail("a wrong answer to", flight.request.path().data());
             record_.failed++;
         }
         if (in_bursts_) {
@@ -321,6 +334,9 @@ class Engine {
         const auto *sent = last_send_ns();
         for (std::uint64_t i = 0; i < requests; i++) {
             if (options_.pause_us > 0) pause();
+            if (options_.gap_us > 0)
+                std::this_thread::sleep_for(std::chrono::microseconds(options_.gap_us));
+            wash();
             left_ = 1;
             start(0);
             client_.run_until([this] { return finished(); });
@@ -330,6 +346,11 @@ class Engine {
 
     void pause() {
         std::this_thread::sleep_for(std::chrono::microseconds(random_() % options_.pause_us));
+    }
+
+    /// What another program does to the caches of this processor between two orders.
+    void wash() {
+        for (CacheLine &line : washing_) line.bytes[0]++;
     }
 
     /// Each answer sends the next request, where it is told.
@@ -371,9 +392,15 @@ class Engine {
         }
     }
 
+    static constexpr std::size_t LINE = 64;
+    struct CacheLine {
+        volatile unsigned char bytes[LINE];
+    };
+
     const Options &options_;
     Client &client_;
     std::minstd_rand random_;
+    std::vector<CacheLine> washing_;
     std::vector<Flight> flights_;
     Record record_;
     std::atomic<std::uint64_t> left_{0};

@@ -75,6 +75,15 @@ def shapes(result):
                 f"{row['idle_cpu']:.2%}"] for row in rows])
 
 
+def heals(result):
+    for name, rows in result.get("heals", {}).items():
+        print(f"{name}: {SCENARIOS[name].title}\n")
+        keys = ["p50_us", "p99_us", "p999_us", "failed"]
+        table(["client", "heals/s", *keys],
+              [[row["client"], str(row["heals"]), *(cell(row[key], 1) for key in keys)]
+               for row in rows])
+
+
 def main():
     result = json.load(open(sys.argv[1]))
     machine = result["machine"]
@@ -85,6 +94,7 @@ def main():
     details(result)
     counts(result)
     shapes(result)
+    heals(result)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """Runs the comparison: every client, interleaved, against one venue, and writes what came out.
 
     run.py --bin DIR --out FILE.json [--quick] [--scenarios A,B] [--clients raw,curl] [--rounds N]
-           [--parts latency,engines,scale,counts] [--keep]
+           [--parts latency,engines,scale,heals,counts] [--keep]
 
 Each client runs between two runs of "raw"; its figures are ratios to the mean of these two, and a
 sample whose two neighbours differ by more than 8 % is left out. The venue is on one CPU, the client
@@ -183,6 +183,26 @@ class Bench:
         venue.close()
         return gains
 
+    def heals(self, scenario):
+        """J: one order at a time while the venue closes connections at a rate."""
+        table = []
+        for rate in scenarios.HEALS_PER_SECOND:
+            closes = ["--closes-per-second", str(rate)] if rate else []
+            for client in (c for c in self.clients if scenario.takes(c)):
+                figures = []
+                for _ in range(self.rounds):
+                    venue = Venue(self.bin, self.certificates if scenario.tls else None, *closes)
+                    sample = self.run(client, scenario, venue)
+                    venue.close()
+                    if sample:
+                        figures.append({"p50_us": sample.p(50) / 1000,
+                                        "p99_us": sample.p(99) / 1000,
+                                        "p999_us": sample.p(99.9) / 1000,
+                                        "failed": sample.failed})
+                if figures:
+                    table.append({"client": client.name, "heals": rate, **summary(figures)})
+        return table
+
     def scale(self, tls):
         """I: one order at a time beside ever more idle connections."""
         base = SCENARIOS["B" if tls else "A"]
@@ -224,7 +244,7 @@ class Sample:
 
     def p(self, percent, of="latency_ns"):
         values = getattr(self, of)
-        return values[min(len(values) * percent // 100, len(values) - 1)]
+        return values[min(int(len(values) * percent / 100), len(values) - 1)]
 
     @property
     def rate(self):
@@ -313,7 +333,7 @@ def main():
     parser.add_argument("--scenarios")
     parser.add_argument("--clients")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--parts", default="latency,engines,scale,counts")
+    parser.add_argument("--parts", default="latency,engines,scale,heals,counts")
     parser.add_argument("--keep", action="store_true", help="what an earlier run has found")
     arguments = parser.parse_args()
     awake, comforts = keep_awake()
@@ -343,6 +363,10 @@ def measure(bench, arguments, result):
         result["engines"] = bench.engines()
     if "scale" in parts and "A" in chosen:
         result["scale"] = {"plaintext": bench.scale(False), "TLS": bench.scale(True)}
+    for name in ("J", "JT"):
+        if "heals" in parts and name in chosen:
+            print(f"bench: {name}, {SCENARIOS[name].title}", file=sys.stderr)
+            result.setdefault("heals", {})[name] = bench.heals(SCENARIOS[name])
     for name in COUNTED:
         if "counts" in parts and name in chosen:
             print(f"bench: counts of {name}", file=sys.stderr)

@@ -24,8 +24,11 @@ class Scenario:
     throughput: bool = False  # judged by requests per second
     wire: bool = False        # needs the stamps of preload.c
     compared: bool = True
+    takers: tuple = ()        # the clients that take part; none: all
 
     def takes(self, client):
+        if self.takers:
+            return client.name in self.takers
         if self.name in ("H1", "H4"):
             return client.engines
         return client.many or self.options["depth"] == 1
@@ -37,7 +40,15 @@ class Scenario:
 
 ONE = {"connections": 1, "depth": 1, "warm-up": 400}
 EIGHT = {"connections": 8, "depth": 8, "warm-up": 800}
+# Rare orders, as of most engines: all caches belong to somebody else by then.
+RARE = {"connections": 1, "depth": 1, "warm-up": 20, "requests": 320, "gap-us": 10_000}
+WASH = {"wash-kib": 32 * 1024}
+RARE_TAKERS = ("raw spin", "venuepool poll", "venuepool wait", "venuepool callback", "nexus")
 BURST = {**EIGHT, "burst": 64, "warm-up": 640, "requests": 8448}
+
+HEALS = {"connections": 64, "depth": 1, "warm-up": 800, "requests": 60_000, "tolerant": 1}
+HEAL_TAKERS = ("venuepool poll", "venuepool wait", "venuepool callback", "nexus", "hyper")
+HEALS_PER_SECOND = [0, 20, 200]
 
 SCENARIOS = {s.name: s for s in [
     Scenario("A", "one order in flight, plaintext", {**ONE, "requests": 4400}),
@@ -56,6 +67,15 @@ SCENARIOS = {s.name: s for s in [
     Scenario("G", "time to wire: submit called to last byte in the kernel, plaintext",
              {**ONE, "requests": 2200}, wire=True),
     Scenario("GT", "time to wire, TLS 1.3", {**ONE, "requests": 2200}, tls=True, wire=True),
+    Scenario("M", "one order each 10 ms, plaintext", RARE, takers=RARE_TAKERS),
+    Scenario("N", "one order each 10 ms, the caches washed before it, plaintext",
+             {**RARE, **WASH}, takers=RARE_TAKERS),
+    Scenario("NT", "one order each 10 ms, the caches washed before it, TLS 1.3",
+             {**RARE, **WASH}, tls=True, takers=RARE_TAKERS),
+    Scenario("J", "one order in flight beside heals, pool of 64, plaintext", HEALS,
+             compared=False, takers=HEAL_TAKERS),
+    Scenario("JT", "one order in flight beside heals, pool of 64, TLS 1.3", HEALS, tls=True,
+             compared=False, takers=HEAL_TAKERS),
     Scenario("H1", "8 in flight from one engine thread", {**EIGHT, "requests": 13200},
              compared=False),
     Scenario("H4", "8 in flight from four engine threads",

@@ -2,11 +2,13 @@
 // as a server can be, so that the clients' differences show, and the same for all of them.
 //
 //   venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST] [--die-after-execute EVERY]
+//         [--closes-per-second RATE]
 //
 // prints its port, serves until its standard input ends, then prints how many orders came and how
 // many of their ids came before. With --idle-close-ms it closes each connection after a random time
 // without a request; with --die-after-execute it executes each EVERY-th order, but closes its
-// connection instead of answering. Orders are told apart by newClientOrderId; what else is asked
+// connection instead of answering. With --closes-per-second it closes so many connections, each of
+// them chosen at random from those without a request. Orders are told apart by newClientOrderId; what else is asked
 // for does not matter but for its path.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -88,6 +90,8 @@ struct Venue {
     SSL_CTX *tls = nullptr;
     long idle_close_us = 0;
     unsigned long die_every = 0;
+    std::chrono::nanoseconds close_every{0};
+    Clock::time_point next_close = Clock::now();
     std::minstd_rand random{1};
     std::vector<Connection *> connections;
     std::unordered_set<std::string> ids;
@@ -101,6 +105,8 @@ struct Venue {
     void send(Connection *connection, std::string_view bytes);
     void rest(Connection *connection);
     void close_idle();
+    void close_one_by_rate();
+    bool closes() const { return idle_close_us > 0 || close_every.count() > 0; }
 };
 
 void Venue::accept_from(int listener) {
@@ -110,18 +116,13 @@ void Venue::accept_from(int listener) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     auto *connection = new Connection{};
     connection->fd = fd;
-    // The handshake blocks: clients dial before they are measured.
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    // The first read makes the handshake: no order of another connection waits for it to end.
     if (tls != nullptr) {
         connection->tls = SSL_new(tls);
         SSL_set_fd(connection->tls, fd);
-        if (SSL_accept(connection->tls) != 1) {
-            SSL_free(connection->tls);
-            ::close(fd);
-            delete connection;
-            return;
-        }
+        SSL_set_accept_state(connection->tls);
     }
-    fcntl(fd, F_SETFL, O_NONBLOCK);
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = connection;
@@ -225,6 +226,16 @@ void Venue::close_idle() {
         if (connections[i]->close_at <= now) close(connections[i]);
 }
 
+void Venue::close_one_by_rate() {
+    auto now = Clock::now();
+    if (close_every.count() == 0 || now < next_close || connections.empty()) return;
+    next_close = std::max(next_close + close_every, now - close_every);
+    Connection *chosen = connections[random() % connections.size()];
+    // A dial that fails is no heal.
+    bool is_live = chosen->tls == nullptr || SSL_is_init_finished(chosen->tls) == 1;
+    if (is_live && chosen->have == 0) close(chosen);
+}
+
 int listen_on_loopback() {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -256,10 +267,12 @@ int main(int argc, char **argv) {
             venue.idle_close_us = std::atol(argv[++i]) * 1000;
         } else if (std::strcmp(argv[i], "--die-after-execute") == 0 && i + 1 < argc) {
             venue.die_every = std::strtoul(argv[++i], nullptr, 10);
+        } else if (std::strcmp(argv[i], "--closes-per-second") == 0 && i + 1 < argc) {
+            venue.close_every = std::chrono::nanoseconds(1'000'000'000 / std::atol(argv[++i]));
         } else {
             fail(
                 "usage: venue [--tls SERVER.pem SERVER.key] [--idle-close-ms MOST] "
-                "[--die-after-execute EVERY]");
+                "[--die-after-execute EVERY] [--closes-per-second RATE]");
         }
     }
     int listener = listen_on_loopback();
@@ -272,7 +285,7 @@ int main(int argc, char **argv) {
     }
     for (bool open = true; open;) {
         epoll_event events[64];
-        int count = epoll_wait(venue.epoll, events, 64, venue.idle_close_us > 0 ? 1 : -1);
+        int count = epoll_wait(venue.epoll, events, 64, venue.closes() ? 1 : -1);
         for (int i = 0; i < count; i++) {
             void *who = events[i].data.ptr;
             if (who == &listener)
@@ -283,6 +296,7 @@ int main(int argc, char **argv) {
                 venue.serve(static_cast<Connection *>(who));
         }
         if (venue.idle_close_us > 0) venue.close_idle();
+        venue.close_one_by_rate();
     }
     std::printf("orders %lu\nduplicates %lu\n", venue.orders, venue.duplicates);
     return 0;

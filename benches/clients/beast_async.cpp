@@ -10,7 +10,7 @@ class BeastAsync {
   public:
     static void prepare(const Options &) {}
 
-    explicit BeastAsync(const Options &options) : beast_(options), tolerant_(options.pause_us > 0) {
+    explicit BeastAsync(const Options &options) : beast_(options), tolerant_(options.tolerant) {
         for (unsigned i = 0; i < options.connections; i++) {
             connections_.push_back(std::make_unique<Connection>(beast_));
             connections_.back()->dial();

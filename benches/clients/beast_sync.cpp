@@ -11,7 +11,7 @@ class BeastSync {
     static void prepare(const Options &) {}
 
     explicit BeastSync(const Options &options)
-        : beast_(options), connection_(beast_), tolerant_(options.pause_us > 0) {
+        : beast_(options), connection_(beast_), tolerant_(options.tolerant) {
         connection_.dial();
     }
 

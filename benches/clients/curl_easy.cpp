@@ -13,7 +13,7 @@ class CurlEasy {
     explicit CurlEasy(const Options &options) : transfer_(options) {
         transfer_.prepare(Request("chunked", 0), 0);
         CURLcode result = curl_easy_perform(transfer_.handle());
-        if (result != CURLE_OK && options.pause_us == 0) fail("dial:", curl_easy_strerror(result));
+        if (result != CURLE_OK && !options.tolerant) fail("dial:", curl_easy_strerror(result));
     }
 
     void on_answer(Answered answered) { answered_ = answered; }

@@ -12,7 +12,7 @@ class CurlMulti {
   public:
     static void prepare(const Options &) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-    explicit CurlMulti(const Options &options) : tolerant_(options.pause_us > 0) {
+    explicit CurlMulti(const Options &options) : tolerant_(options.tolerant) {
         curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options.connections));
         curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
         for (unsigned i = 0; i < options.connections; i++) {

@@ -29,7 +29,7 @@ class Httplib {
         id_ = &request_.headers.emplace("X-Request-Id", "")->second;
         time_ = &request_.headers.emplace("X-Timestamp", "")->second;
         fill(Request("chunked", 0));
-        if (!send() && options.pause_us == 0) fail("dial");
+        if (!send() && !options.tolerant) fail("dial");
     }
 
     void on_answer(Answered answered) { answered_ = answered; }

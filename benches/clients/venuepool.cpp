@@ -32,7 +32,7 @@ vp_pool *open_pool(const Options &options) {
         ok(vp_config_set_drive(config, VP_DRIVE_CALLER));
     if (options.mode == "busy") ok(vp_config_set_busy_poll(config, true));
     // A venue that closes all the time asks for more dials than a sane default allows.
-    if (options.pause_us > 0) {
+    if (options.tolerant) {
         ok(vp_config_set_dials_per_second(config, 1000));
         ok(vp_config_set_backoff(config, 1'000'000, 1'000'000'000));
     }
@@ -64,7 +64,7 @@ class Venuepool {
     explicit Venuepool(const Options &options)
         : pool_(shared != nullptr ? shared : open_pool(options)),
           spins_(options.mode == "poll" || options.mode == "busy"),
-          tolerant_(options.pause_us > 0),
+          tolerant_(options.tolerant),
           requests_(options.depth) {
         sem_init(&called_, 0, 0);
         for (vp_request *&request : requests_) {

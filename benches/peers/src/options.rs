@@ -27,8 +27,14 @@ pub struct Options {
     pub warm_up: u64,
     /// Afterwards, to see what idling costs.
     pub idle_seconds: u64,
-    /// The longest random pause before a request; failures are counted then.
+    /// The longest random pause before a request.
     pub pause_us: u64,
+    /// How long the engine sleeps before each request.
+    pub gap_us: u64,
+    /// So much memory is read before each request.
+    pub wash_kib: usize,
+    /// Failures are counted, and do not end the run.
+    pub tolerant: bool,
 }
 
 impl Options {
@@ -47,11 +53,15 @@ impl Options {
             warm_up: 200,
             idle_seconds: 0,
             pause_us: 0,
+            gap_us: 0,
+            wash_kib: 0,
+            tolerant: false,
         };
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         for pair in arguments.chunks_exact(2) {
             options.set(&pair[0], &pair[1]);
         }
+        options.tolerant |= options.pause_us > 0;
         options
     }
 
@@ -70,6 +80,9 @@ impl Options {
             "--warm-up" => self.warm_up = number(),
             "--idle-seconds" => self.idle_seconds = number(),
             "--pause-us" => self.pause_us = number(),
+            "--gap-us" => self.gap_us = number(),
+            "--wash-kib" => self.wash_kib = number() as usize,
+            "--tolerant" => self.tolerant = number() != 0,
             // There is one way to use these clients, and no thread besides the engine's.
             "--mode" | "--pool-cpu" => {}
             _ => fail(&format!("no such option: {name}")),

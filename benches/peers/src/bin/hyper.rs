@@ -78,7 +78,7 @@ impl Client for Hyper {
         let result = Self::exchange(&mut sender, self.template.fill(request), &mut answered).await;
         self.senders[lane].replace(Some(sender));
         if let Err(error) = result {
-            if self.options.pause_us == 0 {
+            if !self.options.tolerant {
                 fail(&format!("hyper: {error}"));
             }
             if let Some(answered) = answered {

@@ -45,7 +45,7 @@ impl Client for HyperUtil {
         let pool =
             Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         let template = Template::new(&options.url(), options);
-        let client = Self { pool, template, tolerant: options.pause_us > 0 };
+        let client = Self { pool, template, tolerant: options.tolerant };
         let warm_up = Options { content: "chunked".to_owned(), ..options.clone() };
         let template = Template::new(&options.url(), &warm_up);
         let request = Request::new("chunked", 0);

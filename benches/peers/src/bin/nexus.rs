@@ -40,7 +40,7 @@ impl Client for Nexus {
         let pool = build(options).await;
         Self {
             pool: pool.unwrap_or_else(|error| fail(&format!("nexus: {error}"))),
-            tolerant: options.pause_us > 0,
+            tolerant: options.tolerant,
         }
     }
 

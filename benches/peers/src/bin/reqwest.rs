@@ -54,7 +54,7 @@ impl Client for Reqwest {
             client,
             url: url(request.path()),
             method: if request.is_order() { Method::POST } else { Method::GET },
-            tolerant: options.pause_us > 0,
+            tolerant: options.tolerant,
         };
         let path = Request::new("chunked", 0).path();
         let dial = reqwest::Request::new(Method::GET, url(path));
