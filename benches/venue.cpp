@@ -7,9 +7,9 @@
 // prints its port, serves until its standard input ends, then prints how many orders came and how
 // many of their ids came before. With --idle-close-ms it closes each connection after a random time
 // without a request; with --die-after-execute it executes each EVERY-th order, but closes its
-// connection instead of answering. With --closes-per-second it closes so many connections, each of
-// them chosen at random from those without a request. Orders are told apart by newClientOrderId; what else is asked
-// for does not matter but for its path.
+// connection instead of answering. With --closes-per-second it closes so many connections, chosen
+// at random from those without a request. Orders are told apart by newClientOrderId; what else is
+// asked for does not matter but for its path.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
