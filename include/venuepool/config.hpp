@@ -77,7 +77,7 @@ class [[nodiscard]] Config {
     Config& degraded_open(bool on = true) noexcept {
         return remember("degraded_open", vp_config_set_degraded_open(raw_, on));
     }
-    /// Sets whether durations are counted: 200 KiB are reserved for each connection, and 100 KiB
+    /// Sets whether durations are counted: 110 KiB are reserved for each connection, and 100 KiB
     /// for each address. On by default.
     Config& histograms(bool on) noexcept {
         return remember("histograms", vp_config_set_histograms(raw_, on));
