@@ -52,6 +52,7 @@ pub mod policy;
 mod publish;
 mod publish_thread;
 mod recorded;
+mod rest;
 pub mod shared_thread;
 pub mod sleeper;
 pub mod slot;
