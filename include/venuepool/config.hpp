@@ -302,6 +302,11 @@ class [[nodiscard]] Config {
     Config& completion_capacity(std::uint32_t count) noexcept {
         return remember("completion_capacity", vp_config_set_completion_capacity(raw_, count));
     }
+    /// Takes the memory that orders use when the pool is opened, and keeps it: no order has a page
+    /// fault of the pool's. Off by default.
+    Config& prefault(bool on = true) noexcept {
+        return remember("prefault", vp_config_set_prefault(raw_, on));
+    }
     /// Sets how many requests may wait in each lane, 1 to 1,048,576; 1024 by default.
     Config& waiting_capacity(std::uint32_t count) noexcept {
         return remember("waiting_capacity", vp_config_set_waiting_capacity(raw_, count));

@@ -215,6 +215,9 @@ impl Pool {
         let origin = Arc::new(origin);
         let beat = config.heartbeat(&origin).map_err(refused("the heartbeat is too long"))?;
         let completions = CompletionQueue::new(sizes.completion_capacity);
+        if sizes.prefault {
+            completions.touch();
+        }
         let caller = match config.drive() {
             Drive::Thread => None,
             Drive::Caller => {
@@ -231,9 +234,11 @@ impl Pool {
         let watch = config.watched();
         clock::compare_clocks();
         let since_wall_ns = clock::wall_ns();
-        let records = || {
+        let records = || -> Result<_, DialError> {
             let records = config.has_histograms().then(|| Records::new(since_wall_ns));
-            records.transpose().map_err(DialError::of_system("histograms"))
+            let mut records = records.transpose().map_err(DialError::of_system("histograms"))?;
+            records.iter_mut().filter(|_| sizes.prefault).for_each(Records::touch);
+            Ok(records)
         };
         let recorder_size = config.recorder();
         let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
@@ -245,7 +250,7 @@ impl Pool {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             sources,
-            slots: Slots::new(slots, records, recorder, sizes.response_capacity, watch.clone())?,
+            slots: Slots::new(slots, records, recorder, sizes, watch.clone())?,
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
