@@ -2543,6 +2543,19 @@ vp_status vp_config_set_completion_capacity(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Takes the memory that orders use when the pool is opened, and keeps it (on when not 0; off by
+ * default). So the first orders have no page faults, nor has an order after a large answer. Each
+ * slot then takes two buffers of `vp_config_set_response_capacity`, and 36 KiB. Each pool takes 16
+ * more such buffers, and its completion queue (480 KiB). The stack and the heap of the engine's
+ * threads are its own to prefault. See docs/tuning.md.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL.
+ */
+VP_API vp_status vp_config_set_prefault(struct vp_config *config, int32_t on) VP_NOEXCEPT;
+
+/**
  * Sets how many requests may wait in each lane of the queue for a slot, 1 to 1,048,576; 1024 by
  * default. Callers of `vp_pool_acquire` count as orders.
  *
@@ -4255,7 +4268,7 @@ vp_status vp_pool_watched(const struct vp_pool *pool,
 VP_NOEXCEPT;
 
 /**
- * Counts durations in histograms (on when not 0, the default). They reserve about 200 KiB for each
+ * Counts durations in histograms (on when not 0, the default). They reserve about 110 KiB for each
  * slot and 100 KiB for each address, of which only pages with a count in them take memory. Without
  * them `vp_pool_histogram` and `vp_pool_address_histogram` answer ERR_NOT_FOUND. See
  * docs/seeing-inside.md.

@@ -5,31 +5,35 @@
 //! is decided by `http/response.rs`.
 //!
 //! ```text
-//!  0 .......... filled .......... usable .......... capacity ...... capacity + TAIL
-//!  | contents   | spare, cleared  | spare, reserved | never offered to a reader    |
+//!  0 .......... filled ........................... capacity ...... capacity + TAIL
+//!  | contents   | spare, zero or of former contents | never offered to a reader    |
 //! ```
 //!
-//! A reader gets plain `&mut [u8]`, so memory is cleared before it is offered for the first time.
-//! That is done in pieces, as reads need it: the system then gives real memory piece by piece, too,
-//! and no step of a large response takes long.
+//! The memory has pages of its own. They read as zero from the start, so a reader gets plain
+//! `&mut [u8]`, and room that nothing was read into takes no memory. So no step of a large response
+//! takes long. When there is less to do, pages that large contents have used are given back.
 
-use std::collections::TryReserveError;
 use std::fmt;
+use std::io;
 use std::ops::Range;
+
+use crate::net::pages::Pages;
 
 /// Zero bytes that stay readable behind a sealed body, so that a SIMD parser (simdjson wants 64)
 /// may read past the end without a copy.
 pub const TAIL: usize = 64;
 
+/// Zeros, for a buffer without memory.
+static NOTHING: [u8; TAIL] = [0; TAIL];
+
 /// Bytes received so far, and room for more.
-///
-/// The vector stays initialised over its whole length, so no memory is cleared for a new response
-/// in an old buffer. Its capacity, not its length, is the memory that is held.
-#[derive(Clone)]
 pub struct Buf {
-    /// INVARIANT: at least `TAIL` bytes longer than `filled`.
-    bytes: Vec<u8>,
+    /// INVARIANT: at least `capacity + TAIL` bytes long, or empty while `capacity` is 0.
+    pages: Pages,
+    capacity: usize,
     filled: usize,
+    /// How far memory was used since it was last given back, [`TAIL`] not counted.
+    used: usize,
 }
 
 /// Shows sizes, never content: responses hold account data.
@@ -41,31 +45,23 @@ impl fmt::Debug for Buf {
 }
 
 impl Buf {
-    /// An empty buffer with room for `capacity` bytes, [`TAIL`] not counted, all of it cleared.
-    /// When there is no memory for that it has no room, and whoever needs some asks by
-    /// [`Buf::grow_to`].
+    /// An empty buffer with room for `capacity` bytes, [`TAIL`] not counted. The room is address
+    /// space: memory is taken as it is used. When there is none it has no room, and whoever needs
+    /// some asks by [`Buf::grow_to`].
     pub fn with_capacity(capacity: usize) -> Self {
-        Self::with_cleared(capacity, capacity)
-    }
-
-    /// As [`Buf::with_capacity`], with only so many bytes cleared: the rest is reserved, and the
-    /// system gives real memory for it when it is first offered.
-    pub fn with_cleared(capacity: usize, cleared: usize) -> Self {
-        let mut buf = Self { bytes: vec![0; TAIL], filled: 0 };
-        if buf.grow_to(capacity).is_ok() {
-            buf.spare(cleared);
-        }
-        buf
+        let pages = Pages::new(capacity.saturating_add(TAIL));
+        let capacity = if pages.is_ok() { capacity } else { 0 };
+        Self { pages: pages.unwrap_or_default(), capacity, filled: 0, used: 0 }
     }
 
     /// What was received and not dropped.
     pub fn filled(&self) -> &[u8] {
-        &self.bytes[..self.filled]
+        &self.pages[..self.filled]
     }
 
     /// The same, to be rewritten in place.
     pub fn filled_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.filled]
+        &mut self.pages[..self.filled]
     }
 
     /// The number of bytes held.
@@ -80,22 +76,19 @@ impl Buf {
 
     /// The number of bytes that fit without growing, [`TAIL`] not counted.
     pub fn capacity(&self) -> usize {
-        self.bytes.capacity() - TAIL
+        self.capacity
     }
 
-    /// How much of the room behind the contents is cleared, so that to offer it costs nothing.
-    pub fn cleared(&self) -> usize {
-        self.bytes.len() - TAIL - self.filled
+    /// How many bytes of its front have taken memory since it was last given back.
+    pub fn used(&self) -> usize {
+        self.used
     }
 
     /// The room behind the contents, at most `most` bytes of it. A reader fills its front, then
     /// calls [`Buf::commit`].
     pub fn spare(&mut self, most: usize) -> &mut [u8] {
-        let end = self.filled + most.min(self.capacity() - self.filled);
-        if end + TAIL > self.bytes.len() {
-            self.bytes.resize(end + TAIL, 0);
-        }
-        &mut self.bytes[self.filled..end]
+        let end = self.filled + most.min(self.capacity - self.filled);
+        &mut self.pages[self.filled..end]
     }
 
     /// Takes over `n` bytes that were written to the front of [`Buf::spare`].
@@ -103,28 +96,46 @@ impl Buf {
     /// # Panics
     /// When `n` is more than the spare room: the reader has lied, and nothing here can be trusted.
     pub fn commit(&mut self, n: usize) {
-        let usable = self.bytes.len() - TAIL;
-        assert!(n <= usable - self.filled, "more bytes committed than there was room for");
+        let room = self.capacity - self.filled;
+        assert!(n <= room, "more bytes committed than there was room for");
         self.filled += n;
+        self.used = self.used.max(self.filled);
     }
 
     /// Makes room for `capacity` bytes in all; the contents stay. Never shrinks.
     ///
     /// # Errors
     /// There is no such memory; the buffer is as it was.
-    pub fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
-        // Exact: whoever asks has already decided how much more than needed is good.
-        let more = capacity.saturating_add(TAIL).saturating_sub(self.bytes.len());
-        self.bytes.try_reserve_exact(more)
+    pub fn grow_to(&mut self, capacity: usize) -> io::Result<()> {
+        if capacity > self.capacity || self.pages.is_empty() {
+            // Exact: whoever asks has already decided how much more than needed is good.
+            self.pages.resize(capacity.saturating_add(TAIL))?;
+            self.capacity = capacity;
+        }
+        Ok(())
     }
 
-    /// Gives memory back, down to `capacity` or to what is held, whichever is more.
+    /// Gives room back, down to `capacity` or to what is held, whichever is more.
     pub fn shrink_to(&mut self, capacity: usize) {
-        if capacity < self.capacity() {
-            let len = capacity.max(self.filled) + TAIL;
-            self.bytes.truncate(len);
-            self.bytes.shrink_to(len);
+        let capacity = capacity.max(self.filled);
+        if capacity < self.capacity && self.pages.resize(capacity + TAIL).is_ok() {
+            self.capacity = capacity;
+            self.used = self.used.min(capacity);
         }
+    }
+
+    /// Gives memory back, but for the first `kept` bytes and what is held. The room stays.
+    pub fn give_back(&mut self, kept: usize) {
+        let kept = kept.max(self.filled);
+        if self.used > kept {
+            self.pages.give_back(kept + TAIL);
+            self.used = kept;
+        }
+    }
+
+    /// Takes memory for all the room, so that no read into it is a page fault.
+    pub fn touch(&mut self) {
+        self.pages.touch();
     }
 
     /// Drops all contents and keeps the memory.
@@ -147,7 +158,7 @@ impl Buf {
         if !place.is_empty() {
             #[cfg(test)]
             cost::add(self.filled - place.end);
-            self.bytes.copy_within(place.end..self.filled, place.start);
+            self.pages.copy_within(place.end..self.filled, place.start);
             self.filled -= place.len();
         }
     }
@@ -155,7 +166,10 @@ impl Buf {
     /// Ends the contents at `end` and zeroes the [`TAIL`] bytes behind.
     pub fn seal(&mut self, end: usize) {
         self.truncate(end);
-        self.bytes[end..end + TAIL].fill(0);
+        // A buffer without memory holds nothing, and has zeros behind it.
+        if let Some(behind) = self.pages.get_mut(end..end + TAIL) {
+            behind.fill(0);
+        }
     }
 
     /// The contents from `start` on together with the [`TAIL`] bytes behind them, which are zero
@@ -167,19 +181,32 @@ impl Buf {
     /// The contents at `place` together with the [`TAIL`] bytes behind them, which are zero between
     /// [`Buf::zero_behind`] and [`Buf::restore_behind`].
     pub fn padded(&self, place: Range<usize>) -> &[u8] {
-        &self.bytes[place.start..place.end + TAIL]
+        if self.pages.is_empty() {
+            return &NOTHING;
+        }
+        &self.pages[place.start..place.end + TAIL]
     }
 
     /// Zeroes the [`TAIL`] bytes behind `end`, which may be contents, and answers what they were.
     pub fn zero_behind(&mut self, end: usize) -> [u8; TAIL] {
         let mut behind = [0; TAIL];
-        behind.swap_with_slice(&mut self.bytes[end..end + TAIL]);
+        behind.swap_with_slice(&mut self.pages[end..end + TAIL]);
         behind
     }
 
     /// Undoes [`Buf::zero_behind`].
     pub fn restore_behind(&mut self, end: usize, behind: &[u8; TAIL]) {
-        self.bytes[end..end + TAIL].copy_from_slice(behind);
+        self.pages[end..end + TAIL].copy_from_slice(behind);
+    }
+}
+
+impl Clone for Buf {
+    fn clone(&self) -> Self {
+        let mut copy = Self::with_capacity(self.capacity);
+        copy.grow_to(self.capacity).expect("there is memory for a copy");
+        copy.spare(self.filled).copy_from_slice(self.filled());
+        copy.commit(self.filled);
+        copy
     }
 }
 
@@ -291,18 +318,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_cleared_as_far_as_it_is_offered() {
+    fn room_reads_as_zero_and_takes_memory_as_it_is_used() {
         let mut buf = Buf::with_capacity(0);
         buf.grow_to(1000).unwrap();
-        assert_eq!((buf.capacity(), buf.bytes.len()), (1000, TAIL));
+        assert_eq!((buf.capacity(), buf.used()), (1000, 0));
         assert_eq!(buf.spare(10), [0; 10]);
-        assert_eq!(buf.bytes.len(), 10 + TAIL);
         put(&mut buf, b"abcdef");
-        assert_eq!(buf.spare(10).len(), 10);
-        assert_eq!(buf.bytes.len(), 16 + TAIL);
-        assert_eq!(buf.spare(5).len(), 5);
-        assert_eq!(buf.spare(usize::MAX).len(), 994);
+        assert_eq!((buf.spare(5).len(), buf.spare(usize::MAX).len()), (5, 994));
         assert_eq!((buf.filled(), buf.padded_from(6)), (&b"abcdef"[..], &[0; TAIL][..]));
+        buf.drop_front(4);
+        assert_eq!((buf.filled(), buf.used()), (&b"ef"[..], 6));
     }
 
     #[test]
@@ -317,15 +342,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reserved_is_cleared_when_it_is_offered() {
-        let mut buf = Buf::with_cleared(1000, 100);
-        assert_eq!((buf.capacity(), buf.cleared()), (1000, 100));
-        put(&mut buf, &[7; 60]);
-        assert_eq!(buf.cleared(), 40);
-        assert_eq!(buf.spare(200), [0; 200]);
-        assert_eq!(buf.cleared(), 200);
-        buf.clear();
-        assert_eq!((buf.capacity(), buf.cleared()), (1000, 260));
+    fn a_buffer_without_memory_is_an_empty_one() {
+        let mut buf = Buf::with_capacity(usize::MAX);
+        assert_eq!((buf.capacity(), buf.spare(1).len()), (0, 0));
+        buf.seal(0);
+        assert_eq!(buf.padded_from(0), [0; TAIL]);
+        assert_eq!(buf.clone().capacity(), 0);
+        buf.grow_to(0).unwrap();
+        buf.grow_to(6).unwrap();
+        put(&mut buf, b"abcdef");
+        assert_eq!(buf.filled(), b"abcdef");
+    }
+
+    #[test]
+    fn memory_that_is_given_back_was_not_held() {
+        let mut buf = Buf::with_capacity(100_000);
+        put(&mut buf, &[7; 90_000]);
+        buf.give_back(1000);
+        assert_eq!((buf.filled(), buf.used()), (&[7; 90_000][..], 90_000));
+        buf.truncate(5_000);
+        buf.give_back(1000);
+        assert_eq!((buf.filled(), buf.used(), buf.capacity()), (&[7; 5_000][..], 5_000, 100_000));
+        assert_eq!(buf.spare(usize::MAX)[10_000..], [0; 85_000]);
     }
 
     #[test]

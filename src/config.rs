@@ -282,7 +282,7 @@ impl Config {
         self.drive = drive;
     }
 
-    /// Whether to count durations in histograms; each slot reserves 200 KiB for them,
+    /// Whether to count durations in histograms; each slot reserves 110 KiB for them,
     /// and each address 100 KiB.
     pub const fn set_histograms(&mut self, enabled: bool) {
         self.has_histograms = enabled;

@@ -28,6 +28,15 @@ impl<T> Fifo<T> {
         Self { places, len: AtomicUsize::new(0) }
     }
 
+    /// Writes to all its places once, so that no later push is a page fault. Nothing may be in it.
+    pub fn touch(&self, make: impl Fn() -> T) {
+        let mut places = self.lock();
+        while places.len() < places.capacity() {
+            places.push_back(make());
+        }
+        places.clear();
+    }
+
     /// Whether nothing is in it. What another thread is about to push or to pop may be missed, but
     /// not what the caller knows to have happened.
     pub fn is_empty(&self) -> bool {
@@ -77,6 +86,15 @@ mod tests {
         let rest: Vec<_> = std::iter::from_fn(|| fifo.pop()).collect();
         assert_eq!(rest, [2, 3, 4]);
         assert!(fifo.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_in_one_whose_places_were_written_to() {
+        let fifo = Fifo::new(3);
+        fifo.touch(|| 7);
+        assert!(fifo.is_empty() && fifo.pop().is_none());
+        fifo.push(1);
+        assert_eq!((fifo.pop(), fifo.pop()), (Some(1), None));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! It knows no clock, socket, thread or lock: it is told what has happened, and how long it took.
 
+mod buckets;
 pub mod export;
 pub mod open_metrics;
+mod present;
 pub mod records;
 pub mod snapshot;
 

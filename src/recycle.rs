@@ -9,7 +9,8 @@ use std::sync::{Arc, PoisonError};
 use crate::http::response::Response;
 use crate::http::watch::WatchList;
 use crate::net::endpoints::Endpoints;
-use crate::sync::{Mutex, MutexGuard, Shared};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify, Shared};
 
 /// A response and the way home.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Recycled {
 #[derive(Debug)]
 pub struct FreeList {
     free: Mutex<Free>,
+    /// Tells of memory that is to be given back; `None` if it is to be kept.
+    large: Option<Large>,
     response_capacity: usize,
     /// The header fields to be found in each response; `None` for none.
     watch: Option<Arc<WatchList>>,
@@ -38,12 +41,73 @@ struct Free {
     open: bool,
 }
 
+/// Whether memory was used since the last look that only large requests and answers need.
+#[derive(Debug, Default)]
+struct Large {
+    is_noted: AtomicBool,
+    bell: Notify,
+}
+
 impl FreeList {
     /// A free list with room for `room` free responses, whose buffers start at `response_capacity`
-    /// bytes, and in which the header fields of `watch` are found.
+    /// bytes, and in which the header fields of `watch` are found. Its responses give memory back.
     pub fn new(room: usize, response_capacity: usize, watch: Option<Arc<WatchList>>) -> Arc<Self> {
         let free = Free { responses: Vec::with_capacity(room), open: true };
-        Arc::new(Self { free: Mutex::new(free), response_capacity, watch })
+        let large = Some(Large::default());
+        Arc::new(Self { free: Mutex::new(free), large, response_capacity, watch })
+    }
+
+    /// As [`FreeList::new`], but it is full of responses that have all their memory. They never
+    /// give it back.
+    pub fn prefaulted(
+        room: usize,
+        response_capacity: usize,
+        watch: Option<Arc<WatchList>>,
+    ) -> Arc<Self> {
+        let free = Free { responses: Vec::with_capacity(room), open: true };
+        let list = Arc::new(Self { free: Mutex::new(free), large: None, response_capacity, watch });
+        let mut responses: Vec<_> = (0..room).map(|_| list.take()).collect();
+        for shared in &mut responses {
+            Shared::get_mut(shared).expect("nobody else holds it").response.touch();
+        }
+        list.lock().responses.append(&mut responses);
+        list
+    }
+
+    /// Memory was used that only large requests and answers need. It costs a load while that is
+    /// known already.
+    pub fn note_large(&self) {
+        if let Some(large) = &self.large
+            && !large.is_noted.load(Ordering::Relaxed)
+        {
+            large.is_noted.store(true, Ordering::Relaxed);
+            large.bell.notify_one();
+        }
+    }
+
+    /// Returns when [`FreeList::note_large`] was called, at once if it was before.
+    pub async fn large_noted(&self) {
+        match &self.large {
+            Some(large) => large.bell.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether [`FreeList::note_large`] was called since the last time that this was.
+    pub fn take_large(&self) -> bool {
+        self.large.as_ref().is_some_and(|large| large.is_noted.swap(false, Ordering::Relaxed))
+    }
+
+    /// Lets the response at that place give memory back; `false` if there is none. It takes the
+    /// list for one system call. Responses are taken and brought back at the end, so whoever begins
+    /// at 0 and goes on misses none that was here before.
+    pub fn rest(&self, place: usize) -> bool {
+        let mut free = self.lock();
+        let Some(shared) = free.responses.get_mut(place) else { return false };
+        if let Some(unique) = Shared::get_mut(shared) {
+            unique.response.rest();
+        }
+        true
     }
 
     /// A response that no other holds. Allocates only when the free list is empty.
@@ -107,6 +171,9 @@ impl Recycled {
         let Some(unique) = Shared::get_mut(&mut this) else { return };
         unique.response.recycle(unique.home.response_capacity);
         let home = Arc::clone(&unique.home);
+        if unique.response.is_large() {
+            home.note_large();
+        }
         let Some(mut free) = lock(&home) else { return };
         if free.open && free.responses.len() < free.responses.capacity() {
             free.responses.push(this);
@@ -142,6 +209,30 @@ mod tests {
         assert!(free_list.lock().responses.is_empty(), "it was freed");
         Recycled::release_without_waiting(second);
         assert_eq!(free_list.lock().responses.len(), 1);
+    }
+
+    #[test]
+    fn large_responses_are_noted_once_and_give_memory_back() {
+        let free_list = FreeList::new(4, 100_000, None);
+        let (mut large, small) = (free_list.take(), free_list.take());
+        Shared::get_mut(&mut large).unwrap().response.use_memory(50_000);
+        Recycled::release(small);
+        assert!(!free_list.take_large());
+        Recycled::release(large);
+        assert!(free_list.take_large() && !free_list.take_large());
+        assert!(free_list.rest(0) && free_list.rest(1) && !free_list.rest(2));
+        let list = free_list.lock();
+        assert!(list.responses.iter().all(|it| !it.response.is_large()));
+    }
+
+    #[test]
+    fn prefaulted_responses_keep_their_memory() {
+        let free_list = FreeList::prefaulted(4, 100_000, None);
+        assert_eq!(free_list.lock().responses.len(), 4);
+        let mut large = free_list.take();
+        Shared::get_mut(&mut large).unwrap().response.use_memory(50_000);
+        Recycled::release(large);
+        assert!(!free_list.take_large());
     }
 
     #[test]

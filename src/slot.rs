@@ -344,6 +344,22 @@ impl Slot {
         deadline <= now && swap(deadline).is_ok()
     }
 
+    /// Gives memory back that only large requests and answers need. `false`: it holds some, but an
+    /// exchange is in flight.
+    pub fn rest(&self) -> bool {
+        let held = &mut self.lock().held;
+        if held.in_flight.is_some() {
+            return !held.connection.as_ref().is_some_and(Connection::is_large);
+        }
+        if let Some(connection) = &mut held.connection {
+            connection.rest();
+        }
+        if let Some(fresh) = held.fresh.as_mut().and_then(Shared::get_mut) {
+            fresh.response.rest();
+        }
+        true
+    }
+
     /// Counts the durations of the last orders. For when the last one was delivered.
     pub fn count(&self) {
         self.lock().held.durations.count();

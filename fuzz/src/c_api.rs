@@ -506,6 +506,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             10 => vp_config_set_connections(config, small),
             11 if number & 2 != 0 => vp_config_set_histograms(config, on),
             11 if number & 4 != 0 => vp_config_set_recorder(config, small >> 3),
+            11 if number & 8 != 0 => vp_config_set_prefault(config, on),
             11 => vp_config_set_degraded_open(config, on),
             12 => vp_config_set_cpu(config, on),
             13 => vp_config_set_connect_timeout_ns(config, number),

@@ -77,7 +77,7 @@ class [[nodiscard]] Config {
     Config& degraded_open(bool on = true) noexcept {
         return remember("degraded_open", vp_config_set_degraded_open(raw_, on));
     }
-    /// Sets whether durations are counted: 200 KiB are reserved for each connection, and 100 KiB
+    /// Sets whether durations are counted: 110 KiB are reserved for each connection, and 100 KiB
     /// for each address. On by default.
     Config& histograms(bool on) noexcept {
         return remember("histograms", vp_config_set_histograms(raw_, on));
@@ -301,6 +301,11 @@ class [[nodiscard]] Config {
     /// default.
     Config& completion_capacity(std::uint32_t count) noexcept {
         return remember("completion_capacity", vp_config_set_completion_capacity(raw_, count));
+    }
+    /// Takes the memory that orders use when the pool is opened, and keeps it: no order has a page
+    /// fault of the pool's. Off by default.
+    Config& prefault(bool on = true) noexcept {
+        return remember("prefault", vp_config_set_prefault(raw_, on));
     }
     /// Sets how many requests may wait in each lane, 1 to 1,048,576; 1024 by default.
     Config& waiting_capacity(std::uint32_t count) noexcept {

@@ -14,6 +14,8 @@ pub struct Sizes {
     pub completion_capacity: usize,
     /// The most callers and requests that may wait in each lane of the queue.
     pub waiting_capacity: usize,
+    /// What orders use takes its memory when the pool is opened, and keeps it.
+    pub prefault: bool,
 }
 
 impl Default for Sizes {
@@ -23,6 +25,7 @@ impl Default for Sizes {
             response_capacity: 64 * KIB,
             completion_capacity: 4096,
             waiting_capacity: 1024,
+            prefault: false,
         }
     }
 }
@@ -63,6 +66,11 @@ impl Config {
     pub fn set_waiting_capacity(&mut self, count: usize) -> Result<(), Status> {
         self.sizes.waiting_capacity = within(count, 1..=MIB)?;
         Ok(())
+    }
+
+    /// Whether what orders use takes its memory when the pool is opened, and keeps it.
+    pub const fn set_prefault(&mut self, enabled: bool) {
+        self.sizes.prefault = enabled;
     }
 
     /// How much memory things may take.

@@ -12,6 +12,7 @@ use super::{Dispatching, Pool};
 use crate::clock::now_ns;
 use crate::completion::{Completion, CompletionQueue, Times};
 use crate::metrics::records::Records;
+use crate::net::pages::PAGE;
 use crate::net::probes;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
@@ -138,6 +139,10 @@ impl Pool {
         }
         self.check_pause(&ended.completion);
         self.keep_watched(&ended.completion);
+        let completion = &ended.completion;
+        if completion.bytes_received.max(completion.bytes_sent) > PAGE as u64 {
+            self.slots.free_list.note_large();
+        }
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.

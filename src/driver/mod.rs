@@ -40,6 +40,7 @@ mod maintenance;
 #[path = "../../tests/model/src/pool.rs"]
 pub mod model;
 mod recorded;
+mod rest;
 pub mod shared_thread;
 mod slot_task;
 pub mod submit;
@@ -196,6 +197,9 @@ impl Pool {
         let origin = Arc::new(origin);
         let beat = config.heartbeat(&origin).map_err(refused("the heartbeat is too long"))?;
         let completions = CompletionQueue::new(sizes.completion_capacity);
+        if sizes.prefault {
+            completions.touch();
+        }
         let caller = match config.drive() {
             Drive::Thread => None,
             Drive::Caller => {
@@ -212,9 +216,11 @@ impl Pool {
         let watch = config.watched();
         compare_clocks();
         let since_wall_ns = wall_ns();
-        let records = || {
+        let records = || -> Result<_, DialError> {
             let records = config.has_histograms().then(|| Records::new(since_wall_ns));
-            records.transpose().map_err(DialError::of_system("histograms"))
+            let mut records = records.transpose().map_err(DialError::of_system("histograms"))?;
+            records.iter_mut().filter(|_| sizes.prefault).for_each(Records::touch);
+            Ok(records)
         };
         let recorder_size = config.recorder();
         let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
@@ -226,7 +232,7 @@ impl Pool {
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
             sources,
-            slots: Slots::new(slots, records, recorder, sizes.response_capacity, watch.clone())?,
+            slots: Slots::new(slots, records, recorder, sizes, watch.clone())?,
             last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),

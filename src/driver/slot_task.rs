@@ -265,10 +265,13 @@ async fn dial(
     pool.log(Level::Debug, "dial", || {
         (format!("slot {}: dials", slot.index), vec![("slot", slot.index.to_string())])
     });
-    let (ways, index) = (pool.dialling.ways.clone(), slot.index);
+    let (ways, index, prefault) = (pool.dialling.ways.clone(), slot.index, pool.policy.prefault);
     let dial = async move {
         let mut dialled = ways.dial(index).await?;
         place.into_iter().for_each(|place| dialled.connection.keep(Box::new(place)));
+        if prefault {
+            dialled.connection.touch();
+        }
         Ok::<_, DialError>(UnderWay(Some(dialled)))
     };
     let dialled = dial_thread.run(dial).await;

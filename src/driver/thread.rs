@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use super::slot_task::Report;
-use super::{Pool, busy, edges, linger, maintenance, slot_task, suspend, timer};
+use super::{Pool, busy, edges, linger, maintenance, rest, slot_task, suspend, timer};
 use crate::config::Config;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
@@ -98,6 +98,7 @@ pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report:
     let maintainer = tokio::spawn(maintenance::maintain(Arc::clone(pool)));
     let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
+    let rest = tokio::spawn(rest::give_memory_back(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
     let _ = ending.wait_for(|ending| *ending).await;
     pool.dispatch(pool.dispatcher());
@@ -110,7 +111,7 @@ pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report:
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    for task in [timekeeper, watcher, maintainer, pauses, late, looker, edges, resolver] {
+    for task in [timekeeper, watcher, maintainer, pauses, late, rest, looker, edges, resolver] {
         task.abort();
         // When this has returned, no task of the pool is left, also on a thread that goes on.
         let _ = task.await;

@@ -45,7 +45,7 @@ pub struct vp_histogram {
     snapshot: Snapshot,
 }
 
-/// Counts durations in histograms (on when not 0, the default). They reserve about 200 KiB for each
+/// Counts durations in histograms (on when not 0, the default). They reserve about 110 KiB for each
 /// slot and 100 KiB for each address, of which only pages with a count in them take memory. Without
 /// them `vp_pool_histogram` and `vp_pool_address_histogram` answer ERR_NOT_FOUND. See
 /// docs/seeing-inside.md.

@@ -1,6 +1,6 @@
 //! Configuration, continued: how large and how many things may become.
 
-use super::config::{configure, size, vp_config};
+use super::config::{configure, size, switch, vp_config};
 use crate::error::Status;
 
 /// Sets the largest size of a request, head and body together, 1 KiB to 64 MiB; 64 KiB by default.
@@ -178,6 +178,21 @@ pub unsafe extern "C" fn vp_config_set_completion_capacity(
             config.set_completion_capacity(count as usize)
         })
     }
+}
+
+/// Takes the memory that orders use when the pool is opened, and keeps it (on when not 0; off by
+/// default). So the first orders have no page faults, nor has an order after a large answer. Each
+/// slot then takes two buffers of `vp_config_set_response_capacity`, and 36 KiB. Each pool takes 16
+/// more such buffers, and its completion queue (480 KiB). The stack and the heap of the engine's
+/// threads are its own to prefault. See docs/tuning.md.
+///
+/// Threads: as `vp_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_config_set_prefault(config: *mut vp_config, on: i32) -> Status {
+    // SAFETY: the header.
+    unsafe { switch(config, |config| config.set_prefault(on != 0)) }
 }
 
 /// Sets how many requests may wait in each lane of the queue for a slot, 1 to 1,048,576; 1024 by

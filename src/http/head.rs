@@ -19,8 +19,12 @@ use super::field::is_value;
 use super::limits::Limits;
 use crate::error::Outcome;
 
-/// The most fields a head can have, whatever `max_headers` says: there is a place for each.
+/// The most fields a head can have, whatever `max_headers` says.
 const MAX_HEADERS: usize = 256;
+
+/// For so many fields there is a place from the start: 1 KiB, as there may be thousands of responses.
+/// Most heads have no more.
+const PLACES: usize = 64;
 
 /// `HTTP/1.1 200`, the part of the status line whose form is fixed, and the byte behind it.
 const STATUS_CODE_END: usize = 12;
@@ -138,14 +142,15 @@ pub(super) struct Head {
     pub(super) status: u16,
     pub(super) version_minor: u8,
     pub(super) reason: Span,
-    /// A place for each field that there may be; the first `count` are taken.
-    places: Box<[Field; MAX_HEADERS]>,
+    /// A place for each field, and for those of longer heads once there was one; the first `count`
+    /// are taken.
+    places: Box<[Field]>,
     count: usize,
 }
 
 impl Default for Head {
     fn default() -> Self {
-        let places = Box::new([Field::default(); MAX_HEADERS]);
+        let places = Box::new([Field::default(); PLACES]);
         Self { status: 0, version_minor: 0, reason: Span::default(), places, count: 0 }
     }
 }
@@ -207,6 +212,9 @@ impl Head {
         self.status = status;
         self.version_minor = minor;
         self.reason = reason(bytes);
+        if fields > self.places.len() {
+            self.places = vec![Field::default(); MAX_HEADERS].into();
+        }
         self.count = fields;
         for (place, field) in self.places.iter_mut().zip(parsed.headers.iter()) {
             let (name, value) = (span(bytes, field.name.as_bytes()), span(bytes, field.value));

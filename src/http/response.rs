@@ -14,12 +14,16 @@ use std::sync::Arc;
 use super::head::Head;
 use super::limits::Limits;
 use super::watch::{WatchList, Watched};
-use crate::buf::Buf;
+use crate::buf::{Buf, TAIL};
 use crate::error::{Outcome, Status};
+use crate::net::pages::PAGE;
 
 /// The least room that is offered when the length of what comes is not known, in bytes. Most
 /// answers to an order are shorter.
 const READ_ROOM: usize = 4 * 1024;
+
+/// How much memory a response keeps at rest, in bytes: one page. Most answers to an order fit.
+const AT_REST: usize = PAGE - TAIL;
 
 /// One response and the memory it lives in.
 ///
@@ -43,11 +47,11 @@ pub struct Response {
 }
 
 impl Response {
-    /// An empty response with room for `capacity` bytes of head and body. Memory for most of them
-    /// is only reserved, and touched by the first response that is so long.
+    /// An empty response with room for `capacity` bytes of head and body, which takes memory as it
+    /// is used.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            buf: Buf::with_cleared(capacity, READ_ROOM.min(capacity)),
+            buf: Buf::with_capacity(capacity),
             head: Head::default(),
             body: 0..0,
             expected_end: None,
@@ -74,6 +78,27 @@ impl Response {
         self.trailer_count = 0;
         self.interim_count = 0;
         self.complete = false;
+    }
+
+    /// Whether it holds more memory than at rest, of this response or of former ones.
+    pub fn is_large(&self) -> bool {
+        self.buf.used() > AT_REST
+    }
+
+    /// Gives memory back that only large responses need. The room stays.
+    pub fn rest(&mut self) {
+        self.buf.give_back(AT_REST);
+    }
+
+    /// For tests: as if so many bytes had been received.
+    #[cfg(test)]
+    pub fn use_memory(&mut self, bytes: usize) {
+        self.buf.commit(bytes);
+    }
+
+    /// Takes memory for all the room there is, so that no read into it is a page fault.
+    pub fn touch(&mut self) {
+        self.buf.touch();
     }
 
     /// The status code, 200 to 599 (RFC 9110 section 15).
@@ -178,9 +203,6 @@ impl Response {
     /// its size, but never beyond the end that Content-Length told, nor beyond `max_head_size` +
     /// `max_body_size` and a constant.
     ///
-    /// While the length is not known, no more is offered than has come, or was offered before: so
-    /// memory that short responses do not need is not touched.
-    ///
     /// # Errors
     /// `OutOfMemory`. What has come stays.
     pub fn space(&mut self, l: &Limits, most: usize) -> Result<&mut [u8], Outcome> {
@@ -194,11 +216,7 @@ impl Response {
             let wanted = self.buf.capacity().saturating_mul(2).min(end).max(needed);
             self.buf.grow_to(wanted).map_err(|_| Outcome::OutOfMemory)?;
         }
-        let offered = match self.expected_end {
-            Some(_) => most,
-            None => most.min(self.buf.cleared().max(held).max(READ_ROOM)),
-        };
-        Ok(self.buf.spare(offered))
+        Ok(self.buf.spare(most))
     }
 
     /// Takes over `n` bytes that were read into the front of [`Response::space`]. The exchange must

@@ -1,5 +1,5 @@
 //! The durations of one slot, as they are recorded, and those that are kept of a slot or of an
-//! address: in memory that is taken once, and touched only where something is counted.
+//! address: in address space that is taken once, and memory where something is counted.
 //!
 //! What a slot records belongs to two: to the slot, and to the address that its connection goes to.
 //! It is recorded once, in the slot's *present part*. That part is added to what is kept of both
@@ -8,17 +8,15 @@
 //! An order that ends writes the buckets of its durations into a short list: eight bytes, in one
 //! cache line. They are counted when the list is full, or when somebody asks. Counted at once, they
 //! would cost an order a line for each kind.
-//!
-//! The buckets are those of HdrHistogram with these bounds. They are counted here, because that
-//! takes a fifth of the instructions; all else is left to the crate.
 
 use std::io;
 use std::ops::Range;
 
-use memmap2::{Advice, MmapMut};
-
-use super::{HIGHEST_NS, Kind, LOWEST_NS};
+use super::Kind;
+use super::buckets::{BUCKETS, bucket, lowest_ns};
+use super::present::{OF_ORDER, Present};
 use crate::completion::Times;
+use crate::net::pages::Pages;
 
 /// How many orders are kept until they are counted.
 const RECENT: usize = 32;
@@ -28,23 +26,11 @@ const NEVER: u16 = u16::MAX;
 
 /// The buckets of the durations of one order.
 #[derive(Clone, Copy)]
-struct Order([u16; 4]);
+struct Order([u16; OF_ORDER.len()]);
 
 /// The last orders. Aligned, so that none is in two cache lines.
 #[repr(align(64))]
 struct Recent([Order; RECENT]);
-
-/// The kinds of an order's durations.
-const OF_ORDER: [Kind; 4] = [Kind::QueueWait, Kind::Write, Kind::FirstByte, Kind::Total];
-
-/// Values below this many units have a bucket each: two significant digits.
-const FINE: u64 = 256;
-
-/// So many buckets for each further power of two.
-const HALF: usize = FINE as usize / 2;
-
-/// All buckets of one histogram.
-const BUCKETS: usize = bucket(HIGHEST_NS) as usize + 1;
 
 /// A copy of one histogram, and since when it counts.
 pub struct Record {
@@ -65,7 +51,7 @@ pub struct Records {
 /// What was counted in a slot is in both parts together.
 struct Parts {
     /// Of the address that the slot's connection goes to. It is not in what is kept of the address.
-    present: Counts,
+    present: Present,
     kept: Kept,
 }
 
@@ -79,9 +65,8 @@ pub struct Kept {
 /// The histograms, one for each kind: a count for each bucket, which stops at the most that it can
 /// hold. That takes years.
 ///
-/// It has pages of its own. Most buckets stay empty, and the system gives memory for a page when
-/// something is counted there for the first time. The heap promises no such thing.
-struct Counts(MmapMut);
+/// Most buckets stay empty, and their pages take no memory.
+struct Counts(Pages);
 
 impl Order {
     #[inline]
@@ -114,10 +99,7 @@ impl Record {
 
 impl Counts {
     fn new() -> io::Result<Self> {
-        let pages = MmapMut::map_anon(Kind::ALL.len() * BUCKETS * size_of::<u32>())?;
-        // A huge page would be memory for all buckets. Where there are none, this is refused.
-        let _ = pages.advise(Advice::NoHugePage);
-        Ok(Self(pages))
+        Ok(Self(Pages::new(Kind::ALL.len() * BUCKETS * size_of::<u32>())?))
     }
 
     fn place(kind: Kind) -> Range<usize> {
@@ -125,25 +107,14 @@ impl Counts {
         begin..begin + BUCKETS
     }
 
-    fn all(&mut self) -> &mut [u32] {
-        bytemuck::cast_slice_mut(&mut self.0)
-    }
-
     fn of(&mut self, kind: Kind) -> &mut [u32] {
-        &mut self.all()[Self::place(kind)]
+        &mut bytemuck::cast_slice_mut(&mut self.0)[Self::place(kind)]
     }
 
     /// Only what is not 0 is written, so that no further page is touched.
     fn clear(&mut self, kind: Kind) {
         let counted = self.of(kind).iter_mut().filter(|count| **count != 0);
         counted.for_each(|count| *count = 0);
-    }
-}
-
-/// Adds what is not 0, so that no further page is touched.
-fn add(to: &mut [u32], from: &[u32]) {
-    for (to, from) in to.iter_mut().zip(from).filter(|(_, from)| **from != 0) {
-        *to = to.saturating_add(*from);
     }
 }
 
@@ -159,7 +130,8 @@ impl Kept {
 
     /// Something took that long that happens seldom.
     pub fn record(&mut self, kind: Kind, ns: u64) {
-        count(self.counts.of(kind), bucket(ns));
+        let count = &mut self.counts.of(kind)[usize::from(bucket(ns))];
+        *count = count.saturating_add(1);
     }
 
     /// Copies what is kept over `copy`, and allocates nothing.
@@ -175,11 +147,6 @@ impl Kept {
     }
 }
 
-fn count(counts: &mut [u32], bucket: u16) {
-    let count = &mut counts[usize::from(bucket)];
-    *count = count.saturating_add(1);
-}
-
 impl Records {
     /// Nothing was recorded yet. All address space is taken here.
     ///
@@ -188,8 +155,8 @@ impl Records {
     pub fn new(since_wall_ns: u64) -> io::Result<Self> {
         Ok(Self {
             filled: 0,
-            recent: Box::new(Recent([Order([NEVER; 4]); RECENT])),
-            parts: Box::new(Parts { present: Counts::new()?, kept: Kept::new(since_wall_ns)? }),
+            recent: Box::new(Recent([Order([NEVER; OF_ORDER.len()]); RECENT])),
+            parts: Box::new(Parts { present: Present::new()?, kept: Kept::new(since_wall_ns)? }),
         })
     }
 
@@ -211,20 +178,24 @@ impl Records {
     /// Counts the orders that have ended.
     #[inline(never)]
     pub fn count(&mut self) {
-        let counts = self.parts.present.all();
         for order in &self.recent.0[..self.filled] {
-            for (kind, bucket) in OF_ORDER.into_iter().zip(order.0) {
+            for (place, bucket) in order.0.into_iter().enumerate() {
                 if bucket != NEVER {
-                    count(&mut counts[Counts::place(kind)], bucket);
+                    self.parts.present.count_of_order(place, bucket);
                 }
             }
         }
         self.filled = 0;
     }
 
+    /// Takes memory for all that an order writes, so that none is a page fault.
+    pub fn touch(&mut self) {
+        self.parts.present.touch();
+    }
+
     /// Something took that long that happens seldom.
     pub fn record(&mut self, kind: Kind, ns: u64) {
-        count(self.parts.present.of(kind), bucket(ns));
+        self.parts.present.count(kind, bucket(ns));
     }
 
     /// The same, for a dial to an `address` that is not the one of the present part.
@@ -237,7 +208,7 @@ impl Records {
     pub fn copy(&mut self, kind: Kind, copy: &mut Record) {
         self.count();
         self.parts.kept.copy(kind, copy);
-        add(&mut copy.counts[..], self.parts.present.of(kind));
+        self.parts.present.add_to(kind, &mut copy.counts[..]);
     }
 
     /// The slot begins anew, at that time. `address` keeps its present part, if there is one.
@@ -245,7 +216,7 @@ impl Records {
         self.count();
         let Parts { present, kept } = &mut *self.parts;
         if let Some(address) = address {
-            add(address.counts.of(kind), present.of(kind));
+            present.add_to(kind, address.counts.of(kind));
         }
         present.clear(kind);
         kept.reset(kind, now_wall_ns);
@@ -255,23 +226,8 @@ impl Records {
     pub fn settle(&mut self, kind: Kind, address: &mut Kept) {
         self.count();
         let Parts { present, kept } = &mut *self.parts;
-        add(kept.counts.of(kind), present.of(kind));
-        add(address.counts.of(kind), present.of(kind));
+        present.add_to(kind, kept.counts.of(kind));
+        present.add_to(kind, address.counts.of(kind));
         present.clear(kind);
     }
-}
-
-/// The bucket of a duration.
-const fn bucket(ns: u64) -> u16 {
-    let ns = if ns < HIGHEST_NS { ns } else { HIGHEST_NS };
-    let units = ns / LOWEST_NS;
-    // How many times it is halved to be below FINE.
-    let halvings = (FINE - 1).leading_zeros() - (units | (FINE - 1)).leading_zeros();
-    (halvings as usize * HALF + (units >> halvings) as usize) as u16
-}
-
-/// The shortest duration of a bucket.
-fn lowest_ns(bucket: usize) -> u64 {
-    let halvings = (bucket / HALF).saturating_sub(1);
-    (((bucket - halvings * HALF) as u64) << halvings) * LOWEST_NS
 }

@@ -309,7 +309,9 @@ impl Dialer {
                 path.handshake_ns = elapsed_ns(begun);
                 path.tls_version = session.protocol_version().map_or(0, u16::from);
                 path.is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-                Ok(Dialled { connection: Connection::tls(detach(stream)?, session), path })
+                let connection = Connection::tls(detach(stream)?, session)
+                    .map_err(DialError::of_system("memory"))?;
+                Ok(Dialled { connection, path })
             }
         }
     }

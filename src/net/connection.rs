@@ -6,6 +6,7 @@
 //! records are gathered in the outbox and sent from there).
 
 mod read;
+mod session;
 mod stretch;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,13 +20,11 @@ use rustls::ClientConnection;
 use super::arrival::Arrivals;
 use super::endpoints::Endpoints;
 use super::evidence::{self, Evidence, TcpInfo};
+use super::pages::PAGE;
 use super::socket::{Companion, Socket};
 use crate::error::{CloseReason, Outcome, WireState};
 use read::read;
-
-/// Room for one TLS record with its overhead (RFC 8446 section 5.2), so that the largest record is
-/// one read.
-const INBOX: usize = 16 * 1024 + 2 * 1024;
+use session::Session;
 
 /// How much of what came unasked is kept, for whoever wants to know what it was.
 const STRAY: usize = 64;
@@ -94,16 +93,8 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// One TLS session and the ciphertext that waits for it.
-struct Session {
-    tls: ClientConnection,
-    inbox: Box<[u8]>,
-    /// The part of `inbox` that the session has not seen yet.
-    unread: std::ops::Range<usize>,
-    /// What ended the session: an alert, or a rule that the peer broke. What was decrypted before
-    /// it is still in the session's reader, and counts.
-    fault: Option<rustls::Error>,
-}
+/// How much memory of the outbox is kept at rest.
+const AT_REST: usize = PAGE;
 
 /// A live connection.
 pub struct Connection {
@@ -168,12 +159,38 @@ impl Connection {
     }
 
     /// A TLS connection whose handshake is done. `stream` must be non-blocking.
-    pub fn tls(stream: TcpStream, mut tls: ClientConnection) -> Self {
-        // The request is already bounded; a second bound here would only split it.
-        tls.set_buffer_limit(None);
-        let inbox = vec![0; INBOX].into_boxed_slice();
-        let session = Session { tls, inbox, unread: 0..0, fault: None };
-        Self { session: Some(Box::new(session)), ..Self::plain(stream) }
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn tls(stream: TcpStream, tls: ClientConnection) -> io::Result<Self> {
+        let session = Some(Box::new(Session::new(tls)?));
+        Ok(Self { session, ..Self::plain(stream) })
+    }
+
+    /// Whether it holds more memory than at rest, because of what was sent or received.
+    pub fn is_large(&self) -> bool {
+        let session_is_large = self.session.as_ref().is_some_and(|session| session.is_large());
+        session_is_large || self.outbox.capacity() > AT_REST
+    }
+
+    /// Gives memory back that only large requests and answers need. Between two of them.
+    pub fn rest(&mut self) {
+        if !self.has_unsent() {
+            self.outbox.shrink_to(AT_REST);
+        }
+        if let Some(session) = &mut self.session {
+            session.rest();
+        }
+    }
+
+    /// Takes memory for all that an order may use, so that none of it is a page fault.
+    pub fn touch(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.inbox.touch();
+            // The heap gives no zeros here, so this is written to.
+            self.outbox.resize(AT_REST, 1);
+            self.outbox.clear();
+        }
     }
 
     /// A number that is the same for connections between the same two addresses, whatever their
@@ -386,6 +403,9 @@ impl Connection {
                     Err(_) => session.digest(),
                 }
             }
+            if self.received > AT_REST as u64 {
+                session.shrink();
+            }
         }
         if !self.may_hold_more {
             return Ok(());
@@ -503,7 +523,7 @@ impl Connection {
                 match read(stream, arrivals, self.was_reset, os_error, inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => {
-                        session.unread = 0..n;
+                        session.received(n);
                         self.received += n as u64;
                         self.may_hold_more = n == session.inbox.len();
                     }
@@ -522,26 +542,6 @@ impl Connection {
         if self.session.as_ref().is_some_and(|session| session.tls.wants_write()) {
             let _ = self.flush();
         }
-    }
-}
-
-impl Session {
-    /// Hands ciphertext to the session. What it decrypts is in its reader afterwards, and what
-    /// ended it in `fault`; both at once when they came in one segment.
-    fn digest(&mut self) {
-        let mut ciphertext = &self.inbox[self.unread.clone()];
-        match self.tls.read_tls(&mut ciphertext) {
-            // After close_notify it takes nothing, and what follows is nothing (RFC 8446 section
-            // 6.1).
-            Ok(0) => self.unread.start = self.unread.end,
-            Ok(_) => self.unread.start = self.unread.end - ciphertext.len(),
-            Err(error) => {
-                // A handshake message that is longer than any it takes.
-                self.fault = Some(rustls::Error::General(error.to_string()));
-                return;
-            }
-        }
-        self.fault = self.tls.process_new_packets().err();
     }
 }
 

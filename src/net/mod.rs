@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod fork;
 pub mod key_log;
 pub mod live_set;
+pub mod pages;
 pub mod path;
 pub mod pins;
 pub mod probes;

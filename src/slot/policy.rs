@@ -25,6 +25,8 @@ pub struct Policy {
     pub late_completes: bool,
     /// The pool thread never sleeps.
     pub busy_poll: bool,
+    /// What orders use takes its memory at once, and keeps it.
+    pub prefault: bool,
     /// How old the last look at an idle connection may be.
     pub look_after_ns: u64,
 }
@@ -46,6 +48,7 @@ impl Policy {
             linger_ns: timeouts.linger_ns,
             late_completes: timeouts.late_completes,
             busy_poll: config.busy_poll(),
+            prefault: config.sizes().prefault,
             look_after_ns: maintenance.look_after_ns,
         }
     }

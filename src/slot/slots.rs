@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Slot;
 use super::in_flight_set::InFlightSet;
+use crate::config::Sizes;
 use crate::http::watch::WatchList;
 use crate::metrics::records::Records;
 use crate::net::connect::DialError;
@@ -26,22 +27,27 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// So many empty slots, with their records if durations are counted, and their recorders if
-    /// there are any. `response_capacity`: bytes of a fresh response. `watch`: the header fields to
-    /// be found in each. Fails if `records` does.
+    /// there are any. `watch`: the header fields to be found in each response. Fails if `records`
+    /// does.
     pub(crate) fn new(
         count: u32,
         records: impl Fn() -> Result<Option<Records>, DialError>,
         recorder: impl Fn() -> Option<SlotRecorder>,
-        response_capacity: usize,
+        sizes: &Sizes,
         watch: Option<Arc<WatchList>>,
     ) -> Result<Self, DialError> {
-        let room = count as usize + SPARE_RESPONSES;
+        let (count, capacity) = (count as usize, sizes.response_capacity);
+        let room = count + SPARE_RESPONSES;
+        let free_list = match sizes.prefault {
+            true => FreeList::prefaulted(room + count, capacity, watch),
+            false => FreeList::new(room, capacity, watch),
+        };
         let slot = |index| Ok(Slot::with_records(index, records()?, recorder()));
         Ok(Self {
-            slots: (0..count).map(slot).collect::<Result<_, DialError>>()?,
+            slots: (0..count as u32).map(slot).collect::<Result<_, DialError>>()?,
             heals: (0..count).map(|_| Counter::default()).collect(),
-            in_flight: InFlightSet::new(count),
-            free_list: FreeList::new(room, response_capacity, watch),
+            in_flight: InFlightSet::new(count as u32),
+            free_list,
         })
     }
 }

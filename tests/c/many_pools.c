@@ -3,7 +3,7 @@
  * at most 40 MiB of memory (docs/many-venues.md).
  *
  * Memory for what seldom happens is reserved, and must not be touched: 4096 completions, 64 KiB in
- * each response, histograms of 190 KiB for each slot and 95 KiB for each address. With 95 KiB for
+ * each response, histograms of 110 KiB for each slot and 95 KiB for each address. With 95 KiB for
  * each slot, and all of it touched, there were 211 MiB.
  */
 #include "venue.h"

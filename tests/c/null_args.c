@@ -142,6 +142,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_connections(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_degraded_open(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_histograms(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_prefault(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_recorder(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_drive(NULL, VP_DRIVE_CALLER), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);

@@ -21,10 +21,14 @@ static enum way way_of(const char *name) {
 }
 
 void engine_open(struct engine *engine, const char *way, int in_flight, const char *path) {
+    engine_open_with(engine, venue_config((uint32_t)in_flight), way, in_flight, path);
+}
+
+void engine_open_with(struct engine *engine, vp_config *config, const char *way, int in_flight,
+                      const char *path) {
     engine->way = way_of(way);
     engine->in_flight = in_flight;
     engine->path = path;
-    vp_config *config = venue_config((uint32_t)in_flight);
     int in_group = engine->way == GROUP_POLL || engine->way == GROUP_WAIT;
     if (engine->way == POLL || engine->way == WAIT || in_group)
         OK(vp_config_set_drive(config, VP_DRIVE_CALLER));

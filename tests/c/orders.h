@@ -22,6 +22,10 @@ struct engine {
 /* Opens a pool of `in_flight` connections; fails the test when there is no such way. */
 void engine_open(struct engine *engine, const char *way, int in_flight, const char *path);
 
+/* As engine_open, with settings of the test's own; frees `config`. */
+void engine_open_with(struct engine *engine, vp_config *config, const char *way, int in_flight,
+                      const char *path);
+
 /* Places so many orders, `in_flight` at once, and takes and releases their answers. */
 void engine_place(struct engine *engine, int orders);
 

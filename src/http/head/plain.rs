@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 
 use wide::{i8x16, u8x16};
 
-use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, Span, reason_before};
+use super::{Field, Head, STATUS_CODE_END, Span, reason_before};
 use crate::buf::TAIL;
 use crate::http::limits::Limits;
 
@@ -30,7 +30,8 @@ pub(in crate::http) fn read(padded: &[u8], l: &Limits, head: &mut Head) -> Optio
     head.clear();
     head.version_minor = version_minor(padded)?;
     head.status = status(padded)?;
-    let most = l.max_headers.min(MAX_HEADERS);
+    // Of a head with more fields it is not the reader: the careful one then makes places for them.
+    let most = l.max_headers.min(head.places.len());
     let mut places = head.places[..most].iter_mut();
     let mut line_end = find(padded, STATUS_CODE_END, controls)?;
     head.reason = reason_before(line_end);
@@ -231,6 +232,19 @@ mod tests {
         assert!(with(head.len(), 2));
         assert!(!with(head.len() - 1, 2));
         assert!(!with(head.len(), 1));
+    }
+
+    #[test]
+    fn a_head_of_many_fields_goes_the_short_way_from_the_second_one_on() {
+        let (limits, mut head) =
+            (Limits { max_headers: 256, ..Limits::default() }, Head::default());
+        let bytes = [b"HTTP/1.1 200 OK\r\n", &b"A: b\r\n".repeat(200)[..], b"\r\n"].concat();
+        let padded = [&bytes[..], &[0; TAIL]].concat();
+        assert_eq!(read(&padded, &limits, &mut head), None);
+        assert_eq!(head.parse(&bytes, 200), Ok(()));
+        assert_eq!(read(&padded, &limits, &mut head), Some(bytes.len()));
+        assert_eq!(head.fields().len(), 200);
+        assert_eq!(head.fields()[199].value.of(&bytes), b"b");
     }
 
     /// Pieces of heads, good and bad, so that a random sequence of them is often almost a head.

@@ -58,36 +58,37 @@ fn a_known_length_makes_the_last_step_exact_and_the_reads_large() {
     let mut bytes = head.as_bytes().to_vec();
     bytes.resize(head.len() + 10_000_000, b'x');
     let mut r = Response::with_capacity(64 * 1024);
-    for first in [&[4 * 1024, 60 * 1024][..], &[64 * 1024]] {
+    for _ in 0..2 {
         let reads = read_all(&mut r, &mut Exchange::new(false, false), &bytes);
         assert_eq!(r.body().len(), 10_000_000);
         assert_eq!(r.capacity(), bytes.len() + 1);
-        assert!(reads.starts_with(first), "what no response has used is offered later: {reads:?}");
-        assert_eq!(reads.len(), first.len() + 8, "each further one as much as all before it");
+        assert_eq!(reads[0], 64 * 1024, "all the room there is: {reads:?}");
+        assert_eq!(reads.len(), 9, "each further one as much as all before it");
         r.recycle(64 * 1024);
         assert_eq!(r.capacity(), 64 * 1024);
     }
     assert_eq!(r.space(&Limits::default(), usize::MAX).unwrap().len(), 64 * 1024);
 }
 
-/// What no response has used is reserved and not touched; what one has used is offered at once.
+/// All the room is offered to each read, and memory is taken by what is received.
 #[test]
-fn a_buffer_is_offered_as_far_as_responses_have_used_it() {
+fn a_buffer_is_offered_whole_and_only_long_responses_take_its_memory() {
     let mut r = Response::with_capacity(64 * 1024);
-    let offered = |r: &mut Response| r.space(&Limits::default(), usize::MAX).unwrap().len();
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let short = format!("{head}2\r\nok\r\n0\r\n\r\n");
     let long = format!("{head}8000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x8000));
-    for _ in 0..3 {
+    for round in 0..3 {
+        assert_eq!(r.space(&Limits::default(), usize::MAX).unwrap().len(), 64 * 1024);
         read_all(&mut r, &mut Exchange::new(false, false), short.as_bytes());
         r.recycle(64 * 1024);
-        assert_eq!(offered(&mut r), 4096);
+        assert!(!r.is_large(), "{round}");
+        let reads = read_all(&mut r, &mut Exchange::new(false, false), long.as_bytes());
+        assert_eq!(reads, [long.len()]);
+        r.recycle(64 * 1024);
+        assert!(r.is_large());
+        r.rest();
+        assert!(!r.is_large());
     }
-    let reads = read_all(&mut r, &mut Exchange::new(false, false), long.as_bytes());
-    assert!(reads.len() <= 5, "each read as much as all before it: {reads:?}");
-    r.recycle(64 * 1024);
-    assert!(offered(&mut r) >= long.len());
-    assert_eq!(read_all(&mut r, &mut Exchange::new(false, false), long.as_bytes()), [long.len()]);
 }
 
 /// What a peer announces takes nothing; what it has sent takes at most twice its size.

@@ -1,0 +1,139 @@
+//! What was counted in a slot since its present part began. There may be a thousand slots, so it is
+//! small. The counts of an order's kinds have a byte each: 12 KiB of address space, of which one
+//! page holds all up to a millisecond, and the next one all up to a quarter of a second. What a
+//! byte cannot hold, and what happens seldom, is in a list.
+
+use std::io;
+
+use super::Kind;
+use super::buckets::BUCKETS;
+use crate::net::pages::Pages;
+
+/// The kinds of an order's durations.
+pub(super) const OF_ORDER: [Kind; 4] = [Kind::QueueWait, Kind::Write, Kind::FirstByte, Kind::Total];
+
+/// How long the list is before it grows: 1 KiB. That happens a few times in the life of a slot, and
+/// behind the completion of an order.
+const ROOM: usize = 128;
+
+/// The counts of one bucket, one for each kind of an order's durations.
+type Counts = [u8; OF_ORDER.len()];
+
+/// A histogram of each kind.
+pub(super) struct Present {
+    /// By bucket. The kinds of one bucket lie side by side, because durations that are near each
+    /// other are in the same page then.
+    of_orders: Pages,
+    /// What happens seldom, and what a count of `of_orders` could not hold: by kind and bucket, in
+    /// that order. Boxed, as an order does not need it.
+    #[allow(clippy::box_collection)]
+    seldom: Box<Vec<(Kind, u16, u32)>>,
+}
+
+impl Present {
+    /// Nothing was counted yet. All address space is taken here.
+    ///
+    /// # Errors
+    /// The system has none.
+    pub(super) fn new() -> io::Result<Self> {
+        let of_orders = Pages::new(BUCKETS * size_of::<Counts>())?;
+        Ok(Self { of_orders, seldom: Box::new(Vec::with_capacity(ROOM)) })
+    }
+
+    /// Counts a duration of an order. `place`: that of its kind in [`OF_ORDER`].
+    pub(super) fn count_of_order(&mut self, place: usize, bucket: u16) {
+        let count = &mut self.counts_mut()[usize::from(bucket)][place];
+        match count.checked_add(1) {
+            Some(more) => *count = more,
+            None => {
+                let held = std::mem::replace(count, 1);
+                self.add(OF_ORDER[place], bucket, held.into());
+            }
+        }
+    }
+
+    /// Counts what happens seldom.
+    pub(super) fn count(&mut self, kind: Kind, bucket: u16) {
+        self.add(kind, bucket, 1);
+    }
+
+    fn add(&mut self, kind: Kind, bucket: u16, more: u32) {
+        let key = (kind as usize, bucket);
+        match self.seldom.binary_search_by_key(&key, |it| (it.0 as usize, it.1)) {
+            Ok(at) => self.seldom[at].2 = self.seldom[at].2.saturating_add(more),
+            Err(at) => self.seldom.insert(at, (kind, bucket, more)),
+        }
+    }
+
+    /// Adds what was counted of that kind, by bucket. Only what is not 0 is written, so that no
+    /// further page of `to` is used.
+    pub(super) fn add_to(&self, kind: Kind, to: &mut [u32]) {
+        let add = |to: &mut u32, more: u32| *to = to.saturating_add(more);
+        if let Some(place) = place_of(kind) {
+            let counts: &[Counts] = bytemuck::cast_slice(&self.of_orders);
+            let counted = to.iter_mut().zip(counts).filter(|(_, counts)| counts[place] != 0);
+            counted.for_each(|(to, counts)| add(to, counts[place].into()));
+        }
+        for (_, bucket, count) in self.seldom.iter().filter(|it| it.0 == kind) {
+            add(&mut to[usize::from(*bucket)], *count);
+        }
+    }
+
+    /// Nothing is counted of that kind any more. Only what is not 0 is written.
+    pub(super) fn clear(&mut self, kind: Kind) {
+        if let Some(place) = place_of(kind) {
+            let counted = self.counts_mut().iter_mut().filter(|counts| counts[place] != 0);
+            counted.for_each(|counts| counts[place] = 0);
+        }
+        self.seldom.retain(|it| it.0 != kind);
+    }
+
+    /// Takes memory for all that orders count.
+    pub(super) fn touch(&mut self) {
+        self.of_orders.touch();
+    }
+
+    fn counts_mut(&mut self) -> &mut [Counts] {
+        bytemuck::cast_slice_mut(&mut self.of_orders)
+    }
+}
+
+fn place_of(kind: Kind) -> Option<usize> {
+    OF_ORDER.iter().position(|it| *it == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(present: &Present, kind: Kind) -> Vec<(usize, u32)> {
+        let mut counts = [0; BUCKETS];
+        present.add_to(kind, &mut counts);
+        counts.into_iter().enumerate().filter(|(_, count)| *count != 0).collect()
+    }
+
+    #[test]
+    fn more_than_a_count_can_hold_is_counted() {
+        let mut present = Present::new().unwrap();
+        (0..200_000).for_each(|_| present.count_of_order(1, 77));
+        present.count_of_order(2, 77);
+        present.count(Kind::Heal, 78);
+        present.count(Kind::Heal, 77);
+        assert_eq!(counted(&present, Kind::Write), [(77, 200_000)]);
+        assert_eq!(counted(&present, Kind::FirstByte), [(77, 1)]);
+        assert_eq!(counted(&present, Kind::Heal), [(77, 1), (78, 1)]);
+        present.clear(Kind::Write);
+        assert_eq!(counted(&present, Kind::Write), []);
+        assert_eq!(counted(&present, Kind::FirstByte), [(77, 1)]);
+        present.clear(Kind::Heal);
+        assert_eq!(counted(&present, Kind::Heal), []);
+    }
+
+    #[test]
+    fn a_count_that_is_full_stays() {
+        let mut present = Present::new().unwrap();
+        present.add(Kind::Heal, 3, u32::MAX);
+        present.count(Kind::Heal, 3);
+        assert_eq!(counted(&present, Kind::Heal), [(3, u32::MAX)]);
+    }
+}

@@ -1,0 +1,82 @@
+/*
+ * What a slot takes at rest, in a pool of 1024: at most 32 KiB, also once it has traded and has had
+ * large answers. All of them together take less than 64 MiB, also after large answers to all at
+ * once (docs/many-venues.md):
+ *
+ *   slot_memory queue | poll
+ *
+ * What was freed is the heap's, and malloc_trim makes the heap give it back: so what is counted is
+ * what the library holds.
+ */
+#include "venue.h"
+
+#include <malloc.h>
+
+enum { SLOTS = 1024, EACH_KIB = 32, TOGETHER_KIB = 64 * 1024 - 1, ORDERS = 40 };
+
+static vp_pool *pool;
+static vp_lease leases[SLOTS];
+
+/* So many requests on each slot, one after the other. */
+static void trade(const char *path, int count) {
+    vp_request *request = request_to(pool, "GET", path);
+    for (int i = 0; i < SLOTS * count; i++) {
+        OK(vp_lease_submit(pool, leases[i / count], request, NULL));
+        vp_completion done = next_completion(pool);
+        CHECK_EQ(done.http_status, 200);
+        vp_response_release(done.response);
+    }
+    vp_request_free(request);
+}
+
+/* A request on each slot at the same time. */
+static void trade_at_once(const char *path) {
+    vp_request *request = request_to(pool, "GET", path);
+    for (int i = 0; i < SLOTS; i++) OK(vp_lease_submit(pool, leases[i], request, NULL));
+    for (int i = 0; i < SLOTS; i++) {
+        vp_completion done = next_completion(pool);
+        CHECK_EQ(done.http_status, 200);
+        vp_response_release(done.response);
+    }
+    vp_request_free(request);
+}
+
+static long grown_kib(long before) {
+    malloc_trim(0);
+    return resident_kib() - before;
+}
+
+/* Gives memory a while to go back. */
+static void check_memory(long before, long most_kib, const char *when) {
+    uint64_t begin = now_ns();
+    long kib = grown_kib(before), first = kib;
+    while (kib > most_kib && now_ns() < begin + PATIENCE_NS) {
+        breathe();
+        kib = grown_kib(before);
+    }
+    printf("%s: %ld KiB, for each slot %.1f; %.0f ms before %ld KiB\n", when, kib,
+           (double)kib / SLOTS, (double)(now_ns() - begin) / 1e6, first);
+    CHECK(kib <= most_kib);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) CHECK_FAIL("usage: slot_memory queue | poll");
+    /* What the first pool of a process brings. */
+    vp_pool *first = venue_pool(1);
+    vp_config *config = venue_config(SLOTS);
+    if (strcmp(argv[1], "poll") == 0) OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    long before = grown_kib(0);
+    OK(vp_pool_open(config, &pool, NULL));
+    vp_config_free(config);
+    check_memory(before, SLOTS * EACH_KIB, "at rest");
+    for (int i = 0; i < SLOTS; i++) OK(vp_pool_try_acquire(pool, &leases[i]));
+    trade("/api/v3/time", ORDERS);
+    check_memory(before, SLOTS * EACH_KIB, "after orders");
+    trade("/api/v3/exchangeInfo?bytes=100000", 1);
+    check_memory(before, SLOTS * EACH_KIB, "after large answers");
+    trade_at_once("/api/v3/exchangeInfo?bytes=100000");
+    check_memory(before, TOGETHER_KIB, "after large answers at once");
+    OK(vp_pool_close(pool));
+    OK(vp_pool_close(first));
+    return 0;
+}
