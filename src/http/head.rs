@@ -22,7 +22,7 @@ use crate::error::Outcome;
 /// The most fields a head can have, whatever `max_headers` says.
 const MAX_HEADERS: usize = 256;
 
-/// For so many fields there is a place from the start: 1 KiB, as there may be thousands of responses.
+/// For so many fields there is a place from the start: 1 KiB, as there may be many responses.
 /// Most heads have no more.
 const PLACES: usize = 64;
 
