@@ -81,7 +81,7 @@ use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
-use crate::recorder::slot_recorder::SlotRecorder;
+use crate::recorder::slot_recorder::{Size as RecorderSize, SlotRecorder};
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 use address_records::AddressRecords;
@@ -234,8 +234,9 @@ impl Pool {
             let records = config.has_histograms().then(|| Records::new(since_wall_ns));
             records.transpose().map_err(DialError::of_system("histograms"))
         };
-        let recorder_size = config.recorder();
-        let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
+        let recorder_size =
+            RecorderSize { records: config.recorder(), head_bytes: config.recorder_heads() };
+        let recorder = || (recorder_size.records > 0).then(|| SlotRecorder::new(recorder_size));
         let address_records = config.has_histograms().then(AddressRecords::default);
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;

@@ -16,7 +16,7 @@ use std::sync::mpsc::Sender;
 use super::address_records::AddressRecord;
 use super::clock::now_ns;
 use super::hosts::HostPlace;
-use super::slot::{Slot, Turn};
+use super::slot::{ConnectionEnd, Slot, Turn};
 use super::{Pool, thread_pools};
 use crate::error::{CloseReason, Status};
 use crate::log::Level;
@@ -195,8 +195,8 @@ impl<'a> SlotTask<'a> {
             let wants = pool.take_turn(slot);
             turn.into_iter().for_each(|turn| turn.end(wants.received));
             pool.tell_in_time();
-            while let Some((loss, tls_error)) = slot.take_loss() {
-                let after = pool.slot_lost(slot, &loss, tls_error.as_deref());
+            while let Some((loss, end)) = slot.take_loss() {
+                let after = pool.slot_lost(slot, &loss, &end);
                 if after != AfterLoss::Replaced {
                     self.lost_ns = Some(now_ns());
                 }
@@ -403,8 +403,8 @@ impl Pool {
         })
     }
 
-    /// A connection was given up. Answers what follows. `tls_error`: what ended its TLS session.
-    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, tls_error: Option<&str>) -> AfterLoss {
+    /// A connection was given up. Answers what follows.
+    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, end: &ConnectionEnd) -> AfterLoss {
         self.note_lost(slot, loss.reason, loss.lifetime_ns);
         let answered_ns = self.dispatcher().answered_ns();
         let (now, random) = (now_ns(), fastrand::u64(..));
@@ -419,14 +419,14 @@ impl Pool {
             let epoch = slot.epoch();
             self.dispatcher().went_down(slot.index, epoch);
         }
-        if let Some(tls_error) = tls_error
+        if let Some(tls_error) = &end.tls_error
             && loss.is_failed_dial(true)
         {
             let host = &self.dialling.ways.dialer.host;
             let text = format!("TLS with {host} after the handshake: {tls_error}");
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }
-        self.tell_lost(slot.index, loss, tls_error);
+        self.tell_lost(slot.index, loss, end);
         after
     }
 

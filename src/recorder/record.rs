@@ -149,6 +149,8 @@ pub enum What {
         id: u64,
         /// The status of the answer.
         status: u16,
+        /// The first bytes of its head.
+        head: Words,
     },
     /// The connection was given up.
     Lost(Lost),
