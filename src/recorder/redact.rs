@@ -67,6 +67,10 @@ const LONG_RUN: usize = 32;
 /// count. No key is so short.
 const NUMBER: usize = 19;
 
+/// What came behind an answer may go on with a secret that began in it. So its first run is left
+/// out if it is longer than that.
+const REST_OF_A_SECRET: usize = 8;
+
 /// Of what came at most so many bytes are looked at.
 const LOOKED_AT: usize = 1024;
 
@@ -89,6 +93,19 @@ fn write_answer(head: &[u8], body: &[u8], out: &mut dyn Push) {
     let head = &head[..head.len().min(LOOKED_AT)];
     write_head(head, text, out);
     text(&body[..body.len().min(LOOKED_AT)], out);
+}
+
+/// What came behind a whole answer, which it is no part of.
+pub fn surplus<const N: usize>(bytes: &[u8]) -> Excerpt<N> {
+    if bytes.starts_with(b"HTTP/") {
+        return answer(b"", bytes);
+    }
+    let mut out = Excerpt::EMPTY;
+    let run = bytes.iter().position(ends_value).unwrap_or(bytes.len());
+    let is_told = run <= REST_OF_A_SECRET;
+    out.push(if is_told { &bytes[..run] } else { LEFT_OUT });
+    text(&bytes[run..], &mut out);
+    out
 }
 
 /// The head of a request as it is told; "..." behind one that was cut.
@@ -252,8 +269,11 @@ fn value_len(behind: &[u8], begin: usize) -> usize {
     if value.first().is_some_and(|byte| matches!(byte, b'{' | b'[')) {
         return value.len();
     }
-    let ends = |byte: &u8| b"\"'\\&,;}]<>\r\n".contains(byte);
-    value.iter().position(ends).unwrap_or(value.len())
+    value.iter().position(ends_value).unwrap_or(value.len())
+}
+
+fn ends_value(byte: &u8) -> bool {
+    b"\"'\\&,;}]<>\r\n".contains(byte)
 }
 
 #[cfg(test)]
@@ -351,6 +371,22 @@ mod tests {
             // Of the first parameter the name tells nothing, so its value is told when it is whole.
             let behind = told.strip_prefix("GET /a?b=s3cret&").unwrap_or(&told);
             assert!(!behind.contains("s3") && told.ends_with("..."), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_came_behind_an_answer_is_told_without_the_rest_of_a_secret() {
+        for (came, expected) in [
+            (&b"0\r\n\r\n"[..], "0\\r\\n\\r\\n"),
+            (
+                b"HTTP/1.1 200 OK\r\nX-A: s3cret\r\n\r\n",
+                "HTTP/1.1 200 OK\\r\\nX-A: ***\\r\\n\\r\\n",
+            ),
+            (b"rest-of-a-key\",\"n\":1}", "***\",\"n\":1}"),
+            (b"{\"token\":\"s3cret\"}", "{\"token\":\"***\"}"),
+            (b"rest-of-a-key", "***"),
+        ] {
+            assert_eq!(surplus::<64>(came).to_string(), expected);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The flight recorder, continued: heads, and what is told with a loss.
+//! The flight recorder, continued: heads, what comes behind an answer, what is told with a loss.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use venuepool::recorder::json::json as for_programs;
 use venuepool::recorder::recording::Wanted;
 
 use crate::recorder::{all, entries, find_tag, of_type, recording, send, tag, the, until_healed};
-use crate::rig::{config, lose_connections, order, request, until, venue_config};
+use crate::rig::{config, lose_connections, order, request, until, until_idle, venue_config};
 
 /// Each drive, plain and over TLS.
 fn each_way(test: impl Fn(Drive, Option<&Certificates>)) {
@@ -142,6 +142,53 @@ fn the_head_of_an_answer_that_breaks_off_or_breaks_a_rule_is_told() {
         assert_eq!(the(&entries, "order")["answer_head"], expected);
         pool.close().unwrap();
     }
+}
+
+#[test]
+fn bytes_behind_a_whole_answer_are_kept_with_the_end_of_the_connection() {
+    let length = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\
+                   X-Id: s3cret\r\n\r\n";
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\
+                    {\"token\":\"s3cret\"}";
+    let twice = "HTTP/1.1 200 OK\\r\\nX-Id: ***\\r\\n\\r\\n";
+    for (answer, kept) in [(&length[..], twice), (chunked, "{\"token\":\"***\"}")] {
+        each_way(|drive, certificates| {
+            let server = answering(certificates, answer);
+            let pool = open(&server, (drive, certificates), 0);
+            let done = send(&pool, "4711");
+            assert_eq!(done.outcome, Outcome::Ok);
+            assert_eq!(done.response.as_ref().unwrap().response.body(), b"ok");
+            until_healed(&pool);
+            let entries = find_tag(&pool, "4711");
+            assert_eq!(the(&entries, "broke_rule")["bytes"], kept);
+            let lost = the(&entries, "lost");
+            assert_eq!(lost["reason"], "VP_CLOSE_REASON_SURPLUS_BYTES");
+            assert!(lost.get("request").is_none(), "the order has its answer");
+            pool.close().unwrap();
+        });
+    }
+}
+
+#[test]
+fn of_bytes_behind_an_answer_each_connection_has_its_own() {
+    let server = Script::serve(|peer: &mut Peer, number| {
+        if let Ok(Some(_)) = peer.read_request() {
+            let answer = format!("HTTP/1.1 204 No Content\r\n\r\n<{number}>");
+            peer.write(answer.as_bytes()).unwrap();
+            let _ = peer.wait_eof();
+        }
+    })
+    .unwrap();
+    let pool = open(&server, (Drive::Thread, None), 0);
+    for number in 0..4 {
+        send(&pool, &number.to_string());
+        until(|| (pool.stats().heals.get() > number).then_some(()));
+        until_idle(&pool, 1);
+    }
+    let entries = all(&pool);
+    let kept: Vec<_> = of_type(&entries, "broke_rule").iter().map(|it| &it["bytes"]).collect();
+    assert_eq!(kept, ["<0>", "<1>", "<2>", "<3>"]);
+    pool.close().unwrap();
 }
 
 #[test]

@@ -130,7 +130,10 @@ impl Held {
         let Some(recorder) = &mut self.recorder else { return };
         let now = now_ns();
         if let Some(stray) = connection.map(Connection::stray).filter(|stray| !stray.is_empty()) {
-            let bytes = redact::answer(&[], stray);
+            let bytes = match loss.reason {
+                CloseReason::SurplusBytes => redact::surplus(stray),
+                _ => redact::answer(&[], stray),
+            };
             recorder.happened(now, number, What::BrokeRule { bytes });
         }
         let words = connection.and_then(Connection::fault_words).unwrap_or_default();
