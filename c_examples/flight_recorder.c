@@ -3,9 +3,10 @@
  *
  *   flight_recorder --url https://localhost:40123 --ca ca.pem --count 100
  *
- * Each order has its client order id as its tag. When an order has no answer, the recorder is asked
- * for it: when it was sent, on which connection, and how that ended. At the end the record of the
- * last order is written as JSON.
+ * Each order has its client order id as its tag. When an order is lost with its connection, the
+ * pool tells what was recorded of both. When an order has no answer, the recorder is asked for it:
+ * when it was sent, on which connection, and how that ended. At the end the record of the last
+ * order is written as JSON.
  */
 #include "example.h"
 
@@ -21,11 +22,21 @@ static void tell(const vp_pool *pool, const char *order) {
     printf("what happened to %s:\n%s\n", order, status == VP_OK ? report : vp_status_name(status));
 }
 
+/* Nobody asks for this one: it comes with the loss, on the pool thread. */
+static void on_event(void *context, const vp_event *event) {
+    (void)context;
+    if (event->recording.ptr == NULL) return;
+    printf("lost with an order:\n%.*s\n", (int)event->recording.len, event->recording.ptr);
+}
+
 int main(int argc, char **argv) {
     struct arguments arguments = parse_arguments(argc, argv, "100");
     vp_config *config = new_config(&arguments);
     /* 64 orders and 64 events of the connections for each slot, in 40 KiB. */
     CHECK_OK(vp_config_set_recorder(config, 64));
+    /* And 512 bytes of the head of each order and of its answer, in 64 KiB. */
+    CHECK_OK(vp_config_set_recorder_heads(config, 512));
+    CHECK_OK(vp_config_set_event(config, on_event, NULL));
     vp_pool *pool = open_configured(config);
     vp_request *request;
     CHECK_OK(vp_request_new(pool, &request));
@@ -55,6 +66,7 @@ int main(int argc, char **argv) {
     CHECK_OK(vp_pool_recorder_find(pool, last, VP_RECORDER_JSON, report, sizeof report, &needed));
     printf("%s", report);
     CHECK(strstr(report, order) != NULL);
+    CHECK(strstr(report, "\"request_head\":\"POST ") != NULL);
 
     vp_request_free(request);
     CHECK_OK(vp_pool_close(pool));

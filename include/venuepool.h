@@ -1513,6 +1513,12 @@ typedef struct vp_event {
    * 0.
    */
   uint32_t reserved2;
+  /**
+   * Of `VP_EVENT_KIND_LOST`, if an order was lost with the connection: what the flight recorder
+   * has of both, as VP_RECORDER_TEXT. `ptr` is NULL if no order was, without a recorder
+   * (`vp_config_set_recorder`), and for other kinds.
+   */
+  struct vp_str recording;
 } vp_event;
 
 /**
@@ -4482,6 +4488,25 @@ vp_status vp_config_set_recorder(struct vp_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets how many bytes the flight recorder keeps of the head of each order, and as many of the head
+ * of its answer: 64 to 4096, or 0, the default, to keep no head. 512 are enough for most venues;
+ * what does not fit is cut off. Nothing is kept without `vp_config_set_recorder`.
+ *
+ * A head is told without what looks like a secret, and no byte of a body is. In memory it stands
+ * as it was sent, with its keys, until later orders have driven it out or the pool is closed; then
+ * it is wiped. The memory is taken when the pool opens: twice as many bytes for each order that is
+ * kept, so 16 KiB for each slot with 16 orders and 512 bytes.
+ *
+ * Threads: as `vp_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_config_set_recorder_heads(struct vp_config *config,
+                                       uint32_t bytes_per_head)
+VP_NOEXCEPT;
+
+/**
  * Sets what you call the order, for example its client order id: at most VP_TAG_BYTES bytes of
  * printable ASCII. The flight recorder finds the order by it (`vp_pool_recorder_find_tag`). It is
  * not sent, and it is told as it is: give no secret. It stays until it is changed; an empty one
@@ -4497,8 +4522,9 @@ VP_API vp_status vp_request_set_tag(struct vp_request *request, struct vp_str ta
  * Writes what has happened lately in a slot, the oldest first; with VP_ALL_SLOTS in all of them,
  * and to the requests that never had a slot. `format`: VP_RECORDER_TEXT or VP_RECORDER_JSON.
  *
- * No query, header or body of a request is in it. Of the answers that refused an order or broke a
- * rule the first bytes are, without what looks like a secret.
+ * No body of a request is in it, and heads only with `vp_config_set_recorder_heads`. Of the
+ * answers that refused an order or broke a rule the first bytes are. What looks like a secret is
+ * left out.
  *
  * The text ends with NUL. `needed` is set to its length with the NUL, also when it does not fit;
  * then nothing is written. `buffer` may be NULL if `capacity` is 0. The text grows while the pool

@@ -73,6 +73,7 @@ pub struct Config {
     watch: WatchList,
     has_histograms: bool,
     recorder: usize,
+    recorder_heads: u16,
     thread_name: String,
     cpu: Option<usize>,
     busy_poll: bool,
@@ -157,6 +158,7 @@ impl Default for Config {
             drive: Drive::Thread,
             has_histograms: true,
             recorder: 0,
+            recorder_heads: 0,
             timeouts: Timeouts {
                 resolve_ns: S,
                 connect_ns: S,
@@ -295,6 +297,17 @@ impl Config {
     /// `ERR_ARGUMENT`.
     pub fn set_recorder(&mut self, events_per_slot: usize) -> Result<(), Status> {
         self.recorder = within(events_per_slot, 0..=4096)?;
+        Ok(())
+    }
+
+    /// Sets how many bytes the flight recorder keeps of the head of each order, and as many of the
+    /// head of its answer: 64 to 4096, or 0 for none.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT`.
+    pub fn set_recorder_heads(&mut self, bytes_per_head: usize) -> Result<(), Status> {
+        let bytes = if bytes_per_head == 0 { 0 } else { within(bytes_per_head, 64..=4096)? };
+        self.recorder_heads = bytes as u16;
         Ok(())
     }
 
@@ -471,6 +484,11 @@ impl Config {
     /// How many orders and events the flight recorder keeps of each slot; 0 for none.
     pub const fn recorder(&self) -> usize {
         self.recorder
+    }
+
+    /// How many bytes of each head the flight recorder keeps; 0 for none.
+    pub const fn recorder_heads(&self) -> u16 {
+        self.recorder_heads
     }
 
     /// Whether a pool opens though some connection could not be had.

@@ -76,6 +76,8 @@ pub struct Event {
     pub text: String,
     /// The late completion.
     pub late: Option<Completion>,
+    /// What the flight recorder has of an order that was lost with a connection, as lines of text.
+    pub recording: Option<String>,
 }
 
 /// Receives the events of a pool.

@@ -3,18 +3,22 @@
 //!
 //! ```text
 //!  slot's lock   SlotRecorder ── Ring<OrderRecord>      what became of the last orders
+//!                             ├─ Heads                  of the same orders, if they are wanted
 //!                             └─ Ring<EventRecord>      dials, connections, losses
-//!  any thread    Recording: copies of these ──► select ──► text or JSON
+//!                └──► Piece     copies, for a moment
+//!  any thread    Recording: what is told of these ──► select ──► text or JSON
 //! ```
 //!
 //! Orders and events have a ring each: neither a thousand orders nor a thousand failed dials drive
-//! the others out. Of a request its method and path are kept, and no query, header or body. Of an
-//! answer its first bytes are kept if it has broken a rule or refused the order. What looks like a
-//! secret is left out before they are kept ([`redact`]).
+//! the others out. Of a request its method and path are kept, and no body. Of an answer its first
+//! bytes are kept if it has broken a rule or refused the order. What looks like a secret is left
+//! out before they are kept ([`redact`]). Only the heads stand here as they were sent, and are
+//! redacted when they are told.
 //!
 //! It knows no clock, socket, thread or lock: it is told what has happened.
 
 pub mod excerpt;
+pub mod heads;
 pub mod json;
 pub mod record;
 pub mod recording;

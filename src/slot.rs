@@ -116,11 +116,18 @@ struct Held {
     durations: Durations,
     /// What has happened lately, if that is recorded.
     recorder: Option<SlotRecorder>,
-    /// Of the connections that were given up, what ended their TLS sessions, in the order of the
-    /// state's losses.
-    tls_error: VecDeque<Option<String>>,
+    /// Of the connections that were given up, in the order of the state's losses.
+    ends: VecDeque<ConnectionEnd>,
     /// For the next response, so that submit need not fetch one.
     fresh: Option<Shared<Recycled>>,
+}
+
+/// What is known of a connection that was given up, besides its loss.
+pub struct ConnectionEnd {
+    /// Its number in the slot.
+    pub connection: u32,
+    /// What ended its TLS session, in words.
+    pub tls_error: Option<String>,
 }
 
 /// A connection, and where it goes.
@@ -306,7 +313,7 @@ impl Slot {
         let exchange = inner.state.exchange().copied();
         inner.held.next = None;
         inner.state.abandon();
-        inner.held.tls_error.clear();
+        inner.held.ends.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
         let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
@@ -316,12 +323,11 @@ impl Slot {
         Some(ended)
     }
 
-    /// Why a connection was given up, and the TLS error if there was one; answered once for each,
-    /// the oldest first.
-    pub fn take_loss(&self) -> Option<(Loss, Option<String>)> {
+    /// Why a connection was given up, and what else is known of it; answered once for each, the
+    /// oldest first.
+    pub fn take_loss(&self) -> Option<(Loss, ConnectionEnd)> {
         let mut inner = self.lock();
-        let loss = inner.state.take_loss()?;
-        Some((loss, inner.held.tls_error.pop_front().flatten()))
+        Some((inner.state.take_loss()?, inner.held.ends.pop_front()?))
     }
 
     /// Marks the exchange of that id as cancelled, for whoever drives. `false`: it is not here.
@@ -549,7 +555,8 @@ impl Wire for Hands<'_> {
     fn give_up(&mut self, connection: u32, loss: &Loss) {
         let gone = self.held.connection.take();
         self.held.record_loss(connection, gone.as_ref(), loss);
-        self.held.tls_error.push_back(gone.as_ref().and_then(Connection::tls_fault));
+        let tls_error = gone.as_ref().and_then(Connection::tls_fault);
+        self.held.ends.push_back(ConnectionEnd { connection, tls_error });
         if let Some(gone) = gone {
             gone.end();
         }

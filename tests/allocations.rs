@@ -64,7 +64,12 @@ fn venue(answer: Vec<u8>, certificates: Option<&Certificates>) -> ScriptServer {
     }
 }
 
-fn open(server: &ScriptServer, certificates: Option<&Certificates>, watched: &[&str]) -> Arc<Pool> {
+fn open(
+    server: &ScriptServer,
+    certificates: Option<&Certificates>,
+    watched: &[&str],
+    recorder: usize,
+) -> Arc<Pool> {
     let mut config = Config::default();
     config.set_url(server.url().as_bytes()).unwrap();
     // No more, because the venue closes what it hears nothing of for ten seconds, and a dial does
@@ -76,6 +81,8 @@ fn open(server: &ScriptServer, certificates: Option<&Certificates>, watched: &[&
     for name in watched {
         config.watch_header(name.as_bytes()).unwrap();
     }
+    config.set_recorder(recorder).unwrap();
+    config.set_recorder_heads(512).unwrap();
     Pool::open(&config).unwrap()
 }
 
@@ -139,25 +146,31 @@ fn a_request_in_steady_state_allocates_nothing() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
                    5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: t\r\n\r\n";
     let watched: &[&str] = &["X-Weight", "Content-Length", "Transfer-Encoding", "X-Not-There"];
-    for (kind, answer, watched) in [
-        ("framed", framed(900), &[][..]),
-        ("chunked", chunked.as_bytes().to_vec(), &[]),
-        ("16 KiB", framed(16 * 1024), &[]),
-        ("framed and watched", framed(900), watched),
-        ("chunked and watched", chunked.as_bytes().to_vec(), watched),
+    let refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 11\r\n\r\n{\"code\":-1}";
+    for (kind, answer, watched, recorder) in [
+        ("framed", framed(900), &[][..], 0),
+        ("chunked", chunked.as_bytes().to_vec(), &[], 0),
+        ("16 KiB", framed(16 * 1024), &[], 0),
+        ("framed and watched", framed(900), watched, 0),
+        ("chunked and watched", chunked.as_bytes().to_vec(), watched, 0),
+        ("framed and recorded", framed(900), &[], 16),
+        ("chunked and recorded", chunked.as_bytes().to_vec(), &[], 16),
+        ("refused and recorded", refused.to_vec(), &[], 16),
     ] {
         let server = venue(answer, None);
-        let pool = open(&server, None, watched);
+        let pool = open(&server, None, watched, recorder);
         by_queue(&pool, REQUESTS);
         assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "{kind}, by queue");
         by_callback(&pool, REQUESTS);
         assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "{kind}, by callback");
         assert_eq!(pool.watched(0).is_ok(), kind == "framed and watched");
+        let orders = pool.recording(Some(0)).map_or(0, |it| it.slots[0].orders.len());
+        assert_eq!(orders, recorder, "{kind}");
         pool.close().unwrap();
     }
     let certificates = Certificates::new().unwrap();
     let server = venue(framed(900), Some(&certificates));
-    let pool = open(&server, Some(&certificates), watched);
+    let pool = open(&server, Some(&certificates), watched, 16);
     by_queue(&pool, REQUESTS);
     let per_request = ALLOCATIONS.load(Ordering::SeqCst) / REQUESTS;
     // One record out and one in: rustls takes one allocation for each.

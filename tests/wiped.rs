@@ -17,6 +17,7 @@ use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::Outcome;
 use venuepool::http::Request;
+use venuepool::recorder::recording::Order;
 use venuepool::recycle::Recycled;
 use venuepool::ws::frame::Kind;
 use venuepool::ws::writer::FrameWriter;
@@ -153,6 +154,8 @@ fn open(server: &ScriptServer, certificates: Option<&Certificates>, drive: Drive
     // Behind it, so that memory that grew for it would have held the token.
     config.add_default_header(b"X-Long", &[b'x'; 300]).unwrap();
     config.add_heartbeat_header(b"X-Key", &token(9)).unwrap();
+    config.set_recorder(4).unwrap();
+    config.set_recorder_heads(512).unwrap();
     if let Some(certificates) = certificates {
         config.set_ca_pem(certificates.ca_pem().as_bytes()).unwrap();
     }
@@ -217,6 +220,10 @@ fn no_token_is_left_in_freed_memory() {
             let server = venue(certificates);
             let pool = open(&server, certificates, drive);
             trade(&pool);
+            let recording = pool.recording(None).unwrap();
+            let is_kept = |order: &Order| order.heads.request.contains("X-Signature: ***");
+            assert!(recording.slots[0].orders.iter().any(is_kept), "heads are recorded");
+            drop(recording);
             pool.close().unwrap();
             drop(pool);
             let tls = certificates.is_some();

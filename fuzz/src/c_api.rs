@@ -507,6 +507,7 @@ unsafe fn set_number(config: *mut vp_config, which: u8, input: &mut Input<'_>) -
             11 if number & 2 != 0 => vp_config_set_histograms(config, on),
             11 if number & 4 != 0 => vp_config_set_recorder(config, small >> 3),
             11 if number & 8 != 0 => vp_config_set_prefault(config, on),
+            11 if number & 16 != 0 => vp_config_set_recorder_heads(config, small >> 4),
             11 => vp_config_set_degraded_open(config, on),
             12 => vp_config_set_cpu(config, on),
             13 => vp_config_set_connect_timeout_ns(config, number),
@@ -620,6 +621,8 @@ unsafe extern "C" fn told(_: *mut c_void, event: *const vp_event) {
     assert!(name.to_bytes().starts_with(b"VP_EVENT_KIND_"));
     assert!(event.text.len > 0 && !event.text.ptr.is_null());
     assert_eq!(event.late.is_null(), event.kind != EventKind::LateResponse);
+    assert_eq!(event.recording.ptr.is_null(), event.recording.len == 0);
+    assert!(event.recording.ptr.is_null() || event.kind == EventKind::Lost);
 }
 
 fn names(input: &mut Input<'_>) {

@@ -341,6 +341,12 @@ class EventView {
     }
     /// Says the same in words, for a log.
     [[nodiscard]] std::string_view text() const noexcept { return detail::view(raw_->text); }
+    /// Tells what the flight recorder has of an order that was lost with the connection, as lines
+    /// for people; empty if none was, without a recorder, and for other events than
+    /// VP_EVENT_KIND_LOST.
+    [[nodiscard]] std::string_view recording() const noexcept {
+        return detail::view(raw_->recording);
+    }
     /// Gives the late completion of VP_EVENT_KIND_LATE_RESPONSE; nullopt for other events.
     [[nodiscard]] std::optional<CompletionView> late() const noexcept {
         if (raw_->late == nullptr) return std::nullopt;

@@ -82,10 +82,15 @@ class [[nodiscard]] Config {
     Config& histograms(bool on) noexcept {
         return remember("histograms", vp_config_set_histograms(raw_, on));
     }
-    /// Sets how many orders and events the flight recorder keeps of each slot, 1 to 4096, or 0 for
-    /// none; 16 by default.
+    /// Sets how many orders and events the flight recorder keeps of each slot, 1 to 4096; 0, the
+    /// default, for none.
     Config& recorder(std::uint32_t events_per_slot) noexcept {
         return remember("recorder", vp_config_set_recorder(raw_, events_per_slot));
+    }
+    /// Sets how many bytes it keeps of the head of each order, and of that of its answer: 64 to
+    /// 4096; 0, the default, for none.
+    Config& recorder_heads(std::uint32_t bytes_per_head) noexcept {
+        return remember("recorder_heads", vp_config_set_recorder_heads(raw_, bytes_per_head));
     }
 
     // Who drives, and the pool thread.

@@ -14,6 +14,8 @@ use crate::net::connect::DialError;
 use crate::pool::changes::Changes;
 use crate::pool::connection_state::Loss;
 use crate::pool::pause::Scope;
+use crate::recorder::text::text;
+use crate::slot::ConnectionEnd;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Who listens, and what they were told.
@@ -55,16 +57,21 @@ impl Pool {
         self.tell_whether_all_live();
     }
 
-    /// A connection was given up; `tls_error` says what ended its TLS session.
-    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss, tls_error: Option<&str>) {
+    /// A connection was given up.
+    pub(super) fn tell_lost(&self, slot: u32, loss: &Loss, end: &ConnectionEnd) {
         self.tell(EventKind::Lost, |event| {
             event.slot = Some(slot);
             event.close_reason = Some(loss.reason);
             let (why, ms) = (loss.reason.name().to_string_lossy(), loss.lifetime_ns / 1_000_000);
             event.text = format!("slot {slot}: connection given up after {ms} ms: {why}");
-            if let Some(tls_error) = tls_error {
+            if let Some(tls_error) = &end.tls_error {
                 event.text.push_str(": ");
                 event.text.push_str(tls_error);
+            }
+            // The log has no bytes of requests and answers.
+            if self.events.hook.is_some() {
+                let recording = self.recording_of_loss(slot, end.connection);
+                event.recording = recording.map(|recording| text(&recording));
             }
         });
         self.tell_whether_all_live();
@@ -158,6 +165,7 @@ impl Pool {
             until_ns: 0,
             text: String::new(),
             late: None,
+            recording: None,
         };
         fill(&mut event);
         self.log_event(&event);

@@ -69,7 +69,7 @@ use crate::pool::dispatch::{Counts, Dispatcher};
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
 use crate::publish::thread::Publishing;
-use crate::recorder::slot_recorder::SlotRecorder;
+use crate::recorder::slot_recorder::{Size as RecorderSize, SlotRecorder};
 use crate::slot::Setting;
 use crate::slot::address_records::AddressRecords;
 use crate::slot::in_flight::Acquirer;
@@ -222,8 +222,9 @@ impl Pool {
             records.iter_mut().filter(|_| sizes.prefault).for_each(Records::touch);
             Ok(records)
         };
-        let recorder_size = config.recorder();
-        let recorder = || (recorder_size > 0).then(|| SlotRecorder::new(recorder_size));
+        let recorder_size =
+            RecorderSize { records: config.recorder(), head_bytes: config.recorder_heads() };
+        let recorder = || (recorder_size.records > 0).then(|| SlotRecorder::new(recorder_size));
         let address_records = config.has_histograms().then(AddressRecords::default);
         let edges = Arc::new(Edges::new(config));
         let ways = ways::ways(config, url, &edges)?;

@@ -9,30 +9,38 @@ use super::Pool;
 use crate::clock::by_wall_clock;
 use crate::completion::Completion;
 use crate::error::Status;
-use crate::recorder::record::{End, OrderRecord};
-use crate::recorder::recording::{Recording, SlotRecording, Wanted};
+use crate::recorder::record::{End, EventRecord, OrderRecord, What};
+use crate::recorder::recording::{Order, Recording, SlotRecording, Wanted};
+use crate::recorder::redact;
 use crate::recorder::ring::Ring;
-use crate::recorder::slot_recorder::{Position, SlotRecorder};
+use crate::recorder::slot_recorder::{Piece, Position, Size, SlotRecorder};
 use crate::slot::Slot;
 use crate::sync::Mutex;
 use crate::tag::Tag;
 
-/// Under one lock so many orders and events are copied: 16 KiB.
-const PIECE: usize = 32;
+/// Under one lock at most so many bytes are copied: an order may wait for that.
+const PIECE_BYTES: usize = 20 * 1024;
 
 /// What is recorded besides the slots.
 pub(super) struct Recorded {
-    /// How many orders and events are kept of each slot; 0 if none are.
-    size: usize,
+    /// How much is kept of each slot.
+    size: Size,
     /// Requests that ended without a slot. Boxed, as it is rarely used and its neighbours are not.
     slotless: Option<Box<Mutex<Ring<OrderRecord>>>>,
 }
 
 impl Recorded {
-    /// Nothing was recorded yet. `size`: how many orders and events are kept of each slot.
-    pub(super) fn new(size: usize) -> Self {
-        let slotless = || Box::new(Mutex::new(Ring::new(size)));
-        Self { size, slotless: (size > 0).then(slotless) }
+    /// Nothing was recorded yet. `size`: how much is kept of each slot.
+    pub(super) fn new(size: Size) -> Self {
+        let slotless = || Box::new(Mutex::new(Ring::new(size.records)));
+        Self { size, slotless: (size.records > 0).then(slotless) }
+    }
+
+    /// Room for what is copied under one lock.
+    fn piece(&self) -> Piece {
+        let heads = 2 * usize::from(self.size.head_bytes);
+        let each = size_of::<OrderRecord>() + size_of::<EventRecord>() + heads;
+        Piece::new((PIECE_BYTES / each).max(1), self.size.head_bytes)
     }
 
     /// A request has ended without a slot.
@@ -62,19 +70,37 @@ impl Pool {
         let slotless = self.recorded.slotless.as_ref().ok_or(Status::ERR_NOT_FOUND)?;
         let mut copies: Vec<_> = slots.iter().map(|slot| self.copy_of(slot)).collect();
         if slot.is_none() {
-            let mut copy = self.room(None);
+            let mut orders = Vec::with_capacity(self.recorded.size.records);
             let slotless = slotless.lock().unwrap_or_else(PoisonError::into_inner);
-            slotless.copy(0, self.recorded.size, &mut copy.orders);
+            slotless.copy(slotless.last(self.recorded.size.records), &mut orders);
             drop(slotless);
-            copies.push(copy);
+            let orders = orders.into_iter().map(Order::from).collect();
+            copies.push(SlotRecording { orders, ..SlotRecording::default() });
         }
+        Ok(self.recording_with(copies))
+    }
+
+    fn recording_with(&self, slots: Vec<SlotRecording>) -> Recording {
         let ways = &self.dialling.ways;
-        Ok(Recording {
+        Recording {
             pool: self.name.to_string(),
             host: format!("{}:{}", ways.dialer.host, ways.port),
             ahead_ns: by_wall_clock(1) - 1,
-            slots: copies,
-        })
+            slots,
+        }
+    }
+
+    /// What is told with the loss of a connection of that slot: the order that was lost with it,
+    /// and what has happened to the connection lately. `None` if no order was, or nothing is
+    /// recorded.
+    pub(super) fn recording_of_loss(&self, slot: u32, connection: u32) -> Option<Recording> {
+        self.recorded.slotless.as_ref()?;
+        let slot = self.slots.get(slot as usize)?;
+        let mut piece = self.recorded.piece();
+        let was_lost = slot.with_recorder(|it| it.copy_loss(connection, &mut piece))?;
+        let mut copy = SlotRecording { slot: Some(slot.index), ..SlotRecording::default() };
+        copy.take(&mut piece);
+        was_lost.then(|| self.recording_with(vec![copy]))
     }
 
     /// What was recorded of an order, and of the connections that it was sent on. Any thread.
@@ -87,28 +113,26 @@ impl Pool {
 
     /// An answer has come after the completion of its request.
     pub(super) fn record_late(&self, late: &Completion) {
-        let status = late.response.as_ref().map_or(0, |it| it.response.status());
+        if self.recorded.slotless.is_none() {
+            return;
+        }
+        let response = late.response.as_ref().map(|it| &it.response);
+        let (head, status) = response.map_or((&[][..], 0), |it| (it.received().0, it.status()));
         if let Some(slot) = late.slot.and_then(|slot| self.slots.get(usize::from(slot))) {
-            slot.answered_late(late.connection, late.id, status);
+            let what = What::LateAnswer { id: late.id, status, head: redact::answer(head, &[]) };
+            slot.happened_to(late.connection, what);
         }
     }
 
     fn copy_of(&self, slot: &Slot) -> SlotRecording {
-        // Taken before a lock is.
-        let mut copy = self.room(Some(slot.index));
+        let mut copy = SlotRecording { slot: Some(slot.index), ..SlotRecording::default() };
+        let mut piece = self.recorded.piece();
         let end = slot.with_recorder(SlotRecorder::end).unwrap_or_default();
         let mut at = Position::default();
         while at.orders < end.orders || at.events < end.events {
-            let (orders, events) = (&mut copy.orders, &mut copy.events);
-            let next = slot.with_recorder(|it| it.copy(at, PIECE, orders, events));
-            at = next.unwrap_or(end);
+            at = slot.with_recorder(|it| it.copy(at, &mut piece)).unwrap_or(end);
+            copy.take(&mut piece);
         }
         copy
-    }
-
-    /// Room for all that a slot keeps, and for what is written while it is copied.
-    fn room(&self, slot: Option<u32>) -> SlotRecording {
-        let size = self.recorded.size + PIECE;
-        SlotRecording { slot, orders: Vec::with_capacity(size), events: Vec::with_capacity(size) }
     }
 }

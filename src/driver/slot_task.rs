@@ -29,7 +29,7 @@ use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
 use crate::recorder::record::{What, Words};
 use crate::slot::address_records::AddressRecord;
-use crate::slot::{Slot, Turn};
+use crate::slot::{ConnectionEnd, Slot, Turn};
 
 /// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
 /// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
@@ -195,8 +195,8 @@ impl<'a> SlotTask<'a> {
             let wants = pool.take_turn(slot);
             turn.into_iter().for_each(|turn| turn.end(wants.received));
             pool.tell_in_time();
-            while let Some((loss, tls_error)) = slot.take_loss() {
-                let after = pool.slot_lost(slot, &loss, tls_error.as_deref());
+            while let Some((loss, end)) = slot.take_loss() {
+                let after = pool.slot_lost(slot, &loss, &end);
                 if after != AfterLoss::Replaced {
                     self.lost_ns = Some(now_ns());
                 }
@@ -406,8 +406,8 @@ impl Pool {
         })
     }
 
-    /// A connection was given up. Answers what follows. `tls_error`: what ended its TLS session.
-    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, tls_error: Option<&str>) -> AfterLoss {
+    /// A connection was given up. Answers what follows.
+    pub(super) fn slot_lost(&self, slot: &Slot, loss: &Loss, end: &ConnectionEnd) -> AfterLoss {
         self.note_lost(slot, loss.reason, loss.lifetime_ns);
         let answered_ns = self.dispatcher().answered_ns();
         let (now, random) = (now_ns(), fastrand::u64(..));
@@ -422,14 +422,14 @@ impl Pool {
             let epoch = slot.epoch();
             self.dispatcher().went_down(slot.index, epoch);
         }
-        if let Some(tls_error) = tls_error
+        if let Some(tls_error) = &end.tls_error
             && loss.is_failed_dial(true)
         {
             let host = &self.dialling.ways.dialer.host;
             let text = format!("TLS with {host} after the handshake: {tls_error}");
             self.note_dial_error(DialError { step: Status::ERR_TLS, os_error: 0, text });
         }
-        self.tell_lost(slot.index, loss, tls_error);
+        self.tell_lost(slot.index, loss, end);
         after
     }
 

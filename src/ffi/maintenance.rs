@@ -340,6 +340,9 @@ pub unsafe extern "C" fn vp_config_set_event(
     unsafe { switch(config, |config| config.set_event_hook(hook)) }
 }
 
+/// There is none.
+const NO_TEXT: vp_str = vp_str { ptr: std::ptr::null(), len: 0 };
+
 /// Shows an event as C sees it.
 fn tell(event: &Event, show: impl FnOnce(*const vp_event)) {
     let late = event.late.as_ref().map(|late| borrowed(late, now_ns()));
@@ -357,6 +360,7 @@ fn tell(event: &Event, show: impl FnOnce(*const vp_event)) {
         late: late.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
         source: event.source.unwrap_or(VP_NO_SOURCE),
         reserved2: 0,
+        recording: event.recording.as_ref().map_or(NO_TEXT, |text| vp_str::new(text.as_bytes())),
     };
     show(&view);
 }

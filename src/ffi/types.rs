@@ -325,6 +325,10 @@ pub struct vp_event {
     pub source: u32,
     /// 0.
     pub reserved2: u32,
+    /// Of `VP_EVENT_KIND_LOST`, if an order was lost with the connection: what the flight recorder
+    /// has of both, as VP_RECORDER_TEXT. `ptr` is NULL if no order was, without a recorder
+    /// (`vp_config_set_recorder`), and for other kinds.
+    pub recording: vp_str,
 }
 
 /// Receives an event. Runs on the pool thread with no lock held: it must be short, must not block,

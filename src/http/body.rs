@@ -83,6 +83,11 @@ impl Body {
             Self::Chunked(chunked) => {
                 let used = chunked.decode(&mut r.buf.filled_mut()[start..], l);
                 r.trailer_count = chunked.trailers;
+                if let Ok(Some(used)) = used
+                    && held > used
+                {
+                    r.keep_surplus(start + used);
+                }
                 // Also after a fault, so that what was decoded before it can be shown.
                 r.buf.truncate(start + chunked.len);
                 Ok(used?.map(|used| End { len: chunked.len, surplus: held > used }))

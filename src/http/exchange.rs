@@ -138,10 +138,15 @@ impl Exchange {
             State::Head(_) => Ok(Progress::NeedMore),
             State::Body(body) => {
                 let Some(end) = body.advance(r, l)? else { return Ok(Progress::NeedMore) };
+                let end_at = r.body.start + end.len;
                 if end.surplus {
                     self.reuse = Reuse::Close(CloseReason::SurplusBytes);
+                    // What was behind chunks is kept already, and moved away.
+                    if r.buf.len() > end_at {
+                        r.keep_surplus(end_at);
+                    }
                 }
-                Ok(self.finish(r, r.body.start + end.len))
+                Ok(self.finish(r, end_at))
             }
             State::Done => Ok(self.refuse_surplus(r)),
             State::Switched => Ok(Progress::Done(self.reuse)),
@@ -207,6 +212,7 @@ impl Exchange {
 
     fn refuse_surplus(&mut self, r: &mut Response) -> Progress {
         if r.buf.len() > r.body.end {
+            r.keep_surplus(r.body.end);
             self.reuse = Reuse::Close(CloseReason::SurplusBytes);
         }
         self.finish(r, r.body.end)

@@ -24,6 +24,8 @@ const READ_ROOM: usize = 4 * 1024;
 
 /// How much memory a response keeps at rest, in bytes: one page. Most answers to an order fit.
 const AT_REST: usize = PAGE - TAIL;
+/// How much is kept of what came behind a response, for whoever wants to know what it was.
+const SURPLUS: usize = 64;
 
 /// One response and the memory it lives in.
 ///
@@ -44,6 +46,8 @@ pub struct Response {
     pub(super) complete: bool,
     /// Found in the head of the final response, once that is whole; `None` if nothing is watched.
     pub(super) watched: Option<Box<Watched>>,
+    /// The first bytes that came behind the end, until they are taken.
+    surplus: Option<Box<[u8]>>,
 }
 
 impl Response {
@@ -59,6 +63,7 @@ impl Response {
             interim_count: 0,
             complete: false,
             watched: None,
+            surplus: None,
         }
     }
 
@@ -67,7 +72,8 @@ impl Response {
         self.watched = Some(Box::new(Watched::new(Arc::clone(list))));
     }
 
-    /// Forgets everything and is ready for the next exchange. Memory is kept, except that a buffer
+    /// Forgets everything and is ready for the next exchange. What came behind the end is left: it
+    /// is rare, and whoever is told of it has taken it. Memory is kept, except that a buffer
     /// that grew beyond `keep_capacity` bytes is cut back to them.
     pub fn recycle(&mut self, keep_capacity: usize) {
         self.buf.clear();
@@ -178,6 +184,20 @@ impl Response {
     /// What came behind the head of a 101; nothing for any other response that is whole.
     pub fn behind(&self) -> &[u8] {
         &self.buf.filled()[self.body.end..]
+    }
+
+    /// The first bytes that came behind the end of the response, for who is told
+    /// [`CloseReason::SurplusBytes`](crate::error::CloseReason::SurplusBytes): answered once. They
+    /// are no part of it.
+    pub fn take_surplus(&mut self) -> Box<[u8]> {
+        self.surplus.take().unwrap_or_default()
+    }
+
+    /// Keeps the first of the bytes from that offset on, which the end of the response cuts off.
+    #[cold]
+    pub(super) fn keep_surplus(&mut self, start: usize) {
+        let surplus = &self.buf.filled()[start..];
+        self.surplus = Some(surplus[..surplus.len().min(SURPLUS)].into());
     }
 
     /// The number of trailer fields. They are checked and not kept (RFC 9110 section 6.5.1 lets a

@@ -377,7 +377,7 @@ impl Connection {
         match self.receive(&mut byte) {
             Ok(Received::Nothing) => Ok(()),
             Ok(Received::Bytes(_)) => {
-                self.keep_stray(byte[0]);
+                self.keep_stray(&byte);
                 Err(CloseReason::IdleBytes)
             }
             Ok(Received::End { .. }) => Err(CloseReason::IdleClosed),
@@ -395,7 +395,7 @@ impl Connection {
                 match session.tls.reader().read(&mut byte) {
                     Ok(0) => return Err(CloseReason::IdleClosed),
                     Ok(_) => {
-                        self.keep_stray(byte[0]);
+                        self.keep_stray(&byte);
                         return Err(CloseReason::SurplusBytes);
                     }
                     Err(_) if session.fault.is_some() => return Err(CloseReason::Tls),
@@ -416,19 +416,21 @@ impl Connection {
         })
     }
 
-    /// Keeps the first bytes of what came unasked, as far as they are here. Apart, so that its room
-    /// is not on the stack of each look.
+    /// Keeps the first bytes of what came unasked, as far as they are here: `first` was read
+    /// already. The connection is good for nothing then. Apart, so that its room is not on the
+    /// stack of each look.
     #[cold]
     #[inline(never)]
-    fn keep_stray(&mut self, first: u8) {
+    pub fn keep_stray(&mut self, first: &[u8]) {
         let mut bytes = [0; STRAY];
-        bytes[0] = first;
+        let len = first.len().min(STRAY);
+        bytes[..len].copy_from_slice(&first[..len]);
         // What stands behind them is not looked at: why the connection ends is known.
         let more = match &mut self.session {
-            None => (&**self.stream).read(&mut bytes[1..]),
-            Some(session) => session.tls.reader().read(&mut bytes[1..]),
+            None => (&**self.stream).read(&mut bytes[len..]),
+            Some(session) => session.tls.reader().read(&mut bytes[len..]),
         };
-        self.stray = Some(bytes[..=more.unwrap_or(0)].into());
+        self.stray = Some(bytes[..len + more.unwrap_or(0)].into());
     }
 
     /// Ends the connection in the way that its unsent bytes call for: a request that is given up

@@ -58,6 +58,9 @@ impl<const N: usize> Excerpt<N> {
     }
 }
 
+/// Bytes as an excerpt shows them.
+pub struct Escaped<'a>(pub &'a [u8]);
+
 /// Takes bytes for an excerpt, of whatever length.
 pub trait Push {
     /// Appends these bytes, as many as there is room for. Answers whether there was room for all.
@@ -75,28 +78,38 @@ impl<const N: usize> Push for Excerpt<N> {
     }
 }
 
+/// Has room for all.
+impl Push for Vec<u8> {
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        self.extend_from_slice(bytes);
+        true
+    }
+}
+
 impl<const N: usize> Default for Excerpt<N> {
     fn default() -> Self {
         Self::EMPTY
     }
 }
 
-/// Printable ASCII as it is, but for the backslash; all else with the escapes of C.
 impl<const N: usize> fmt::Display for Excerpt<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_escaped(self.bytes(), f)?;
+        Escaped(self.bytes()).fmt(f)?;
         f.write_str(if self.is_cut { "..." } else { "" })
     }
 }
 
-fn write_escaped(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for byte in bytes {
-        match byte {
-            b'"' | b'\'' => f.write_char(char::from(*byte))?,
-            _ => write!(f, "{}", byte.escape_ascii())?,
+/// Printable ASCII as it is, but for the backslash; all else with the escapes of C.
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            match byte {
+                b'"' | b'\'' => f.write_char(char::from(*byte))?,
+                _ => write!(f, "{}", byte.escape_ascii())?,
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 impl<const N: usize> fmt::Debug for Excerpt<N> {

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use super::record::{EventRecord, Lost, OrderRecord, What};
-use super::recording::{Entry, Recording};
+use super::record::{EventRecord, Lost, What};
+use super::recording::{Entry, Order, Recording};
 use super::redact::path;
 use super::rfc3339::Utc;
 use crate::net::evidence::TcpInfo;
@@ -92,7 +92,7 @@ impl<'a> Object<'a> {
     }
 }
 
-fn write_order(it: &mut Object<'_>, order: &OrderRecord) {
+fn write_order(it: &mut Object<'_>, Order { record: order, heads }: &Order) {
     it.text("type", "order").number("connection", order.connection).number("request", order.id);
     if !order.tag().is_none() {
         it.text("tag", order.tag());
@@ -109,6 +109,11 @@ fn write_order(it: &mut Object<'_>, order: &OrderRecord) {
         ("done_ns", times.done_ns),
     ] {
         it.number(name, ns);
+    }
+    for (name, head) in [("request_head", &heads.request), ("answer_head", &heads.answer)] {
+        if !head.is_empty() {
+            it.text(name, head);
+        }
     }
     it.number("in_flight", order.end.is_none());
     let Some(end) = &order.end else { return };
@@ -140,8 +145,8 @@ fn write_event(it: &mut Object<'_>, event: &EventRecord) {
         What::BrokeRule { bytes } => {
             it.text("bytes", bytes);
         }
-        What::LateAnswer { id, status } => {
-            it.number("request", id).number("status", status);
+        What::LateAnswer { id, status, head } => {
+            it.number("request", id).number("status", status).text("answer_head", head);
         }
         What::Lost(lost) => write_lost(it, lost),
     }

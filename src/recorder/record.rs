@@ -140,7 +140,8 @@ pub enum What {
     Live(Path),
     /// The peer has sent what it may not send, or not now.
     BrokeRule {
-        /// The head and the first bytes of the body, or the first bytes at all.
+        /// The head and the first bytes of the body, or the first bytes at all; or what came behind
+        /// a whole answer.
         bytes: Words,
     },
     /// The answer to an order has come after its completion.
@@ -149,6 +150,8 @@ pub enum What {
         id: u64,
         /// The status of the answer.
         status: u16,
+        /// The first bytes of its head.
+        head: Words,
     },
     /// The connection was given up.
     Lost(Lost),

@@ -1,6 +1,8 @@
 //! Copies of what slots have recorded: all of it, or what belongs to one order.
 
 use super::record::{EventRecord, OrderRecord};
+use super::redact;
+use super::slot_recorder::Piece;
 use crate::tag::Tag;
 
 /// What is known of a pool at one moment.
@@ -21,9 +23,27 @@ pub struct SlotRecording {
     /// Its number; `None` for the requests that never had a slot.
     pub slot: Option<u32>,
     /// Its last orders, the oldest first.
-    pub orders: Vec<OrderRecord>,
+    pub orders: Vec<Order>,
     /// The last events of its connections, the oldest first.
     pub events: Vec<EventRecord>,
+}
+
+/// What is known of an order.
+#[derive(Clone, Default)]
+pub struct Order {
+    /// What became of it.
+    pub record: OrderRecord,
+    /// Its head and that of its answer, without secrets; empty if they were not kept.
+    pub heads: Heads,
+}
+
+/// The heads of a request and its answer, as they are told.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// Of the request.
+    pub request: String,
+    /// Of the answer.
+    pub answer: String,
 }
 
 /// Which order is looked for.
@@ -39,7 +59,7 @@ pub enum Wanted {
 #[derive(Clone, Copy)]
 pub enum Entry<'a> {
     /// An order.
-    Order(&'a OrderRecord),
+    Order(&'a Order),
     /// An event.
     Event(&'a EventRecord),
 }
@@ -57,8 +77,8 @@ impl Entry<'_> {
     /// When it happened: an order, when it had its slot, or ended without.
     pub fn time_ns(&self) -> u64 {
         match self {
-            Self::Order(order) if order.times.start_ns == 0 => order.times.done_ns,
-            Self::Order(order) => order.times.start_ns,
+            Self::Order(Order { record, .. }) if record.times.start_ns == 0 => record.times.done_ns,
+            Self::Order(Order { record, .. }) => record.times.start_ns,
             Self::Event(event) => event.time_ns,
         }
     }
@@ -87,21 +107,43 @@ impl Recording {
     }
 }
 
+impl From<OrderRecord> for Order {
+    /// An order without heads.
+    fn from(record: OrderRecord) -> Self {
+        Self { record, heads: Heads::default() }
+    }
+}
+
 impl SlotRecording {
+    /// Appends what was copied from the slot, and leaves out the secrets of heads. With no lock
+    /// held, because that takes a while.
+    pub fn take(&mut self, piece: &mut Piece) {
+        let begin = self.orders.len();
+        self.orders.extend(piece.orders.drain(..).map(Order::from));
+        let mut orders = self.orders[begin..].iter_mut();
+        piece.heads.take(|[request, answer]| {
+            if let Some(order) = orders.next() {
+                let (request, answer) = (redact::request_head(request), redact::head(answer));
+                order.heads = Heads { request, answer };
+            }
+        });
+        self.events.append(&mut piece.events);
+    }
+
     /// The numbers of the orders that are wanted.
     fn ids(&self, wanted: Wanted) -> impl Iterator<Item = u64> {
-        let orders = self.orders.iter().map(|order| (order.id, order.tag()));
+        let orders = self.orders.iter().map(|order| (order.record.id, order.record.tag()));
         let events = self.events.iter().filter_map(EventRecord::order);
         orders.chain(events).filter(move |(id, tag)| wanted.is(*id, tag)).map(|(id, _)| id)
     }
 
     fn select(&mut self, ids: &[u64]) {
-        self.orders.retain(|order| ids.contains(&order.id));
+        self.orders.retain(|order| ids.contains(&order.record.id));
         let is_about = |event: &EventRecord| event.order().is_some_and(|(id, _)| ids.contains(&id));
         let connections: Vec<u32> = self
             .orders
             .iter()
-            .map(|order| order.connection)
+            .map(|order| order.record.connection)
             .chain(self.events.iter().filter(|event| is_about(event)).map(|it| it.connection))
             .collect();
         self.events.retain(|event| connections.contains(&event.connection));

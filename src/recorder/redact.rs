@@ -1,14 +1,14 @@
-//! What a peer has sent, without what looks like a secret. For excerpts: in doubt it is left out.
+//! What was sent and received, without what looks like a secret. In doubt it is left out.
 //!
-//! - Of a head the status line is kept, and all names of fields; of the values those that say how
-//!   the connection goes on.
+//! - Of a head the first line is kept, and all names of fields; of the values those that say how
+//!   the connection goes on, and numbers.
 //! - Behind a name such as `signature`, `token` or `apiKey` the value is left out, in a query, in
-//!   JSON and in a form.
+//!   JSON, in a form, and numbers too.
 //! - A long run of letters and digits without a gap is left out, whatever its name: so are keys,
 //!   signatures and tokens written.
 
 use crate::http::field::is_token_byte;
-use crate::recorder::excerpt::{Excerpt, Push};
+use crate::recorder::excerpt::{Escaped, Excerpt, Push};
 
 /// Stands for what was left out.
 pub const LEFT_OUT: &[u8] = b"***";
@@ -29,20 +29,28 @@ const SECRET_NAMES: [&[u8]; 12] = [
     b"token",
 ];
 
-/// Fields of a response whose values are kept: they say how it is framed and what is to be waited
-/// for.
-const KEPT_FIELDS: [&[u8]; 12] = [
+/// A field or a parameter whose name has one of these may be a number, and secret all the same: a
+/// password for one time, or for one person.
+const SECRET_NUMBERS: [&[u8]; 5] = [b"2fa", b"code", b"mfa", b"otp", b"pin"];
+
+/// Fields whose values are kept: they say how a message is framed, who sends it, and what is to be
+/// waited for.
+const KEPT_FIELDS: [&[u8]; 16] = [
+    b"accept",
+    b"accept-encoding",
     b"connection",
     b"content-encoding",
     b"content-length",
     b"content-type",
     b"date",
+    b"host",
     b"keep-alive",
     b"location",
     b"proxy-connection",
     b"retry-after",
     b"server",
     b"transfer-encoding",
+    b"user-agent",
     b"via",
 ];
 
@@ -54,6 +62,14 @@ const WORDS_OF_A_NAME: usize = 3;
 
 /// A run of this length is left out.
 const LONG_RUN: usize = 32;
+
+/// The value of a field is told if it is a number of at most so many digits: a time, a limit or a
+/// count. No key is so short.
+const NUMBER: usize = 19;
+
+/// What came behind an answer may go on with a secret that began in it. So its first run is left
+/// out if it is longer than that.
+const REST_OF_A_SECRET: usize = 8;
 
 /// Of what came at most so many bytes are looked at.
 const LOOKED_AT: usize = 1024;
@@ -75,16 +91,78 @@ fn write_answer(head: &[u8], body: &[u8], out: &mut dyn Push) {
         _ => (head, body),
     };
     let head = &head[..head.len().min(LOOKED_AT)];
+    write_head(head, text, out);
+    text(&body[..body.len().min(LOOKED_AT)], out);
+}
+
+/// What came behind a whole answer, which it is no part of.
+pub fn surplus<const N: usize>(bytes: &[u8]) -> Excerpt<N> {
+    if bytes.starts_with(b"HTTP/") {
+        return answer(b"", bytes);
+    }
+    let mut out = Excerpt::EMPTY;
+    let run = bytes.iter().position(ends_value).unwrap_or(bytes.len());
+    let is_told = run <= REST_OF_A_SECRET;
+    out.push(if is_told { &bytes[..run] } else { LEFT_OUT });
+    text(&bytes[run..], &mut out);
+    out
+}
+
+/// The head of a request as it is told; "..." behind one that was cut.
+pub fn request_head(head: &[u8]) -> String {
+    told_head(head, request_line)
+}
+
+/// The head of an answer, as that of a request.
+pub fn head(head: &[u8]) -> String {
+    told_head(head, text)
+}
+
+fn told_head(head: &[u8], first_line: fn(&[u8], &mut dyn Push)) -> String {
+    let mut out = Vec::new();
+    write_head(head, first_line, &mut out);
+    let is_cut = !head.is_empty() && !head.ends_with(b"\r\n\r\n");
+    out.extend_from_slice(if is_cut { b"..." } else { b"" });
+    Escaped(&out).to_string()
+}
+
+fn write_head(head: &[u8], first_line: fn(&[u8], &mut dyn Push), out: &mut dyn Push) {
     for (number, line) in head.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let colon = line.iter().position(|byte| *byte == b':');
         match colon {
             // Goes on with the value of the field before.
             _ if line.starts_with(b" ") || line.starts_with(b"\t") => _ = out.push(LEFT_OUT),
-            Some(colon) if number > 0 => field(line, colon, out),
-            _ => text(line, out),
+            _ if number == 0 => first_line(line, out),
+            Some(colon) => field(line, colon, out),
+            None => text(line, out),
         }
     }
-    text(&body[..body.len().min(LOOKED_AT)], out);
+}
+
+/// The first line of a request, with its query. What is cut may be a secret whose name is not seen.
+fn request_line(line: &[u8], out: &mut dyn Push) {
+    let query = line.iter().position(|byte| *byte == b'?').map_or(line.len(), |mark| mark + 1);
+    text(&line[..query], out);
+    let end = line[query..].iter().position(|byte| *byte == b' ');
+    let (parameters, behind) = line[query..].split_at(end.unwrap_or(line.len() - query));
+    let mut rest = parameters.split(|byte| *byte == b'&').peekable();
+    while let Some(parameter) = rest.next() {
+        let name_len = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
+        let (name, value) = parameter.split_at(name_len);
+        let is_cut = end.is_none() && rest.peek().is_none();
+        // A name that is encoded is not read.
+        let is_secret =
+            is_secret(name) || has_one_of(name, &SECRET_NUMBERS) || name.contains(&b'%');
+        if !value.is_empty() && (is_cut || is_secret) {
+            text(name, out);
+            out.push(b"=");
+            out.push(LEFT_OUT);
+        } else {
+            text(parameter, out);
+        }
+        out.push(if rest.peek().is_some() { b"&" } else { b"" });
+    }
+    text(behind, out);
 }
 
 /// A request line as it is told: a part of the path that looks like a secret is left out.
@@ -104,6 +182,10 @@ fn field(line: &[u8], colon: usize, out: &mut dyn Push) {
     let good = name.iter().take_while(|byte| is_token_byte(**byte)).count();
     out.push(&name[..name.len().min(good + 1)]);
     out.push(if good < name.len() { LEFT_OUT } else { b"" });
+    if is_number(&value[1..]) && !is_secret(name) && !has_one_of(name, &SECRET_NUMBERS) {
+        out.push(value);
+        return;
+    }
     out.push(b": ");
     out.push(LEFT_OUT);
     out.push(&value[value.trim_ascii_end().len()..]);
@@ -151,15 +233,30 @@ fn looks_secret(word: &[u8]) -> bool {
     })
 }
 
+/// Whether that is the name of a secret.
+fn is_secret(name: &[u8]) -> bool {
+    has_one_of(name, &SECRET_NAMES)
+}
+
+/// Whether a part of the name is one of these, in any case.
+fn has_one_of(name: &[u8], parts: &[&[u8]]) -> bool {
+    let has = |part: &&[u8]| name.windows(part.len()).any(|some| some.eq_ignore_ascii_case(part));
+    parts.iter().any(has)
+}
+
+/// Whether the value of a field is a short number.
+fn is_number(value: &[u8]) -> bool {
+    let digits = value.trim_ascii();
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    (1..=NUMBER).contains(&digits.len()) && digits.iter().all(is_digit)
+}
+
 /// If the word is the name of a secret: how far behind it the value begins.
 fn value_begins(word: &[u8], behind: &[u8]) -> Option<usize> {
-    let has =
-        |secret: &[u8]| word.windows(secret.len()).any(|part| part.eq_ignore_ascii_case(secret));
-    let is_secret = SECRET_NAMES.iter().any(|secret| has(secret));
     let is_between = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'"' | b'\'' | b'\\');
     let joint = behind.iter().take_while(is_between).count();
     let is_joint = behind.get(joint).is_some_and(|byte| matches!(byte, b':' | b'='));
-    if !is_secret || !is_joint {
+    if !is_joint || !is_secret(word) {
         return None;
     }
     Some(joint + 1 + behind[joint + 1..].iter().take_while(is_between).count())
@@ -172,8 +269,11 @@ fn value_len(behind: &[u8], begin: usize) -> usize {
     if value.first().is_some_and(|byte| matches!(byte, b'{' | b'[')) {
         return value.len();
     }
-    let ends = |byte: &u8| b"\"'\\&,;}]<>\r\n".contains(byte);
-    value.iter().position(ends).unwrap_or(value.len())
+    value.iter().position(ends_value).unwrap_or(value.len())
+}
+
+fn ends_value(byte: &u8) -> bool {
+    b"\"'\\&,;}]<>\r\n".contains(byte)
 }
 
 #[cfg(test)]
@@ -243,7 +343,51 @@ mod tests {
                        X-MBX-USED-WEIGHT-1M: 7\r\nBad s3cret: x";
         let told = answer::<250>(b"", broken).to_string();
         assert!(told.contains("Content-Length: x") && !told.contains("s3cret"), "{told}");
-        assert!(told.ends_with("X-MBX-USED-WEIGHT-1M: ***\\r\\nBad ***: ***"), "{told}");
+        assert!(told.ends_with("X-MBX-USED-WEIGHT-1M: 7\\r\\nBad ***: ***"), "{told}");
+    }
+
+    #[test]
+    fn the_head_of_a_request_is_told_without_keys_and_signatures() {
+        let sent = b"POST /api/v3/order?symbol=BTCUSDT&timestamp=1700000000000&%73ig=x1&otp=123456\
+                     &signature=a;b\"c&apiKey= HTTP/1.1\r\nHost: api.venue.test\r\n\
+                     X-MBX-APIKEY: 12345\r\nAuthorization: Bearer s3cret\r\nX-Pin: 1234\r\n\
+                     X-Timestamp: 1700000000000\r\nX-Note: s3cret\r\nContent-Length: 5\r\n\r\n";
+        let expected = "POST /api/v3/order?symbol=BTCUSDT&timestamp=1700000000000&%73ig=***&otp=***\
+                        &signature=***&apiKey=*** HTTP/1.1\\r\\nHost: api.venue.test\\r\\n\
+                        X-MBX-APIKEY: ***\\r\\nAuthorization: ***\\r\\nX-Pin: ***\\r\\n\
+                        X-Timestamp: 1700000000000\\r\\nX-Note: ***\\r\\n\
+                        Content-Length: 5\\r\\n\\r\\n";
+        assert_eq!(request_head(sent), expected);
+        assert_eq!(request_head(b"GET /time HTTP/1.1\r\n\r\n"), "GET /time HTTP/1.1\\r\\n\\r\\n");
+        assert_eq!((request_head(b""), head(b"")), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_head_that_is_cut_anywhere_tells_no_secret() {
+        let sent =
+            b"GET /a?b=s3cret&signature=s3cret HTTP/1.1\r\nCookie: s3cret\r\nX-A: s3cret\r\n";
+        for cut in 1..sent.len() {
+            let told = request_head(&sent[..cut]);
+            // Of the first parameter the name tells nothing, so its value is told when it is whole.
+            let behind = told.strip_prefix("GET /a?b=s3cret&").unwrap_or(&told);
+            assert!(!behind.contains("s3") && told.ends_with("..."), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_came_behind_an_answer_is_told_without_the_rest_of_a_secret() {
+        for (came, expected) in [
+            (&b"0\r\n\r\n"[..], "0\\r\\n\\r\\n"),
+            (
+                b"HTTP/1.1 200 OK\r\nX-A: s3cret\r\n\r\n",
+                "HTTP/1.1 200 OK\\r\\nX-A: ***\\r\\n\\r\\n",
+            ),
+            (b"rest-of-a-key\",\"n\":1}", "***\",\"n\":1}"),
+            (b"{\"token\":\"s3cret\"}", "{\"token\":\"***\"}"),
+            (b"rest-of-a-key", "***"),
+        ] {
+            assert_eq!(surplus::<64>(came).to_string(), expected);
+        }
     }
 
     #[test]

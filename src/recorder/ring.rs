@@ -1,5 +1,7 @@
 //! The last so many records, in memory that is taken once.
 
+use std::ops::Range;
+
 /// A ring of records. Each has a number, from 0 in the order of writing.
 pub struct Ring<T: Copy + Default> {
     records: Box<[T]>,
@@ -27,8 +29,25 @@ impl<T: Copy + Default> Ring<T> {
     /// The last record.
     #[inline]
     pub fn last_mut(&mut self) -> Option<&mut T> {
+        let last = self.last_place()?;
+        Some(&mut self.records[last])
+    }
+
+    /// Where the last record stands, counted from 0.
+    #[inline]
+    pub fn last_place(&self) -> Option<usize> {
         let last = if self.next == 0 { self.records.len() } else { self.next } - 1;
-        if self.written == 0 { None } else { Some(&mut self.records[last]) }
+        if self.written == 0 { None } else { Some(last) }
+    }
+
+    /// Where the record of that number stands, if it is kept.
+    pub fn place(&self, number: u64) -> usize {
+        (number % self.records.len() as u64) as usize
+    }
+
+    /// The record of that number, which is kept.
+    pub fn get(&self, number: u64) -> &T {
+        &self.records[self.place(number)]
     }
 
     /// The number of the next record.
@@ -36,14 +55,22 @@ impl<T: Copy + Default> Ring<T> {
         self.written
     }
 
-    /// Appends copies of the records from number `from` on, at most `most` of them, and answers the
-    /// number behind them. Those that are not kept any more are left out.
-    pub fn copy(&self, from: u64, most: usize, to: &mut Vec<T>) -> u64 {
+    /// The numbers of the records from number `from` on, at most `most` of them. Those that are not
+    /// kept any more are left out.
+    pub fn kept(&self, from: u64, most: usize) -> Range<u64> {
         let size = self.records.len() as u64;
         let begin = from.max(self.written.saturating_sub(size));
-        let end = self.written.min(begin + most as u64);
-        to.extend((begin..end).map(|number| self.records[(number % size) as usize]));
-        end.max(from)
+        begin..begin.max(self.written.min(begin + most as u64))
+    }
+
+    /// The numbers of the last records, at most `most` of them.
+    pub fn last(&self, most: usize) -> Range<u64> {
+        self.kept(self.written.saturating_sub(most as u64), most)
+    }
+
+    /// Appends copies of these records, which are kept.
+    pub fn copy(&self, numbers: Range<u64>, to: &mut Vec<T>) {
+        to.extend(numbers.map(|number| *self.get(number)));
     }
 }
 
@@ -64,7 +91,7 @@ mod tests {
 
     fn all(ring: &Ring<u32>) -> Vec<u32> {
         let mut copies = Vec::new();
-        ring.copy(0, usize::MAX >> 1, &mut copies);
+        ring.copy(ring.kept(0, usize::MAX >> 1), &mut copies);
         copies
     }
 
@@ -87,10 +114,15 @@ mod tests {
             let mut ring = Ring::new(size);
             (0..before).for_each(|number| *ring.push() = number);
             let (mut copies, end) = (Vec::new(), ring.end());
-            let mut at = ring.copy(0, piece, &mut copies);
+            let mut next_piece = |ring: &Ring<u32>, at| {
+                let numbers = ring.kept(at, piece);
+                ring.copy(numbers.clone(), &mut copies);
+                numbers.end
+            };
+            let mut at = next_piece(&ring, 0);
             (before..before + between).for_each(|number| *ring.push() = number);
             while at < end {
-                at = ring.copy(at, piece, &mut copies);
+                at = next_piece(&ring, at);
             }
             // Some may be lost between, and none is there twice or in another order.
             prop_assert!(copies.is_sorted_by(|one, next| one < next), "{:?}", copies);
@@ -98,9 +130,21 @@ mod tests {
     }
 
     #[test]
+    fn a_record_stands_where_its_number_says() {
+        let mut ring = Ring::new(3);
+        for number in 0..8 {
+            *ring.push() = number;
+            assert_eq!(ring.last_place(), Some(ring.place(number)));
+            assert_eq!(*ring.get(number), number);
+        }
+        assert_eq!((ring.last(2), ring.last(9)), (6..8, 5..8));
+    }
+
+    #[test]
     fn an_empty_ring_has_no_last_record() {
         let mut ring = Ring::new(2);
         assert_eq!(ring.last_mut(), None);
+        assert_eq!((ring.last_place(), ring.last(1)), (None, 0..0));
         assert_eq!((all(&ring), ring.end()), (vec![], 0));
     }
 }

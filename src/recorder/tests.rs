@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::excerpt::Excerpt;
 use super::json::json;
 use super::record::{Answer, End, EventRecord, Lost, OrderRecord, What, Words};
-use super::recording::{Recording, SlotRecording, Wanted};
+use super::recording::{Heads, Order, Recording, SlotRecording, Wanted};
 use super::redact;
+use super::slot_recorder::{Piece, Position, Size, SlotRecorder};
 use super::text::text;
 use crate::completion::Times;
 use crate::error::{CloseReason, Outcome, Status, WireState};
@@ -41,6 +42,7 @@ fn lost(id: u64, tag: &str) -> What {
 }
 
 fn recording(orders: Vec<OrderRecord>, events: Vec<EventRecord>) -> Recording {
+    let orders = orders.into_iter().map(Order::from).collect();
     let slot = SlotRecording { slot: Some(0), orders, events };
     let (pool, host) = ("venuepool".to_owned(), "h:443".to_owned());
     Recording { pool, host, ahead_ns: 0, slots: vec![slot] }
@@ -73,10 +75,12 @@ fn each_kind_is_told_in_both_formats_in_the_order_of_time() {
         event(11, 1, failed),
         event(20, 1, What::Live(path)),
         event(50, 1, What::BrokeRule { bytes: Words::of(b"SSH\r\n") }),
-        event(60, 1, What::LateAnswer { id: 7, status: 200 }),
+        event(60, 1, What::LateAnswer { id: 7, status: 200, head: Words::of(b"HTTP/1.1 200") }),
         event(70, 1, lost(8, "b")),
     ];
-    let recording = recording(vec![ended, order(8, 35, 1, "b")], events);
+    let mut recording = recording(vec![ended, order(8, 35, 1, "b")], events);
+    let [request, answer] = ["POST / \"q\"", "HTTP/1.1 400"].map(str::to_owned);
+    recording.slots[0].orders[0].heads = Heads { request, answer };
     let told = entries(&recording);
     let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.as_str()).collect();
     let expected =
@@ -84,6 +88,10 @@ fn each_kind_is_told_in_both_formats_in_the_order_of_time() {
     assert_eq!(kinds, expected);
     assert_eq!(told[3].1["tag"], "a \"tag\"\\");
     assert_eq!(told[3].1["answer"], "\\x00\"no\"");
+    assert_eq!(told[3].1["request_head"], "POST / \"q\"");
+    assert_eq!(told[3].1["answer_head"], "HTTP/1.1 400");
+    assert_eq!(told[4].1["answer_head"], Value::Null);
+    assert_eq!(told[6].1["answer_head"], "HTTP/1.1 200");
     assert_eq!((&told[4].1["in_flight"], &told[4].1["outcome"]), (&true.into(), &Value::Null));
     assert_eq!((&told[2].1["peer"], &told[2].1["tls"]), (&v6_text().into(), &"TLS 1.3".into()));
     assert_eq!(told[7].1["tcp_info"]["state"], "CLOSE");
@@ -107,7 +115,7 @@ fn an_order_comes_with_what_happened_to_its_connection_and_no_other() {
         let mut recording = all();
         let is_here = recording.select(wanted);
         let slot = &recording.slots[0];
-        let ids: Vec<u64> = slot.orders.iter().map(|order| order.id).collect();
+        let ids: Vec<u64> = slot.orders.iter().map(|order| order.record.id).collect();
         let connections: Vec<u32> = slot.events.iter().map(|event| event.connection).collect();
         (is_here, ids, connections)
     };
@@ -115,6 +123,27 @@ fn an_order_comes_with_what_happened_to_its_connection_and_no_other() {
     assert_eq!(told(Wanted::Tagged(Tag::new(b"b").unwrap())), (true, vec![2, 3], vec![2, 3]));
     assert_eq!(told(Wanted::Id(4)), (false, vec![], vec![]));
     assert_eq!(told(Wanted::Tagged(Tag::NONE)), (false, vec![], vec![]));
+}
+
+#[test]
+fn a_loss_is_told_with_its_order_and_its_connection_and_no_other() {
+    let told = |recorder: &SlotRecorder, connection| {
+        let mut piece = Piece::new(4, 0);
+        let was_lost = recorder.copy_loss(connection, &mut piece);
+        let ids: Vec<u64> = piece.orders.iter().map(|order| order.id).collect();
+        (was_lost, ids, piece.events.len())
+    };
+    let mut recorder = recorder(Size { records: 4, head_bytes: 0 }, 3);
+    assert_eq!(told(&recorder, 1), (false, vec![], 0), "nothing was lost");
+    recorder.happened(1, 1, lost(3, "a"));
+    recorder.happened(1, 2, What::Dials);
+    recorder.happened(2, 2, lost(0, ""));
+    assert_eq!(told(&recorder, 1), (true, vec![3], 1));
+    assert!(!told(&recorder, 2).0, "no order was lost with it");
+    for id in 4..9 {
+        recorder.began((id, 3), Times::default(), b"GET /", &Tag::NONE, b"");
+    }
+    assert_eq!(told(&recorder, 1), (true, vec![], 1), "later orders have driven it out");
 }
 
 #[test]
@@ -127,7 +156,44 @@ fn a_lost_order_is_found_when_later_ones_have_driven_it_out() {
     assert_eq!(kinds, ["dial", "lost"]);
 }
 
+/// A recorder of that size, in which that many orders were sent and answered.
+fn recorder(size: Size, orders: u64) -> SlotRecorder {
+    let mut recorder = SlotRecorder::new(size);
+    for id in 1..=orders {
+        let request = format!("POST /order HTTP/1.1\r\nX-Id: {id}\r\nX-Key: s3cret\r\n\r\nbody");
+        let tag = Tag::new(b"a").unwrap();
+        recorder.began((id, 1), Times::default(), b"POST /order", &tag, request.as_bytes());
+        if id % 3 != 0 {
+            let head = format!("HTTP/1.1 200 OK\r\nX-Count: {id}\r\n\r\n");
+            recorder.received(head.as_bytes(), b"body");
+        }
+    }
+    recorder
+}
+
 proptest! {
+    /// In whatever pieces it is read, and however often the ring was filled.
+    #[test]
+    fn each_order_has_its_own_heads(
+        records in 1_usize..9, orders in 0_u64..30, most in 1_usize..5,
+    ) {
+        let size = Size { records, head_bytes: 100 };
+        let recorder = recorder(size, orders);
+        let mut piece = Piece::new(most, size.head_bytes);
+        let (mut at, mut slot) = (Position::default(), SlotRecording::default());
+        while at != recorder.end() {
+            at = recorder.copy(at, &mut piece);
+            slot.take(&mut piece);
+        }
+        prop_assert_eq!(slot.orders.len() as u64, orders.min(records as u64));
+        for Order { record, heads } in slot.orders {
+            let request = format!("\\r\\nX-Id: {}\\r\\nX-Key: ***\\r\\n\\r\\n", record.id);
+            prop_assert!(heads.request.ends_with(&request), "{}", heads.request);
+            let answer = format!("HTTP/1.1 200 OK\\r\\nX-Count: {}\\r\\n\\r\\n", record.id);
+            prop_assert_eq!(heads.answer, if record.id % 3 == 0 { String::new() } else { answer });
+        }
+    }
+
     #[test]
     fn it_is_json_whatever_a_peer_has_sent(
         bytes in proptest::collection::vec(any::<u8>(), 0..300), head in 0_usize..300,

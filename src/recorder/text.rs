@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::record::{EventRecord, Lost, OrderRecord, What};
-use super::recording::{Entry, Recording};
+use super::record::{End, EventRecord, Lost, What};
+use super::recording::{Entry, Order, Recording};
 use super::redact::path;
 use super::rfc3339::Utc;
 use crate::net::evidence::TcpInfo;
@@ -39,9 +39,9 @@ impl fmt::Display for Us {
     }
 }
 
-impl fmt::Display for ForPeople<'_, OrderRecord> {
+impl fmt::Display for ForPeople<'_, Order> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let order = self.0;
+        let Order { record: order, heads } = self.0;
         if order.connection != 0 {
             write!(f, " connection {}", order.connection)?;
         }
@@ -64,16 +64,31 @@ impl fmt::Display for ForPeople<'_, OrderRecord> {
         for (step, at_ns) in steps.into_iter().filter(|(_, at_ns)| *at_ns != 0) {
             write!(f, ", {step} after {}", Us(begin_ns, at_ns))?;
         }
-        let Some(end) = &order.end else { return f.write_str(", in flight") };
-        let (outcome, wire_state) = (end.outcome.name(), end.wire_state.name());
-        let (outcome, wire_state) = (outcome.to_string_lossy(), wire_state.to_string_lossy());
-        write!(f, ": {outcome}, {wire_state}, {} bytes out, ", end.bytes_sent)?;
-        write!(f, "{} bytes in", end.bytes_received)?;
-        if end.status != 0 {
-            write!(f, ", status {}", end.status)?;
+        match &order.end {
+            None => f.write_str(", in flight")?,
+            Some(end) => write!(f, ": {}", ForPeople(end))?,
         }
         if !order.answer().is_empty() {
             write!(f, ", answer: {}", order.answer())?;
+        }
+        for (whose, head) in [("request", &heads.request), ("answer", &heads.answer)] {
+            if !head.is_empty() {
+                write!(f, ", head of the {whose}: {head}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ForPeople<'_, End> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0;
+        let (outcome, wire_state) = (end.outcome.name(), end.wire_state.name());
+        let (outcome, wire_state) = (outcome.to_string_lossy(), wire_state.to_string_lossy());
+        write!(f, "{outcome}, {wire_state}, {} bytes out, ", end.bytes_sent)?;
+        write!(f, "{} bytes in", end.bytes_received)?;
+        if end.status != 0 {
+            write!(f, ", status {}", end.status)?;
         }
         Ok(())
     }
@@ -89,8 +104,8 @@ impl fmt::Display for ForPeople<'_, EventRecord> {
             }
             What::Live(path) => write!(f, "live{path}"),
             What::BrokeRule { bytes } => write!(f, "received against the rules: {bytes}"),
-            What::LateAnswer { id, status } => {
-                write!(f, "late answer to request {id}, status {status}")
+            What::LateAnswer { id, status, head } => {
+                write!(f, "late answer to request {id}, status {status}: {head}")
             }
             What::Lost(lost) => write!(f, "{}", ForPeople(lost)),
         }

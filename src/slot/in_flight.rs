@@ -10,7 +10,7 @@ use super::sleeper::{Answer, Parking};
 use crate::clock::{now_ns, wall_ns};
 use crate::completion::{Callback, Completion, Detail, Times};
 use crate::error::{CloseReason, Outcome, WireState};
-use crate::http::exchange::{Exchange as Codec, Progress};
+use crate::http::exchange::{Exchange as Codec, Progress, Reuse};
 use crate::http::late::{Late, Moment};
 use crate::http::limits::Limits;
 use crate::http::response::Response;
@@ -288,6 +288,9 @@ impl InFlight {
             match progress {
                 Ok(Progress::NeedMore) => {}
                 Ok(Progress::Done(reuse)) => {
+                    if reuse == Reuse::Close(CloseReason::SurplusBytes) {
+                        connection.keep_stray(&response.take_surplus());
+                    }
                     let is_sent = connection.wire_state() == WireState::Sent;
                     return Read::answered(reuse, is_sent, || connection.look_behind().err());
                 }
@@ -451,7 +454,11 @@ impl Lingering {
             };
             match progress {
                 Ok(Progress::NeedMore) => {}
-                Ok(Progress::Done(_)) => return Some(LateLook::Over(Some(Box::new(self.late())))),
+                Ok(Progress::Done(_)) => {
+                    // The end of such a connection is not recorded.
+                    drop(response.take_surplus());
+                    return Some(LateLook::Over(Some(Box::new(self.late()))));
+                }
                 Err(_) => return None,
             }
         }

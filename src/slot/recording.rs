@@ -24,10 +24,10 @@ impl Slot {
         }
     }
 
-    /// Records that a late answer has come on the connection of that number.
-    pub fn answered_late(&self, connection: u32, id: u64, status: u16) {
+    /// Records what happened to the connection of that number, if that is recorded.
+    pub fn happened_to(&self, connection: u32, what: What) {
         if let Some(recorder) = &mut self.lock().held.recorder {
-            recorder.happened(now_ns(), connection, What::LateAnswer { id, status });
+            recorder.happened(now_ns(), connection, what);
         }
     }
 
@@ -55,8 +55,9 @@ impl Held {
     #[inline(never)] // Its times would be on the stack of each start.
     fn record_order(&mut self, exchange: &Exchange, submit_ns: u64, outgoing: &Outgoing<'_>) {
         if let (Some(recorder), Some(id)) = (&mut self.recorder, exchange.id) {
-            let times = times(exchange, submit_ns, 0);
-            recorder.began(id, times, exchange.connection, outgoing.line(), outgoing.label.tag);
+            let (times, bytes) = (times(exchange, submit_ns, 0), outgoing.bytes());
+            let order = (id, exchange.connection);
+            recorder.began(order, times, outgoing.line(), outgoing.label.tag, bytes);
         }
     }
 
@@ -76,22 +77,34 @@ impl Held {
         }
     }
 
-    /// An exchange ends. Keeps the first bytes of an answer that does not accept the order, or that
-    /// is no whole answer.
+    /// An exchange ends. Keeps the head of the answer, and the first bytes of one that does not
+    /// accept the order, or that is no whole answer.
     #[inline]
     pub(crate) fn record_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
-        let is_good = matches!(stop, Stop::Answered(_))
-            && (200..300).contains(&in_flight.response().status());
-        if !is_good && self.recorder.is_some() {
-            self.record_bad_answer(in_flight, exchange, stop);
+        if self.recorder.is_some() {
+            self.record_received(in_flight, exchange, stop);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_received(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let response = in_flight.response();
+        let (head, body) = response.received();
+        if exchange.id.is_some() {
+            recorder.received(head, body);
+        }
+        let is_answered = matches!(stop, Stop::Answered(_));
+        if !is_answered || !(200..300).contains(&response.status()) {
+            self.record_bad_answer(head, body, exchange, stop);
         }
     }
 
     #[cold]
     #[inline(never)] // Its excerpts would be on the stack of each turn.
-    fn record_bad_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
+    fn record_bad_answer(&mut self, head: &[u8], body: &[u8], exchange: &Exchange, stop: &Stop) {
         let Some(recorder) = &mut self.recorder else { return };
-        let (head, body) = in_flight.response().received();
         if exchange.id.is_some() {
             let shown = if body.is_empty() { head } else { &[] };
             recorder.answered(redact::answer(shown, body));
@@ -117,7 +130,10 @@ impl Held {
         let Some(recorder) = &mut self.recorder else { return };
         let now = now_ns();
         if let Some(stray) = connection.map(Connection::stray).filter(|stray| !stray.is_empty()) {
-            let bytes = redact::answer(&[], stray);
+            let bytes = match loss.reason {
+                CloseReason::SurplusBytes => redact::surplus(stray),
+                _ => redact::answer(&[], stray),
+            };
             recorder.happened(now, number, What::BrokeRule { bytes });
         }
         let words = connection.and_then(Connection::fault_words).unwrap_or_default();

@@ -84,7 +84,7 @@ int main(void) {
     FIELD(vp_address, is_listed, 62, 2);
     FIELD(vp_address, address, 64, 48);
 
-    SIZE(vp_event, 80);
+    SIZE(vp_event, 96);
     FIELD(vp_event, struct_size, 0, 8);
     FIELD(vp_event, kind, 8, 4);
     FIELD(vp_event, slot, 12, 4);
@@ -98,6 +98,7 @@ int main(void) {
     FIELD(vp_event, late, 64, 8);
     FIELD(vp_event, source, 72, 4);
     FIELD(vp_event, reserved2, 76, 4);
+    FIELD(vp_event, recording, 80, 16);
 
     SIZE(vp_log_pair, 32);
     FIELD(vp_log_pair, key, 0, 16);

@@ -144,6 +144,7 @@ static void config_is_null(void) {
     CHECK_STATUS(vp_config_set_histograms(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_prefault(NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_recorder(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_config_set_recorder_heads(NULL, 64), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_drive(NULL, VP_DRIVE_CALLER), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_thread_name(NULL, url), VP_ERR_NULL);
     CHECK_STATUS(vp_config_set_cpu(NULL, 0), VP_ERR_NULL);
@@ -721,6 +722,9 @@ int main(void) {
     vp_config_free(config);
     config = venue_config(2);
     OK(vp_config_set_recorder(config, 16));
+    CHECK_STATUS(vp_config_set_recorder_heads(config, 63), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_config_set_recorder_heads(config, 4097), VP_ERR_ARGUMENT);
+    OK(vp_config_set_recorder_heads(config, 4096));
     vp_pool *pool;
     OK(vp_pool_open(config, &pool, NULL));
     vp_config_free(config);

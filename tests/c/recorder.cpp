@@ -20,15 +20,20 @@ bool has(const std::string &text, const char *part) {
     return text.find(part) != std::string::npos;
 }
 
-vp::Pool opened(std::uint32_t events_per_slot) {
+vp::Config configured(std::uint32_t events_per_slot) {
     vp::Config config;
     config.url(std::getenv("VENUE_URL")).connections(1).recorder(events_per_slot);
+    config.recorder_heads(256);
     if (venue_is_tls()) {
         char *const ca = read_file(std::getenv("VENUE_CA"));
         config.ca_pem(ca);
         std::free(ca);
     }
-    return std::move(*vp::Pool::open(config));
+    return config;
+}
+
+vp::Pool opened(std::uint32_t events_per_slot) {
+    return std::move(*vp::Pool::open(configured(events_per_slot)));
 }
 
 void it_is_told_in_both_formats(const vp::Pool &pool, std::uint64_t id) {
@@ -37,7 +42,8 @@ void it_is_told_in_both_formats(const vp::Pool &pool, std::uint64_t id) {
     CHECK(has(people, "VP_OUTCOME_OK, VP_WIRE_ANSWERED"));
     CHECK(has(people, ": live, from "));
     CHECK(has(people, "TLS 1.3") == (venue_is_tls() != 0));
-    CHECK(!has(people, "signature"));
+    CHECK(has(people, "head of the request: GET /api/v3/time?signature=*** HTTP/1.1"));
+    CHECK(has(people, "head of the answer: HTTP/1.1 200 ") && !has(people, "s3cret"));
     CHECK(people == *vp::recorder_find(pool, id));
     const std::string programs = *vp::recorder_find_tag(pool, "4711", VP_RECORDER_JSON);
     CHECK(programs.front() == '{' && has(programs, "\"tag\":\"4711\""));
@@ -71,6 +77,33 @@ void a_tag_that_is_none_is_refused(vp::Pool &pool) {
     CHECK(pool.submit(request).status() == VP_ERR_ARGUMENT);
 }
 
+/* Of a loss with an order: once without asking, and never without a recorder. */
+void a_loss_is_told_with_its_recording(std::uint32_t events_per_slot) {
+    std::promise<std::string> loss;
+    auto listen = [&loss](vp::EventView event) {
+        CHECK(event.get()->struct_size == sizeof(vp_event));
+        CHECK((event.get()->recording.ptr == nullptr) == event.recording().empty());
+        if (event.close_reason() == VP_CLOSE_REASON_RESET)
+            loss.set_value(std::string(event.recording()));
+        else
+            CHECK(event.recording().empty());
+    };
+    vp::Config config = configured(events_per_slot);
+    config.event(listen);
+    vp::Pool pool = std::move(*vp::Pool::open(config));
+    venue_do("POST /fault?spec=rst-response=first:1,on:/api/v3/order");
+    vp::Request request = std::move(*pool.new_request());
+    request.begin("POST", "/api/v3/order").header("X-Key", "s3cret").body("a=b").tag("4711");
+    CHECK(pool.execute(request, VP_QUEUE)->outcome() == VP_OUTCOME_CONNECTION_RESET);
+    const std::string told = loss.get_future().get();
+    CHECK(told.empty() == (events_per_slot == 0));
+    if (events_per_slot > 0) {
+        CHECK(has(told, "\"4711\" POST /api/v3/order") && has(told, "VP_CLOSE_REASON_RESET"));
+        CHECK(has(told, "X-Key: ***") && !has(told, "s3cret"));
+    }
+    CHECK(pool.close() == VP_OK);
+}
+
 }  // namespace
 
 int main() {
@@ -98,5 +131,8 @@ int main() {
     const vp::Pool without = opened(0);
     CHECK(vp::recorder_text(without).status() == VP_ERR_NOT_FOUND);
     CHECK(vp::recorder_find(without, 1).status() == VP_ERR_NOT_FOUND);
+
+    a_loss_is_told_with_its_recording(8);
+    a_loss_is_told_with_its_recording(0);
     return 0;
 }

@@ -41,6 +41,7 @@ mod proxies;
 mod publish;
 mod queue;
 mod recorder;
+mod recorder_heads;
 mod relay;
 mod responses;
 mod rig;

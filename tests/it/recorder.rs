@@ -1,5 +1,7 @@
 //! What happened to order 4711? The flight recorder of a pool with real connections.
 
+use std::sync::{Arc, Mutex};
+
 use mock_venue::{CertificateKind, Fault, FaultKind, How, Options, Peer, Place, Script, Venue};
 use rustls::version::TLS13;
 use serde_json::{Value, json};
@@ -8,6 +10,8 @@ use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
+use venuepool::event::{Event, EventHook};
+use venuepool::log::{Level, LogHook, Record};
 use venuepool::recorder::json::json as for_programs;
 use venuepool::recorder::recording::Wanted;
 use venuepool::recorder::text::text;
@@ -19,12 +23,12 @@ use crate::rig::{
 };
 use crate::tls_peer::{Tls, TlsPeer};
 
-fn tag(name: &str) -> Tag {
+pub(crate) fn tag(name: &str) -> Tag {
     Tag::new(name.as_bytes()).unwrap()
 }
 
 /// Sends an order of that name.
-fn send(pool: &Pool, name: &str) -> Completion {
+pub(crate) fn send(pool: &Pool, name: &str) -> Completion {
     let mut orders = request(pool);
     order(&mut orders, name);
     orders.set_tag(tag(name));
@@ -36,39 +40,39 @@ fn find(pool: &Pool, wanted: Wanted) -> Vec<Value> {
     entries(&for_programs(&pool.recording_of(wanted).unwrap()))
 }
 
-fn find_tag(pool: &Pool, name: &str) -> Vec<Value> {
+pub(crate) fn find_tag(pool: &Pool, name: &str) -> Vec<Value> {
     find(pool, Wanted::Tagged(tag(name)))
 }
 
 /// All that the recorder says.
-fn all(pool: &Pool) -> Vec<Value> {
+pub(crate) fn all(pool: &Pool) -> Vec<Value> {
     entries(&for_programs(&pool.recording(None).unwrap()))
 }
 
-fn entries(text: &str) -> Vec<Value> {
+pub(crate) fn entries(text: &str) -> Vec<Value> {
     let value: Value = serde_json::from_str(text).unwrap();
     value["entries"].as_array().unwrap().clone()
 }
 
-fn of_type<'a>(entries: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub(crate) fn of_type<'a>(entries: &'a [Value], kind: &str) -> Vec<&'a Value> {
     entries.iter().filter(|entry| entry["type"] == kind).collect()
 }
 
 /// The one entry of that type.
-fn the<'a>(entries: &'a [Value], kind: &str) -> &'a Value {
+pub(crate) fn the<'a>(entries: &'a [Value], kind: &str) -> &'a Value {
     let found = of_type(entries, kind);
     assert_eq!(found.len(), 1, "{kind} in {entries:#?}");
     found[0]
 }
 
 /// With a recorder.
-fn recording(mut config: Config) -> Config {
+pub(crate) fn recording(mut config: Config) -> Config {
     config.set_recorder(16).unwrap();
     config
 }
 
 /// Waits until the one slot has lost a connection, and has another.
-fn until_healed(pool: &Pool) {
+pub(crate) fn until_healed(pool: &Pool) {
     until(|| (pool.stats().heals.get() >= 1).then_some(()));
     until_idle(pool, 1);
 }
@@ -353,15 +357,19 @@ fn who_reads_while_orders_are_sent_sees_each_as_a_whole() {
 /// In the query, in a header of the request, in a default header, in the body, and in answers.
 const SECRETS: [&str; 5] = ["q-s3cret", "h-s3cret", "d-s3cret", "b-s3cret", "a-s3cret"];
 
-/// One after the other: refuses the order, breaks off, sends garbage, and sends a broken head.
+/// One after the other: refuses the order, breaks off, sends garbage, sends a broken head, accepts
+/// the order, and sends more than an answer.
 fn echo_secrets(peer: &mut Peer, number: usize) {
     let Ok(Some(_)) = peer.read_request() else { return };
     let body = r#"{"apiKey":"h-s3cret","signature":"q-s3cret","token":"d-s3cret","n":1}"#;
     let fields = format!("X-Account: a-s3cret\r\nContent-Length: {}\r\n\r\n", body.len());
-    let answer = match number % 4 {
+    let good = format!("HTTP/1.1 200 OK\r\nSet-Cookie: id=a-s3cret; Secure\r\n{fields}{body}");
+    let answer = match number % 6 {
         0 => format!("HTTP/1.1 401 Unauthorized\r\n{fields}{body}"),
         1 => format!("HTTP/1.1 200 OK\r\n{fields}{}", &body[..50]),
-        2 => "signature=q-s3cret and Authorization: Bearer d-s3cret\r\n\r\n".to_owned(),
+        2 => good,
+        3 => format!("{good}a-s3cret-s3cret\r\nSet-Cookie: a-s3cret\r\n\"token\":\"d-s3cret\""),
+        4 => "signature=q-s3cret and Authorization: Bearer d-s3cret\r\n\r\n".to_owned(),
         _ => format!("HTTP/1.1 200 OK\r\nSet-Cookie: a-s3cret\r\nBroken a-s3cret: {body}\r\n\r\n"),
     };
     peer.write(answer.as_bytes()).unwrap();
@@ -369,12 +377,29 @@ fn echo_secrets(peer: &mut Peer, number: usize) {
     let _ = peer.wait_eof();
 }
 
+/// All that the pool tells by itself: its events with their recordings, and its log.
+fn listen_to_all(config: &mut Config) -> Arc<Mutex<String>> {
+    let told = Arc::new(Mutex::new(String::new()));
+    let (by_event, by_log) = (Arc::clone(&told), Arc::clone(&told));
+    let on_event = move |event: &Event| {
+        let mut told = by_event.lock().unwrap();
+        *told += &format!("{event:?}\n");
+        event.recording.iter().for_each(|it| *told += &format!("told with a loss: {it}\n"));
+    };
+    config.set_event_hook(Some(EventHook(Arc::new(on_event))));
+    let function = move |record: &Record<'_>| *by_log.lock().unwrap() += &format!("{record:?}\n");
+    config.set_log_hook(Some(LogHook { level: Level::Trace, function: Arc::new(function) }));
+    told
+}
+
 #[test]
 fn no_secret_comes_out_whatever_happens_to_the_orders() {
     let server = Script::serve(echo_secrets).unwrap();
     let mut config = config(&server.url(), 1);
     config.set_recorder(64).unwrap();
+    config.set_recorder_heads(1024).unwrap();
     config.add_default_header(b"Authorization", b"Bearer d-s3cret").unwrap();
+    let told = listen_to_all(&mut config);
     let pool = Pool::open(&config).unwrap();
     for number in 0..24 {
         let mut orders = request(&pool);
@@ -386,10 +411,15 @@ fn no_secret_comes_out_whatever_happens_to_the_orders() {
         pool.execute(&mut orders, WhenBusy::Queue).unwrap();
     }
     let recording = pool.recording(None).unwrap();
-    let told = [text(&recording), for_programs(&recording)].concat();
-    assert!(told.contains("order-23") && told.contains("***"), "{told}");
+    pool.close().unwrap();
+    let mut told = told.lock().unwrap().clone();
+    told += &[text(&recording), for_programs(&recording)].concat();
+    for part in ["order-23", "Authorization: ***", "X-MBX-APIKEY: ***", "Set-Cookie: ***"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(told.contains("head of the request: ") && told.contains("signature=***"), "{told}");
+    assert!(told.contains("SURPLUS_BYTES") && told.contains("told with a loss: "), "{told}");
     for secret in SECRETS {
         assert!(!told.contains(secret) && !told.contains("s3cret"), "{secret}: {told}");
     }
-    pool.close().unwrap();
 }

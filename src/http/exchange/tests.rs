@@ -21,6 +21,23 @@ use feed::{End, Verdict, feed, feed_cut, in_bytes, whole};
 const NEXT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nEVE";
 
 #[test]
+fn the_first_bytes_behind_a_response_are_kept_once_and_are_no_part_of_it() {
+    let long = "x".repeat(100);
+    for (framing, body) in
+        [("Content-Length: 2", "ok"), ("Transfer-Encoding: chunked", "2\r\nok\r\n0\r\n\r\n")]
+    {
+        let head = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n");
+        for (behind, kept) in [("", ""), ("\r\nHTTP", "\r\nHTTP"), (&long, &long[..64])] {
+            let mut response = read_whole(&format!("{head}{body}{behind}"));
+            assert_eq!(response.body(), b"ok", "{framing}");
+            assert_eq!(response.body_padded()[2..], [0; TAIL], "{framing}");
+            assert_eq!(&*response.take_surplus(), kept.as_bytes(), "{framing}");
+            assert!(response.take_surplus().is_empty());
+        }
+    }
+}
+
+#[test]
 fn each_case_gives_its_verdict_however_it_is_cut() {
     for case in table() {
         let verdict = whole(&case);

@@ -1,7 +1,7 @@
 //! No text that the library gives has a secret in it, however a run fails.
 //!
 //! Searched are the records of the log, the events, the errors of calls and dials, the metrics, and
-//! what is told of slots and addresses.
+//! what is told of slots and addresses. So is the flight recorder with its heads.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +14,8 @@ use venuepool::error::Outcome;
 use venuepool::event::{Event, EventHook};
 use venuepool::log::{Level, LogHook, Record};
 use venuepool::metrics::open_metrics::text;
+use venuepool::recorder::json::json as for_programs;
+use venuepool::recorder::text::text as for_people;
 
 use super::fakes::{Fake, read_head};
 use super::logs::line;
@@ -40,10 +42,21 @@ pub(super) fn assert_no_secret<'a>(told: impl Iterator<Item = &'a str>) {
     let told: Vec<_> = told.collect();
     assert!(!told.is_empty());
     // The last one is user and password in base64.
-    for secret in [PASSWORD, TOKEN, SIGNATURE, "signature", "Authorization", "ZW5naW5lOnMzY3JldA"] {
+    for secret in [PASSWORD, TOKEN, SIGNATURE, "ZW5naW5lOnMzY3JldA"] {
         let found: Vec<_> = told.iter().filter(|text| text.contains(secret)).collect();
         assert!(found.is_empty(), "{secret}: {found:?}");
     }
+    // Only heads name their fields and parameters.
+    for name in ["signature", "Authorization"] {
+        let has_it = |text: &&&str| text.contains(name) && !has_head(text);
+        let found: Vec<_> = told.iter().filter(has_it).collect();
+        assert!(found.is_empty(), "{name}: {found:?}");
+    }
+}
+
+/// Whether it is of the flight recorder.
+fn has_head(told: &str) -> bool {
+    told.contains("head of the request: ") || told.contains("\"request_head\":")
 }
 
 /// A pool of one connection through a proxy with a password, with a token in its headers.
@@ -52,6 +65,8 @@ fn secretive(proxy: &Fake, venue: &Venue) -> (Config, Told) {
     let mut config = config_through(&[url], venue, 1);
     let authorization = format!("Bearer {TOKEN}");
     config.add_default_header(b"Authorization", authorization.as_bytes()).unwrap();
+    config.set_recorder(64).unwrap();
+    config.set_recorder_heads(1024).unwrap();
     let told = Told::default();
     let (by_log, by_event) = (Arc::clone(&told), Arc::clone(&told));
     let function = Arc::new(move |record: &Record<'_>| by_log.lock().unwrap().push(line(record).2));
@@ -63,7 +78,10 @@ fn secretive(proxy: &Fake, venue: &Venue) -> (Config, Told) {
 
 /// Closes the pool, and searches all that it can be asked for, and all that it has told.
 fn search(pool: &Pool, told: &Told) {
+    let recording = pool.recording(None).unwrap();
     let asked = [
+        for_people(&recording),
+        for_programs(&recording),
         text(&[pool.samples()]),
         format!("{:?}", pool.last_dial_error()),
         format!("{:?}", pool.slot_healths()),
@@ -130,5 +148,7 @@ fn orders_that_time_out_break_off_or_are_refused_tell_no_secret() {
         until(|| (pool.counts().live == 1).then_some(()));
     }
     until(|| has(&told, "RESUMED").then_some(()));
+    until(|| has(&told, "recording: Some(").then_some(()));
     search(&pool, &told);
+    assert!(told.lock().unwrap().iter().filter(|text| has_head(text)).count() > 2, "{told:?}");
 }

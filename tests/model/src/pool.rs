@@ -127,8 +127,8 @@ impl Model {
     fn take_turn(&self, index: usize) {
         let slot = &self.pool.slots[index];
         self.pool.take_turn(slot);
-        while let Some((loss, words)) = slot.take_loss() {
-            self.pool.slot_lost(slot, &loss, words.as_deref());
+        while let Some((loss, end)) = slot.take_loss() {
+            self.pool.slot_lost(slot, &loss, &end);
             if !loss.replaced && !self.is_ending() {
                 yield_now();
                 self.dial(index);
