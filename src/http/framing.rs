@@ -69,10 +69,10 @@ impl<'a> Framing<'a> {
         let bytes = r.buf.filled();
         for field in r.head.fields() {
             // The length decides for most, without a look at the bytes.
-            if !matches!(field.name.len(), 10 | 14 | 17) {
+            if !matches!(field.name_len(), 10 | 14 | 17) {
                 continue;
             }
-            let (name, value) = (field.name.of(bytes), field.value.of(bytes));
+            let (name, value) = (field.name(bytes), field.value(bytes));
             if is_named(name, b"connection") {
                 // What nearly all say is seen at once not to be it.
                 let may_close = !is_named(value, b"keep-alive");

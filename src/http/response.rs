@@ -101,7 +101,7 @@ impl Response {
     pub fn header(&self, index: usize) -> Option<(&[u8], &[u8])> {
         let field = self.head.fields().get(index)?;
         let bytes = self.buf.filled();
-        Some((field.name.of(bytes), field.value.of(bytes)))
+        Some((field.name(bytes), field.value(bytes)))
     }
 
     /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
@@ -114,9 +114,9 @@ impl Response {
     pub fn find_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let bytes = self.buf.filled();
         // The length decides for most, without a look at the bytes.
-        let fields = self.head.fields().iter().filter(move |field| field.name.len() == name.len());
-        let found = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
-        found.map(move |field| field.value.of(bytes))
+        let fields = self.head.fields().iter().filter(move |field| field.name_len() == name.len());
+        let found = fields.filter(move |field| field.name(bytes).eq_ignore_ascii_case(name));
+        found.map(move |field| field.value(bytes))
     }
 
     /// The value of the first field that has the watched name with that index, without a search.
@@ -124,9 +124,13 @@ impl Response {
     /// # Errors
     /// `ERR_ARGUMENT` if no name has that index; `ERR_NOT_FOUND` if there is no such field.
     pub fn watched(&self, index: usize) -> Result<&[u8], Status> {
-        let value = self.watched.as_ref().ok_or(Status::ERR_ARGUMENT)?.value(index)?;
+        let field = self.watched.as_ref().ok_or(Status::ERR_ARGUMENT)?.field(index)?;
         // What was found in the head before this one is not of this one.
-        if self.has_head() { Ok(value.of(self.buf.filled())) } else { Err(Status::ERR_NOT_FOUND) }
+        if self.has_head() {
+            Ok(field.value(self.buf.filled()))
+        } else {
+            Err(Status::ERR_NOT_FOUND)
+        }
     }
 
     /// Whether this is a whole response. If not, its head is whole and its body is what had arrived

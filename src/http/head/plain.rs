@@ -6,15 +6,15 @@
 //! accepts, the strict way accepts too, and reads the same (the property test below, and the fuzz
 //! targets).
 //!
-//! A plain head has no control bytes but the CR LF at the end of each line. So a field
-//! is two searches: for the end of its name, and from its value for the next control byte, which
-//! checks the text of the value at once.
+//! A plain head has no control bytes but the CR LF at the end of each line. So a field is two
+//! searches: for the end of its name, and from its colon for the next control byte, which checks
+//! the text of the value at once.
 
 use std::ops::RangeInclusive;
 
 use wide::{i8x16, u8x16};
 
-use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, Span, reason_before};
+use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, reason_before};
 use crate::buf::TAIL;
 use crate::http::limits::Limits;
 
@@ -26,75 +26,59 @@ const LANES: usize = 16;
 /// `padded` have not been received: they may be looked at, and say nothing.
 #[inline(never)] // Its loop needs all registers.
 pub(in crate::http) fn read(padded: &[u8], l: &Limits, head: &mut Head) -> Option<usize> {
-    const { assert!(LANES <= TAIL) };
-    head.clear();
+    const { assert!(2 * LANES <= TAIL) };
     head.version_minor = version_minor(padded)?;
     head.status = status(padded)?;
+    // The lengths of slices, which all end where `padded` does, tell where they begin.
+    let offset = |behind: &[u8]| padded.len() - behind.len();
+    let line_end = find(padded.get(STATUS_CODE_END - 1..)?, controls)?;
+    if !line_end[1..].starts_with(b"\r\n") {
+        return None;
+    }
+    head.reason = reason_before(offset(line_end) + 1);
     let most = l.max_headers.min(MAX_HEADERS);
     let mut places = head.places[..most].iter_mut();
-    let mut line_end = find(padded, STATUS_CODE_END, controls)?;
-    head.reason = reason_before(line_end);
+    // Each line is looked at from the LF before it on.
+    let mut line = &line_end[2..];
     loop {
-        let start = next_line(padded, line_end)?;
-        let name_end = find(padded, start, not_of_a_name)?;
-        if name_end == start {
-            // The empty line that ends the head, or nothing plain.
-            let end = next_line(padded, start)?;
-            head.count = most - places.len();
-            return (end <= l.max_head_size && end + TAIL <= padded.len()).then_some(end);
+        let name_end = find(line, not_of_a_name)?;
+        let name_len = line.len() - name_end.len();
+        if name_len == 0 {
+            break;
         }
-        if padded.get(name_end) != Some(&b':') {
+        let colon = &name_end[1..];
+        if !colon.starts_with(b":") {
             return None;
         }
-        let value;
-        (value, line_end) = field_value(padded, name_end)?;
-        *places.next()? = Field { name: Span::new(start, name_end - start), value };
+        let line_end = find(colon, controls)?;
+        if !line_end[1..].starts_with(b"\r\n") {
+            return None;
+        }
+        let value_len = colon.len() - line_end.len();
+        *places.next()? = Field::new(offset(line) + 1, name_len, value_len);
+        line = &line_end[2..];
     }
+    head.count = most - places.len();
+    let end = offset(line) + b"\n\r\n".len();
+    let is_end = line.starts_with(b"\n\r\n");
+    (is_end && end <= l.max_head_size && end + TAIL <= padded.len()).then_some(end)
 }
 
-/// Where the line begins that follows the CR LF at `line_end`.
+/// What stands in `bytes` from the byte before the first of the class on. The first of `bytes` is
+/// not looked at: it is the byte before what is searched.
 #[inline(always)]
-fn next_line(bytes: &[u8], line_end: usize) -> Option<usize> {
-    bytes.get(line_end..)?.starts_with(b"\r\n").then_some(line_end + 2)
-}
-
-/// The value behind the colon that ends a name, and where its line ends.
-#[inline(always)]
-fn field_value(bytes: &[u8], colon: usize) -> Option<(Span, usize)> {
-    // Nearly always one space stands before the value, and none behind it.
-    let start = colon + 1 + usize::from(bytes.get(colon + 1) == Some(&b' '));
-    let line_end = find(bytes, start, controls)?;
-    let value = match bytes.get(start..line_end)? {
-        [b' ', ..] | [.., b' '] => trimmed(bytes, start, line_end),
-        value => Span::new(start, value.len()),
-    };
-    Some((value, line_end))
-}
-
-/// What stands from `start` to `end`, without the spaces around it.
-#[cold]
-fn trimmed(bytes: &[u8], start: usize, end: usize) -> Span {
-    let is_text = |at: &usize| bytes[*at] != b' ';
-    let first = (start..end).find(is_text).unwrap_or(end);
-    let last = (first..end).rfind(is_text).unwrap_or(first);
-    Span::new(first, (last + 1).min(end) - first)
-}
-
-/// Where the first byte of the class stands, from `start` on.
-#[inline(always)]
-fn find(bytes: &[u8], start: usize, class: impl Fn([u8; LANES]) -> u32) -> Option<usize> {
-    let (chunks, _) = bytes.get(start..)?.as_chunks::<LANES>();
-    let mut at = start;
-    for lanes in chunks {
+fn find(bytes: &[u8], class: impl Fn([u8; LANES]) -> u32) -> Option<&[u8]> {
+    let mut rest = bytes;
+    loop {
+        let window: &[u8; 2 * LANES] = rest.first_chunk()?;
         #[cfg(test)]
         crate::buf::cost::add(LANES);
-        let found = class(*lanes);
+        let found = class(*window[1..].first_chunk()?);
         if found != 0 {
-            return Some(at + found.trailing_zeros() as usize);
+            return Some(&rest[found.trailing_zeros() as usize % LANES..]);
         }
-        at += LANES;
+        rest = &rest[LANES..];
     }
-    None
 }
 
 fn version_minor(bytes: &[u8]) -> Option<u8> {
@@ -149,9 +133,9 @@ mod tests {
 
     /// What a head says, without where it stands: its parts, one after the other.
     fn said(bytes: &[u8], head: &Head) -> (u16, u8, Vec<Vec<u8>>) {
-        let fields = head.fields().iter().flat_map(|field| [field.name, field.value]);
-        let parts = std::iter::once(head.reason).chain(fields);
-        (head.status, head.version_minor, parts.map(|p| p.of(bytes).to_vec()).collect())
+        let fields = head.fields().iter().flat_map(|f| [f.name(bytes), f.value(bytes)]);
+        let parts = std::iter::once(head.reason.of(bytes)).chain(fields);
+        (head.status, head.version_minor, parts.map(<[u8]>::to_vec).collect())
     }
 
     /// Reads both ways; answers whether the short way read it.
