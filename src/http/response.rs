@@ -38,6 +38,8 @@ pub struct Response {
     pub(super) interim_count: usize,
     /// The response has come to its end.
     pub(super) complete: bool,
+    /// There is a `Keep-Alive` field in the head, once the exchange has looked.
+    pub(super) has_keep_alive: bool,
     /// Found in the head of the final response, once that is whole; `None` if nothing is watched.
     pub(super) watched: Option<Box<Watched>>,
 }
@@ -54,6 +56,7 @@ impl Response {
             trailer_count: 0,
             interim_count: 0,
             complete: false,
+            has_keep_alive: false,
             watched: None,
         }
     }
@@ -74,6 +77,7 @@ impl Response {
         self.trailer_count = 0;
         self.interim_count = 0;
         self.complete = false;
+        self.has_keep_alive = false;
     }
 
     /// The status code, 200 to 599 (RFC 9110 section 15).
