@@ -10,16 +10,10 @@
 //! searches: for the end of its name, and from its colon for the next control byte, which checks
 //! the text of the value at once.
 
-use std::ops::RangeInclusive;
-
-use wide::{i8x16, u8x16};
-
 use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, reason_before};
 use crate::buf::TAIL;
+use crate::http::lanes::{LANES, controls, not_of_a_name};
 use crate::http::limits::Limits;
-
-/// How many bytes are looked at together.
-const LANES: usize = 16;
 
 /// Reads the head that `padded` begins with into `head`, and answers its length; `None` when it is
 /// not complete or not plain, and then `head` holds nothing of use. The last [`TAIL`] bytes of
@@ -97,31 +91,6 @@ fn status(bytes: &[u8]) -> Option<u16> {
     };
     let digit = |byte: &u8| u16::from(byte - b'0');
     Some(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones))
-}
-
-/// Which of them are control bytes, a bit for each.
-fn controls(lanes: [u8; LANES]) -> u32 {
-    let lanes = u8x16::new(lanes);
-    (lanes.simd_le(u8x16::splat(0x1f)) | lanes.simd_eq(u8x16::splat(0x7f))).to_bitmask()
-}
-
-/// Which of them are no letters, digits, `-` or `_`: of what a token may hold besides, nothing is
-/// found in the names of real fields.
-fn not_of_a_name(lanes: [u8; LANES]) -> u32 {
-    let lanes = i8x16::new(lanes.map(u8::cast_signed));
-    // Sets the bit that tells small letters from capital ones.
-    let no_letter = outside(lanes | i8x16::splat(0x20), b'a'..=b'z');
-    let is = |mark: u8| lanes.simd_eq(i8x16::splat(mark.cast_signed()));
-    let mark = is(b'-') | is(b'_');
-    (no_letter & outside(lanes, b'0'..=b'9') & !mark).to_bitmask()
-}
-
-/// Which of them are not in the range. It is moved down to the least number that there is, so that
-/// one comparison does, of signed numbers, which is the one that all processors have.
-fn outside(lanes: i8x16, range: RangeInclusive<u8>) -> i8x16 {
-    let down = i8::MIN.wrapping_sub(range.start().cast_signed());
-    let last = range.end().cast_signed().wrapping_add(down);
-    (lanes + i8x16::splat(down)).simd_gt(i8x16::splat(last))
 }
 
 #[cfg(test)]
