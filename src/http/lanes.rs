@@ -36,6 +36,13 @@ pub(super) fn controls(lanes: Lanes) -> u32 {
     (lanes.simd_le(u8x16::splat(0x1f)) | lanes.simd_eq(u8x16::splat(0x7f))).to_bitmask()
 }
 
+/// Which of them are no letters and not `-`. Few names have anything else.
+pub(super) fn not_of_a_usual_name(lanes: Lanes) -> u32 {
+    let lanes = i8x16::new(lanes.map(u8::cast_signed));
+    let no_letter = outside(lanes | i8x16::splat(0x20), b'a'..=b'z');
+    (no_letter & !lanes.simd_eq(i8x16::splat(b'-'.cast_signed()))).to_bitmask()
+}
+
 /// Which of them are no letters, digits, `-` or `_`: of what a token may hold besides, nothing is
 /// found in the names of real fields.
 pub(super) fn not_of_a_name(lanes: Lanes) -> u32 {

@@ -12,62 +12,73 @@
 
 use super::{Field, Head, MAX_HEADERS, STATUS_CODE_END, reason_before};
 use crate::buf::TAIL;
-use crate::http::lanes::{LANES, controls, not_of_a_name};
+use crate::http::lanes::{LANES, Lanes, controls, not_of_a_name, not_of_a_usual_name};
 use crate::http::limits::Limits;
+
+/// How many bytes must be left where the end of a value is looked for, so that CR LF behind it is
+/// among them.
+const VALUE_AHEAD: usize = 2 * LANES;
+
+/// The same for a name, so that there are enough for the value behind it.
+const NAME_AHEAD: usize = LANES + VALUE_AHEAD;
 
 /// Reads the head that `padded` begins with into `head`, and answers its length; `None` when it is
 /// not complete or not plain, and then `head` holds nothing of use. The last [`TAIL`] bytes of
 /// `padded` have not been received: they may be looked at, and say nothing.
 #[inline(never)] // Its loop needs all registers.
 pub(in crate::http) fn read(padded: &[u8], l: &Limits, head: &mut Head) -> Option<usize> {
-    const { assert!(2 * LANES <= TAIL) };
+    const { assert!(NAME_AHEAD <= TAIL) };
     head.version_minor = version_minor(padded)?;
     head.status = status(padded)?;
     // The lengths of slices, which all end where `padded` does, tell where they begin.
     let offset = |behind: &[u8]| padded.len() - behind.len();
-    let line_end = find(padded.get(STATUS_CODE_END - 1..)?, controls)?;
-    if !line_end[1..].starts_with(b"\r\n") {
+    let line_end = find::<VALUE_AHEAD>(padded.get(STATUS_CODE_END..)?, controls)?;
+    if !line_end.starts_with(b"\r\n") {
         return None;
     }
-    head.reason = reason_before(offset(line_end) + 1);
+    head.reason = reason_before(offset(line_end));
     let most = l.max_headers.min(MAX_HEADERS);
     let mut places = head.places[..most].iter_mut();
-    // Each line is looked at from the LF before it on.
     let mut line = &line_end[2..];
-    loop {
-        let name_end = find(line, not_of_a_name)?;
-        let name_len = line.len() - name_end.len();
-        if name_len == 0 {
-            break;
-        }
-        let colon = &name_end[1..];
-        if !colon.starts_with(b":") {
-            return None;
-        }
-        let line_end = find(colon, controls)?;
-        if !line_end[1..].starts_with(b"\r\n") {
-            return None;
-        }
-        let value_len = colon.len() - line_end.len();
-        *places.next()? = Field::new(offset(line) + 1, name_len, value_len);
+    // Until the empty line, or the first that is not plain.
+    while let Some(colon) = behind_name(line)
+        && let name_len @ 1.. = line.len() - colon.len()
+        && let value = &colon[1..]
+        && let Some(line_end) = find::<VALUE_AHEAD>(value, controls)
+        && line_end.starts_with(b"\r\n")
+        && let Some(place) = places.next()
+    {
+        *place = Field::new(offset(line), name_len, value.len() - line_end.len());
         line = &line_end[2..];
     }
     head.count = most - places.len();
-    let end = offset(line) + b"\n\r\n".len();
-    let is_end = line.starts_with(b"\n\r\n");
+    let end = offset(line) + 2;
+    let is_end = line.starts_with(b"\r\n");
     (is_end && end <= l.max_head_size && end + TAIL <= padded.len()).then_some(end)
 }
 
-/// What stands in `bytes` from the byte before the first of the class on. The first of `bytes` is
-/// not looked at: it is the byte before what is searched.
+/// What stands behind the name of a field, from its colon on.
 #[inline(always)]
-fn find(bytes: &[u8], class: impl Fn([u8; LANES]) -> u32) -> Option<&[u8]> {
+fn behind_name(line: &[u8]) -> Option<&[u8]> {
+    let is_colon = |end: &&[u8]| end.starts_with(b":");
+    let end = find::<NAME_AHEAD>(line, not_of_a_usual_name)?;
+    if is_colon(&end) {
+        return Some(end);
+    }
+    find::<NAME_AHEAD>(end, not_of_a_name).filter(is_colon)
+}
+
+/// What stands in `bytes` from the first of the class on. It is looked for while at least `AHEAD`
+/// bytes are left. The compiler sees from that how many there are in the answer, and leaves out
+/// the checks.
+#[inline(always)]
+fn find<const AHEAD: usize>(bytes: &[u8], class: impl Fn(Lanes) -> u32) -> Option<&[u8]> {
     let mut rest = bytes;
     loop {
-        let window: &[u8; 2 * LANES] = rest.first_chunk()?;
+        let window: &[u8; AHEAD] = rest.first_chunk()?;
         #[cfg(test)]
         crate::buf::cost::add(LANES);
-        let found = class(*window[1..].first_chunk()?);
+        let found = class(*window.first_chunk()?);
         if found != 0 {
             return Some(&rest[found.trailing_zeros() as usize % LANES..]);
         }
@@ -169,6 +180,8 @@ mod tests {
             bytes[5] = byte;
             assert_eq!(controls(bytes), u32::from(byte.is_ascii_control()) << 5, "{byte}");
             assert!(byte.is_ascii_control() || crate::http::field::is_value_byte(byte));
+            let of_a_usual_name = byte.is_ascii_alphabetic() || byte == b'-';
+            assert_eq!(not_of_a_usual_name(bytes), u32::from(!of_a_usual_name) << 5, "{byte}");
             let of_a_name = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             assert_eq!(not_of_a_name(bytes), u32::from(!of_a_name) << 5, "{byte}");
             assert!(!of_a_name || crate::http::field::is_token_byte(byte));
