@@ -161,6 +161,7 @@ impl Chunked {
     /// Decodes `bytes`: `len` bytes of decoded body, then what is new. The body grows in place; of
     /// the rest nothing is needed again. Answers how many bytes were used when the message is
     /// complete.
+    #[inline(never)] // Its code would be among that of the bodies that have a length.
     fn decode(&mut self, bytes: &mut [u8], l: &Limits) -> Result<Option<usize>, Outcome> {
         let mut at = self.len;
         #[cfg(test)]

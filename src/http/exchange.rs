@@ -192,6 +192,7 @@ impl Exchange {
         let says = Framing::of(r);
         self.check_reuse(r, &says);
         let body = Body::of(r, &says, self.head_request, l)?;
+        r.has_keep_alive = says.has_keep_alive;
         if let Body::Length(size) = body {
             r.expected_end = Some(len.saturating_add(size));
         }
@@ -257,7 +258,17 @@ fn next_head(
     {
         return Ok(Some(len));
     }
-    let bytes = &padded[..padded.len() - TAIL];
+    read_strictly(&padded[..padded.len() - TAIL], scan, head, l)
+}
+
+/// As [`next_head`], the strict way.
+#[inline(never)] // Nearly no head is read so, and its code would be among that of all others.
+fn read_strictly(
+    bytes: &[u8],
+    scan: &mut Scan,
+    head: &mut Head,
+    l: &Limits,
+) -> Result<Option<usize>, Outcome> {
     let Some(len) = scan.advance(bytes, l)? else { return Ok(None) };
     head.parse(&bytes[..len], scan.fields())?;
     Ok(Some(len))

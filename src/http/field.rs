@@ -3,6 +3,7 @@
 //! Its one job is to refuse what could end a line early, smuggle a second message or confuse the
 //! peer's parser. It looks at one piece at a time and knows nothing of buffers, phases or origins.
 
+use super::lanes::{controls, has_none, not_of_a_name, not_of_a_target, questions};
 use crate::error::Status;
 
 /// One answer for each byte: whether it belongs to the class.
@@ -15,7 +16,10 @@ static UNRESERVED: Class = alphanumeric_and(b"-._~");
 
 /// Whether `bytes` is a token, as methods and header names are (RFC 9110 section 5.6.2).
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    // No early exit: names are short, and nearly always good.
+    if has_none(bytes, not_of_a_name) {
+        return true;
+    }
+    // No early exit: what comes here is short, and nearly always good.
     let marks = bytes.iter().fold(0, |marks, &byte| marks | MARKS.0[usize::from(byte)]);
     !bytes.is_empty() & (marks & NO_TOKEN == 0)
 }
@@ -28,8 +32,7 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 /// Whether `bytes` may stand in a header value: HTAB, SP, visible ASCII and bytes from 0x80 on
 /// (RFC 9110 section 5.5). Every control byte is refused, not only CR, LF and NUL.
 pub(crate) fn is_value(bytes: &[u8]) -> bool {
-    // No early exit and no table: so the compiler looks at 16 bytes at a time.
-    bytes.iter().fold(true, |good, &byte| good & is_value_byte(byte))
+    has_none(bytes, controls) || bytes.iter().all(|byte| is_value_byte(*byte))
 }
 
 /// Whether `byte` may stand in a field value or a reason phrase.
@@ -46,7 +49,15 @@ pub(crate) struct Target {
 /// Looks at the path and query of a request target (RFC 3986 sections 3.3 and 3.4): pchar, `/` and
 /// `?`, where each `%` begins a well-formed triplet. `None` if it is none.
 pub(crate) fn target(bytes: &[u8]) -> Option<Target> {
-    // One pass, without an early exit, says nearly always all.
+    let mut found = 0;
+    let is_plain = has_none(bytes, |lanes| {
+        found |= questions(lanes);
+        not_of_a_target(lanes)
+    });
+    if is_plain {
+        return Some(Target { has_query: found != 0 });
+    }
+    // One pass, without an early exit, says all that has no triplet in it.
     let marks = bytes.iter().fold(0, |marks, &byte| marks | MARKS.0[usize::from(byte)]);
     let is_target = marks & FOREIGN == 0 && (marks & PERCENT == 0 || is_encoded(bytes));
     is_target.then_some(Target { has_query: marks & QUESTION != 0 })
@@ -210,6 +221,26 @@ mod tests {
         let class = alphanumeric_and(b"-._~");
         assert_eq!(class, UNRESERVED);
         assert_eq!(class.iter().filter(|is_in| **is_in).count(), 26 + 26 + 10 + 4);
+    }
+
+    /// Bytes are judged together or one by one, which must not change the verdict.
+    #[test]
+    fn a_byte_is_in_the_same_classes_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for length in 2..40 {
+                for at in [0, length / 2, length - 1] {
+                    // No digit of a triplet.
+                    let mut bytes = vec![b'x'; length];
+                    bytes[at] = byte;
+                    let what = bytes.escape_ascii();
+                    assert_eq!(is_token(&bytes), is_token(&[byte]), "{what}");
+                    assert_eq!(is_value(&bytes), is_value(&[byte]), "{what}");
+                    assert_eq!(is_target(&bytes), is_target(&[byte]), "{what}");
+                    let has_query = target(&bytes).is_some_and(|target| target.has_query);
+                    assert_eq!(has_query, byte == b'?', "{what}");
+                }
+            }
+        }
     }
 
     #[test]

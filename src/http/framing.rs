@@ -13,6 +13,8 @@ pub(super) struct Framing<'a> {
     pub(super) transfer_encoding: Codings,
     /// A `Connection` field lists `close` (RFC 9110 section 7.6.1).
     pub(super) says_close: bool,
+    /// There is a `Keep-Alive` field.
+    pub(super) has_keep_alive: bool,
 }
 
 /// How often a field was seen, which should come once at most.
@@ -69,18 +71,21 @@ impl<'a> Framing<'a> {
         let bytes = r.buf.filled();
         for field in r.head.fields() {
             // The length decides for most, without a look at the bytes.
-            if !matches!(field.name.len(), 10 | 14 | 17) {
+            if !matches!(field.name_len(), 10 | 14 | 17) {
                 continue;
             }
-            let (name, value) = (field.name.of(bytes), field.value.of(bytes));
+            let name = field.name(bytes);
             if is_named(name, b"connection") {
+                let value = field.value(bytes);
                 // What nearly all say is seen at once not to be it.
                 let may_close = !is_named(value, b"keep-alive");
                 found.says_close |= may_close && list_contains(value, b"close");
+            } else if is_named(name, b"keep-alive") {
+                found.has_keep_alive = true;
             } else if is_named(name, b"content-length") {
-                found.content_length.add(value);
+                found.content_length.add(field.value(bytes));
             } else if is_named(name, b"transfer-encoding") {
-                found.transfer_encoding.add(value);
+                found.transfer_encoding.add(field.value(bytes));
             }
         }
         found

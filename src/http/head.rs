@@ -22,7 +22,7 @@ use crate::error::Outcome;
 /// The most fields a head can have, whatever `max_headers` says.
 const MAX_HEADERS: usize = 256;
 
-/// For so many fields there is a place from the start: 1 KiB, as there may be many responses.
+/// For so many fields there is a place from the start: 768 bytes, as there may be many responses.
 /// Most heads have no more.
 const PLACES: usize = 64;
 
@@ -155,11 +155,36 @@ impl Default for Head {
     }
 }
 
-/// Where one field stands. The value is without the white space around it.
+/// Where one field stands: its name, the colon right behind that, and the rest of its line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Field {
-    pub(super) name: Span,
-    pub(super) value: Span,
+    start: u32,
+    name_len: u32,
+    /// From the colon to the end of the line.
+    value_len: u32,
+}
+
+impl Field {
+    fn new(start: usize, name_len: usize, value_len: usize) -> Self {
+        Self { start: start as u32, name_len: name_len as u32, value_len: value_len as u32 }
+    }
+
+    /// The length of its name in bytes.
+    pub(super) fn name_len(self) -> usize {
+        self.name_len as usize
+    }
+
+    /// Its name in `head`.
+    pub(super) fn name(self, head: &[u8]) -> &[u8] {
+        &head[self.start as usize..][..self.name_len as usize]
+    }
+
+    /// Its value in `head`, without the white space around it (RFC 9112 section 5.1). That is taken
+    /// off here, because few values are asked for.
+    pub(super) fn value(self, head: &[u8]) -> &[u8] {
+        let colon = self.start as usize + self.name_len as usize;
+        head[colon + 1..][..self.value_len as usize].trim_ascii()
+    }
 }
 
 /// A stretch of the head, in half the size of a range: a head is never longer than 4 GiB.
@@ -172,11 +197,6 @@ pub(super) struct Span {
 impl Span {
     fn new(start: usize, len: usize) -> Self {
         Self { start: start as u32, len: len as u32 }
-    }
-
-    /// Its length in bytes.
-    pub(super) fn len(self) -> usize {
-        self.len as usize
     }
 
     /// The bytes of `head` that it stands for.
@@ -217,8 +237,7 @@ impl Head {
         }
         self.count = fields;
         for (place, field) in self.places.iter_mut().zip(parsed.headers.iter()) {
-            let (name, value) = (span(bytes, field.name.as_bytes()), span(bytes, field.value));
-            *place = Field { name, value };
+            *place = field_of(bytes, field);
         }
         Ok(())
     }
@@ -248,9 +267,13 @@ fn reason_before(line_end: usize) -> Span {
     Span::new(start, line_end - start)
 }
 
-/// Where `part`, a slice that `httparse` cut out of `head`, begins and ends in it.
-fn span(head: &[u8], part: &[u8]) -> Span {
-    let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
-    // An empty part may be a constant that lies elsewhere: no offset is to be made of that.
-    if start > head.len() { Span::default() } else { Span::new(start, part.len()) }
+/// Where a field that `httparse` cut out of `head` stands in it.
+fn field_of(head: &[u8], field: &httparse::Header<'_>) -> Field {
+    let offset = |part: &[u8]| part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+    let (start, name_len) = (offset(field.name.as_bytes()), field.name.len());
+    let colon = start + name_len;
+    // An empty value may be a constant that lies elsewhere: no offset is to be made of that.
+    let end =
+        if field.value.is_empty() { colon + 1 } else { offset(field.value) + field.value.len() };
+    Field::new(start, name_len, end - colon - 1)
 }

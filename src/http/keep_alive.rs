@@ -19,7 +19,13 @@ pub struct KeepAlive {
 }
 
 /// Reads the `Keep-Alive` fields of a response.
+#[inline]
 pub fn keep_alive(response: &Response) -> KeepAlive {
+    if response.has_keep_alive { read(response) } else { KeepAlive::default() }
+}
+
+#[inline(never)] // Few responses have one.
+fn read(response: &Response) -> KeepAlive {
     let mut found = KeepAlive::default();
     for list in response.find_all(b"keep-alive") {
         let mut rest = list;

@@ -34,6 +34,7 @@ pub(crate) mod field;
 mod framing;
 mod head;
 pub mod keep_alive;
+mod lanes;
 pub mod late;
 pub mod limits;
 pub mod origin;

@@ -365,17 +365,24 @@ impl Request {
             [b'/', ..] => field::target(path).ok_or(Status::ERR_PATH)?,
             _ => return Err(Status::ERR_PATH),
         };
-        let (phase, base_path, end) = if whole_server {
-            (Phase::Header, &b""[..], self.origin.target_end())
-        } else {
-            (Phase::Target, self.origin.base_path(), &b""[..])
+        let (phase, base_path) = match whole_server {
+            true => (Phase::Header, &b""[..]),
+            false => (Phase::Target, self.origin.base_path()),
         };
         let mut out = Writer { buf: &mut self.buf, at: 0 };
-        out.put_all([method, b" ", base_path, path, end])?;
+        match base_path {
+            // To copy nothing is a call all the same.
+            b"" => out.put_all([method, b" ", path])?,
+            _ => out.put_all([method, b" ", base_path, path])?,
+        }
+        let target_end = out.at;
+        if whole_server {
+            out.put(self.origin.target_end())?;
+        }
         let len = out.at;
         let find = || path.iter().position(|byte| *byte == b'?');
         let query = if target.has_query { find() } else { None };
-        let path_end = len - end.len() - query.map_or(0, |query| path.len() - query);
+        let path_end = target_end - query.map_or(0, |query| path.len() - query);
         let joint: &[u8] = match query {
             None => b"?",
             // A query that has begun, and is empty.

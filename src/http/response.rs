@@ -44,6 +44,8 @@ pub struct Response {
     pub(super) interim_count: usize,
     /// The response has come to its end.
     pub(super) complete: bool,
+    /// There is a `Keep-Alive` field in the head, once the exchange has looked.
+    pub(super) has_keep_alive: bool,
     /// Found in the head of the final response, once that is whole; `None` if nothing is watched.
     pub(super) watched: Option<Box<Watched>>,
     /// The first bytes that came behind the end, until they are taken.
@@ -62,6 +64,7 @@ impl Response {
             trailer_count: 0,
             interim_count: 0,
             complete: false,
+            has_keep_alive: false,
             watched: None,
             surplus: None,
         }
@@ -84,6 +87,7 @@ impl Response {
         self.trailer_count = 0;
         self.interim_count = 0;
         self.complete = false;
+        self.has_keep_alive = false;
     }
 
     /// Whether it holds more memory than at rest, of this response or of former ones.
@@ -132,7 +136,7 @@ impl Response {
     pub fn header(&self, index: usize) -> Option<(&[u8], &[u8])> {
         let field = self.head.fields().get(index)?;
         let bytes = self.buf.filled();
-        Some((field.name.of(bytes), field.value.of(bytes)))
+        Some((field.name(bytes), field.value(bytes)))
     }
 
     /// The value of the first field called `name`; case does not matter (RFC 9110 section 5.1).
@@ -145,9 +149,9 @@ impl Response {
     pub fn find_all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let bytes = self.buf.filled();
         // The length decides for most, without a look at the bytes.
-        let fields = self.head.fields().iter().filter(move |field| field.name.len() == name.len());
-        let found = fields.filter(move |field| field.name.of(bytes).eq_ignore_ascii_case(name));
-        found.map(move |field| field.value.of(bytes))
+        let fields = self.head.fields().iter().filter(move |field| field.name_len() == name.len());
+        let found = fields.filter(move |field| field.name(bytes).eq_ignore_ascii_case(name));
+        found.map(move |field| field.value(bytes))
     }
 
     /// The value of the first field that has the watched name with that index, without a search.
@@ -155,9 +159,13 @@ impl Response {
     /// # Errors
     /// `ERR_ARGUMENT` if no name has that index; `ERR_NOT_FOUND` if there is no such field.
     pub fn watched(&self, index: usize) -> Result<&[u8], Status> {
-        let value = self.watched.as_ref().ok_or(Status::ERR_ARGUMENT)?.value(index)?;
+        let field = self.watched.as_ref().ok_or(Status::ERR_ARGUMENT)?.field(index)?;
         // What was found in the head before this one is not of this one.
-        if self.has_head() { Ok(value.of(self.buf.filled())) } else { Err(Status::ERR_NOT_FOUND) }
+        if self.has_head() {
+            Ok(field.value(self.buf.filled()))
+        } else {
+            Err(Status::ERR_NOT_FOUND)
+        }
     }
 
     /// Whether this is a whole response. If not, its head is whole and its body is what had arrived

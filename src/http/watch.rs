@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::field;
-use super::head::{Field, Span};
+use super::head::Field;
 use crate::error::Status;
 
 /// The most names that can be watched.
@@ -70,36 +70,36 @@ fn length_bit(length: usize) -> u64 {
 pub(super) struct Watched {
     list: Arc<WatchList>,
     /// By the index of the name.
-    values: [Option<Span>; MAX_WATCHED],
+    fields: [Option<Field>; MAX_WATCHED],
 }
 
 impl Watched {
     /// No head was looked at yet.
     pub(super) fn new(list: Arc<WatchList>) -> Self {
-        Self { list, values: [None; MAX_WATCHED] }
+        Self { list, fields: [None; MAX_WATCHED] }
     }
 
     /// Finds the watched fields among `fields`, which stand in `head`, and forgets those of an
     /// earlier head. Of two fields of one name it is the first, as in `Response::find`.
     #[inline(never)] // Whoever watches nothing reads none of its code.
     pub(super) fn find(&mut self, fields: &[Field], head: &[u8]) {
-        self.values = [None; MAX_WATCHED];
-        for field in fields.iter().filter(|field| self.list.may_have(field.name.len())) {
-            if let Some(index) = self.list.index_of(field.name.of(head)) {
-                self.values[index].get_or_insert(field.value);
+        self.fields = [None; MAX_WATCHED];
+        for field in fields.iter().filter(|field| self.list.may_have(field.name_len())) {
+            if let Some(index) = self.list.index_of(field.name(head)) {
+                self.fields[index].get_or_insert(*field);
             }
         }
     }
 
-    /// Where the value of the name with that index stands.
+    /// Where the field of the name with that index stands.
     ///
     /// # Errors
     /// `ERR_ARGUMENT` if no name has it; `ERR_NOT_FOUND` if the head has no such field.
-    pub(super) fn value(&self, index: usize) -> Result<Span, Status> {
+    pub(super) fn field(&self, index: usize) -> Result<Field, Status> {
         if index >= self.list.len() {
             return Err(Status::ERR_ARGUMENT);
         }
-        self.values[index].ok_or(Status::ERR_NOT_FOUND)
+        self.fields[index].ok_or(Status::ERR_NOT_FOUND)
     }
 }
 

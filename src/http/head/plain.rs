@@ -6,96 +6,85 @@
 //! accepts, the strict way accepts too, and reads the same (the property test below, and the fuzz
 //! targets).
 //!
-//! A plain head has no control bytes but the CR LF at the end of each line. So a field
-//! is two searches: for the end of its name, and from its value for the next control byte, which
-//! checks the text of the value at once.
+//! A plain head has no control bytes but the CR LF at the end of each line. So a field is two
+//! searches: for the end of its name, and from its colon for the next control byte, which checks
+//! the text of the value at once.
 
-use std::ops::RangeInclusive;
-
-use wide::{i8x16, u8x16};
-
-use super::{Field, Head, STATUS_CODE_END, Span, reason_before};
+use super::{Field, Head, STATUS_CODE_END, reason_before};
 use crate::buf::TAIL;
+use crate::http::lanes::{LANES, Lanes, controls, not_of_a_name, not_of_a_usual_name};
 use crate::http::limits::Limits;
 
-/// How many bytes are looked at together.
-const LANES: usize = 16;
+/// How many bytes must be left where the end of a value is looked for, so that CR LF behind it is
+/// among them.
+const VALUE_AHEAD: usize = 2 * LANES;
+
+/// The same for a name, so that there are enough for the value behind it.
+const NAME_AHEAD: usize = LANES + VALUE_AHEAD;
 
 /// Reads the head that `padded` begins with into `head`, and answers its length; `None` when it is
 /// not complete or not plain, and then `head` holds nothing of use. The last [`TAIL`] bytes of
 /// `padded` have not been received: they may be looked at, and say nothing.
 #[inline(never)] // Its loop needs all registers.
 pub(in crate::http) fn read(padded: &[u8], l: &Limits, head: &mut Head) -> Option<usize> {
-    const { assert!(LANES <= TAIL) };
-    head.clear();
+    const { assert!(NAME_AHEAD <= TAIL) };
     head.version_minor = version_minor(padded)?;
     head.status = status(padded)?;
+    // The lengths of slices, which all end where `padded` does, tell where they begin.
+    let offset = |behind: &[u8]| padded.len() - behind.len();
+    let line_end = find::<VALUE_AHEAD>(padded.get(STATUS_CODE_END..)?, controls)?;
+    if !line_end.starts_with(b"\r\n") {
+        return None;
+    }
+    head.reason = reason_before(offset(line_end));
     // Of a head with more fields it is not the reader: the careful one then makes places for them.
     let most = l.max_headers.min(head.places.len());
     let mut places = head.places[..most].iter_mut();
-    let mut line_end = find(padded, STATUS_CODE_END, controls)?;
-    head.reason = reason_before(line_end);
-    loop {
-        let start = next_line(padded, line_end)?;
-        let name_end = find(padded, start, not_of_a_name)?;
-        if name_end == start {
-            // The empty line that ends the head, or nothing plain.
-            let end = next_line(padded, start)?;
-            head.count = most - places.len();
-            return (end <= l.max_head_size && end + TAIL <= padded.len()).then_some(end);
-        }
-        if padded.get(name_end) != Some(&b':') {
-            return None;
-        }
-        let value;
-        (value, line_end) = field_value(padded, name_end)?;
-        *places.next()? = Field { name: Span::new(start, name_end - start), value };
+    let mut line = &line_end[2..];
+    // Until the empty line, or the first that is not plain.
+    while let Some(colon) = behind_name(line)
+        && let name_len @ 1.. = line.len() - colon.len()
+        && let value = &colon[1..]
+        && let Some(line_end) = find::<VALUE_AHEAD>(value, controls)
+        && line_end.starts_with(b"\r\n")
+        && let Some(place) = places.next()
+    {
+        *place = Field::new(offset(line), name_len, value.len() - line_end.len());
+        line = &line_end[2..];
     }
+    head.count = most - places.len();
+    let end = offset(line) + 2;
+    let is_end = line.starts_with(b"\r\n");
+    (is_end && end <= l.max_head_size && end + TAIL <= padded.len()).then_some(end)
 }
 
-/// Where the line begins that follows the CR LF at `line_end`.
+/// What stands behind the name of a field, from its colon on.
 #[inline(always)]
-fn next_line(bytes: &[u8], line_end: usize) -> Option<usize> {
-    bytes.get(line_end..)?.starts_with(b"\r\n").then_some(line_end + 2)
+fn behind_name(line: &[u8]) -> Option<&[u8]> {
+    let is_colon = |end: &&[u8]| end.starts_with(b":");
+    let end = find::<NAME_AHEAD>(line, not_of_a_usual_name)?;
+    if is_colon(&end) {
+        return Some(end);
+    }
+    find::<NAME_AHEAD>(end, not_of_a_name).filter(is_colon)
 }
 
-/// The value behind the colon that ends a name, and where its line ends.
+/// What stands in `bytes` from the first of the class on. It is looked for while at least `AHEAD`
+/// bytes are left. The compiler sees from that how many there are in the answer, and leaves out
+/// the checks.
 #[inline(always)]
-fn field_value(bytes: &[u8], colon: usize) -> Option<(Span, usize)> {
-    // Nearly always one space stands before the value, and none behind it.
-    let start = colon + 1 + usize::from(bytes.get(colon + 1) == Some(&b' '));
-    let line_end = find(bytes, start, controls)?;
-    let value = match bytes.get(start..line_end)? {
-        [b' ', ..] | [.., b' '] => trimmed(bytes, start, line_end),
-        value => Span::new(start, value.len()),
-    };
-    Some((value, line_end))
-}
-
-/// What stands from `start` to `end`, without the spaces around it.
-#[cold]
-fn trimmed(bytes: &[u8], start: usize, end: usize) -> Span {
-    let is_text = |at: &usize| bytes[*at] != b' ';
-    let first = (start..end).find(is_text).unwrap_or(end);
-    let last = (first..end).rfind(is_text).unwrap_or(first);
-    Span::new(first, (last + 1).min(end) - first)
-}
-
-/// Where the first byte of the class stands, from `start` on.
-#[inline(always)]
-fn find(bytes: &[u8], start: usize, class: impl Fn([u8; LANES]) -> u32) -> Option<usize> {
-    let (chunks, _) = bytes.get(start..)?.as_chunks::<LANES>();
-    let mut at = start;
-    for lanes in chunks {
+fn find<const AHEAD: usize>(bytes: &[u8], class: impl Fn(Lanes) -> u32) -> Option<&[u8]> {
+    let mut rest = bytes;
+    loop {
+        let window: &[u8; AHEAD] = rest.first_chunk()?;
         #[cfg(test)]
         crate::buf::cost::add(LANES);
-        let found = class(*lanes);
+        let found = class(*window.first_chunk()?);
         if found != 0 {
-            return Some(at + found.trailing_zeros() as usize);
+            return Some(&rest[found.trailing_zeros() as usize % LANES..]);
         }
-        at += LANES;
+        rest = &rest[LANES..];
     }
-    None
 }
 
 fn version_minor(bytes: &[u8]) -> Option<u8> {
@@ -116,31 +105,6 @@ fn status(bytes: &[u8]) -> Option<u16> {
     Some(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones))
 }
 
-/// Which of them are control bytes, a bit for each.
-fn controls(lanes: [u8; LANES]) -> u32 {
-    let lanes = u8x16::new(lanes);
-    (lanes.simd_le(u8x16::splat(0x1f)) | lanes.simd_eq(u8x16::splat(0x7f))).to_bitmask()
-}
-
-/// Which of them are no letters, digits, `-` or `_`: of what a token may hold besides, nothing is
-/// found in the names of real fields.
-fn not_of_a_name(lanes: [u8; LANES]) -> u32 {
-    let lanes = i8x16::new(lanes.map(u8::cast_signed));
-    // Sets the bit that tells small letters from capital ones.
-    let no_letter = outside(lanes | i8x16::splat(0x20), b'a'..=b'z');
-    let is = |mark: u8| lanes.simd_eq(i8x16::splat(mark.cast_signed()));
-    let mark = is(b'-') | is(b'_');
-    (no_letter & outside(lanes, b'0'..=b'9') & !mark).to_bitmask()
-}
-
-/// Which of them are not in the range. It is moved down to the least number that there is, so that
-/// one comparison does, of signed numbers, which is the one that all processors have.
-fn outside(lanes: i8x16, range: RangeInclusive<u8>) -> i8x16 {
-    let down = i8::MIN.wrapping_sub(range.start().cast_signed());
-    let last = range.end().cast_signed().wrapping_add(down);
-    (lanes + i8x16::splat(down)).simd_gt(i8x16::splat(last))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -150,9 +114,9 @@ mod tests {
 
     /// What a head says, without where it stands: its parts, one after the other.
     fn said(bytes: &[u8], head: &Head) -> (u16, u8, Vec<Vec<u8>>) {
-        let fields = head.fields().iter().flat_map(|field| [field.name, field.value]);
-        let parts = std::iter::once(head.reason).chain(fields);
-        (head.status, head.version_minor, parts.map(|p| p.of(bytes).to_vec()).collect())
+        let fields = head.fields().iter().flat_map(|f| [f.name(bytes), f.value(bytes)]);
+        let parts = std::iter::once(head.reason.of(bytes)).chain(fields);
+        (head.status, head.version_minor, parts.map(<[u8]>::to_vec).collect())
     }
 
     /// Reads both ways; answers whether the short way read it.
@@ -217,6 +181,8 @@ mod tests {
             bytes[5] = byte;
             assert_eq!(controls(bytes), u32::from(byte.is_ascii_control()) << 5, "{byte}");
             assert!(byte.is_ascii_control() || crate::http::field::is_value_byte(byte));
+            let of_a_usual_name = byte.is_ascii_alphabetic() || byte == b'-';
+            assert_eq!(not_of_a_usual_name(bytes), u32::from(!of_a_usual_name) << 5, "{byte}");
             let of_a_name = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             assert_eq!(not_of_a_name(bytes), u32::from(!of_a_name) << 5, "{byte}");
             assert!(!of_a_name || crate::http::field::is_token_byte(byte));
@@ -244,7 +210,7 @@ mod tests {
         assert_eq!(head.parse(&bytes, 200), Ok(()));
         assert_eq!(read(&padded, &limits, &mut head), Some(bytes.len()));
         assert_eq!(head.fields().len(), 200);
-        assert_eq!(head.fields()[199].value.of(&bytes), b"b");
+        assert_eq!(head.fields()[199].value(&bytes), b"b");
     }
 
     /// Pieces of heads, good and bad, so that a random sequence of them is often almost a head.
