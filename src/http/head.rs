@@ -22,9 +22,9 @@ use crate::error::Outcome;
 /// The most fields a head can have, whatever `max_headers` says.
 const MAX_HEADERS: usize = 256;
 
-/// For so many fields there is a place from the start: 768 bytes, as there may be many responses.
-/// Most heads have no more.
-const PLACES: usize = 64;
+/// For so many fields there is a place from the start: 480 bytes, as there may be thousands of
+/// responses. Most heads have no more.
+const PLACES: usize = 40;
 
 /// `HTTP/1.1 200`, the part of the status line whose form is fixed, and the byte behind it.
 const STATUS_CODE_END: usize = 12;
@@ -233,7 +233,7 @@ impl Head {
         self.version_minor = minor;
         self.reason = reason(bytes);
         if fields > self.places.len() {
-            self.places = vec![Field::default(); MAX_HEADERS].into();
+            self.places = vec![Field::default(); fields.next_power_of_two()].into();
         }
         self.count = fields;
         for (place, field) in self.places.iter_mut().zip(parsed.headers.iter()) {

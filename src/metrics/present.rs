@@ -12,9 +12,9 @@ use crate::net::pages::Pages;
 /// The kinds of an order's durations.
 pub(super) const OF_ORDER: [Kind; 4] = [Kind::QueueWait, Kind::Write, Kind::FirstByte, Kind::Total];
 
-/// How long the list is before it grows: 1 KiB. That happens a few times in the life of a slot, and
-/// behind the completion of an order.
-const ROOM: usize = 128;
+/// How long the list is before it grows: 400 bytes. That happens a few times in the life of a slot,
+/// after some thousand orders at the earliest, and behind the completion of one.
+const ROOM: usize = 48;
 
 /// The counts of one bucket, one for each kind of an order's durations.
 type Counts = [u8; OF_ORDER.len()];
