@@ -69,7 +69,7 @@ pub(crate) mod ways;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
-use crate::completion::CompletionQueue;
+use crate::completion::{CompletionQueue, Taker};
 use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
@@ -319,8 +319,9 @@ impl Pool {
         // Perhaps no thread drives any more: then what is in flight is received here, and the last
         // callbacks run here, once no other thread is still about to run one.
         let _driving = self.last_turn(caller);
-        let driven =
-            self.drive_until(caller, Duration::MAX, || self.delivery.completions.has_ended());
+        let driven = self.drive_until(caller, Duration::MAX, &mut Taker::none(), |_| {
+            self.delivery.completions.has_ended()
+        });
         if driven.is_err() {
             self.shutdown(Duration::ZERO);
         }

@@ -2,7 +2,7 @@
 //!
 //! Heartbeats are no orders: on an idle slot they would drive all orders out.
 
-use super::{Held, InFlight, Outgoing, Slot};
+use super::{Held, Outgoing, Slot};
 use crate::completion::Completion;
 use crate::driver::clock::now_ns;
 use crate::driver::in_flight::times;
@@ -79,18 +79,22 @@ impl Held {
     /// An exchange ends. Keeps the first bytes of an answer that does not accept the order, or that
     /// is no whole answer.
     #[inline]
-    pub(super) fn record_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
-        let is_good = matches!(stop, Stop::Answered(_))
-            && (200..300).contains(&in_flight.response().status());
-        if !is_good && self.recorder.is_some() {
-            self.record_bad_answer(in_flight, exchange, stop);
+    pub(super) fn record_answer(&mut self, exchange: &Exchange, stop: &Stop) {
+        if self.recorder.is_some() {
+            self.record_bad_answer(exchange, stop);
         }
     }
 
     #[cold]
     #[inline(never)] // Its excerpts would be on the stack of each turn.
-    fn record_bad_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
-        let Some(recorder) = &mut self.recorder else { return };
+    fn record_bad_answer(&mut self, exchange: &Exchange, stop: &Stop) {
+        let Self { recorder: Some(recorder), in_flight: Some(in_flight), .. } = self else {
+            return;
+        };
+        let status = in_flight.response().status();
+        if matches!(stop, Stop::Answered(_)) && (200..300).contains(&status) {
+            return;
+        }
         let (head, body) = in_flight.response().received();
         if exchange.id.is_some() {
             let shown = if body.is_empty() { head } else { &[] };
