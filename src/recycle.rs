@@ -47,21 +47,21 @@ impl FreeList {
     }
 
     /// A response that no other holds. Allocates only when the free list is empty.
+    #[inline(always)] // Nearly always there is one.
     pub fn take(self: &Arc<Self>) -> Shared<Recycled> {
         let found = self.lock().responses.pop();
-        found.unwrap_or_else(|| {
-            let mut response = Response::with_capacity(self.response_capacity);
-            if let Some(list) = &self.watch {
-                response.watch(list);
-            }
-            let endpoints = Endpoints::default();
-            Shared::new(Recycled {
-                response,
-                endpoints,
-                arrival_wall_ns: 0,
-                home: Arc::clone(self),
-            })
-        })
+        found.unwrap_or_else(|| self.fresh())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fresh(self: &Arc<Self>) -> Shared<Recycled> {
+        let mut response = Response::with_capacity(self.response_capacity);
+        if let Some(list) = &self.watch {
+            response.watch(list);
+        }
+        let (endpoints, home) = (Endpoints::default(), Arc::clone(self));
+        Shared::new(Recycled { response, endpoints, arrival_wall_ns: 0, home })
     }
 
     /// As [`FreeList::take`], with a copy of `response` in it.
