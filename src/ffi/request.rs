@@ -15,6 +15,7 @@ use crate::http::Request;
 use crate::recycle::Recycled;
 
 /// A request, opaque to C.
+#[repr(align(64))] // An order touches as many lines of it wherever the heap puts it.
 pub struct vp_request {
     pub(super) request: Request,
     pub(super) callback: Option<Callback>,
