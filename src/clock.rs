@@ -3,24 +3,17 @@
 //! Nothing else in `src` reads it. What an engine signs is by the wall clock, which may
 //! jump. What it archives is computed from this one ([`by_wall_clock`]).
 
-#[cfg(not(feature = "model"))]
-use nix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "model")]
 pub use crate::sync::now_ns;
 
+#[cfg(not(feature = "model"))]
+pub use crate::net::time::monotonic_ns as now_ns;
+
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
-
-/// Nanoseconds of CLOCK_MONOTONIC. Never 0.
-#[cfg(not(feature = "model"))]
-pub fn now_ns() -> u64 {
-    // It fails for an unknown clock only; every Linux has this one.
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC exists");
-    (now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64).max(1)
-}
 
 /// Nanoseconds since 1970, by the system's clock; 0 before then.
 pub fn wall_ns() -> u64 {

@@ -127,6 +127,12 @@ impl Completion {
         self.detail.as_deref().is_some_and(|detail| detail.is_late)
     }
 
+    /// Takes it out. What stays behind has no response and no detail.
+    pub fn take(&mut self) -> Self {
+        let (detail, response) = (self.detail.take(), self.response.take());
+        Self { detail, response, ..*self }
+    }
+
     /// What only few completions have, to be changed.
     pub(crate) fn detail_mut(&mut self) -> &mut Detail {
         self.detail.get_or_insert_default()
@@ -138,6 +144,46 @@ const _: () = assert!(size_of::<Completion>() <= 120);
 
 /// Where the completion of one request goes instead of the queue.
 pub type Callback = Arc<dyn Fn(Completion) + Send + Sync>;
+
+/// Who takes completions, for the length of one call. In caller drive it takes what ends in its own
+/// turns at once, past the queue.
+pub struct Taker<'a> {
+    /// How many more it takes.
+    left: usize,
+    taken: usize,
+    /// `None`: it takes nothing.
+    take: Option<&'a mut dyn FnMut(&mut Completion)>,
+}
+
+impl<'a> Taker<'a> {
+    /// Takes up to `limit` completions. `take` takes out of each what it wants to keep
+    /// ([`Completion::take`]): moved as a whole, each would be copied several times.
+    pub fn new(limit: usize, take: &'a mut dyn FnMut(&mut Completion)) -> Self {
+        Self { left: limit, taken: 0, take: Some(take) }
+    }
+
+    /// Takes nothing: what ends in its turns is for others.
+    pub fn none() -> Self {
+        Self { left: 0, taken: 0, take: None }
+    }
+
+    /// How many it has taken.
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Whether it may have the next completion that comes: none is before that.
+    pub fn is_next(&self, queue: &CompletionQueue) -> bool {
+        self.left > 0 && !queue.has_any()
+    }
+
+    fn take(&mut self, completion: &mut Completion) {
+        if let Some(take) = &mut self.take {
+            (self.left, self.taken) = (self.left - 1, self.taken + 1);
+            take(completion);
+        }
+    }
+}
 
 /// Completions on their way to whoever polls.
 pub struct CompletionQueue {
@@ -212,6 +258,13 @@ impl CompletionQueue {
         self.pushed.push(completion);
     }
 
+    /// Hands a completion to who takes from the queue, past the queue. Only to whom
+    /// [`Taker::is_next`] says so.
+    pub fn pass_by(&self, taker: &mut Taker<'_>, completion: &mut Completion) {
+        self.outstanding.fetch_sub(1, Ordering::Release);
+        taker.take(completion);
+    }
+
     /// Lets sleepers learn of what was pushed, at the next ring.
     pub fn announce(&self) {
         // Swapped, not stored: whoever rings for all of us then sees what each of us has pushed.
@@ -256,27 +309,36 @@ impl CompletionQueue {
 
     /// Hands up to `limit` completions to `take`, and answers how many. `None`: the queue is empty
     /// and stays so.
-    pub fn poll(&self, limit: usize, take: impl FnMut(Completion)) -> Option<usize> {
-        let count = self.drain(limit, take);
+    pub fn poll(&self, limit: usize, mut take: impl FnMut(Completion)) -> Option<usize> {
+        self.poll_to(&mut Taker::new(limit, &mut |completion| take(completion.take())))
+    }
+
+    /// As [`CompletionQueue::poll`], for a taker that has taken nothing yet.
+    pub fn poll_to(&self, taker: &mut Taker<'_>) -> Option<usize> {
+        let count = self.drain(taker);
         self.clear();
         count
     }
 
-    /// As [`CompletionQueue::poll`], but leaves the descriptor as it is.
-    ///
-    /// Not copied into its callers, whose frames would push those of a turn onto other cache lines.
-    #[inline(never)]
-    pub fn drain(&self, limit: usize, mut take: impl FnMut(Completion)) -> Option<usize> {
+    /// Hands to the taker what is in the queue, and answers how many it has taken by then. `None`:
+    /// none, the queue is empty and stays so. Leaves the descriptor as it is.
+    #[inline]
+    pub fn drain(&self, taker: &mut Taker<'_>) -> Option<usize> {
         // Before the look at the queue: what was pushed before the end is then seen.
         let ended = self.ended.load(Ordering::SeqCst);
-        let mut count = 0;
-        while count < limit {
-            let Some(completion) = self.pushed.pop() else { break };
-            self.outstanding.fetch_sub(1, Ordering::Release);
-            take(completion);
-            count += 1;
+        if self.has_any() {
+            self.hand_out(taker);
         }
-        if count == 0 && limit > 0 && ended { None } else { Some(count) }
+        if taker.taken == 0 && taker.left > 0 && ended { None } else { Some(taker.taken) }
+    }
+
+    /// Not copied into its callers, whose frames would push those of a turn onto other cache lines.
+    #[inline(never)]
+    fn hand_out(&self, taker: &mut Taker<'_>) {
+        while taker.left > 0 {
+            let Some(mut completion) = self.pushed.pop() else { return };
+            self.pass_by(taker, &mut completion);
+        }
     }
 
     /// As [`CompletionQueue::poll`], but sleeps until there is something, at most for `patience`.
@@ -286,8 +348,14 @@ impl CompletionQueue {
         patience: Duration,
         mut take: impl FnMut(Completion),
     ) -> Option<usize> {
-        let count = self.poll(limit, &mut take);
-        if count != Some(0) || limit == 0 || patience.is_zero() {
+        let mut take = |completion: &mut Completion| take(completion.take());
+        self.wait_to(patience, &mut Taker::new(limit, &mut take))
+    }
+
+    /// As [`CompletionQueue::wait`], for a taker that has taken nothing yet.
+    pub fn wait_to(&self, patience: Duration, taker: &mut Taker<'_>) -> Option<usize> {
+        let count = self.poll_to(taker);
+        if count != Some(0) || taker.left == 0 || patience.is_zero() {
             return count;
         }
         // A deadline too far to represent is no deadline.
@@ -295,9 +363,9 @@ impl CompletionQueue {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
         let count = loop {
             if !self.sleep_until(deadline) {
-                break self.poll(limit, &mut take);
+                break self.poll_to(taker);
             }
-            match self.poll(limit, &mut take) {
+            match self.poll_to(taker) {
                 Some(0) => {}
                 count => break count,
             }
@@ -448,6 +516,24 @@ mod tests {
         assert_eq!(queue.poll(1, |_| ()), Some(1));
         assert!(queue.reserve());
         assert_eq!(drain(&queue), [2]);
+    }
+
+    #[test]
+    fn a_completion_passes_the_queue_by_only_if_none_is_before_it() {
+        let queue = CompletionQueue::new(2);
+        assert!(queue.reserve() && queue.reserve());
+        let mut ids = Vec::new();
+        let mut take = |completion: &mut Completion| ids.push(completion.take().id);
+        let mut taker = Taker::new(2, &mut take);
+        assert!(taker.is_next(&queue) && !Taker::none().is_next(&queue));
+        queue.push(completion(1));
+        assert!(!taker.is_next(&queue), "one is before it");
+        assert_eq!(queue.drain(&mut taker), Some(1));
+        queue.pass_by(&mut taker, &mut completion(2));
+        assert!(!taker.is_next(&queue), "it has taken all that it takes");
+        assert_eq!((taker.taken(), queue.drain(&mut taker)), (2, Some(2)));
+        assert_eq!(ids, [1, 2]);
+        assert!(queue.reserve() && queue.reserve() && !queue.reserve(), "their places are free");
     }
 
     #[test]

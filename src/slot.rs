@@ -63,8 +63,9 @@ pub struct NotStarted {
 
 /// What one turn of [`Slot::drive`] came to.
 pub struct Turn {
-    /// What the pool is to be told; [`Slot::take_loss`] tells why a connection was given up.
-    pub end: TurnEnd<Over>,
+    /// What the pool is to be told; [`Slot::take_loss`] tells why a connection was given up. What
+    /// has ended is where the caller wanted it.
+    pub end: TurnEnd<()>,
     /// Bytes wait for the socket to become writable.
     pub wants_write: bool,
     /// Bytes were left in the socket for another turn, of which the socket does not tell.
@@ -142,6 +143,9 @@ struct Hands<'a> {
     setting: Setting<'a>,
     index: u32,
     received: usize,
+    /// What ends in it. The caller's, so that it is made where it is delivered from: each move is
+    /// instructions and cache lines.
+    over: &'a mut Option<Over>,
 }
 
 impl Slot {
@@ -240,7 +244,7 @@ impl Slot {
 
     /// What the pool thread does in caller drive: nothing while the engine has an exchange here,
     /// unless the time for it is over.
-    pub fn drive_unless_in_flight(&self, setting: Setting<'_>) -> Turn {
+    pub fn drive_unless_in_flight(&self, setting: Setting<'_>, over: &mut Option<Over>) -> Turn {
         let mut inner = self.lock();
         if inner.state.leaves_turn_to_engine(setting.grace_ns, now_ns()) {
             let end = TurnEnd::nothing(inner.state.epoch());
@@ -248,11 +252,12 @@ impl Slot {
             return Turn { end, wants_write, unread, uncounted, received };
         }
         drop(inner);
-        self.drive(setting)
+        self.drive(setting, over)
     }
 
-    /// Does all that can be done now without waiting: send, receive, decode, check deadlines.
-    pub fn drive(&self, setting: Setting<'_>) -> Turn {
+    /// Does all that can be done now without waiting: send, receive, decode, check deadlines. What
+    /// has ended is put into `over`, which is `None`.
+    pub fn drive(&self, setting: Setting<'_>, over: &mut Option<Over>) -> Turn {
         let mut inner = self.lock();
         // After the lock was had, so that nothing here is older than what the submitter noted.
         let now = now_ns();
@@ -264,7 +269,7 @@ impl Slot {
             grace_ns: setting.grace_ns,
             waits_for_late: policy.linger_ns != 0,
         };
-        let mut hands = Hands { held, setting, index: self.index, received: 0 };
+        let mut hands = Hands { held, setting, index: self.index, received: 0, over };
         let end = state.turn(&mut hands, &terms, now);
         let received = hands.received;
         if end.ended.is_some() {
@@ -309,15 +314,19 @@ impl Slot {
     pub fn abandon(&self) -> Option<Ended> {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        let (connection, in_flight) = (inner.held.connection.take(), inner.held.in_flight.take());
+        let (connection, mut in_flight) =
+            (inner.held.connection.take(), inner.held.in_flight.take());
         let exchange = inner.state.exchange().copied();
         inner.held.next = None;
         inner.state.abandon();
         inner.held.ends.clear();
         self.deadline_ns.store(NEVER, Ordering::SeqCst);
-        let (mut connection, in_flight, exchange) = (connection?, in_flight?, exchange?);
+        let (mut connection, exchange) = (connection?, exchange?);
+        in_flight.as_ref()?;
         let stop = Stop::Failed(Outcome::Internal, CloseReason::Internal);
-        let ended = in_flight.end(self.index, &mut connection, &exchange, &stop, now_ns());
+        let connected = &mut connection;
+        let ended =
+            InFlight::end(&mut in_flight, self.index, connected, &exchange, &stop, now_ns());
         inner.held.record_end(&exchange, &ended.completion);
         connection.reset();
         Some(ended)
@@ -472,7 +481,9 @@ impl Held {
 
     /// An exchange is over: its durations are recorded. Before its completion is made, which is
     /// then made in its place.
-    fn record(&mut self, exchange: &Exchange, submit_ns: u64, stop: &Stop, now_ns: u64) {
+    #[inline]
+    fn record(&mut self, exchange: &Exchange, stop: &Stop, now_ns: u64) {
+        let submit_ns = self.in_flight.as_ref().map_or(0, |it| it.pending.submit_ns);
         match (exchange.id, stop) {
             (Some(_), _) => self.durations.order(|| times(exchange, submit_ns, now_ns)),
             (None, Stop::Answered(_)) => {
@@ -481,6 +492,22 @@ impl Held {
             }
             (None, Stop::Failed(..)) => {}
         }
+    }
+
+    /// An exchange ends, and its connection leaves with it to wait for the answer.
+    #[cold]
+    #[inline(never)] // Its copies would be on the stack of each turn.
+    fn linger(
+        &mut self,
+        slot: u32,
+        free_list: &Arc<FreeList>,
+        exchange: &Exchange,
+        stop: &Stop,
+        now_ns: u64,
+    ) -> Over {
+        let in_flight = self.in_flight.take().expect("what ends is in flight");
+        let connection = self.connection.take().expect("an exchange has a connection");
+        in_flight.linger(slot, connection, free_list, exchange, stop, now_ns)
     }
 
     /// Bytes of the exchange in flight wait for the socket to become writable.
@@ -507,7 +534,8 @@ impl Look for Hands<'_> {
 }
 
 impl Wire for Hands<'_> {
-    type Ended = Over;
+    /// It is in `over`.
+    type Ended = ();
 
     fn advance(&mut self, exchange: &mut Exchange, now_ns: u64) -> (Read, Option<Failure>) {
         let (Some(in_flight), Some(connection)) =
@@ -528,27 +556,27 @@ impl Wire for Hands<'_> {
         })
     }
 
-    fn end(&mut self, exchange: &Exchange, stop: &Stop, lingers: bool, now_ns: u64) -> Over {
+    fn end(&mut self, exchange: &Exchange, stop: &Stop, lingers: bool, now_ns: u64) {
         let (held, free_list) = (&mut *self.held, self.setting.free_list);
         held.fresh = Some(free_list.take());
-        let in_flight = held.in_flight.take().expect("what ends is in flight");
-        held.record(exchange, in_flight.pending.submit_ns, stop, now_ns);
-        held.record_answer(&in_flight, exchange, stop);
-        let connection = &mut held.connection;
-        if lingers && let Some(connection) = connection.take() {
-            let over = in_flight.linger(self.index, connection, free_list, exchange, stop, now_ns);
-            held.record_end(exchange, &over.ended.completion);
-            return over;
-        }
-        let connection = connection.as_mut().expect("an exchange has a connection");
-        let ended = in_flight.end(self.index, connection, exchange, stop, now_ns);
-        let over = Over { ended, lingering: None };
+        held.record(exchange, stop, now_ns);
+        held.record_answer(exchange, stop);
+        let over = match lingers {
+            true => self.over.insert(held.linger(self.index, free_list, exchange, stop, now_ns)),
+            false => {
+                let Held { connection, in_flight, .. } = held;
+                let connection = connection.as_mut().expect("an exchange has a connection");
+                let ended =
+                    InFlight::end(in_flight, self.index, connection, exchange, stop, now_ns);
+                self.over.insert(Over { ended, lingering: None })
+            }
+        };
         held.record_end(exchange, &over.ended.completion);
-        over
     }
 
-    fn announced(&self, over: &Over) -> Announced {
-        let response = over.ended.completion.response.as_ref();
+    fn announced(&self, (): &()) -> Announced {
+        let over = self.over.as_ref();
+        let response = over.and_then(|over| over.ended.completion.response.as_ref());
         response.map_or_else(Announced::default, |it| announced(&it.response))
     }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Pool;
+use crate::completion::Taker;
 
 /// Looks between two turns of the runtime, which serves everything else.
 const LOOKS: u32 = 16;
@@ -20,7 +21,7 @@ pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
             look_in_turn(&pool).await;
         } else {
             for _ in 0..LOOKS {
-                pool.drive_in_flight();
+                pool.drive_in_flight(&mut Taker::none());
                 pool.delivery.completions.ring();
                 std::hint::spin_loop();
             }
@@ -33,7 +34,7 @@ pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
 async fn look_in_turn(pool: &Pool) {
     for slot in pool.slots.in_flight.iter() {
         let turn = pool.next_turn().await;
-        let received = pool.drive_slot(slot);
+        let received = pool.drive_slot(slot, &mut Taker::none());
         turn.into_iter().for_each(|turn| turn.end(received));
     }
     pool.delivery.completions.ring();

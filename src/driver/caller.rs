@@ -19,7 +19,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use crate::completion::{Completion, CompletionQueue};
+use crate::clock::NEVER;
+use crate::clock::now_ns;
+use crate::completion::{Completion, CompletionQueue, Taker};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
 use crate::net::standard::spared;
@@ -178,56 +180,89 @@ impl Pool {
     pub fn poll(
         &self,
         limit: usize,
-        take: impl FnMut(Completion),
+        mut take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
+        self.poll_to(&mut Taker::new(limit, &mut |completion| take(completion.take())))
+    }
+
+    /// As [`Pool::poll`], for a taker that has taken nothing yet.
+    pub fn poll_to(&self, taker: &mut Taker<'_>) -> Result<Option<usize>, Status> {
         let Some(caller) = &self.delivery.caller else {
-            return Ok(self.delivery.completions.poll(limit, take));
+            return Ok(self.delivery.completions.poll_to(taker));
         };
         let Some(_driving) = self.begin_to_drive(caller, &mut { BLIND })? else {
             // Not the end yet: the closing thread may still hold a last completion.
-            return Ok(self.delivery.completions.drain(limit, take).or(Some(0)));
+            return Ok(self.delivery.completions.drain(taker).or(Some(0)));
         };
         if caller.fd_is_out.load(Ordering::Relaxed) || self.slots.in_flight.exceed(DIRECT_LOOKS) {
-            self.drive_signalled(caller, Some(Duration::ZERO))?;
+            self.drive_signalled(caller, Some(Duration::ZERO), taker)?;
         } else {
-            self.drive_in_flight();
+            self.drive_in_flight(taker);
         }
         self.deliver_handed_over();
-        let taken = self.delivery.completions.drain(limit, take);
+        let taken = self.delivery.completions.drain(taker);
         self.leave_readable(caller);
         Ok(taken)
     }
 
     /// As [`Pool::poll`], but sleeps until there is a completion, at most for `patience`.
+    /// `ERR_WOULD_DEADLOCK` on the pool thread, too.
     pub fn wait(
         &self,
         limit: usize,
-        mut patience: Duration,
+        patience: Duration,
         mut take: impl FnMut(Completion),
     ) -> Result<Option<usize>, Status> {
+        let mut take = |completion: &mut Completion| take(completion.take());
+        self.wait_to(patience, &mut Taker::new(limit, &mut take))
+    }
+
+    /// As [`Pool::wait`], for a taker that has taken nothing yet.
+    pub fn wait_to(
+        &self,
+        mut patience: Duration,
+        taker: &mut Taker<'_>,
+    ) -> Result<Option<usize>, Status> {
         let Some(caller) = &self.delivery.caller else {
-            return Ok(self.delivery.completions.wait(limit, patience, take));
+            // Its own thread would wait for itself.
+            if self.lifetime.is_pool_thread() {
+                return Err(Status::ERR_WOULD_DEADLOCK);
+            }
+            return Ok(self.delivery.completions.wait_to(patience, taker));
         };
         let Some(_driving) = self.begin_to_drive(caller, &mut patience)? else {
-            if !self.is_closed() {
-                return Ok(self.delivery.completions.drain(limit, take).or(Some(0)));
-            }
-            self.delivery.completions.sleep(patience);
-            let taken = self.delivery.completions.drain(limit, &mut take);
-            if taken.is_some() {
-                return Ok(taken);
-            }
-            // The closing thread may still hold a last completion; it is done in no time.
-            drop(self.last_turn(caller));
-            return Ok(self.delivery.completions.drain(limit, take));
+            return Ok(self.wait_for_driver(caller, patience, taker));
         };
         let mut taken = Some(0);
-        self.drive_until(caller, patience, || {
-            taken = self.delivery.completions.drain(limit, &mut take);
+        self.drive_until(caller, patience, taker, |taker| {
+            taken = self.delivery.completions.drain(taker);
             taken != Some(0)
         })?;
         self.leave_readable(caller);
         Ok(taken)
+    }
+
+    /// Takes what is in the queue while another thread drives, and the last completions when that
+    /// is the closing one.
+    #[cold]
+    fn wait_for_driver(
+        &self,
+        caller: &Caller,
+        patience: Duration,
+        taker: &mut Taker<'_>,
+    ) -> Option<usize> {
+        let completions = &self.delivery.completions;
+        if !self.is_closed() {
+            return completions.drain(taker).or(Some(0));
+        }
+        completions.sleep(patience);
+        let taken = completions.drain(taker);
+        if taken.is_some() {
+            return taken;
+        }
+        // The closing thread may still hold a last completion; it is done in no time.
+        drop(self.last_turn(caller));
+        completions.drain(taker)
     }
 
     /// What is in the queue when a driver leaves keeps the descriptor readable.
@@ -295,7 +330,7 @@ impl Pool {
 
     fn look_for_sleeper(&self, caller: &Caller) {
         let Some(driving) = caller.drive_as_sleeper() else { return };
-        self.drive_in_flight();
+        self.drive_in_flight(&mut Taker::none());
         self.deliver_handed_over();
         self.leave_readable(caller);
         drop(driving);
@@ -318,9 +353,10 @@ impl Pool {
             if left.is_some_and(|left| left.is_zero()) {
                 break;
             }
-            if self.drive_signalled(caller, left).is_err() {
+            let mut none = Taker::none();
+            if self.drive_signalled(caller, left, &mut none).is_err() {
                 // The request is accepted, and its completion must come: look without being told.
-                self.drive_in_flight();
+                self.drive_in_flight(&mut none);
                 std::thread::sleep(BLIND);
             }
             self.deliver_handed_over();
@@ -345,7 +381,7 @@ impl Pool {
             return spared(|| self.delivery.completions.event_fd());
         };
         caller.fd_is_out.store(true, Ordering::Relaxed);
-        if caller.unread.exceed(0) {
+        if !caller.unread.is_empty() {
             self.delivery.completions.signal();
         }
         self.delivery.completions.signal_if_any();
@@ -356,17 +392,21 @@ impl Pool {
     /// to them. It cannot while it is in a callback, so this waits at most for `patience`, and
     /// leaves the rest of it there. `None` when others drive: there is something to take, it took
     /// too long, or the closing thread drives, for the last time.
+    #[inline(always)] // Nearly always it is one exchange of a number.
     fn begin_to_drive<'a>(
         &self,
         caller: &'a Caller,
         patience: &mut Duration,
     ) -> Result<Option<Driving<'a>>, Status> {
-        if self.is_delivering() {
+        let here = this_thread();
+        if self.lifetime.is_pool_thread() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        caller.polls.store(this_thread(), Ordering::Relaxed);
-        match caller.drive_as(this_thread()) {
+        caller.polls.store(here, Ordering::Relaxed);
+        match caller.drive_as(here) {
             Ok(driving) => Ok(Some(driving)),
+            // It is in a callback.
+            Err(driver) if driver & !SLEEPER == here => Err(Status::ERR_WOULD_DEADLOCK),
             Err(_) if self.is_closed() => Ok(None),
             Err(driver) if driver & SLEEPER == 0 => Err(Status::ERR_DRIVEN),
             Err(_) => self.claim(caller, patience),
@@ -374,6 +414,8 @@ impl Pool {
     }
 
     /// Has a sleeper leave the driving to this thread, as [`Pool::begin_to_drive`] says.
+    #[cold]
+    #[inline(never)]
     fn claim<'a>(
         &self,
         caller: &'a Caller,
@@ -416,67 +458,77 @@ impl Pool {
         &self,
         caller: &Caller,
         patience: Duration,
-        mut done: impl FnMut() -> bool,
+        taker: &mut Taker<'_>,
+        mut done: impl FnMut(&mut Taker<'_>) -> bool,
     ) -> Result<(), Status> {
         self.deliver_handed_over();
-        if done() {
+        if done(taker) {
             return Ok(());
         }
         // A deadline too far to represent is no deadline.
-        let deadline = Instant::now().checked_add(patience);
-        let mut left = deadline.map(|_| patience);
+        let patience_ns = u64::try_from(patience.as_nanos()).unwrap_or(NEVER);
+        let deadline_ns = now_ns().saturating_add(patience_ns);
+        let mut left = (deadline_ns != NEVER).then_some(patience);
         loop {
             // One look even without any patience: the call is a poll then.
-            self.drive_signalled(caller, left)?;
+            self.drive_signalled(caller, left, taker)?;
             self.deliver_handed_over();
-            if done() || left.is_some_and(|left| left.is_zero()) {
+            if done(taker) || left.is_some_and(|left| left.is_zero()) {
                 return Ok(());
             }
-            left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            left = left.map(|_| Duration::from_nanos(deadline_ns.saturating_sub(now_ns())));
         }
     }
 
-    fn drive_signalled(&self, caller: &Caller, patience: Option<Duration>) -> Result<(), Status> {
-        let mut unread = caller.unread.exceed(0);
+    /// `Err`: the system does not tell, and nothing was taken.
+    fn drive_signalled(
+        &self,
+        caller: &Caller,
+        patience: Option<Duration>,
+        taker: &mut Taker<'_>,
+    ) -> Result<(), Status> {
+        let mut unread = !caller.unread.is_empty();
         let patience = if unread { Some(Duration::ZERO) } else { patience };
         let driven = caller.live.wait(patience, |number| match number {
             // Deadlines and cancels say no more than: look. Lowered first, so that the next one is
             // heard.
             QUEUE => {
                 self.delivery.completions.clear_now();
-                self.drive_in_flight();
+                self.drive_in_flight(taker);
                 unread = false;
             }
             slot => {
-                self.drive_slot(slot as usize);
+                self.drive_slot(slot as usize, taker);
             }
         });
         if unread {
             // After those that have waited for their first turn.
             for slot in caller.unread.iter() {
-                self.drive_slot(slot);
+                self.drive_slot(slot, taker);
             }
         }
-        driven.map_err(|_| Status::ERR_SYSTEM)
+        // What was taken must be told of: the error comes again.
+        driven.or_else(|_| if taker.taken() > 0 { Ok(()) } else { Err(Status::ERR_SYSTEM) })
     }
 
-    pub(super) fn drive_in_flight(&self) {
+    pub(super) fn drive_in_flight(&self, taker: &mut Taker<'_>) {
         for slot in self.slots.in_flight.iter() {
-            self.drive_slot(slot);
+            self.drive_slot(slot, taker);
         }
     }
 
     /// A turn of a slot. Answers how many bytes of a response it has received.
-    pub(super) fn drive_slot(&self, index: usize) -> usize {
+    pub(super) fn drive_slot(&self, index: usize, taker: &mut Taker<'_>) -> usize {
         let slot = &self.slots[index];
-        let turn = slot.drive(self.setting());
+        let mut over = None;
+        let turn = slot.drive(self.setting(), &mut over);
         let received = turn.received;
         if let Some(caller) = &self.delivery.caller
             && caller.note_unread(slot.index, turn.unread)
         {
             self.delivery.completions.signal();
         }
-        self.after_turn(slot, turn);
+        self.after_turn(slot, &turn, &mut over, taker);
         received
     }
 }

@@ -10,13 +10,13 @@ use super::caller::Caller;
 use super::linger::Late;
 use super::{Dispatching, Pool};
 use crate::clock::now_ns;
-use crate::completion::{Completion, CompletionQueue, Times};
+use crate::completion::{Completion, CompletionQueue, Taker, Times};
 use crate::metrics::records::Records;
 use crate::net::pages::PAGE;
 use crate::net::probes;
 use crate::pool::dispatch::Action;
 use crate::pool::slot::Fate;
-use crate::slot::in_flight::{Ended, Over, Recipient};
+use crate::slot::in_flight::{Ended, Lingering, Over, Recipient};
 use crate::slot::{Slot, Turn};
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -100,10 +100,19 @@ impl Pool {
     }
 
     /// Tells the dispatcher what a turn came to, delivers the completion, serves who waits.
-    pub(super) fn after_turn(&self, slot: &Slot, mut turn: Turn) {
+    /// `over`: what has ended in it, which is delivered from where it is. `taker`: who takes from
+    /// the queue on this thread.
+    #[inline(always)] // What is rare is in functions of its own.
+    pub(super) fn after_turn(
+        &self,
+        slot: &Slot,
+        turn: &Turn,
+        over: &mut Option<Over>,
+        taker: &mut Taker<'_>,
+    ) {
         let report = turn.end.report();
         self.maintenance.timer.note(turn.end.maintenance_ns);
-        match &mut turn.end.ended {
+        match over {
             Some(over) => self.heed(slot, over),
             None => self.timer.note(slot.deadline_ns()),
         }
@@ -115,12 +124,9 @@ impl Pool {
             // The slot's task may not be the one that drove, so it may not know yet.
             slot.wake.notify_one();
         }
-        // Moved from where the turn has left it: each copy is instructions and cache lines.
-        if let Some(over) = turn.end.ended {
-            self.deliver(over.ended);
-        }
+        self.deliver_to(taker, over);
         if has_waiting {
-            self.dispatch(self.dispatcher());
+            self.serve_waiting();
         }
         // Last: the engine has its answer, and those who waited are sent.
         if turn.uncounted {
@@ -129,9 +135,10 @@ impl Pool {
     }
 
     /// An exchange is over. What it says of others is heeded before its slot is free again.
+    #[inline(always)]
     fn heed(&self, slot: &Slot, over: &mut Over) {
         if let Some(lingering) = over.lingering.take() {
-            self.linger(*lingering);
+            self.linger_apart(lingering);
         }
         let ended = &over.ended;
         if !ended.recipient.is_heartbeat() {
@@ -143,6 +150,12 @@ impl Pool {
         if completion.bytes_received.max(completion.bytes_sent) > PAGE as u64 {
             self.slots.free_list.note_large();
         }
+    }
+
+    #[cold]
+    #[inline(never)] // What lingers is large.
+    fn linger_apart(&self, lingering: Box<Lingering>) {
+        self.linger(*lingering);
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.
@@ -160,9 +173,42 @@ impl Pool {
         }
     }
 
+    /// Hands a completion to whom it belongs; at once, if that is who drives. The caller holds no
+    /// lock.
+    fn deliver_to(&self, taker: &mut Taker<'_>, over: &mut Option<Over>) {
+        let completions = &self.delivery.completions;
+        match over {
+            Some(Over { ended: Ended { recipient: Recipient::Queue, completion }, .. })
+                if taker.is_next(completions) =>
+            {
+                self.count_end(completion);
+                completions.pass_by(taker, completion);
+            }
+            _ => self.deliver_elsewhere(over),
+        }
+    }
+
+    #[inline(never)] // Its copies would be on the stack of who takes at once.
+    fn deliver_elsewhere(&self, over: &mut Option<Over>) {
+        if let Some(over) = over {
+            self.deliver_in_place(&mut over.ended);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn serve_waiting(&self) {
+        self.dispatch(self.dispatcher());
+    }
+
     /// Hands a completion to whom it belongs. The caller may hold the dispatcher's lock, but not if
     /// the completion goes to a callback, or to an order of several copies.
-    pub(super) fn deliver(&self, ended: Ended) {
+    pub(super) fn deliver(&self, mut ended: Ended) {
+        self.deliver_in_place(&mut ended);
+    }
+
+    /// As [`Pool::deliver`]. What stays behind is worth nothing.
+    fn deliver_in_place(&self, ended: &mut Ended) {
         let on_pool_thread = self.lifetime.is_pool_thread();
         let driving =
             if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
@@ -170,7 +216,7 @@ impl Pool {
             return self.deliver_directly(ended, driving);
         }
         self.count_end(&ended.completion);
-        self.delivery.completions.push(ended.completion);
+        self.delivery.completions.push(ended.completion.take());
         if on_pool_thread {
             // Rung when the turn is over.
             self.delivery.completions.announce();
@@ -184,25 +230,23 @@ impl Pool {
     ///
     /// On its own, so that its copies of the completion take no room on the stack of the others.
     #[inline(never)]
-    fn deliver_directly(&self, ended: Ended, driving: bool) {
-        let calls = matches!(ended.recipient, Recipient::Callback(_) | Recipient::LateCallback(_));
-        if calls && !driving {
-            return self.hand_over(ended);
-        }
+    fn deliver_directly(&self, ended: &mut Ended, driving: bool) {
         let Ended { recipient, completion } = ended;
-        let callback = match recipient {
+        match recipient {
+            Recipient::Callback(_) | Recipient::LateCallback(_) if !driving => {
+                self.hand_over(ended.take());
+            }
             Recipient::Callback(callback) => {
-                self.count_end(&completion);
-                callback
+                self.count_end(completion);
+                callback(completion.take());
             }
-            Recipient::LateCallback(callback) => callback,
+            Recipient::LateCallback(callback) => callback(completion.take()),
             Recipient::Sleeper(answer) => {
-                self.count_end(&completion);
-                return self.wake(&answer, completion);
+                self.count_end(completion);
+                self.wake(answer, completion.take());
             }
-            recipient => return self.deliver_within(&recipient, completion),
-        };
-        callback(completion);
+            recipient => self.deliver_within(recipient, completion.take()),
+        }
     }
 
     fn count_end(&self, completion: &Completion) {
@@ -241,10 +285,17 @@ impl Pool {
     }
 
     /// Delivers what was handed over.
+    #[inline]
     pub(super) fn deliver_handed_over(&self) {
         if self.delivery.has_aside() {
-            self.delivery.take_aside().into_iter().for_each(|ended| self.deliver(ended));
+            self.deliver_aside();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deliver_aside(&self) {
+        self.delivery.take_aside().into_iter().for_each(|ended| self.deliver(ended));
     }
 
     /// Tells whoever drives that a slot wants a turn that its socket will not tell of.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::{Pool, lifetime};
 use crate::clock::NEVER;
 use crate::clock::now_ns;
-use crate::completion::Completion;
+use crate::completion::{Completion, Taker};
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
 
@@ -70,13 +70,13 @@ impl<T> Group<T> {
         self.members.is_empty()
     }
 
-    /// Takes up to `limit` completions, after a look at the pools to which something has happened.
-    /// A pool that has ended leaves when its last completion was taken. `Ok(None)`: no pool is
-    /// left. `Err`: nothing was taken, and a pool has refused its look.
+    /// Takes up to `limit` completions ([`Taker::new`]), after a look at the pools to which
+    /// something has happened. A pool that has ended leaves when its last completion was taken.
+    /// `Ok(None)`: no pool is left. `Err`: nothing was taken, and a pool has refused its look.
     pub fn poll(
         &mut self,
         limit: usize,
-        take: impl FnMut(&T, Completion),
+        take: impl FnMut(&T, &mut Completion),
     ) -> Result<Option<usize>, Status> {
         if self.is_empty() {
             return Ok(None);
@@ -91,7 +91,7 @@ impl<T> Group<T> {
         &mut self,
         limit: usize,
         patience: Duration,
-        mut take: impl FnMut(&T, Completion),
+        mut take: impl FnMut(&T, &mut Completion),
     ) -> Result<Option<usize>, Status> {
         if lifetime::is_any_pool_thread() {
             return Err(Status::ERR_WOULD_DEADLOCK);
@@ -130,7 +130,7 @@ impl<T> Group<T> {
     fn serve(
         &mut self,
         limit: usize,
-        mut take: impl FnMut(&T, Completion),
+        mut take: impl FnMut(&T, &mut Completion),
     ) -> Result<usize, Status> {
         let (mut taken, mut refusal) = (0, None);
         for _ in 0..self.due.len() {
@@ -143,7 +143,8 @@ impl<T> Group<T> {
             let Ok(at) = found else { continue };
             let Member { pool, tag, is_due, .. } = &mut self.members[at];
             *is_due = false;
-            match pool.poll(BUDGET.min(limit - taken), |completion| take(tag, completion)) {
+            let mut take = |completion: &mut Completion| take(tag, completion);
+            match pool.poll_to(&mut Taker::new(BUDGET.min(limit - taken), &mut take)) {
                 Ok(Some(count)) => taken += count,
                 Ok(None) => drop(self.leave(at)),
                 Err(status) => refusal = Some(status),

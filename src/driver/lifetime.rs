@@ -73,7 +73,8 @@ impl Lifetime {
 
     /// Whether the calling thread is the pool thread.
     pub(super) fn is_pool_thread(&self) -> bool {
-        self.thread_id.get() == Some(&current_thread().id())
+        // Asked for each order by others, who need not know their own number for it.
+        is_any_pool_thread() && self.thread_id.get() == Some(&current_thread().id())
     }
 
     /// Keeps for [`Lifetime::join`] what waits for the end on the pool thread.

@@ -17,6 +17,7 @@ use super::timer::Timer;
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::Completion;
+use crate::completion::Taker;
 use crate::config::Heartbeat;
 use crate::lane::Lane;
 use crate::net::watch::watch_socket;
@@ -198,10 +199,11 @@ async fn listen(pool: Arc<Pool>, index: usize, deadline_ns: u64) {
             return;
         }
         let permit = pool.next_turn().await;
-        let turn = slot.drive(pool.setting());
+        let mut over = None;
+        let turn = slot.drive(pool.setting(), &mut over);
         let received = turn.received;
         unread = turn.unread;
-        pool.after_turn(slot, turn);
+        pool.after_turn(slot, &turn, &mut over, &mut Taker::none());
         permit.into_iter().for_each(|permit| permit.end(received));
     }
 }

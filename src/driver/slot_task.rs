@@ -16,6 +16,7 @@ use std::sync::mpsc::Sender;
 use super::hosts::HostPlace;
 use super::{Pool, thread_pools};
 use crate::clock::now_ns;
+use crate::completion::Taker;
 use crate::error::{CloseReason, Status};
 use crate::log::Level;
 use crate::metrics::Kind;
@@ -345,13 +346,14 @@ impl Pool {
 
     /// Lets the slot do what it can, as its task does at each wake-up.
     pub(super) fn take_turn(&self, slot: &Slot) -> Wants {
+        let mut over = None;
         let turn = match self.delivery.caller {
-            None => slot.drive(self.setting()),
-            Some(_) => slot.drive_unless_in_flight(self.setting()),
+            None => slot.drive(self.setting(), &mut over),
+            Some(_) => slot.drive_unless_in_flight(self.setting(), &mut over),
         };
         let Turn { wants_write: to_write, unread: another_turn, received, .. } = turn;
         let wants = Wants { to_write, another_turn, received };
-        self.after_turn(slot, turn);
+        self.after_turn(slot, &turn, &mut over, &mut Taker::none());
         wants
     }
 

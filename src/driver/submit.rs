@@ -14,9 +14,9 @@ use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::net::probes;
 use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
-use crate::slot::NotStarted;
 use crate::slot::copied::Copied;
 use crate::slot::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
+use crate::slot::{NotStarted, Slot};
 use crate::source::Source;
 use crate::tag::Tag;
 
@@ -58,6 +58,7 @@ impl Pool {
     }
 
     /// As [`Pool::submit`], for any recipient of the completion.
+    #[inline(always)] // So that no part of it is handed from call to call.
     pub(super) fn submit_to(
         &self,
         request: &mut Request,
@@ -124,6 +125,7 @@ impl Pool {
 
     /// Owes a completion for a request, and finishes its bytes. The place for the completion is
     /// reserved; [`Pool::accepted`] gives it back when the request is refused after all.
+    #[inline(always)] // What it answers is large, and is then made where it is used.
     pub(super) fn pending<'a>(
         &self,
         request: &'a mut Request,
@@ -182,6 +184,7 @@ impl Pool {
 
     /// Starts the request where the dispatcher says, or on the next slot if that one turns out dead
     /// before a byte was sent. Or lets it wait.
+    #[inline(always)]
     pub(super) fn send(
         &self,
         want: Want<'_>,
@@ -307,29 +310,58 @@ impl Pool {
     /// Starts a request on a slot, and tells the timer and the driver what they must know of it.
     /// Requests that are signed when they are sent are so one after the other: the order of the
     /// calls is the order of sending.
+    #[inline(always)]
     fn start(
         &self,
         slot: u32,
         pending: Pending,
         outgoing: &mut Outgoing<'_>,
     ) -> Result<(), NotStarted> {
-        let deadline_ns = pending.deadline_ns;
+        if pending.recipient.is_order() || outgoing.is_late() {
+            return self.start_in_order(slot, pending, outgoing);
+        }
+        self.start_on(&self.slots[slot as usize], pending, outgoing)
+    }
+
+    /// Starts a copy of an order, or a request that is signed when it is sent.
+    #[inline(never)] // Others leave its room on the stack alone.
+    fn start_in_order(
+        &self,
+        slot: u32,
+        pending: Pending,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<(), NotStarted> {
         let order = self.order_of(&pending);
         let _one_by_one = outgoing.is_late().then(|| self.delivery.signing());
         let slot = &self.slots[slot as usize];
-        self.slots.in_flight.add(slot.index);
         if let Some(order) = &order {
             order.begins(slot.index);
         }
-        let started = slot.start(pending, outgoing, &self.policy).inspect_err(|_| {
-            self.slots.in_flight.remove(slot.index);
+        self.start_on(slot, pending, outgoing).inspect_err(|_| {
             if let Some(order) = &order {
                 order.not_begun(slot.index);
             }
         })?;
         // A cancel that came before did not find it here.
-        let is_cancelled = order.is_some_and(|order| order.is_cancelled() && slot.cancel(order.id));
-        if started.needs_turn || is_cancelled {
+        if order.is_some_and(|order| order.is_cancelled() && slot.cancel(order.id)) {
+            self.wake_driver(slot);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn start_on(
+        &self,
+        slot: &Slot,
+        pending: Pending,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<(), NotStarted> {
+        let deadline_ns = pending.deadline_ns;
+        self.slots.in_flight.add(slot.index);
+        let started = slot
+            .start(pending, outgoing, &self.policy)
+            .inspect_err(|_| self.slots.in_flight.remove(slot.index))?;
+        if started.needs_turn {
             self.wake_driver(slot);
         }
         // Its own deadline, if it has ended already.

@@ -55,11 +55,22 @@ impl Pool {
 
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
     /// again, so that no order in the queue is sent on it.
+    #[inline]
     pub(super) fn check_pause(&self, completion: &Completion) {
+        let status = completion.response.as_ref().map_or(0, |it| it.response.status());
+        if self.pauses.rules.has(status) {
+            self.begin_pause_by(completion);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_pause_by(&self, completion: &Completion) {
         let Completion { response: Some(recycled), slot: Some(slot), .. } = completion else {
             return;
         };
-        let (response, source) = (&recycled.response, self.source_of((*slot).into()));
+        let response = &recycled.response;
+        let source = || self.source_of((*slot).into());
         let asked = self.pauses.rules.asked(response.status(), source, || {
             let now = Duration::from_nanos(wall_ns());
             let wait = retry_after(response, now).unwrap_or_default();

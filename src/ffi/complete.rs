@@ -1,5 +1,6 @@
 //! Taking completions from the queue.
 
+use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use super::types::{vp_completion, vp_response};
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::clock::now_ns;
-use crate::completion::Completion;
+use crate::completion::{Completion, Taker};
 use crate::driver::Pool;
 use crate::error::Status;
 
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn vp_pool_poll(
     capacity: usize,
 ) -> i32 {
     // SAFETY: the header.
-    unsafe { take(pool, out, capacity, |pool, write| pool.poll(capacity, write)) }
+    unsafe { take(pool, out, capacity, Pool::poll_to) }
 }
 
 /// Waits until there is a completion, at most for `timeout_ns`, and then does as `vp_pool_poll`.
@@ -50,14 +51,8 @@ pub unsafe extern "C" fn vp_pool_wait(
     timeout_ns: u64,
 ) -> i32 {
     let patience = patience(timeout_ns);
-    let drain = |pool: &Pool, write: &mut dyn FnMut(Completion)| {
-        if pool.is_delivering() {
-            return Err(Status::ERR_WOULD_DEADLOCK);
-        }
-        pool.wait(capacity, patience, write)
-    };
     // SAFETY: the header.
-    unsafe { take(pool, out, capacity, drain) }
+    unsafe { take(pool, out, capacity, |pool, taker| pool.wait_to(patience, taker)) }
 }
 
 /// Gives a descriptor that is readable while there are completions to poll. It stays readable after
@@ -88,12 +83,16 @@ pub(super) fn patience(timeout_ns: u64) -> Duration {
     }
 }
 
-/// A completion whose response is counted for C.
+/// Writes a completion whose response is counted for C into its place.
 #[inline(always)]
-fn owned(completion: Completion, delivered_ns: u64) -> vp_completion {
-    let view = borrowed(&completion, delivered_ns);
+fn owned<'a>(
+    place: &'a mut MaybeUninit<vp_completion>,
+    completion: &mut Completion,
+    delivered_ns: u64,
+) -> &'a vp_completion {
+    let view = write_borrowed(place, completion, delivered_ns);
     // The count goes to C with the pointer, which is the same.
-    completion.response.map(Arc::into_raw);
+    completion.response.take().map(Arc::into_raw);
     view
 }
 
@@ -105,14 +104,14 @@ fn owned(completion: Completion, delivered_ns: u64) -> vp_completion {
 pub(super) unsafe fn write_owned(
     out: *mut vp_completion,
     size: usize,
-    done: Completion,
+    done: &mut Completion,
     delivered_ns: u64,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         if size == size_of::<vp_completion>() {
             // Nearly always, and then it is made in its place.
-            out.write(owned(done, delivered_ns));
+            owned(&mut *out.cast::<MaybeUninit<vp_completion>>(), done, delivered_ns);
         } else {
             write_older(out, size, done, delivered_ns);
         }
@@ -125,16 +124,30 @@ pub(super) unsafe fn write_owned(
 /// # Safety
 /// As for [`write_sized`].
 #[cold]
-unsafe fn write_older(out: *mut vp_completion, size: usize, done: Completion, delivered_ns: u64) {
+unsafe fn write_older(
+    out: *mut vp_completion,
+    size: usize,
+    done: &mut Completion,
+    delivered_ns: u64,
+) {
     // SAFETY: the caller's promise.
-    unsafe { write_sized(out, size, &owned(done, delivered_ns)) }
+    unsafe { write_sized(out, size, owned(&mut MaybeUninit::uninit(), done, delivered_ns)) }
 }
 
-/// A completion whose response stays ours.
+/// Writes a completion whose response stays ours into its place.
 #[inline(always)]
-pub(super) fn borrowed(completion: &Completion, delivered_ns: u64) -> vp_completion {
+pub(super) fn write_borrowed<'a>(
+    place: &'a mut MaybeUninit<vp_completion>,
+    completion: &Completion,
+    delivered_ns: u64,
+) -> &'a vp_completion {
     let response = completion.response.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
-    vp_completion::new(completion, response.cast_mut().cast::<vp_response>(), delivered_ns)
+    let response = response.cast_mut().cast::<vp_response>();
+    let view = vp_completion::place(place, completion, response, delivered_ns);
+    if let Some(detail) = &completion.detail {
+        view.add(detail);
+    }
+    view
 }
 
 /// Moves completions from the queue to the caller's array.
@@ -145,7 +158,7 @@ unsafe fn take(
     pool: *const vp_pool,
     out: *mut vp_completion,
     capacity: usize,
-    drain: impl FnOnce(&Pool, &mut dyn FnMut(Completion)) -> Result<Option<usize>, Status>,
+    drain: impl FnOnce(&Pool, &mut Taker<'_>) -> Result<Option<usize>, Status>,
 ) -> i32 {
     count(|| {
         // SAFETY: the caller's promise.
@@ -154,21 +167,42 @@ unsafe fn take(
             return Err(Status::ERR_ARGUMENT);
         }
         let mut next = out.cast::<u8>();
-        let mut delivered_ns = 0;
-        let mut write = |completion: Completion| {
-            // Once for all that were done by then, which is nearly always all of them.
-            if delivered_ns < completion.times.done_ns {
-                delivered_ns = now_ns();
-            }
-            // SAFETY: the caller's promise: `capacity` structs of `size` bytes each, and the queue
-            // gives no more than `capacity`.
+        let mut write = |completion: &mut Completion| {
+            // SAFETY: the caller's promise: `capacity` structs of `size` bytes each, and the taker
+            // takes no more than `capacity`.
             unsafe {
-                write_owned(next.cast::<vp_completion>(), size, completion, delivered_ns);
+                write_owned(next.cast::<vp_completion>(), size, completion, 0);
                 next = next.add(size);
             }
         };
-        let taken = handle.with(|pool| drain(pool, &mut write))?;
+        let mut taker = Taker::new(capacity, &mut write);
+        let taken = handle.with(|pool| drain(pool, &mut taker))?;
+        if let Some(taken @ 1..) = taken {
+            // SAFETY: so many were written.
+            unsafe { note_delivery(out, size, taken) };
+        }
         handle.taken();
         taken.ok_or(Status::ERR_CLOSED)
     })
+}
+
+/// Notes that `count` completions are delivered now. The clock is read once for all of them.
+///
+/// # Safety
+/// `out` has so many, of `size` bytes each.
+#[inline]
+pub(super) unsafe fn note_delivery(out: *mut vp_completion, size: usize, count: usize) {
+    const AT: usize = offset_of!(vp_completion, delivered_ns);
+    // An older caller's struct has no such field.
+    if size >= AT + size_of::<u64>() {
+        let (now, mut left, mut place) = (now_ns(), count, out.cast::<u8>());
+        while left > 0 {
+            // SAFETY: the caller's promise, and the field is in the struct.
+            unsafe {
+                place.byte_add(AT).cast::<u64>().write_unaligned(now);
+                place = place.byte_add(size);
+            }
+            left -= 1;
+        }
+    }
 }

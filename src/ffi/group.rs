@@ -4,12 +4,11 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use super::complete::{patience, write_owned};
+use super::complete::{note_delivery, patience, write_owned};
 use super::handle::{is_signing, vp_pool};
 use super::types::vp_completion;
 use super::versioned::struct_size;
 use super::{borrow, borrow_mut, count, status};
-use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::driver::caller::this_thread;
 use crate::driver::group::Group;
@@ -231,7 +230,7 @@ unsafe fn take(
     capacity: usize,
     look: impl FnOnce(
         &mut Group<Seat>,
-        &mut dyn FnMut(&Seat, Completion),
+        &mut dyn FnMut(&Seat, &mut Completion),
     ) -> Result<Option<usize>, Status>,
 ) -> i32 {
     count(|| {
@@ -240,16 +239,12 @@ unsafe fn take(
         if capacity == 0 {
             return Err(Status::ERR_ARGUMENT);
         }
-        let (mut written, mut delivered_ns) = (0, 0);
-        let mut write = |seat: &Seat, completion: Completion| {
-            // Once for all that were done by then.
-            if delivered_ns < completion.times.done_ns {
-                delivered_ns = now_ns();
-            }
+        let mut written = 0;
+        let mut write = |seat: &Seat, completion: &mut Completion| {
             // SAFETY: the caller's promise: `capacity` structs of `size` bytes each, and as many
             // pointers unless NULL; the group gives no more than `capacity`.
             unsafe {
-                write_owned(out.byte_add(written * size), size, completion, delivered_ns);
+                write_owned(out.byte_add(written * size), size, completion, 0);
                 if !from.is_null() {
                     from.add(written).write(std::ptr::from_ref(seat.0).cast_mut());
                 }
@@ -257,6 +252,11 @@ unsafe fn take(
             written += 1;
         };
         let mut call = group.call()?;
-        look(&mut call.group, &mut write)?.ok_or(Status::ERR_CLOSED)
+        let taken = look(&mut call.group, &mut write)?.ok_or(Status::ERR_CLOSED)?;
+        if taken > 0 {
+            // SAFETY: so many were written.
+            unsafe { note_delivery(out, size, taken) };
+        }
+        Ok(taken)
     })
 }

@@ -1,8 +1,9 @@
 //! Configuration, continued: what keeps live connections good, pauses, and events.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
-use super::complete::borrowed;
+use super::complete::write_borrowed;
 use super::config::{add, configure, switch, vp_config};
 use super::types::{VP_NO_SLOT, VP_NO_SOURCE, vp_event, vp_on_event, vp_str};
 use crate::clock::now_ns;
@@ -345,7 +346,8 @@ const NO_TEXT: vp_str = vp_str { ptr: std::ptr::null(), len: 0 };
 
 /// Shows an event as C sees it.
 fn tell(event: &Event, show: impl FnOnce(*const vp_event)) {
-    let late = event.late.as_ref().map(|late| borrowed(late, now_ns()));
+    let mut place = MaybeUninit::uninit();
+    let late = event.late.as_ref().map(|late| write_borrowed(&mut place, late, now_ns()));
     let view = vp_event {
         struct_size: size_of::<vp_event>(),
         kind: event.kind,
@@ -357,7 +359,7 @@ fn tell(event: &Event, show: impl FnOnce(*const vp_event)) {
         reserved: 0,
         until_ns: event.until_ns,
         text: vp_str::new(event.text.as_bytes()),
-        late: late.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
+        late: late.map_or(std::ptr::null(), std::ptr::from_ref),
         source: event.source.unwrap_or(VP_NO_SOURCE),
         reserved2: 0,
         recording: event.recording.as_ref().map_or(NO_TEXT, |text| vp_str::new(text.as_bytes())),

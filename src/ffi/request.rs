@@ -1,9 +1,10 @@
 //! Building a request in a buffer that the caller owns and uses again.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use super::complete::borrowed;
+use super::complete::write_borrowed;
 use super::handle::vp_pool;
 use super::types::{vp_completion, vp_on_complete, vp_str};
 use super::{borrow, borrow_mut, guard, status};
@@ -14,6 +15,7 @@ use crate::http::Request;
 use crate::recycle::Recycled;
 
 /// A request, opaque to C.
+#[repr(align(64))] // An order touches as many lines of it wherever the heap puts it.
 pub struct vp_request {
     pub(super) request: Request,
     pub(super) callback: Option<Callback>,
@@ -303,10 +305,11 @@ pub(super) fn callback(
     context: usize,
 ) -> Callback {
     Arc::new(move |completion: Completion| {
-        let view = borrowed(&completion, now_ns());
+        let mut place = MaybeUninit::uninit();
+        let view = write_borrowed(&mut place, &completion, now_ns());
         // SAFETY: the header: the function may be called until its last completion, and does not
         // throw. What it gets lives until it returns.
-        unsafe { function(context as *mut c_void, &raw const view) };
+        unsafe { function(context as *mut c_void, std::ptr::from_ref(view)) };
         if let Some(response) = completion.response {
             Recycled::release(response);
         }

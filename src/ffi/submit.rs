@@ -85,9 +85,10 @@ pub unsafe extern "C" fn vp_execute(
         // SAFETY: the header.
         let size = unsafe { struct_size(out) }?;
         let when_busy = when_busy(flags)?;
-        let completion = pool.with_open(|pool| pool.execute(&mut request.request, when_busy))?;
+        let mut completion =
+            pool.with_open(|pool| pool.execute(&mut request.request, when_busy))?;
         // SAFETY: the header; `size` is what the caller's struct has.
-        unsafe { complete::write_owned(out, size, completion, now_ns()) };
+        unsafe { complete::write_owned(out, size, &mut completion, now_ns()) };
         Ok(())
     })
 }

@@ -1,11 +1,11 @@
 //! The structs that C sees through. How old and new ones meet is in [`super::versioned`].
 
 use std::ffi::{c_char, c_void};
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::slice;
 
 use crate::clock::by_wall_clock;
-use crate::completion::Completion;
+use crate::completion::{Completion, Detail};
 use crate::error::{CloseReason, Outcome, Status, WireState};
 use crate::event::EventKind;
 use crate::metrics::snapshot::Summary;
@@ -503,17 +503,48 @@ impl vp_summary {
 }
 
 impl vp_completion {
-    /// The C form. `response` is passed on as it is: counted or borrowed is the caller's to say.
-    /// `delivered_ns`: now.
+    /// Writes the C form into its place, as [`vp_completion::new`].
+    ///
+    /// A call, because the compiler then knows that the two are apart, and moves field by field.
+    #[inline(never)]
+    pub(super) fn place<'a>(
+        place: &'a mut MaybeUninit<Self>,
+        completion: &Completion,
+        response: *mut vp_response,
+        delivered_ns: u64,
+    ) -> &'a mut Self {
+        place.write(Self::new(completion, response, delivered_ns))
+    }
+
+    /// Adds what only few completions have.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn add(&mut self, detail: &Detail) {
+        if let Some(evidence) = detail.evidence {
+            self.bytes_acked = evidence.bytes_acked;
+            self.bytes_unsent = evidence.bytes_unsent;
+        }
+        if self.outcome != Outcome::Ok {
+            let Endpoints { local, peer } = detail.endpoints;
+            (self.local_ip, self.local_port) = (local.ip, local.port.into());
+            (self.peer_ip, self.peer_port) = (peer.ip, peer.port.into());
+        }
+        self.lease_generation = detail.lease_generation;
+        self.copies_sent = detail.copies_sent;
+        self.flags = if detail.is_late { VP_COMPLETION_LATE } else { 0 };
+    }
+
+    /// The C form, without what [`vp_completion::add`] adds. `response` is passed on as it is:
+    /// counted or borrowed is the caller's to say. `delivered_ns`: now.
     #[inline(always)]
     pub(super) fn new(
         completion: &Completion,
         response: *mut vp_response,
         delivered_ns: u64,
     ) -> Self {
-        let evidence = completion.evidence();
-        let Endpoints { local, peer } = completion.endpoints().copied().unwrap_or_default();
-        let http_status = completion.response.as_ref().map_or(0, |r| r.response.status().into());
+        let recycled = completion.response.as_deref();
+        let Endpoints { local, peer } = recycled.map(|it| it.endpoints).unwrap_or_default();
+        let http_status = recycled.map_or(0, |it| it.response.status().into());
         Self {
             struct_size: size_of::<Self>(),
             id: completion.id,
@@ -528,10 +559,10 @@ impl vp_completion {
             first_byte_ns: completion.times.first_byte_ns,
             done_ns: completion.times.done_ns,
             bytes_sent: completion.bytes_sent,
-            bytes_acked: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_acked),
-            bytes_unsent: evidence.map_or(VP_BYTES_UNKNOWN, |evidence| evidence.bytes_unsent),
+            bytes_acked: VP_BYTES_UNKNOWN,
+            bytes_unsent: VP_BYTES_UNKNOWN,
             start_ns: completion.times.start_ns,
-            lease_generation: completion.lease_generation(),
+            lease_generation: 0,
             queue_wait_ns: completion.times.queue_wait_ns(),
             write_begin_ns: completion.times.write_begin_ns,
             write_wall_ns: by_wall_clock(completion.times.write_ns),
@@ -539,14 +570,14 @@ impl vp_completion {
             delivered_ns,
             bytes_received: completion.bytes_received,
             connection: completion.connection,
-            copies_sent: completion.copies_sent(),
-            flags: if completion.is_late() { VP_COMPLETION_LATE } else { 0 },
+            copies_sent: 0,
+            flags: 0,
             reserved: 0,
             local_ip: local.ip,
             peer_ip: peer.ip,
             local_port: local.port.into(),
             peer_port: peer.port.into(),
-            arrival_wall_ns: completion.arrival_wall_ns(),
+            arrival_wall_ns: recycled.map_or(0, |it| it.arrival_wall_ns),
         }
     }
 }

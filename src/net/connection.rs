@@ -464,6 +464,7 @@ impl Connection {
     }
 
     /// Sends without a copy when nothing is queued before it.
+    #[inline(always)]
     fn send_plain(&mut self, request: &[u8]) -> Result<(), Fault> {
         debug_assert!(!self.has_unsent(), "one request at a time");
         self.queued += request.len() as u64;

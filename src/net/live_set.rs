@@ -100,6 +100,7 @@ impl LiveSet {
     /// Waits for the whole milliseconds of `patience`, so it may end less than one too early: who
     /// has time left asks again. By epoll_wait(2), which kernel bypass stacks stand in front of.
     /// Less than a millisecond takes a newer call.
+    #[inline(always)]
     fn wait_for(&self, events: &mut [EpollEvent], patience: Duration) -> nix::Result<usize> {
         let ms = patience.as_millis().min(i32::MAX as u128) as i32;
         if ms == 0 && !HAS_NO_PWAIT2.load(Ordering::Relaxed) {
@@ -143,6 +144,7 @@ fn library_pwait2() -> Option<Pwait2> {
 /// Waits with the full precision of the clock (epoll_pwait2(2), Linux 5.11). An older C library is
 /// passed by.
 #[allow(unsafe_code)]
+#[inline(never)]
 fn epoll_pwait2(epoll: RawFd, events: &mut [EpollEvent], patience: Duration) -> nix::Result<usize> {
     let timeout = libc::timespec {
         tv_sec: patience.as_secs().min(i32::MAX as u64) as libc::time_t,

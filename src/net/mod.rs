@@ -26,6 +26,7 @@ pub mod socket;
 mod socks5;
 pub mod standard;
 pub mod thread;
+pub mod time;
 pub mod tls;
 mod unix;
 pub mod watch;

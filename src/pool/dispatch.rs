@@ -130,6 +130,7 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// Takes the slot that was used last for one exchange; [`Dispatcher::finished`] ends it.
+    #[inline(always)]
     pub fn checkout(&mut self, due: &Due, now_ns: u64) -> Result<SlotIndex, Refusal> {
         let sources = self.has_slot(due.lane, due.source, now_ns)?;
         if self.exchange_time.is_too_late(due, now_ns) {
@@ -478,6 +479,7 @@ impl<R, L> Dispatcher<R, L> {
 impl<R, L> Dispatcher<R, L> {
     /// Whether a request of that lane and source that comes now has a slot. Answers of which
     /// sources it may have one.
+    #[inline(always)]
     fn has_slot(&self, lane: Lane, source: Source, now_ns: u64) -> Result<SourceSet, Refusal> {
         self.is_open(lane, || source, now_ns)?;
         // One that was freed just now is for those who wait.
@@ -492,11 +494,10 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// Takes the idle slot of these sources that was used last, for a request of that lane.
+    #[inline(always)]
     fn take(&mut self, lane: Lane, sources: SourceSet, now_ns: u64) -> Option<SlotIndex> {
         if !self.idle.is_plain() {
-            let slot = self.last_of(sources, now_ns)?;
-            self.take_slot(slot, lane, now_ns);
-            return Some(slot);
+            return self.take_of(sources, lane, now_ns);
         }
         let free = self.idle.count();
         let slot = self.idle.pop()?;
@@ -526,6 +527,7 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// A slot may have become free.
+    #[inline]
     fn rejoin(&mut self, slot: SlotIndex) {
         let here = &mut self.slots[slot as usize];
         let rests = !here.in_use && here.lease.is_none();

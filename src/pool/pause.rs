@@ -104,18 +104,24 @@ impl SuspendRules {
         Self { rules: rules.to_vec(), cap_ns, by_source }
     }
 
+    /// Whether there is a rule for that status.
+    #[inline]
+    pub fn has(&self, http_status: u16) -> bool {
+        self.rules.iter().any(|rule| rule.http_status == http_status)
+    }
+
     /// The pause that a response of this status begins, if it begins one. `source`: by which it
     /// came. `asked_ns`: how long it asks to wait, 0 if it does not say. It is called only if there
     /// is a rule.
     pub fn asked(
         &self,
         http_status: u16,
-        source: u32,
+        source: impl FnOnce() -> u32,
         asked_ns: impl FnOnce() -> u64,
     ) -> Option<Asked> {
         let rule = self.rules.iter().find(|rule| rule.http_status == http_status)?;
         let for_ns = asked_for_ns(asked_ns(), rule.for_ns, self.cap_ns)?;
-        let scope = if self.by_source { Scope::Source(source) } else { Scope::Pool };
+        let scope = if self.by_source { Scope::Source(source()) } else { Scope::Pool };
         Some(Asked { scope, for_ns, closes: rule.closes })
     }
 }
@@ -202,10 +208,11 @@ mod tests {
         for (by_source, scope) in [(false, Scope::Pool), (true, Scope::Source(2))] {
             let rules = SuspendRules::new(&[slow, banned], 100, by_source);
             let asked = |for_ns, closes| Some(Asked { scope, for_ns, closes });
-            assert_eq!(rules.asked(429, 2, || 0), asked(7, false));
-            assert_eq!(rules.asked(418, 2, || 500), asked(100, true));
-            assert_eq!(rules.asked(418, 2, || 0), None, "neither says how long");
-            assert_eq!(rules.asked(200, 2, || panic!("no rule, so nobody reads it")), None);
+            assert_eq!(rules.asked(429, || 2, || 0), asked(7, false));
+            assert_eq!(rules.asked(418, || 2, || 500), asked(100, true));
+            assert_eq!(rules.asked(418, || 2, || 0), None, "neither says how long");
+            assert!(rules.has(429) && !rules.has(200));
+            assert_eq!(rules.asked(200, || 2, || panic!("no rule, so nobody reads it")), None);
         }
     }
 

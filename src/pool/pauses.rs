@@ -79,6 +79,7 @@ impl Pauses {
     }
 
     /// Whether each of these sources is held now.
+    #[inline(never)] // Asked only while there is a pause.
     pub fn hold_all(&self, sources: SourceSet, now_ns: u64) -> bool {
         let has_several = !self.of_source.is_empty();
         now_ns < self.pool.until_ns()

@@ -140,6 +140,14 @@ pub struct Ended {
     pub completion: Completion,
 }
 
+impl Ended {
+    /// Takes it out. What stays behind is worth nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        let recipient = std::mem::replace(&mut self.recipient, Recipient::Queue);
+        Self { recipient, completion: self.completion.take() }
+    }
+}
+
 /// What an exchange leaves when it is over.
 pub struct Over {
     /// Its completion.
@@ -301,25 +309,27 @@ impl InFlight {
     }
 
     /// Turns the exchange into its completion. If it failed, the connection is to be ended next.
+    #[inline(always)] // So that of the exchange only what is told is moved.
     pub(crate) fn end(
-        mut self,
+        ended: &mut Option<Self>,
         slot: u32,
         connection: &mut Connection,
         exchange: &Exchange,
         stop: &Stop,
         now: u64,
     ) -> Ended {
-        let told = stop.told(connection.wire_state(), self.codec.has_begun());
+        let ended = ended.take().expect("what ends is in flight");
+        let Self { pending, codec, mut response, .. } = ended;
+        let told = stop.told(|| (connection.wire_state(), codec.has_begun()));
         let shown = match told.0 {
             Outcome::Ok => true,
             // After a defect nothing here can be trusted.
             Outcome::Internal => false,
             _ => {
-                let shared = Shared::get_mut(&mut self.response);
+                let shared = Shared::get_mut(&mut response);
                 shared.expect("nobody else holds it yet").response.give_up()
             }
         };
-        let Self { pending, response, .. } = self;
         let response = if shown {
             Some(response)
         } else {
@@ -341,7 +351,7 @@ impl InFlight {
         stop: &Stop,
         now: u64,
     ) -> Over {
-        let told = stop.told(connection.wire_state(), self.codec.has_begun());
+        let told = stop.told(|| (connection.wire_state(), self.codec.has_begun()));
         let Self { pending, codec, response, .. } = self;
         let so_far = response.response.has_head().then(|| {
             let mut copy = free_list.take_copy(&response.response);

@@ -38,10 +38,24 @@ impl InFlightSet {
         word.load(Ordering::SeqCst) & bit != 0
     }
 
-    /// Whether there are more than so many.
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| word.load(Ordering::SeqCst) == 0)
+    }
+
+    /// Whether there are more than so many, which are few: only those are counted.
     pub(crate) fn exceed(&self, most: u32) -> bool {
-        let ones = |word: &AtomicU64| word.load(Ordering::SeqCst).count_ones();
-        self.words.iter().map(ones).sum::<u32>() > most
+        let mut left = most;
+        self.words.iter().any(|word| {
+            let mut rest = word.load(Ordering::SeqCst);
+            while rest != 0 {
+                if left == 0 {
+                    return true;
+                }
+                (rest, left) = (rest & (rest - 1), left - 1);
+            }
+            false
+        })
     }
 
     /// The slots in flight, the lowest number first.
@@ -75,6 +89,7 @@ mod tests {
         }
         assert!(flights.iter().eq([0, 63, 64, 129]));
         assert!(flights.exceed(3) && !flights.exceed(4));
+        assert!(!flights.is_empty() && InFlightSet::new(130).is_empty());
         assert!(flights.has(63) && !flights.has(62));
         flights.remove(63);
         flights.remove(5);

@@ -2,7 +2,7 @@
 //!
 //! Heartbeats are no orders: on an idle slot they would drive all orders out.
 
-use super::{Held, InFlight, Outgoing, Slot};
+use super::{Held, Outgoing, Slot};
 use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::error::CloseReason;
@@ -80,31 +80,26 @@ impl Held {
     /// An exchange ends. Keeps the head of the answer, and the first bytes of one that does not
     /// accept the order, or that is no whole answer.
     #[inline]
-    pub(crate) fn record_answer(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
+    pub(crate) fn record_answer(&mut self, exchange: &Exchange, stop: &Stop) {
         if self.recorder.is_some() {
-            self.record_received(in_flight, exchange, stop);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn record_received(&mut self, in_flight: &InFlight, exchange: &Exchange, stop: &Stop) {
-        let Some(recorder) = &mut self.recorder else { return };
-        let response = in_flight.response();
-        let (head, body) = response.received();
-        if exchange.id.is_some() {
-            recorder.received(head, body);
-        }
-        let is_answered = matches!(stop, Stop::Answered(_));
-        if !is_answered || !(200..300).contains(&response.status()) {
-            self.record_bad_answer(head, body, exchange, stop);
+            self.record_received(exchange, stop);
         }
     }
 
     #[cold]
     #[inline(never)] // Its excerpts would be on the stack of each turn.
-    fn record_bad_answer(&mut self, head: &[u8], body: &[u8], exchange: &Exchange, stop: &Stop) {
-        let Some(recorder) = &mut self.recorder else { return };
+    fn record_received(&mut self, exchange: &Exchange, stop: &Stop) {
+        let Self { recorder: Some(recorder), in_flight: Some(in_flight), .. } = self else {
+            return;
+        };
+        let response = in_flight.response();
+        let (head, body) = response.received();
+        if exchange.id.is_some() {
+            recorder.received(head, body);
+        }
+        if matches!(stop, Stop::Answered(_)) && (200..300).contains(&response.status()) {
+            return;
+        }
         if exchange.id.is_some() {
             let shown = if body.is_empty() { head } else { &[] };
             recorder.answered(redact::answer(shown, body));

@@ -50,8 +50,9 @@ fn a_request_of_which_a_part_was_sent_stays_with_its_slot() {
     let start = Instant::now();
     let ended = loop {
         let setting = Setting { policy: &policy, free_list: &free_list, grace_ns: NEVER };
-        let turn = slot.drive(setting);
-        if let Some(over) = turn.end.ended {
+        let mut over = None;
+        let turn = slot.drive(setting, &mut over);
+        if let Some(over) = over {
             assert_eq!(turn.end.fate, slot::Fate::Lost);
             break over.ended;
         }
@@ -85,6 +86,7 @@ fn a_partial_request_is_not_worth_waiting_for() {
         std::thread::yield_now();
     }
     let setting = Setting { policy: &policy, free_list: &free_list, grace_ns: NEVER };
-    let hands = Hands { held: &mut inner.held, setting, index: 0, received: 0 };
+    let over = &mut None;
+    let hands = Hands { held: &mut inner.held, setting, index: 0, received: 0, over };
     assert!(!hands.is_on_wire());
 }

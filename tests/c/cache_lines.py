@@ -2,6 +2,7 @@
 """Counts the distinct cache lines, of 64 bytes, that one order touches.
 
     cache_lines.py NAME PROGRAM WAY
+    cache_lines.py beside:OTHER PROGRAM WAY
 
 Runs PROGRAM (cache_lines.c) under valgrind's callgrind, whose simulated caches are empty before
 each order and larger than all that an order touches. So each miss is a line that is touched for the
@@ -13,6 +14,9 @@ The figure of each kind is the largest of all orders: one that is answered befor
 gone to sleep touches fewer. Fails when one is further than `tolerance` away from the figure of NAME
 in cache_lines.txt: more is a loss, and less is a gain to be written down. UPDATE_COUNTS=1 writes
 it. LINES_REPORT=1 lists, for one order, where the lines are touched first.
+
+The second form compares WAY with the way OTHER. Fails when it reads or writes more than BESIDE
+lines more.
 """
 
 import collections
@@ -25,6 +29,7 @@ import sys
 import tempfile
 
 ORDERS = 5
+BESIDE = 4
 KINDS = ("read", "written", "code")
 MISSES = ("D1mr", "D1mw", "I1mr")
 REPORT = os.environ.get("LINES_REPORT") == "1"
@@ -133,15 +138,31 @@ def write_down(name, figures):
     FIGURES.write_text("\n".join(sorted(lines)) + "\n")
 
 
+def figures_of(program, way):
+    """The largest of all orders, and where the last one touched them."""
+    orders = dumps_of(program, way)
+    counts = [count(misses, program) for misses in orders]
+    return [max(of) for of in zip(*counts)], orders[-1]
+
+
+def compare(program, way, other):
+    figures, others = figures_of(program, way)[0], figures_of(program, other)[0]
+    print(f"cache lines: {way} {dict(zip(KINDS, figures))}, {other} {dict(zip(KINDS, others))}")
+    for kind, figure, of_other in list(zip(KINDS, figures, others))[:2]:
+        if figure > of_other + BESIDE:
+            sys.exit(f"{kind}: {figure - of_other} lines more than {other}")
+
+
 def main():
     name, program, way = sys.argv[1:]
     if shutil.which("valgrind") is None:
         skip("there is no valgrind")
-    orders = dumps_of(program, way)
-    counts = [count(misses, program) for misses in orders]
-    figures = [max(of) for of in zip(*counts)]
+    if name.startswith("beside:"):
+        compare(program, way, name.removeprefix("beside:"))
+        return
+    figures, last = figures_of(program, way)
     if REPORT:
-        report(orders[-1], program)
+        report(last, program)
     if os.environ.get("UPDATE_COUNTS") == "1":
         write_down(name, figures)
     known = written_down(name)

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Counts the instructions of one request, from building it to its released answer, over all threads
 # of the process: instructions.sh COUNTS WAY NAME. They do not depend on how busy the machine is.
+# When NAME is another way, instructions.sh COUNTS WAY -OTHER, the two are compared: fails when WAY
+# takes more than a twentieth more.
 #
 # Fails when they are more than a tenth away from the figure of NAME in instructions.txt: more is a
 # loss, and less is a gain to be written down. UPDATE_COUNTS=1 writes it. A figure belongs to one
@@ -16,14 +18,25 @@ fi
 # What the program does once is in both runs, so it is not in their difference.
 instructions() {
     said=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        "$counts" "$way" 1 /api/v3/time "$1" 2>&1) || { echo "$said" >&2; exit 1; }
+        "$counts" "$1" 1 /api/v3/time "$2" 2>&1) || { echo "$said" >&2; exit 1; }
     echo "$said" | sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 # TLS gathers entropy by timing the processor when it begins, more or less of it: spread over more.
 case $name in *_tls) requests=4000 ;; *) requests=1000 ;; esac
-few=$(instructions 200)
-many=$(instructions $((200 + requests)))
-each=$(((many - few) / requests))
+each_of() {
+    few=$(instructions "$1" 200)
+    many=$(instructions "$1" $((200 + requests)))
+    echo $(((many - few) / requests))
+}
+each=$(each_of "$way")
+case $name in
+-*)
+    other=$(each_of "${name#-}")
+    echo "$way: $each instructions for each request; ${name#-}: $other"
+    if [ $((each * 20)) -gt $((other * 21)) ]; then echo "more than a twentieth more"; exit 1; fi
+    exit 0
+    ;;
+esac
 if [ "${UPDATE_COUNTS:-}" = 1 ]; then
     touch "$figures"
     { grep -v "^$name " "$figures" || true; echo "$name $each"; } | sort >"$figures.new"

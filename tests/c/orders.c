@@ -15,9 +15,23 @@ static void on_complete(void *context, const vp_completion *done) {
 static enum way way_of(const char *name) {
     static const char *const ways[] = {"poll",    "wait",       "queue",     "callback",
                                        "execute", "group_poll", "group_wait"};
+    size_t len = strcspn(name, "-");
     for (int way = 0; way <= GROUP_WAIT; way++)
-        if (strcmp(name, ways[way]) == 0) return (enum way)way;
+        if (strlen(ways[way]) == len && strncmp(name, ways[way], len) == 0) return (enum way)way;
     CHECK_FAIL("no such way: %s", name);
+}
+
+static void on_log(void *context, const struct vp_log_record *record) {
+    (void)context, (void)record;
+}
+
+/* What is told of its orders, as orders.h says. */
+static void see(vp_config *config, const char *way) {
+    const char *how = way + strcspn(way, "-");
+    if (strcmp(how, "-unseen") == 0) OK(vp_config_set_histograms(config, 0));
+    if (strcmp(how, "-seeing") == 0 || strcmp(how, "-timing") == 0)
+        OK(vp_config_set_log(config, VP_LOG_DEBUG, on_log, NULL));
+    if (strcmp(how, "-timing") == 0) OK(vp_config_set_kernel_times(config, 1));
 }
 
 void engine_open(struct engine *engine, const char *way, int in_flight, const char *path) {
@@ -34,6 +48,7 @@ void engine_open_with(struct engine *engine, vp_config *config, const char *way,
         OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
     /* Under a tool that slows all down the look would not be spared. */
     OK(vp_config_set_look_after_ns(config, 1000 * MILLISECOND_NS));
+    see(config, way);
     OK(vp_pool_open(config, &engine->pool, NULL));
     vp_config_free(config);
     engine->group = NULL;

@@ -19,7 +19,12 @@ struct engine {
     vp_request *request;
 };
 
-/* Opens a pool of `in_flight` connections; fails the test when there is no such way. */
+/*
+ * Opens a pool of `in_flight` connections; fails the test when there is no such way. Behind its
+ * name may be what is told of the orders: "-unseen", no histograms; "-seeing", histograms and the
+ * fullest log that tells nothing of single orders; "-timing", the kernel's receive times besides.
+ * They are equally long, so that the stack begins at the same place with each.
+ */
 void engine_open(struct engine *engine, const char *way, int in_flight, const char *path);
 
 /* As engine_open, with settings of the test's own; frees `config`. */

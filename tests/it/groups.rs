@@ -41,7 +41,8 @@ fn submit(pool: &Pool, id: &str) -> u64 {
 /// Waits for one completion, and says of which pool it is.
 fn waited(group: &mut Group<usize>) -> (usize, Completion) {
     let mut taken = None;
-    let count = group.wait(1, PATIENCE, |pool, completion| taken = Some((*pool, completion)));
+    let count =
+        group.wait(1, PATIENCE, |pool, completion| taken = Some((*pool, completion.take())));
     assert_eq!(count, Ok(Some(1)));
     taken.unwrap()
 }
@@ -50,7 +51,7 @@ fn waited(group: &mut Group<usize>) -> (usize, Completion) {
 fn polled(group: &mut Group<usize>) -> (usize, Completion) {
     until(|| {
         let mut taken = None;
-        group.poll(1, |pool, completion| taken = Some((*pool, completion))).unwrap();
+        group.poll(1, |pool, completion| taken = Some((*pool, completion.take()))).unwrap();
         taken
     })
 }
@@ -64,7 +65,7 @@ fn by_descriptor(group: &mut Group<usize>) -> (usize, Completion) {
     loop {
         assert!(is_readable(group, PollTimeout::from(30_000_u16)), "the descriptor stays silent");
         let mut taken = None;
-        group.poll(1, |pool, completion| taken = Some((*pool, completion))).unwrap();
+        group.poll(1, |pool, completion| taken = Some((*pool, completion.take()))).unwrap();
         if let Some(taken) = taken {
             return taken;
         }
@@ -129,7 +130,7 @@ fn a_flood_on_one_pool_does_not_starve_another() {
         }
         // One call: a budget of the flood, and all of the others, whoever is told of first.
         let mut counts = [0; 3];
-        let take = |pool: &usize, _| counts[*pool] += 1;
+        let take = |pool: &usize, _: &mut Completion| counts[*pool] += 1;
         assert_eq!(group.poll(FLOOD, take), Ok(Some(BUDGET + 2)));
         assert_eq!(counts, [BUDGET, 1, 1]);
         // With room for one, each has its turn.

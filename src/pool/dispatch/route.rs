@@ -9,6 +9,7 @@ use crate::pool::slot::{Fate, NoStart, TurnReport};
 
 impl<R, L> Dispatcher<R, L> {
     /// Where a request goes that was submitted now.
+    #[inline(always)] // It answers at once for nearly all.
     pub fn route(&mut self, want: Want<'_>, due: &Due, now_ns: u64) -> Route {
         let answer = match want {
             Want::Idle | Want::IdleOrQueue => self.checkout(due, now_ns),
@@ -26,6 +27,7 @@ impl<R, L> Dispatcher<R, L> {
 
     /// Where a request goes that was not started on the slot of its [`Route::Send`]. The slot may
     /// be free for somebody who waits.
+    #[inline(never)]
     pub fn reroute(
         &mut self,
         want: Want<'_>,
@@ -54,6 +56,7 @@ impl<R, L> Dispatcher<R, L> {
 
     /// A turn on a slot is over. Answers whether somebody waits, so that there may be something to
     /// do.
+    #[inline(always)]
     pub fn turn_is_over(&mut self, slot: SlotIndex, turn: &TurnReport) -> bool {
         match turn.fate {
             Fate::Kept => {}

@@ -66,6 +66,7 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// The sources on whose idle slots such a request may go that comes now.
+    #[inline(never)]
     pub(super) fn passes(&self, lane: Lane, source: Source, now_ns: u64) -> SourceSet {
         let mut passes = SourceSet::NONE;
         for number in self.idle.has().and(source.set()).numbers() {
@@ -100,6 +101,19 @@ impl<R, L> Dispatcher<R, L> {
     /// Whether somebody waits who is to have that slot, if it is idle.
     pub(super) fn is_wanted(&self, slot: SlotIndex, now_ns: u64) -> bool {
         self.next_lane_of(self.idle.source_of(slot), now_ns).is_some()
+    }
+
+    /// Takes the idle slot of these sources that was used last, for a request of that lane.
+    #[inline(never)]
+    pub(super) fn take_of(
+        &mut self,
+        sources: SourceSet,
+        lane: Lane,
+        now_ns: u64,
+    ) -> Option<SlotIndex> {
+        let slot = self.last_of(sources, now_ns)?;
+        self.take_slot(slot, lane, now_ns);
+        Some(slot)
     }
 
     /// Takes that idle slot, for a request of that lane.

@@ -97,16 +97,16 @@ impl Stop {
         matches!(self, Self::Failed(Outcome::Timeout, CloseReason::Timeout))
     }
 
-    /// What the engine is told. `sent`: how much of the request the kernel has taken. `has_begun`:
-    /// a part of the response was read.
-    pub fn told(&self, sent: WireState, has_begun: bool) -> (Outcome, WireState) {
+    /// What the engine is told. `on_wire`: how much of the request the kernel has taken, and
+    /// whether a part of the response was read; asked for only if it matters.
+    pub fn told(&self, on_wire: impl FnOnce() -> (WireState, bool)) -> (Outcome, WireState) {
         match self {
             Self::Answered(_) => (Outcome::Ok, WireState::Answered),
-            // Less than a whole request cannot be executed, whatever was answered to it.
-            Self::Failed(outcome, _) if sent == WireState::Sent && has_begun => {
-                (*outcome, WireState::Answering)
-            }
-            Self::Failed(outcome, _) => (*outcome, sent),
+            Self::Failed(outcome, _) => match on_wire() {
+                // Less than a whole request cannot be executed, whatever was answered to it.
+                (WireState::Sent, true) => (*outcome, WireState::Answering),
+                (sent, _) => (*outcome, sent),
+            },
         }
     }
 }

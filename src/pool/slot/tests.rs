@@ -255,12 +255,12 @@ fn a_response_may_be_the_last_of_its_connection() {
 
 #[test]
 fn what_is_told_of_a_failure_is_how_far_request_and_answer_came() {
-    let told = |sent, has_begun| FAILED.told(sent, has_begun);
+    let told = |sent, has_begun| FAILED.told(|| (sent, has_begun));
     assert_eq!(told(WireState::Sent, true), (RESET.0, WireState::Answering));
     assert_eq!(told(WireState::Sent, false), (RESET.0, WireState::Sent));
     assert_eq!(told(WireState::Partial, true), (RESET.0, WireState::Partial));
     let ok = (Outcome::Ok, WireState::Answered);
-    assert_eq!(Stop::Answered(None).told(WireState::Partial, true), ok);
+    assert_eq!(Stop::Answered(None).told(|| (WireState::Partial, true)), ok);
 }
 
 #[test]

@@ -17,6 +17,26 @@ use super::terms::{
 };
 use crate::error::CloseReason;
 use crate::pool::connection_maintenance::{Announced, Rules};
+use crate::pool::exchange_time::Spent;
+
+/// What of an exchange counts when it is over. So the exchange itself need not be moved.
+struct Last {
+    /// When it was begun, if not one byte has come since.
+    unheard_since_ns: Option<u64>,
+    rtt_ns: u64,
+    spent: Option<Spent>,
+}
+
+impl Last {
+    #[inline]
+    fn of(exchange: &Exchange, stop: Stop, now_ns: u64) -> Self {
+        Self {
+            unheard_since_ns: (exchange.first_byte_ns == 0).then_some(exchange.start_ns),
+            rtt_ns: exchange.first_byte_ns.saturating_sub(exchange.write_ns),
+            spent: exchange.spent(stop, now_ns),
+        }
+    }
+}
 
 impl SlotState {
     /// Starts a request, if the connection is good for it. `look_after_ns`: how old the last look
@@ -108,11 +128,13 @@ impl SlotState {
         terms: &Terms<'_>,
         turn: &mut TurnEnd<W::Ended>,
     ) -> Then {
-        let Some(exchange) = self.exchange.take() else { return self.idle(terms.is_open()) };
+        let Some(exchange) = &self.exchange else { return self.idle(terms.is_open()) };
         let lingers = terms.waits_for_late && stop.may_linger() && wire.is_on_wire();
-        let ended = wire.end(&exchange, &stop, lingers, turn.now_ns);
+        let ended = wire.end(exchange, &stop, lingers, turn.now_ns);
+        let last = Last::of(exchange, stop, turn.now_ns);
+        self.exchange = None;
         let announced = || wire.announced(&ended);
-        let finished = self.finished(&exchange, stop, announced, terms, turn.now_ns);
+        let finished = self.finished(&last, stop, announced, terms, turn.now_ns);
         turn.ended = Some(ended);
         turn.maintenance_ns = finished.maintenance_ns;
         turn.spent = finished.spent;
@@ -122,21 +144,21 @@ impl SlotState {
     /// The exchange is over.
     fn finished(
         &mut self,
-        exchange: &Exchange,
+        last: &Last,
         stop: Stop,
         announced: impl FnOnce() -> Announced,
         terms: &Terms<'_>,
         now_ns: u64,
     ) -> Finished {
         self.connection.used(now_ns);
-        if exchange.first_byte_ns == 0 {
-            self.connection.unheard(exchange.start_ns);
+        if let Some(since_ns) = last.unheard_since_ns {
+            self.connection.unheard(since_ns);
         }
         let reason = match stop {
             Stop::Failed(_, reason) => Some(reason),
             Stop::Answered(reason) => {
                 self.proven_ns = now_ns;
-                self.rtt_ns = exchange.first_byte_ns.saturating_sub(exchange.write_ns);
+                self.rtt_ns = last.rtt_ns;
                 self.connection.answered(announced);
                 reason
             }
@@ -150,7 +172,7 @@ impl SlotState {
             None => Then::Keep,
         };
         let maintenance_ns = self.connection.next_look_ns(terms.rules, now_ns);
-        Finished { then, spent: exchange.spent(stop, now_ns), maintenance_ns }
+        Finished { then, spent: last.spent, maintenance_ns }
     }
 
     /// What to do with the connection while no exchange is in flight.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use checker::{check, spawn};
 use loom::sync::atomic::{AtomicBool, Ordering};
-use venuepool_model::completion::{Completion, CompletionQueue, Times};
+use venuepool_model::completion::{Completion, CompletionQueue, Taker, Times};
 use venuepool_model::error::{Outcome, WireState};
 
 fn completion(id: u64) -> Completion {
@@ -89,7 +89,7 @@ fn whoever_only_sleeps_is_woken_by_a_push_and_by_the_end() {
             pusher.end();
         });
         queue.sleep(Duration::MAX);
-        while queue.drain(1, |_| ()) == Some(0) {}
+        while queue.drain(&mut Taker::new(1, &mut |_| ())) == Some(0) {}
         queue.sleep(Duration::MAX);
         pusher.join().unwrap();
         assert!(queue.is_drained());
@@ -244,9 +244,9 @@ fn a_place_that_came_free_can_be_pushed_into() {
             }
             has_place
         });
-        let taken = queue.drain(1, |_| ()).unwrap();
+        let taken = queue.drain(&mut Taker::new(1, &mut |_| ())).unwrap();
         let pushed = usize::from(pusher.join().unwrap());
-        assert_eq!(taken + queue.drain(3, |_| ()).unwrap(), 2 + pushed);
+        assert_eq!(taken + queue.drain(&mut Taker::new(3, &mut |_| ())).unwrap(), 2 + pushed);
     });
 }
 

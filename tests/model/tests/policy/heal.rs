@@ -72,7 +72,7 @@ impl Pool {
         let rule = SuspendRule { http_status: status, for_ns: 0, closes };
         let rules = SuspendRules::new(&[rule], NEVER, self.setting.suspends_source);
         let source = source_of_slot(index, self.setting.sources.max(1));
-        let asked = rules.asked(status, source, || for_ns).expect("there is a rule");
+        let asked = rules.asked(status, || source, || for_ns).expect("there is a rule");
         self.begin_pause(asked.scope, asked.for_ns, asked.closes);
     }
 
