@@ -1,6 +1,6 @@
 //! The half of a session that is under its lock: the connection, what was sent on it, the calls.
 //!
-//! Any thread sends here, on its own time: frame, mask, encrypt, `send`. The session's thread
+//! Any thread sends here, on its own time: frame, mask, encrypt, `send`. Who drives
 //! receives through it, a read at a time, and decides by [`Life`] what is next.
 
 use super::keys::Keys;
@@ -25,12 +25,12 @@ pub(super) struct Core {
     writer: FrameWriter,
     keys: Keys,
     max_unsent: usize,
-    /// What ended the connection, found by whoever sent; the session's thread deals with it.
+    /// What ended the connection, found by whoever sent; who drives deals with it.
     pub(super) fault: Option<Why>,
     /// Connections that were switched to WebSocket.
     pub(super) connections: u32,
     last_id: u64,
-    /// When the session's thread wakes by itself.
+    /// When who drives wakes by itself.
     pub(super) wakes_ns: u64,
 }
 
@@ -54,7 +54,7 @@ impl Payload<'_> {
 /// What became of a message that was accepted.
 pub(super) struct Accepted {
     pub(super) sequence: u64,
-    /// The session's thread has something to do: the kernel did not take all, or it failed.
+    /// Who drives has something to do: the kernel did not take all, or it failed.
     pub(super) wakes: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A turn of the session's thread on its connection: read, take apart, tell.
+//! A turn on the connection of a session, by whoever drives: read, take apart, tell.
 //!
 //! The lock of the session is held for one read, and for what a message changes. It is not held
 //! while the engine's functions run.
@@ -17,13 +17,17 @@ use crate::ws::message::{Event, Message, Receiver};
 use crate::ws::session::life::Why;
 
 /// A turn reads no more, so that pings and deadlines are looked at in between.
-const MAX_TURN: usize = 256 * 1024;
+pub(super) const MAX_TURN: usize = 256 * 1024;
+/// A turn of one read: what came with it is told before the next one.
+pub(super) const ONE_READ: usize = 1;
 /// One read: as much as one lock is held for.
 const MAX_READ: usize = 64 * 1024;
 
 /// What a turn has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
+    /// The socket had nothing.
+    Empty,
     /// The socket has no more.
     Drained,
     /// It may have more.
@@ -33,19 +37,18 @@ pub(super) enum Turn {
 }
 
 impl Session {
-    /// Reads and tells what has come.
-    pub(super) fn turn(&self, receiver: &mut Receiver) -> Turn {
+    /// Reads and tells what has come, about `most` bytes of it.
+    pub(super) fn turn(&self, receiver: &mut Receiver, most: usize) -> Turn {
         // What came with the answer to the upgrade.
         let mut turn = self.take_apart(receiver);
-        let mut left = MAX_TURN;
+        let mut left = most;
         while turn == Turn::More && left > 0 {
             let (received, time_ns) = match self.read(receiver) {
                 Ok(read) => read,
                 Err(over) => return over,
             };
             if received == 0 {
-                turn = Turn::Drained;
-                break;
+                return if left == most { Turn::Empty } else { Turn::Drained };
             }
             left = left.saturating_sub(received);
             self.time_ns.store(time_ns, Relaxed);
@@ -55,7 +58,7 @@ impl Session {
         turn
     }
 
-    /// One read; 0 when there is nothing.
+    /// One read; 0 when there is nothing, and then it sends what waits.
     fn read(&self, receiver: &mut Receiver) -> Result<(usize, u64), Turn> {
         let space = match receiver.space(MAX_READ) {
             Ok(space) => space,
@@ -74,6 +77,7 @@ impl Session {
             }
             Ok(Received::Nothing) => {
                 core.life.on_empty(now_ns);
+                core.flush();
                 Ok((0, now_ns))
             }
             Ok(Received::End { .. }) => Err(Turn::Over(core.life.on_eof())),
@@ -120,11 +124,11 @@ impl Session {
     }
 
     fn on_message(&self, message: &Message<'_>) -> Option<Why> {
-        let hooks = &self.settings.hooks;
+        let hooks = &self.settings().hooks;
         let verdict = self.judge(message);
         // Both on the session's thread. The text is looked for only while one is awaited.
         if self.awaits_pong_message.load(Relaxed)
-            && self.settings.text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
+            && self.settings().text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
         {
             self.awaits_pong_message.store(false, Relaxed);
             self.core().life.on_pong_message(now_ns());
@@ -148,7 +152,7 @@ impl Session {
 
     /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
     fn judge(&self, message: &Message<'_>) -> Verdict {
-        let Some(judge) = &self.settings.hooks.judge else { return Verdict::Other };
+        let Some(judge) = &self.settings().hooks.judge else { return Verdict::Other };
         if !self.is_opening.load(Relaxed) {
             return Verdict::Other;
         }

@@ -1,0 +1,372 @@
+//! A session in caller drive: the engine's own thread receives, and does what is due, whenever it
+//! polls or waits. There is no other thread but that of the dials.
+//!
+//! ```text
+//!  poll   a pass: the end of a dial, one read, what is due
+//!  wait   the same, and sleep in the set until something happens, or until something is due
+//!  fd     that set: the socket, the bell, and the clock of what is due next
+//! ```
+//!
+//! One thread drives at a time. Others send meanwhile, and ring the bell ([`Bell`]) for what the
+//! one that drives is to look at.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::bell::{Alarm, Bell};
+use super::dialling::{Dial, Dialled, Dials, of_system};
+use super::due::{Next, Reading};
+use super::event::Kept;
+use super::receiving::{MAX_TURN, ONE_READ};
+use super::upgrade::Refused;
+use super::{NotUp, Session};
+use crate::driver::caller::this_thread;
+use crate::driver::clock::now_ns;
+use crate::error::Status;
+use crate::net::connect::DialError;
+use crate::net::dial_thread::DialThread;
+use crate::net::live_set::LiveSet;
+
+/// The number of the bell in the set.
+const BELL: u64 = u64::MAX;
+/// The number of the clock in the set.
+const ALARM: u64 = u64::MAX - 1;
+
+/// How long a driver pauses when the system does not say what has come in.
+const BLIND: Duration = Duration::from_millis(1);
+
+/// What caller drive keeps beside the session.
+pub(super) struct Caller {
+    set: LiveSet,
+    bell: Arc<Bell>,
+    alarm: Alarm,
+    /// The engine sleeps on the set by itself, so a pass must clear it.
+    fd_is_out: AtomicBool,
+    /// The number of the thread that drives; 0 for none.
+    driver: AtomicUsize,
+    work: Mutex<Work>,
+}
+
+/// What belongs to who drives.
+struct Work {
+    reading: Option<Reading>,
+    dial: Option<Dial>,
+    dial_thread: Option<DialThread>,
+    waker: Waker,
+    /// Nothing is due before.
+    until_ns: u64,
+    /// The engine was told that nothing follows.
+    has_ended: bool,
+}
+
+/// The right to drive, for the length of one call.
+struct Driving<'a> {
+    caller: &'a Caller,
+    work: MutexGuard<'a, Work>,
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.caller.driver.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Caller {
+    /// Makes the set, and holds the dial thread.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub(super) fn new() -> Result<Self, DialError> {
+        let refused = DialError::of_system;
+        let set = LiveSet::of_traffic().map_err(refused("epoll"))?;
+        let bell = Arc::new(Bell::new().map_err(refused("eventfd"))?);
+        let alarm = Alarm::new().map_err(refused("timerfd"))?;
+        set.add_level(bell.as_fd(), BELL).map_err(refused("epoll"))?;
+        set.add_level(alarm.as_fd(), ALARM).map_err(refused("epoll"))?;
+        let work = Work {
+            reading: None,
+            dial: None,
+            dial_thread: Some(DialThread::hold().map_err(refused("dial thread"))?),
+            waker: Waker::from(Arc::clone(&bell)),
+            until_ns: 0,
+            has_ended: false,
+        };
+        Ok(Self {
+            set,
+            bell,
+            alarm,
+            fd_is_out: AtomicBool::new(false),
+            driver: AtomicUsize::new(0),
+            work: Mutex::new(work),
+        })
+    }
+
+    /// Whether the calling thread drives at the moment: it is in a function of the session.
+    pub(super) fn is_driver(&self) -> bool {
+        self.driver.load(Ordering::Relaxed) == this_thread()
+    }
+
+    /// Something is to be looked at; any thread.
+    pub(super) fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// A descriptor that is readable while a poll may find something.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        if !self.fd_is_out.swap(true, Ordering::SeqCst) {
+            self.bell.listen(true);
+            // The next pass sets the clock.
+            self.bell.ring_anyway();
+        }
+        self.set.as_fd()
+    }
+
+    fn has_fd_out(&self) -> bool {
+        self.fd_is_out.load(Ordering::Relaxed)
+    }
+
+    /// Takes the right to drive. `None`: another thread has it.
+    ///
+    /// # Errors
+    /// `ERR_WOULD_DEADLOCK` in a function of the session.
+    fn begin(&self) -> Result<Option<Driving<'_>>, Status> {
+        if self.is_driver() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        Ok(match self.work.try_lock() {
+            Ok(work) => Some(self.driving(work)),
+            Err(TryLockError::Poisoned(poisoned)) => Some(self.driving(poisoned.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        })
+    }
+
+    /// Takes the right to drive when the thread that has it leaves.
+    fn last_turn(&self) -> Driving<'_> {
+        self.driving(self.work.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn driving<'a>(&'a self, work: MutexGuard<'a, Work>) -> Driving<'a> {
+        self.driver.store(this_thread(), Ordering::Relaxed);
+        Driving { caller: self, work }
+    }
+
+    /// Asks the system what has happened, waiting for at most `patience`.
+    fn ask(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.set.wait(patience, |number| match number {
+            BELL => self.bell.silence(),
+            ALARM => self.alarm.stop(),
+            // Each pass looks at the socket.
+            _ => {}
+        })
+    }
+}
+
+impl Driving<'_> {
+    /// Looks at all that may have happened, and does what is due.
+    ///
+    /// # Errors
+    /// `ERR_SYSTEM`.
+    fn pass(&mut self, session: &Session) -> Result<(), Status> {
+        let caller = self.caller;
+        let has_fd_out = caller.has_fd_out();
+        if has_fd_out {
+            // An edge that is not taken would be told of for ever.
+            caller.ask(Some(Duration::ZERO)).map_err(|_| Status::ERR_SYSTEM)?;
+        }
+        let is_rung = caller.bell.take();
+        let is_dialled = self.end_dial(session);
+        // Without a descriptor each pass looks by itself, so what one read gives is told at once.
+        let most = if has_fd_out { MAX_TURN } else { ONE_READ };
+        let is_found = session.look(&mut self.work.reading, most);
+        if is_rung || is_dialled || is_found || now_ns() >= self.work.until_ns {
+            self.settle(session);
+        }
+        Ok(())
+    }
+
+    /// What descriptors tell of is cleared by a pass; what is left then makes them readable again.
+    fn leave(&self, session: &Session) {
+        if self.caller.has_fd_out() {
+            if self.has_more() || session.delivery.has_any() {
+                self.caller.bell.ring();
+            }
+            self.caller.alarm.set(self.work.until_ns);
+        }
+    }
+
+    /// There is more to be done at once.
+    fn has_more(&self) -> bool {
+        self.work.reading.as_ref().is_some_and(|reading| reading.has_more)
+    }
+
+    fn settle(&mut self, session: &Session) {
+        let work = &mut *self.work;
+        let until_ns = loop {
+            match session.settle(&mut work.reading) {
+                Next::Dial => {
+                    let Some(dial_thread) = &work.dial_thread else { break None };
+                    let mut dial = Dials::begin(&session.dials, dial_thread);
+                    // It rings when it has ended.
+                    let mut context = Context::from_waker(&work.waker);
+                    match Pin::new(&mut dial).poll(&mut context) {
+                        Poll::Pending => work.dial = Some(dial),
+                        // At once: the dial thread is gone, or very fast.
+                        Poll::Ready(dialled) => {
+                            work.reading = self.caller.take_over(session, dialled);
+                        }
+                    }
+                }
+                Next::Wait(until_ns) => break until_ns,
+                Next::Closed => {
+                    work.dial = None;
+                    if !work.has_ended {
+                        work.has_ended = true;
+                        session.end();
+                    }
+                    break None;
+                }
+            }
+        };
+        let mut core = session.core();
+        let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
+        work.until_ns = until_ns.unwrap_or(u64::MAX);
+        // A call that ends sooner rings.
+        core.wakes_ns = work.until_ns;
+        if self.caller.has_fd_out() {
+            core.wakes_ns = work.until_ns.min(self.caller.alarm.at_ns());
+        }
+    }
+
+    /// Takes the connection of a dial that has ended. `false`: there is none, or it goes on.
+    fn end_dial(&mut self, session: &Session) -> bool {
+        let work = &mut *self.work;
+        let Some(dial) = &mut work.dial else { return false };
+        let mut context = Context::from_waker(&work.waker);
+        let Poll::Ready(dialled) = Pin::new(dial).poll(&mut context) else { return false };
+        work.dial = None;
+        work.reading = self.caller.take_over(session, dialled);
+        true
+    }
+
+    /// Sleeps until something happens, until something is due, or for `left`.
+    fn sleep(&self, left: Option<Duration>) -> Result<(), Status> {
+        let caller = self.caller;
+        caller.bell.listen(true);
+        let slept = if self.has_more() || caller.bell.is_rung() {
+            Ok(())
+        } else {
+            let due = match self.work.until_ns {
+                u64::MAX => None,
+                until_ns => Some(Duration::from_nanos(until_ns.saturating_sub(now_ns()))),
+            };
+            caller.ask(left.into_iter().chain(due).min())
+        };
+        caller.bell.listen(caller.has_fd_out());
+        slept.map_err(|_| Status::ERR_SYSTEM)
+    }
+}
+
+impl Session {
+    /// A pass, and what the queue has then. Without anything it sleeps, at most for `patience`, and
+    /// begins anew. See [`Session::poll`].
+    pub(super) fn poll_here(
+        &self,
+        caller: &Caller,
+        limit: usize,
+        patience: Duration,
+        mut give: impl FnMut(Kept),
+    ) -> Result<Option<usize>, Status> {
+        let Some(mut driving) = caller.begin()? else {
+            // The closing thread drives, for the last time.
+            let is_ending = self.core().life.is_ending();
+            if !is_ending {
+                return Err(Status::ERR_DRIVEN);
+            }
+            return Ok(self.delivery.wait(limit, patience, give));
+        };
+        let told = self.delivery.told();
+        // A deadline too far to represent is no deadline. A poll reads no clock.
+        let waits = !patience.is_zero();
+        let deadline = waits.then(|| Instant::now().checked_add(patience)).flatten();
+        loop {
+            driving.pass(self)?;
+            let taken = self.delivery.drain(limit, &mut give);
+            // What a function was told is an end of the wait, too.
+            if taken != Some(0) || self.delivery.told() != told || !waits {
+                driving.leave(self);
+                return Ok(taken);
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                driving.leave(self);
+                return Ok(Some(0));
+            }
+            driving.sleep(left)?;
+        }
+    }
+
+    /// Drives until the first dial is reported.
+    pub(super) fn open_here(
+        &self,
+        caller: &Caller,
+        reports: &Receiver<Result<(), NotUp>>,
+    ) -> Result<(), NotUp> {
+        let mut driving = caller.last_turn();
+        loop {
+            driving.pass_or_pause(self);
+            if let Ok(first) = reports.try_recv() {
+                return first;
+            }
+            driving.sleep_or_pause();
+        }
+    }
+
+    /// Drives to the end that was begun, once another thread that drives has left.
+    pub(super) fn close_here(&self, caller: &Caller) {
+        let mut driving = caller.last_turn();
+        while !driving.work.has_ended {
+            driving.pass_or_pause(self);
+            if !driving.work.has_ended {
+                driving.sleep_or_pause();
+            }
+        }
+        driving.leave(self);
+        let dial_thread = driving.work.dial_thread.take();
+        drop(driving);
+        // This may wait for its end.
+        drop(dial_thread);
+    }
+}
+
+impl Driving<'_> {
+    /// A pass that must be made, also if the system does not say what has come in.
+    fn pass_or_pause(&mut self, session: &Session) {
+        if self.pass(session).is_err() {
+            std::thread::sleep(BLIND);
+        }
+    }
+
+    fn sleep_or_pause(&self) {
+        if self.sleep(None).is_err() {
+            std::thread::sleep(BLIND);
+        }
+    }
+}
+
+impl Caller {
+    /// Puts what a dial has ended with into the set and the session.
+    fn take_over(&self, session: &Session, dialled: Result<Dialled, Refused>) -> Option<Reading> {
+        let watched = dialled.and_then(|dialled| {
+            let socket = dialled.connection.stream();
+            self.set.add(socket, 0).map_err(of_system("epoll"))?;
+            Ok(dialled)
+        });
+        session.dialled(watched)
+    }
+}
