@@ -4034,6 +4034,30 @@ VP_API vp_status vp_group_add(struct vp_group *group, struct vp_pool *pool) VP_N
 VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) VP_NOEXCEPT;
 
 /**
+ * Adds a WebSocket session of caller drive that has a function for its events. `vp_group_poll` and
+ * `vp_group_wait` drive it as `vp_ws_poll` does: the function runs in that call, and the session
+ * gives no completions. `vp_group_wait` then returns 0 if there are none of pools. A session is in
+ * one group at most.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: the session stays yours to close. A closed session leaves the group by itself at the
+ * next look, and keeps its memory until then.
+ * Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive, or has
+ * no function.
+ */
+VP_API vp_status vp_group_add_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
+
+/**
+ * Takes a session out of a group. It stays open, and is driven by `vp_ws_poll` again, or by
+ * another group.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: none.
+ * Errors: as `vp_group_remove`, for the session.
+ */
+VP_API vp_status vp_group_remove_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
+
+/**
  * Moves up to `capacity` completions of all pools of the group into `out[]`, and returns how many;
  * 0 when there is none. `from[i]` is set to the pool of `out[i]`; `from` may be NULL. Set
  * `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance from one element to the
@@ -4048,9 +4072,9 @@ VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) V
  * thread is in `vp_execute` or `vp_pool_acquire` in caller drive.
  * Lifetime: each response in `out` is the caller's to release.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
- * no pool is in the group. ERR_DRIVEN while another thread is in a call on the group, or polls a
- * pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs; ERR_SYSTEM. With an error
- * nothing was taken.
+ * no pool and no session is in the group. ERR_DRIVEN while another thread is in a call on the
+ * group, or polls a pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs;
+ * ERR_SYSTEM. With an error nothing was taken.
  */
 VP_API
 int32_t vp_group_poll(struct vp_group *group,
@@ -4061,8 +4085,8 @@ VP_NOEXCEPT;
 
 /**
  * Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
- * as `vp_group_poll`. Returns 0 when the time ran out. UINT64_MAX waits without limit, until there
- * is one or the last pool has left the group.
+ * as `vp_group_poll`. Returns 0 when the time ran out, or the function of a session has run.
+ * UINT64_MAX waits without limit, until there is one or the last pool has left the group.
  *
  * Threads: any but a pool thread; one at a time for each group.
  * Lifetime: as `vp_group_poll`.
@@ -4087,8 +4111,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_group_fd(struct vp_group *group, int32_t *out) VP_NOEXCEPT;
 
 /**
- * Frees a group; NULL is allowed. Pools that are in it leave it, and stay open. A refused call
- * frees nothing.
+ * Frees a group; NULL is allowed. Pools and sessions that are in it leave it, and stay open. A
+ * refused call frees nothing.
  *
  * Threads: any; no other thread may use the group.
  * Lifetime: ends it.

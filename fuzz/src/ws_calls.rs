@@ -11,6 +11,9 @@ use std::ptr::null_mut;
 
 use venuepool::error::Status;
 use venuepool::ffi::config::{vp_config, vp_config_set_degraded_open};
+use venuepool::ffi::group::{
+    vp_group_add_ws, vp_group_free, vp_group_new, vp_group_poll, vp_group_remove_ws, vp_group_wait,
+};
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
 use venuepool::ffi::ws::*;
@@ -144,6 +147,26 @@ unsafe fn take(session: *mut vp_ws, timeout_ns: u64) {
     vp_ws_loss_name(event.loss);
 }
 
+/// A session is put into a group, looked at there, and taken out or left in.
+unsafe fn in_group(input: &mut Input<'_>, session: *mut vp_ws) {
+    let mut group = null_mut();
+    unsafe {
+        assert!(ok(vp_group_new(&raw mut group)));
+        ok(vp_group_add_ws(group, or_null(input, session)));
+        let mut completion: vp_completion = std::mem::zeroed();
+        completion.struct_size = size_of::<vp_completion>();
+        for _ in 0..input.byte() % 3 {
+            let count = match any_number(input) % 1_000_000 {
+                0 => vp_group_poll(group, &raw mut completion, null_mut(), 1),
+                timeout => vp_group_wait(group, &raw mut completion, null_mut(), 1, timeout),
+            };
+            assert!(count <= 0 && count != Status::ERR_INTERNAL as i32);
+        }
+        ok(vp_group_remove_ws(group, or_null(input, session)));
+        assert!(ok(vp_group_free(group)));
+    }
+}
+
 /// A session with any settings, opened, used and closed.
 pub(super) unsafe fn on_session(input: &mut Input<'_>, config: *mut vp_config) {
     let (mut ws_config, mut session) = (null_mut(), null_mut());
@@ -156,6 +179,7 @@ pub(super) unsafe fn on_session(input: &mut Input<'_>, config: *mut vp_config) {
         let (out, error) = (&raw mut session, null_mut());
         if ok(vp_ws_open(config, ws_config, path, function, null_mut(), out, error)) {
             live(input, session);
+            in_group(input, session);
             assert!(ok(vp_ws_close(session)));
             ok(vp_ws_close(session));
             assert!(!ok(vp_ws_send(session, VP_WS_TEXT, text(b"late"), null_mut())));

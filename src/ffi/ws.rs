@@ -26,6 +26,8 @@ use crate::session::data::Data;
 pub struct vp_ws {
     session: RwLock<Option<Arc<Session>>>,
     has_closed: AtomicBool,
+    /// It is in a group.
+    is_grouped: AtomicBool,
     /// The forks that this process had gone through when it was opened.
     forks: u64,
 }
@@ -36,7 +38,8 @@ static HANDLES: Mutex<Vec<&'static vp_ws>> = Mutex::new(Vec::new());
 impl vp_ws {
     fn new(session: Arc<Session>) -> &'static Self {
         let (session, has_closed) = (RwLock::new(Some(session)), AtomicBool::new(false));
-        let handle = Box::new(Self { session, has_closed, forks: fork::count() });
+        let (is_grouped, forks) = (AtomicBool::new(false), fork::count());
+        let handle = Box::new(Self { session, has_closed, is_grouped, forks });
         let handle: &'static Self = Box::leak(handle);
         HANDLES.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
         handle
@@ -57,6 +60,26 @@ impl vp_ws {
         let _put_off = PutOff::begin();
         let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
         call(session.as_ref().ok_or(Status::ERR_CLOSED)?)
+    }
+
+    /// As [`vp_ws::with`], for what makes no sense on a closed session.
+    pub(super) fn with_open<T>(
+        &self,
+        call: impl FnOnce(&Arc<Session>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let is_open = !self.has_closed.load(Ordering::Acquire);
+        self.with(|session| if is_open { call(session) } else { Err(Status::ERR_CLOSED) })
+    }
+
+    /// Notes that the session is in a group from now on. `false`: it is in one already.
+    pub(super) fn enter_group(&self) -> bool {
+        !self.is_grouped.swap(true, Ordering::AcqRel)
+    }
+
+    /// The session is in no group any more.
+    pub(super) fn leave_group(&self) {
+        self.is_grouped.store(false, Ordering::Release);
+        self.bury_if_drained();
     }
 
     /// Frees a closed session of which all was taken.

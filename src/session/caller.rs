@@ -28,6 +28,7 @@ use super::upgrade::Refused;
 use super::{NotUp, Session};
 use crate::driver::caller::this_thread;
 use crate::driver::clock::now_ns;
+use crate::driver::group::Driven;
 use crate::error::Status;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
@@ -272,7 +273,26 @@ impl Driving<'_> {
     }
 }
 
+/// In a group of pools.
+impl Driven for Session {
+    fn fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.event_fd()
+    }
+
+    fn look(&self) -> Result<Option<bool>, Status> {
+        let told = self.delivery.told();
+        // There is a function, so there is nothing to take.
+        let taken = self.poll(1, Duration::ZERO, drop)?;
+        Ok(taken.map(|_| self.delivery.told() != told))
+    }
+}
+
 impl Session {
+    /// Whether the engine's thread drives it, and a function is told all. A group takes only these.
+    pub fn is_driven_with_function(&self) -> bool {
+        self.caller.is_some() && self.settings().hooks.told.is_some()
+    }
+
     /// A pass, and what the queue has then. Without anything it sleeps, at most for `patience`, and
     /// begins anew. See [`Session::poll`].
     pub(super) fn poll_here(

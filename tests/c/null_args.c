@@ -477,6 +477,8 @@ static void group_is_null(vp_pool *pool) {
     CHECK_STATUS(vp_group_new(NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_add(NULL, pool), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove(NULL, pool), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_add_ws(NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove_ws(NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_poll(NULL, &completion, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_wait(NULL, &completion, NULL, 1, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_group_fd(NULL, &fd), VP_ERR_NULL);
@@ -489,6 +491,8 @@ static void group_gets_nothing(vp_pool *pool) {
     OK(vp_group_new(&group));
     CHECK_STATUS(vp_group_add(group, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove(group, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_add_ws(group, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove_ws(group, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove(group, pool), VP_ERR_NOT_FOUND);
     CHECK_STATUS(vp_group_poll(group, NULL, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_wait(group, NULL, NULL, 1, 0), VP_ERR_NULL);
@@ -688,7 +692,7 @@ static void ws(void) {
     CHECK_STATUS(vp_ws_open(config, settings, path, NULL, NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_open(config, settings, path, NULL, NULL, &session, &error),
                  VP_ERR_STRUCT_SIZE);
-    OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    OK(vp_ws_config_add_opening(settings, VP_WS_TEXT, path, VP_WS_AWAIT));
     CHECK_STATUS(vp_ws_open(config, settings, path, never_told_of_ws, NULL, &session, NULL),
                  VP_ERR_ARGUMENT);
     CHECK(session == NULL);

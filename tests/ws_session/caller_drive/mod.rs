@@ -9,6 +9,7 @@ mod driving;
 mod faults;
 #[path = "../frames.rs"]
 mod frames;
+mod grouped;
 #[path = "../log.rs"]
 mod log;
 #[path = "../opening.rs"]
