@@ -448,6 +448,12 @@
 #define VP_WS_EVENT_CLOSED 7
 
 /**
+ * `kind` of `vp_ws_event`: the session goes on by another connection, `connection`, without having
+ * been down. `previous` was live before; `loss` says why it was left.
+ */
+#define VP_WS_EVENT_SWITCHED 8
+
+/**
  * `stage` of `vp_ws_health`: the next dial waits.
  */
 #define VP_WS_WAITING 0
@@ -1130,6 +1136,10 @@ enum vp_ws_loss
    * A defect in the library.
    */
   VP_WS_LOSS_INTERNAL = 14,
+  /**
+   * It was too old: the session had switched to another connection, and closed this one.
+   */
+  VP_WS_LOSS_ROTATED = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -2081,7 +2091,7 @@ typedef struct vp_ws_event {
    */
   uint64_t sequence;
   /**
-   * LOST: a `vp_ws_loss`.
+   * LOST, SWITCHED: a `vp_ws_loss`.
    */
   int32_t loss;
   /**
@@ -2128,9 +2138,9 @@ typedef struct vp_ws_event {
    */
   int32_t os_error;
   /**
-   * 0.
+   * SWITCHED: the number of the connection that was live before.
    */
-  int32_t reserved;
+  uint32_t previous;
   /**
    * DROPPED: how many events are missing.
    */
@@ -2160,7 +2170,7 @@ typedef struct vp_ws_health {
    */
   int32_t stage;
   /**
-   * Connections that it had, the present one included.
+   * Connections that it had, the present ones included.
    */
   uint32_t connections;
   /**
@@ -2175,6 +2185,10 @@ typedef struct vp_ws_health {
    * The last round trip of a ping in nanoseconds; 0 before the first.
    */
   uint64_t rtt_ns;
+  /**
+   * Connections that are logged in and wait to take over.
+   */
+  uint64_t ready;
 } vp_ws_health;
 
 
@@ -4741,6 +4755,43 @@ VP_NOEXCEPT;
  * Errors: ERR_NULL, ERR_ARGUMENT for a number above 63 that is not VP_SOURCE_ANY.
  */
 VP_API vp_status vp_ws_config_set_source(struct vp_ws_config *config, uint32_t source) VP_NOEXCEPT;
+
+/**
+ * Sets how many connections are logged in, 1 to 8; 1 by default. One of them is live. The others
+ * have sent their opening messages, with their acknowledgements, and answer pings. When the live
+ * one is lost, or closed by the venue, one of them takes over at once: VP_WS_EVENT_SWITCHED.
+ *
+ * What comes on those that wait is judged for acknowledgements, and not told. They come one after
+ * the other, once the session is up. The venue sees a login and subscriptions of each. With a
+ * bound address, all of them have that one.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_set_connections(struct vp_ws_config *config,
+                                       uint32_t count)
+VP_NOEXCEPT;
+
+/**
+ * Sets the age at which a connection is replaced, or up to a fifth earlier, by chance; 0, the
+ * default, for none. A venue that ends each connection after a day then never ends a live one. The
+ * next connection is logged in first. Then the session switches (VP_WS_EVENT_SWITCHED), and the
+ * old one is closed with 1000 (VP_WS_EVENT_LOST with VP_WS_LOSS_ROTATED).
+ *
+ * Before that, calls on the old connection may await their answers for `drain_ns`. What still
+ * comes on it is told. Calls that are left then end as CONNECTION_CLOSED, SENT.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for an age of more than 30 days, or more than a day for calls.
+ */
+VP_API
+vp_status vp_ws_config_set_max_age_ns(struct vp_ws_config *config,
+                                      uint64_t age_ns,
+                                      uint64_t drain_ns)
+VP_NOEXCEPT;
 
 /**
  * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages

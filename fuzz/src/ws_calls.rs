@@ -62,6 +62,8 @@ unsafe fn settings(input: &mut Input<'_>, config: *mut vp_ws_config) {
         ok(vp_ws_config_set_text_ping(config, opcode, any_text(input), any_text(input)));
         ok(vp_ws_config_set_timeouts(config, a, b, c));
         ok(vp_ws_config_set_source(config, if flags == 0 { a as u32 % 80 } else { u32::MAX }));
+        ok(vp_ws_config_set_connections(config, a as u32 % 10));
+        ok(vp_ws_config_set_max_age_ns(config, b, c));
         ok(vp_ws_config_set_queue(config, x, flags));
         ok(vp_ws_config_set_sizes(config, x, y, z));
         ok(vp_ws_config_set_counts(config, x % 1000, y % 1000));
@@ -88,7 +90,7 @@ unsafe fn live(input: &mut Input<'_>, session: *mut vp_ws) {
                 3 => drop(ok(vp_ws_fd(at, or_null(input, &raw mut fd)))),
                 4 => {
                     let mut health: vp_ws_health = std::mem::zeroed();
-                    health.struct_size = any_number(input) as usize % 41;
+                    health.struct_size = any_number(input) as usize % 49;
                     ok(vp_ws_state(at, &raw mut health));
                 }
                 5 => drop(ok(vp_ws_shutdown(at, any_number(input) as u16, any_text(input)))),

@@ -20,11 +20,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::bell::{Alarm, Bell};
-use super::dialling::{Dial, Dialled, Dials, of_system};
-use super::due::{Next, Reading};
+use super::dialling::{Dials, of_system};
+use super::due::{Next, Work};
 use super::event::Kept;
 use super::receiving::{MAX_TURN, ONE_READ};
-use super::upgrade::Refused;
 use super::{NotUp, Session};
 use crate::driver::caller::this_thread;
 use crate::driver::clock::now_ns;
@@ -39,6 +38,9 @@ const BELL: u64 = u64::MAX;
 /// The number of the clock in the set.
 const ALARM: u64 = u64::MAX - 1;
 
+/// At so many polls the lines that wait to take over have one look.
+const POLLS_ASIDE: u32 = 32;
+
 /// How long a driver pauses when the system does not say what has come in.
 const BLIND: Duration = Duration::from_millis(1);
 
@@ -51,25 +53,27 @@ pub(super) struct Caller {
     fd_is_out: AtomicBool,
     /// The number of the thread that drives; 0 for none.
     driver: AtomicUsize,
-    work: Mutex<Work>,
+    seat: Mutex<Seat>,
 }
 
 /// What belongs to who drives.
-struct Work {
-    reading: Option<Reading>,
-    dial: Option<Dial>,
+struct Seat {
+    /// Before the dial thread, which waits for the end of a dial.
+    work: Work,
     dial_thread: Option<DialThread>,
     waker: Waker,
     /// Nothing is due before.
     until_ns: u64,
     /// The engine was told that nothing follows.
     has_ended: bool,
+    /// Polls since the lines that wait to take over had a look.
+    polls: u32,
 }
 
 /// The right to drive, for the length of one call.
 struct Driving<'a> {
     caller: &'a Caller,
-    work: MutexGuard<'a, Work>,
+    seat: MutexGuard<'a, Seat>,
 }
 
 impl Drop for Driving<'_> {
@@ -79,24 +83,24 @@ impl Drop for Driving<'_> {
 }
 
 impl Caller {
-    /// Makes the set, and holds the dial thread.
+    /// Makes the set for so many lines, and holds the dial thread.
     ///
     /// # Errors
     /// What the system refuses.
-    pub(super) fn new() -> Result<Self, DialError> {
+    pub(super) fn new(lines: usize) -> Result<Self, DialError> {
         let refused = DialError::of_system;
         let set = LiveSet::of_traffic().map_err(refused("epoll"))?;
         let bell = Arc::new(Bell::new().map_err(refused("eventfd"))?);
         let alarm = Alarm::new().map_err(refused("timerfd"))?;
         set.add_level(bell.as_fd(), BELL).map_err(refused("epoll"))?;
         set.add_level(alarm.as_fd(), ALARM).map_err(refused("epoll"))?;
-        let work = Work {
-            reading: None,
-            dial: None,
+        let seat = Seat {
+            work: Work::new(lines),
             dial_thread: Some(DialThread::hold().map_err(refused("dial thread"))?),
             waker: Waker::from(Arc::clone(&bell)),
             until_ns: 0,
             has_ended: false,
+            polls: 0,
         };
         Ok(Self {
             set,
@@ -104,7 +108,7 @@ impl Caller {
             alarm,
             fd_is_out: AtomicBool::new(false),
             driver: AtomicUsize::new(0),
-            work: Mutex::new(work),
+            seat: Mutex::new(seat),
         })
     }
 
@@ -140,8 +144,8 @@ impl Caller {
         if self.is_driver() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        Ok(match self.work.try_lock() {
-            Ok(work) => Some(self.driving(work)),
+        Ok(match self.seat.try_lock() {
+            Ok(seat) => Some(self.driving(seat)),
             Err(TryLockError::Poisoned(poisoned)) => Some(self.driving(poisoned.into_inner())),
             Err(TryLockError::WouldBlock) => None,
         })
@@ -149,12 +153,12 @@ impl Caller {
 
     /// Takes the right to drive when the thread that has it leaves.
     fn last_turn(&self) -> Driving<'_> {
-        self.driving(self.work.lock().unwrap_or_else(PoisonError::into_inner))
+        self.driving(self.seat.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn driving<'a>(&'a self, work: MutexGuard<'a, Work>) -> Driving<'a> {
+    fn driving<'a>(&'a self, seat: MutexGuard<'a, Seat>) -> Driving<'a> {
         self.driver.store(this_thread(), Ordering::Relaxed);
-        Driving { caller: self, work }
+        Driving { caller: self, seat }
     }
 
     /// Asks the system what has happened, waiting for at most `patience`.
@@ -184,11 +188,31 @@ impl Driving<'_> {
         let is_dialled = self.end_dial(session);
         // Without a descriptor each pass looks by itself, so what one read gives is told at once.
         let most = if has_fd_out { MAX_TURN } else { ONE_READ };
-        let is_found = session.look(&mut self.work.reading, most);
-        if is_rung || is_dialled || is_found || now_ns() >= self.work.until_ns {
+        let is_found = self.look(session, most);
+        if is_rung || is_dialled || is_found || now_ns() >= self.seat.until_ns {
             self.settle(session);
         }
         Ok(())
+    }
+
+    /// A look at each line. At those that wait to take over now and then: an empty look costs as
+    /// much as one at the live line.
+    fn look(&mut self, session: &Session, most: usize) -> bool {
+        let Seat { work, polls, .. } = &mut *self.seat;
+        *polls += 1;
+        let looks_aside = most == MAX_TURN || *polls >= POLLS_ASIDE;
+        if looks_aside {
+            *polls = 0;
+        }
+        let mut is_found = false;
+        for line in 0..work.readings.len() {
+            let reading = work.readings[line].as_ref();
+            if looks_aside || reading.is_some_and(|reading| reading.has_more || !reading.is_aside())
+            {
+                is_found |= session.look(line, work, most);
+            }
+        }
+        is_found
     }
 
     /// What descriptors tell of is cleared by a pass; what is left then makes them readable again.
@@ -197,37 +221,30 @@ impl Driving<'_> {
             if self.has_more() || session.delivery.has_any() {
                 self.caller.bell.ring();
             }
-            self.caller.alarm.set(self.work.until_ns);
+            self.caller.alarm.set(self.seat.until_ns);
         }
     }
 
     /// There is more to be done at once.
     fn has_more(&self) -> bool {
-        self.work.reading.as_ref().is_some_and(|reading| reading.has_more)
+        self.seat.work.has_more()
     }
 
     fn settle(&mut self, session: &Session) {
-        let work = &mut *self.work;
         let until_ns = loop {
-            match session.settle(&mut work.reading) {
-                Next::Dial => {
-                    let Some(dial_thread) = &work.dial_thread else { break None };
-                    let mut dial = Dials::begin(&session.dials, dial_thread);
-                    // It rings when it has ended.
-                    let mut context = Context::from_waker(&work.waker);
-                    match Pin::new(&mut dial).poll(&mut context) {
-                        Poll::Pending => work.dial = Some(dial),
-                        // At once: the dial thread is gone, or very fast.
-                        Poll::Ready(dialled) => {
-                            work.reading = self.caller.take_over(session, dialled);
-                        }
-                    }
+            let seat = &mut *self.seat;
+            match session.settle(&mut seat.work) {
+                Next::Dial(line) => {
+                    let Some(dial_thread) = &seat.dial_thread else { break None };
+                    seat.work.dial = Some((line, Dials::begin(&session.dials, line, dial_thread)));
+                    // It rings when it has ended; asked once, so that it knows whom.
+                    self.end_dial(session);
                 }
                 Next::Wait(until_ns) => break until_ns,
                 Next::Closed => {
-                    work.dial = None;
-                    if !work.has_ended {
-                        work.has_ended = true;
+                    seat.work.dial = None;
+                    if !seat.has_ended {
+                        seat.has_ended = true;
                         session.end();
                     }
                     break None;
@@ -236,38 +253,51 @@ impl Driving<'_> {
         };
         let mut core = session.core();
         let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
-        work.until_ns = until_ns.unwrap_or(u64::MAX);
+        self.seat.until_ns = until_ns.unwrap_or(u64::MAX);
         // A call that ends sooner rings.
-        core.wakes_ns = work.until_ns;
+        core.wakes_ns = self.seat.until_ns;
         if self.caller.has_fd_out() {
-            core.wakes_ns = work.until_ns.min(self.caller.alarm.at_ns());
+            core.wakes_ns = core.wakes_ns.min(self.caller.alarm.at_ns());
         }
     }
 
     /// Takes the connection of a dial that has ended. `false`: there is none, or it goes on.
     fn end_dial(&mut self, session: &Session) -> bool {
-        let work = &mut *self.work;
-        let Some(dial) = &mut work.dial else { return false };
-        let mut context = Context::from_waker(&work.waker);
+        let Seat { work, waker, .. } = &mut *self.seat;
+        let Some((line, dial)) = &mut work.dial else { return false };
+        if session.core().is_ending() {
+            // Its line is at its end.
+            work.dial = None;
+            return true;
+        }
+        let mut context = Context::from_waker(waker);
         let Poll::Ready(dialled) = Pin::new(dial).poll(&mut context) else { return false };
+        let line = *line;
         work.dial = None;
-        work.reading = self.caller.take_over(session, dialled);
+        let watched = dialled.and_then(|dialled| {
+            let socket = dialled.connection.stream();
+            self.caller.set.add(socket, line as u64).map_err(of_system("epoll"))?;
+            Ok(dialled)
+        });
+        work.readings[line] = session.dialled(line, watched);
         true
     }
 
     /// Sleeps until something happens, until something is due, or for `left`.
-    fn sleep(&self, left: Option<Duration>) -> Result<(), Status> {
+    fn sleep(&mut self, left: Option<Duration>) -> Result<(), Status> {
         let caller = self.caller;
         caller.bell.listen(true);
         let slept = if self.has_more() || caller.bell.is_rung() {
             Ok(())
         } else {
-            let due = match self.work.until_ns {
+            let due = match self.seat.until_ns {
                 u64::MAX => None,
                 until_ns => Some(Duration::from_nanos(until_ns.saturating_sub(now_ns()))),
             };
             caller.ask(left.into_iter().chain(due).min())
         };
+        // Any line may have woken it.
+        self.seat.polls = POLLS_ASIDE;
         caller.bell.listen(caller.has_fd_out());
         slept.map_err(|_| Status::ERR_SYSTEM)
     }
@@ -304,7 +334,7 @@ impl Session {
     ) -> Result<Option<usize>, Status> {
         let Some(mut driving) = caller.begin()? else {
             // The closing thread drives, for the last time.
-            let is_ending = self.core().life.is_ending();
+            let is_ending = self.core().is_ending();
             if !is_ending {
                 return Err(Status::ERR_DRIVEN);
             }
@@ -350,14 +380,14 @@ impl Session {
     /// Drives to the end that was begun, once another thread that drives has left.
     pub(super) fn close_here(&self, caller: &Caller) {
         let mut driving = caller.last_turn();
-        while !driving.work.has_ended {
+        while !driving.seat.has_ended {
             driving.pass_or_pause(self);
-            if !driving.work.has_ended {
+            if !driving.seat.has_ended {
                 driving.sleep_or_pause();
             }
         }
         driving.leave(self);
-        let dial_thread = driving.work.dial_thread.take();
+        let dial_thread = driving.seat.dial_thread.take();
         drop(driving);
         // This may wait for its end.
         drop(dial_thread);
@@ -372,21 +402,9 @@ impl Driving<'_> {
         }
     }
 
-    fn sleep_or_pause(&self) {
+    fn sleep_or_pause(&mut self) {
         if self.sleep(None).is_err() {
             std::thread::sleep(BLIND);
         }
-    }
-}
-
-impl Caller {
-    /// Puts what a dial has ended with into the set and the session.
-    fn take_over(&self, session: &Session, dialled: Result<Dialled, Refused>) -> Option<Reading> {
-        let watched = dialled.and_then(|dialled| {
-            let socket = dialled.connection.stream();
-            self.set.add(socket, 0).map_err(of_system("epoll"))?;
-            Ok(dialled)
-        });
-        session.dialled(watched)
     }
 }

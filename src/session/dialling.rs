@@ -45,14 +45,14 @@ impl Future for Dial {
 }
 
 impl Dials {
-    /// Begins a dial.
-    pub(super) fn begin(self: &Arc<Self>, dial_thread: &DialThread) -> Dial {
+    /// Begins a dial for a line. Lines begin with different addresses, as the slots of a pool do.
+    pub(super) fn begin(self: &Arc<Self>, line: usize, dial_thread: &DialThread) -> Dial {
         let its = Arc::clone(self);
-        Dial(dial_thread.run(async move { its.dial().await }))
+        Dial(dial_thread.run(async move { its.dial(line as u32).await }))
     }
 
-    async fn dial(&self) -> Result<Dialled, Refused> {
-        let dialled = self.ways.dial(0).await;
+    async fn dial(&self, line: u32) -> Result<Dialled, Refused> {
+        let dialled = self.ways.dial(line).await;
         let mut connection = dialled.map_err(undialled)?.connection;
         let watch = watch(&connection).map_err(of_system("epoll"))?;
         let Switched { agreed, behind } = self.asks.ask(&mut connection, &watch).await?;

@@ -1,4 +1,4 @@
-//! A WebSocket session at work: one connection that is kept logged in.
+//! A WebSocket session at work: a connection that is kept logged in, and others that take over.
 //!
 //! ```text
 //!  engine threads                        | who drives: thread.rs (one of the library, tokio)
@@ -25,6 +25,7 @@ mod due;
 pub mod event;
 pub mod frame;
 mod keys;
+mod line;
 mod log;
 mod receiving;
 pub mod settings;
@@ -36,13 +37,13 @@ pub use delivery::Hook;
 use std::borrow::Cow;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use self::core::{Accepted, Core, Payload};
+use self::core::{Core, Payload};
 use crate::config::{Config, Drive};
 use crate::driver::clock::now_ns;
 use crate::driver::shared_thread::SharedThread;
@@ -58,6 +59,7 @@ use delivery::Delivery;
 use dialling::Dials;
 use event::{Ended, Kept, News, Told};
 use frame::Frame;
+use line::Accepted;
 use log::Log;
 use settings::{Opening, Settings, Source};
 use upgrade::Asks;
@@ -95,14 +97,8 @@ pub struct Session {
     wake: Notify,
     /// In caller drive.
     caller: Option<Caller>,
-    /// Opening messages may await an acknowledgement.
-    is_opening: AtomicBool,
-    /// A ping was sent as a message, and no answer to it was seen.
-    awaits_pong_message: AtomicBool,
-    /// The number of the connection.
+    /// The number of the live connection, or of the last one.
     connection: AtomicU32,
-    /// When the last read was.
-    time_ns: AtomicU64,
     report: Mutex<Option<Report>>,
     /// Waits for the end of the thread, in thread drive.
     until_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -116,6 +112,8 @@ pub struct Health {
     pub stage: Stage,
     /// Connections that it had, the present one included.
     pub connections: u32,
+    /// Connections that are logged in and wait to take over.
+    pub ready: usize,
     /// Calls that are not answered.
     pub calls: usize,
     /// Bytes that wait for the kernel.
@@ -194,18 +192,17 @@ impl Session {
             limits: *config.limits(),
             settings: Arc::new(settings.clone()),
         };
+        let core = Core::new(settings, bounds, now_ns());
+        let lines = core.lines.len();
         Ok(Self {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             dials: Arc::new(Dials { ways, asks }),
             log: Log::new(config),
-            core: Mutex::new(Core::new(settings, bounds, now_ns())),
+            caller: (config.drive() == Drive::Caller).then(|| Caller::new(lines)).transpose()?,
+            core: Mutex::new(core),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
             wake: Notify::new(),
-            caller: (config.drive() == Drive::Caller).then(Caller::new).transpose()?,
-            is_opening: AtomicBool::new(true),
-            awaits_pong_message: AtomicBool::new(false),
             connection: AtomicU32::new(0),
-            time_ns: AtomicU64::new(0),
             report: Mutex::default(),
             until_end: Mutex::default(),
             thread_id: std::sync::OnceLock::new(),
@@ -282,7 +279,7 @@ impl Session {
     fn new_call(key: u64, timeout_ns: u64, user_data: u64) -> Call {
         let sent_ns = now_ns();
         let deadline_ns = sent_ns.saturating_add(timeout_ns);
-        Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns }
+        Call { id: 0, key, user_data, deadline_ns, sequence: 0, connection: 0, sent_ns }
     }
 
     fn send_payload(&self, kind: Kind, payload: Payload<'_>) -> Result<u64, Status> {
@@ -318,7 +315,7 @@ impl Session {
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
         let mut core = self.core();
         let call = core.calls.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
-        let connection = core.connections;
+        let connection = call.connection;
         let (outcome, wire_state) = (Outcome::Cancelled, WireState::Sent);
         let news = News::Completion(Ended { call, outcome, wire_state }, Kind::Text);
         // Under the lock: the loss that comes next, and the end of the session, are told behind it.
@@ -334,11 +331,7 @@ impl Session {
     /// `ERR_CLOSED` the second time; `ERR_ARGUMENT` for a code that must not be on the wire, or a
     /// reason without one; `ERR_TOO_LARGE` for a long reason.
     pub fn shutdown(&self, code: Option<u16>, reason: &str) -> Result<(), Status> {
-        let mut core = self.core();
-        if let Some(payload) = core.life.close(code, reason, now_ns())? {
-            core.send_close(&payload);
-        }
-        drop(core);
+        self.core().close(code, reason, now_ns())?;
         self.wake();
         Ok(())
     }
@@ -403,13 +396,15 @@ impl Session {
 
     /// Its state now.
     pub fn health(&self) -> Health {
-        let mut core = self.core();
+        let core = self.core();
+        let line = core.foremost();
         Health {
-            stage: core.life.stage(),
+            stage: line.life.stage(),
             connections: core.connections,
+            ready: core.standby.ready_lines(),
             calls: core.calls.len(),
-            rtt_ns: core.life.rtt_ns().unwrap_or(0),
-            unsent: core.connection().map_or(0, |connection| connection.unsent()),
+            rtt_ns: line.life.rtt_ns().unwrap_or(0),
+            unsent: line.unsent(),
         }
     }
 
@@ -417,20 +412,15 @@ impl Session {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells something on the session's thread.
-    fn tell(&self, news: &News, padded: &[u8]) -> bool {
-        let time_ns = match news {
-            News::Message(..) => self.time_ns.load(Ordering::Relaxed),
-            _ => now_ns(),
-        };
-        let connection = self.connection.load(Ordering::Relaxed);
+    /// Tells something that was at that time, on that connection, by who drives.
+    fn tell_at(&self, time_ns: u64, connection: u32, news: &News, padded: &[u8]) -> bool {
         self.delivery.tell(&Told { time_ns, connection, news, padded })
     }
 
-    /// Tells news of the connection on the session's thread, the log first.
-    fn tell_news(&self, news: &News, padded: &[u8]) {
-        self.log.told(self.connection.load(Ordering::Relaxed), news);
-        self.tell(news, padded);
+    /// Tells news of a connection, by who drives, the log first.
+    fn tell_news(&self, connection: u32, news: &News, padded: &[u8]) {
+        self.log.told(connection, news);
+        self.tell_at(now_ns(), connection, news, padded);
     }
 
     /// Reports what came of the first dial, once.

@@ -1,16 +1,20 @@
 //! A session in thread drive: on a thread of its own, or as a task on one that it shares. It does
 //! what is due, and sleeps until there is more.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFdReadyGuard;
 use tokio::runtime::Builder;
 
 use super::Session;
-use super::dialling::{Dials, of_system};
-use super::due::{Next, Reading};
+use super::dialling::{Dial, Dialled, Dials, of_system};
+use super::due::{Next, Work};
+use super::line::Line;
 use super::receiving::MAX_TURN;
+use super::upgrade::Refused;
 use crate::config::Config;
 use crate::driver::clock::now_ns;
 use crate::driver::shared_thread::SharedThread;
@@ -55,8 +59,10 @@ struct End<'a>(&'a Session);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.lose(Why::Internal);
-            let _ = self.0.core().life.close(None, "", now_ns());
+            let lines = self.0.core().lines.len();
+            let is_open = |line: &usize| self.0.core().lines[*line].has_connection().is_ok();
+            (0..lines).filter(is_open).for_each(|line| self.0.lose(line, Why::Internal));
+            let _ = self.0.core().close(None, "", now_ns());
         }
         self.0.end();
     }
@@ -77,38 +83,50 @@ impl Session {
     }
 
     async fn run(&self, dial_thread: &DialThread) {
-        let (mut reading, mut watch) = (None, None);
+        let mut work = Work::new(self.core().lines.len());
+        let mut watches: Vec<Option<Watch>> = work.readings.iter().map(|_| None).collect();
         loop {
-            match self.settle(&mut reading) {
+            match self.settle(&mut work) {
                 Next::Closed => return,
-                Next::Dial => {
-                    // The old registration goes before the new one comes.
-                    watch = None;
-                    if let Some(dialled) = self.dial(dial_thread).await {
-                        reading = Some(dialled.0);
-                        watch = Some(dialled.1);
-                    }
+                Next::Dial(line) => {
+                    work.dial = Some((line, Dials::begin(&self.dials, line, dial_thread)));
                 }
                 Next::Wait(until_ns) => {
-                    let watch = watch.as_ref().filter(|_| reading.is_some());
-                    let has_more = reading.as_ref().is_some_and(|reading| reading.has_more);
-                    if has_more || self.core().fault.is_some() {
+                    // The registration of a line that has no connection any more goes.
+                    for (watch, reading) in watches.iter_mut().zip(&work.readings) {
+                        watch.take_if(|_| reading.is_none());
+                    }
+                    let has_fault = self.core().lines.iter().any(|line| line.fault.is_some());
+                    if work.has_more() || has_fault {
                         tokio::task::yield_now().await;
                     } else {
-                        self.wait(watch, until_ns).await;
+                        let dialled = self.wait(&watches, &mut work.dial, until_ns).await;
+                        self.end_dial(dialled, &mut work, &mut watches);
                     }
-                    self.look(&mut reading, MAX_TURN);
+                    for line in 0..watches.len() {
+                        self.look(line, &mut work, MAX_TURN);
+                    }
                 }
             }
         }
     }
 
-    async fn wait(&self, watch: Option<&Watch>, until_ns: Option<u64>) {
-        let (until_ns, has_unsent) = {
+    /// Waits for what is next. Gives what the dial has ended with, if that is it.
+    async fn wait(
+        &self,
+        watches: &[Option<Watch>],
+        dial: &mut Option<(usize, Dial)>,
+        until_ns: Option<u64>,
+    ) -> Option<Result<Dialled, Refused>> {
+        let (until_ns, unsent) = {
             let mut core = self.core();
             let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
             core.wakes_ns = until_ns.unwrap_or(u64::MAX);
-            (until_ns, core.has_unsent())
+            let unsent = core.lines.iter().map(Line::has_unsent);
+            (
+                until_ns,
+                unsent.enumerate().fold(0_u32, |bits, (line, it)| bits | u32::from(it) << line),
+            )
         };
         let sleep = async {
             match until_ns {
@@ -119,45 +137,59 @@ impl Session {
                 }
             }
         };
-        let socket = async {
-            let Some(watch) = watch else { return std::future::pending().await };
-            // Cleared before the read: what comes from now on makes it ready again.
-            tokio::select! {
-                ready = watch.readable() => drop(ready.map(clear)),
-                ready = watch.writable(), if has_unsent => drop(ready.map(clear)),
-            }
-        };
-        tokio::select! {
-            () = socket => {}
-            () = self.wake.notified() => {}
-            () = sleep => {}
-        }
-        self.core().wakes_ns = 0;
-    }
-
-    /// Dials, and registers the connection. `None`: there is none, and the next dial waits.
-    async fn dial(&self, dial_thread: &DialThread) -> Option<(Reading, Watch)> {
-        let mut dial = Dials::begin(&self.dials, dial_thread);
-        let dialled = loop {
-            tokio::select! {
-                dialled = &mut dial => break dialled,
-                // The engine may have closed the session meanwhile.
-                () = self.wake.notified() => {
-                    self.delivery.hand_on();
-                    if self.core().life.is_ending() {
-                        return None;
-                    }
+        let sockets = poll_fn(|context| {
+            let mut is_ready = false;
+            for (line, watch) in watches.iter().enumerate() {
+                let Some(watch) = watch else { continue };
+                // Cleared before the read: what comes from now on makes it ready again.
+                if let Poll::Ready(ready) = watch.poll_read_ready(context) {
+                    ready.map(clear).unwrap_or_default();
+                    is_ready = true;
+                }
+                if unsent >> line & 1 == 1
+                    && let Poll::Ready(ready) = watch.poll_write_ready(context)
+                {
+                    ready.map(clear).unwrap_or_default();
+                    is_ready = true;
                 }
             }
-        };
-        let watched = dialled.and_then(|dialled| {
-            let watch = watch(&dialled.connection).map_err(of_system("epoll"))?;
-            Ok((dialled, watch))
+            if is_ready { Poll::Ready(()) } else { Poll::Pending }
         });
-        let (dialled, watch) = match watched {
-            Ok((dialled, watch)) => (Ok(dialled), Some(watch)),
-            Err(refused) => (Err(refused), None),
+        let dialled = async {
+            match dial {
+                Some((_, dial)) => dial.await,
+                None => std::future::pending().await,
+            }
         };
-        self.dialled(dialled).zip(watch)
+        let dialled = tokio::select! {
+            () = sockets => None,
+            () = self.wake.notified() => None,
+            () = sleep => None,
+            dialled = dialled => Some(dialled),
+        };
+        self.core().wakes_ns = 0;
+        dialled
+    }
+
+    /// Takes over the connection of a dial that has ended, and registers it.
+    fn end_dial(
+        &self,
+        dialled: Option<Result<Dialled, Refused>>,
+        work: &mut Work,
+        watches: &mut [Option<Watch>],
+    ) {
+        if self.core().is_ending() {
+            // Its line is at its end.
+            work.dial = None;
+        }
+        let Some(dialled) = dialled else { return };
+        let Some((line, _)) = work.dial.take() else { return };
+        // The old registration goes before the new one comes.
+        watches[line] = None;
+        let watched = dialled.and_then(|dialled| {
+            watches[line] = Some(watch(&dialled.connection).map_err(of_system("epoll"))?);
+            Ok(dialled)
+        });
+        work.readings[line] = self.dialled(line, watched);
     }
 }

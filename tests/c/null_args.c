@@ -651,6 +651,11 @@ static void ws_config(vp_ws_config *config) {
     CHECK_STATUS(vp_ws_config_set_source(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_source(config, 64), VP_ERR_ARGUMENT);
     OK(vp_ws_config_set_source(config, VP_SOURCE_ANY));
+    CHECK_STATUS(vp_ws_config_set_connections(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_connections(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_connections(config, 9), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_max_age_ns(NULL, 1, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_max_age_ns(config, 1, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_timeouts(NULL, 1, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_timeouts(config, 0, 1, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_queue(NULL, 1, VP_WS_DROP_OLDEST), VP_ERR_NULL);

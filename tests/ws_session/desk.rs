@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use venuepool::config::Config;
 use venuepool::error::{Outcome, WireState};
 use venuepool::session::Session;
-use venuepool::session::event::{Ended, Failed, Kept, Lost, News};
+use venuepool::session::event::{Ended, Failed, Kept, Lost, News, Switched};
 use venuepool::session::settings::{Settings, Verdict};
 use venuepool::ws::frame::Kind;
 
@@ -59,6 +59,11 @@ impl Desk {
         let mut desk = Self { session, taken: VecDeque::new() };
         desk.up();
         desk
+    }
+
+    /// The same, and nothing was taken yet.
+    pub(crate) fn untaken(server: &Server, settings: &Settings) -> Self {
+        Self::of(Session::open(&config(server), settings, b"/ws").unwrap())
     }
 
     pub(crate) fn of(session: Arc<Session>) -> Self {
@@ -120,6 +125,15 @@ impl Desk {
     pub(crate) fn lost(&mut self) -> Lost {
         match self.next().news {
             News::Lost(lost) => *lost,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What is told next must be a switch. Answers the number of the connection that is live now.
+    pub(crate) fn switched(&mut self) -> (u32, Switched) {
+        let kept = self.next();
+        match kept.news {
+            News::Switched(switched) => (kept.connection, switched),
             other => panic!("{other:?}"),
         }
     }

@@ -17,7 +17,8 @@
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `key_log.rs`: Wireshark reads what was captured, with the secrets
 //! - `storm.rs`: many threads, while connections are lost
-//! - `simulated.rs`: the policy in a random world, by seed
+//! - `standby.rs`: connections that take over, or replace old ones
+//! - `simulated.rs`: the policy in a random world, by seed; `simulated_standby.rs`: of the lines
 
 #![allow(clippy::duplicate_mod)] // The tests of both drives are compiled once for each.
 
@@ -37,6 +38,8 @@ mod races;
 mod roads;
 mod shared;
 mod simulated;
+mod simulated_standby;
+mod standby;
 mod storm;
 mod takers;
 mod trading;

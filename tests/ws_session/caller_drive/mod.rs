@@ -18,6 +18,8 @@ mod opening;
 mod python;
 #[path = "../roads.rs"]
 mod roads;
+#[path = "../standby.rs"]
+mod standby;
 #[path = "../storm.rs"]
 mod storm;
 #[path = "../trading.rs"]
