@@ -59,14 +59,7 @@ impl Session {
             self.delivery.hand_on();
             let now = now_ns();
             self.end_expired(now);
-            let step = self.core().step(now);
-            let until_ns = match step {
-                Step::Wait(until_ns) => until_ns,
-                done => {
-                    self.tell_step(done);
-                    continue;
-                }
-            };
+            let until_ns = self.take_steps(now);
             let due = self.core().due(now);
             match due {
                 LinesDue::One(line, Due::Dial) => {
@@ -81,6 +74,17 @@ impl Session {
                 }
                 LinesDue::Closed => return Next::Closed,
             }
+        }
+    }
+
+    /// Does what is due with the lines as a whole, and answers until when there is nothing.
+    fn take_steps(&self, now_ns: u64) -> Option<u64> {
+        loop {
+            let step = self.core().step(now_ns);
+            if let Step::Wait(until_ns) = step {
+                return until_ns;
+            }
+            self.tell_step(step);
         }
     }
 
@@ -181,7 +185,12 @@ impl Session {
             work.readings[line] = None;
             self.lose(line, why);
         }
-        turn != Turn::Empty || over.is_some()
+        let has_found = turn != Turn::Empty || over.is_some();
+        if has_found {
+            // Before a look at the next line: which of them are told may have changed.
+            self.take_steps(now_ns());
+        }
+        has_found
     }
 
     fn ping(&self, line: usize, payload: PingPayload, reading: &mut Option<Reading>, now: u64) {

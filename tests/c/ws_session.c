@@ -187,8 +187,87 @@ static void in_drive(uint32_t drive, uint64_t first) {
     CHECK_STATUS(vp_ws_close(session), VP_ERR_CLOSED);
 }
 
+/* A second connection is ready when the first one is reset. */
+static void takes_over(uint32_t drive, uint64_t first) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session;
+    vp_ws_event event = {.struct_size = sizeof event};
+    vp_ws_health health = {.struct_size = sizeof health};
+    uint64_t id = 0;
+    OK(vp_config_set_drive(config, drive));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_config_add_opening_function(settings, VP_WS_TEXT, write_login, NULL, VP_WS_AWAIT));
+    OK(vp_ws_config_add_opening(settings, VP_WS_TEXT, text(SUBSCRIBE), 0));
+    OK(vp_ws_config_set_on_acknowledge(settings, on_acknowledge, NULL));
+    OK(vp_ws_config_set_on_match(settings, on_match, NULL));
+    OK(vp_ws_config_set_connections(settings, 2));
+    OK(vp_ws_config_set_max_age_ns(settings, 3600ull * 1000000000ull, PATIENCE_NS));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+
+    logs_in(session, 1);
+    do {
+        /* In caller drive this is what lets the second one come. It tells nothing. */
+        CHECK_EQ(vp_ws_poll(session, &event, 1), 0);
+        OK(vp_ws_state(session, &health));
+    } while (health.ready == 0);
+    OK(vp_ws_call(session, VP_WS_TEXT, text("{\"op\":\"fault\",\"name\":\"rst\"}"), 1,
+                  PATIENCE_NS, 0, &id));
+    CHECK_EQ(expect(session, VP_WS_EVENT_LOST, NULL).loss, VP_WS_LOSS_RESET);
+    CHECK_EQ(expect(session, VP_WS_EVENT_COMPLETION, NULL).id, id);
+    const vp_ws_event switched = expect(session, VP_WS_EVENT_SWITCHED, NULL);
+    CHECK(switched.connection == 2 && switched.previous == 1);
+    CHECK_EQ(switched.loss, VP_WS_LOSS_RESET);
+    id = order(session, first);
+    do {
+        /* What its subscription gives may come first. */
+        event = next(session);
+        vp_ws_data_release(event.data);
+        CHECK_EQ(event.connection, 2);
+    } while (event.kind == VP_WS_EVENT_MESSAGE);
+    CHECK_EQ(event.kind, VP_WS_EVENT_COMPLETION);
+    CHECK_EQ(event.id, id);
+    OK(vp_ws_close(session));
+}
+
+static void count_events(void *context, const vp_ws_event *event) {
+    if (event->kind == VP_WS_EVENT_MESSAGE) ++*(int *)context;
+}
+
+/* A group drives a session that has a function, and refuses any other. */
+static void is_in_a_group(void) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session, *without_function;
+    vp_group *group;
+    vp_completion done = {.struct_size = sizeof done};
+    int messages = 0;
+    OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_open(config, settings, text("/ws"), count_events, &messages, &session, NULL));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &without_function, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+    OK(vp_group_new(&group));
+    CHECK_STATUS(vp_group_add_ws(group, without_function), VP_ERR_PHASE);
+    OK(vp_group_add_ws(group, session));
+    CHECK_STATUS(vp_group_add_ws(group, session), VP_ERR_GROUPED);
+    OK(vp_ws_send(session, VP_WS_TEXT, text(SUBSCRIBE), NULL));
+    while (messages < 2) CHECK_EQ(vp_group_wait(group, &done, NULL, 1, PATIENCE_NS), 0);
+    OK(vp_group_remove_ws(group, session));
+    CHECK_STATUS(vp_group_remove_ws(group, session), VP_ERR_NOT_FOUND);
+    OK(vp_group_free(group));
+    OK(vp_ws_close(session));
+    OK(vp_ws_close(without_function));
+}
+
 int main(void) {
     in_drive(VP_DRIVE_THREAD, 1);
     in_drive(VP_DRIVE_CALLER, 2000);
+    takes_over(VP_DRIVE_THREAD, 4000);
+    takes_over(VP_DRIVE_CALLER, 5000);
+    is_in_a_group();
     return 0;
 }

@@ -134,6 +134,46 @@ fn what_comes_on_a_connection_that_waits_is_not_told() {
     desk.close();
 }
 
+/// News come on the one that waits all the time, also in the moment of the switch.
+#[test]
+fn nothing_of_the_next_connection_is_told_before_the_switch() {
+    for round in 0..6 {
+        let server = Server::start(false, move |number, peer| {
+            takes_login(peer);
+            if number == 0 {
+                assert_eq!(peer.read().unwrap(), Message::text("end"));
+                if round % 2 == 0 {
+                    let _ = peer.close(None).and_then(|()| peer.flush());
+                    while peer.read().is_ok() {}
+                }
+                return;
+            }
+            while peer.send(Message::text("tick")).is_ok() {
+                thread::sleep(Duration::from_micros(100));
+            }
+        });
+        let mut settings = logged_in(2);
+        settings.set_timeouts(20 * SECOND, 20 * SECOND, SECOND / 50).unwrap();
+        let mut desk = open(&server, &settings, 1);
+        desk.send("end");
+        let mut is_switched = false;
+        let mut ticks = 0;
+        while ticks < 3 {
+            let kept = desk.next();
+            match kept.news {
+                News::Switched(_) => is_switched = true,
+                News::Message(..) => {
+                    assert!(is_switched, "round {round}: news of connection {}", kept.connection);
+                    ticks += 1;
+                }
+                News::Lost(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        desk.close();
+    }
+}
+
 /// The venue says that it closes, and lets the socket open for long.
 #[test]
 fn a_close_frame_of_the_venue_is_a_reason_to_take_over_at_once() {
