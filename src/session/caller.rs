@@ -189,8 +189,11 @@ impl Driving<'_> {
         // Without a descriptor each pass looks by itself, so what one read gives is told at once.
         let most = if has_fd_out { MAX_TURN } else { ONE_READ };
         let is_found = self.look(session, most);
-        if is_rung || is_dialled || is_found || now_ns() >= self.seat.until_ns {
+        if is_rung || is_dialled || (is_found && has_fd_out) || now_ns() >= self.seat.until_ns {
             self.settle(session);
+        } else if is_found {
+            // The engine has what was read before the next pass does what is due behind it.
+            self.seat.until_ns = 0;
         }
         Ok(())
     }
