@@ -2191,6 +2191,19 @@ typedef struct vp_ws_health {
   uint64_t ready;
 } vp_ws_health;
 
+/**
+ * Signs a message in the moment when it is sent: changes its bytes where they are, and returns 0.
+ * Any other number withdraws it: the sending call returns ERR_ARGUMENT, and nothing was sent.
+ * `wall_ns` is the system's time in nanoseconds since 1970. `length` stays as it is, so leave room
+ * for what is to be filled in.
+ *
+ * It runs on the thread that sends, immediately before the message is masked, under the lock of
+ * its session. So the order of its calls is the order on the wire, and a counter in it is a nonce.
+ * It must be short and must not throw. A call on a session or a pool in it returns
+ * ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
+ */
+typedef int32_t (*vp_ws_on_send)(void *context, uint64_t wall_ns, uint8_t *message, size_t length);
+
 
 
 
@@ -5094,6 +5107,20 @@ vp_status vp_ws_frame_room(struct vp_ws_frame *frame,
 VP_NOEXCEPT;
 
 /**
+ * Sets the function that signs each message of a frame when it is sent, by `vp_ws_send_frame` or
+ * `vp_ws_call_frame`. NULL for none.
+ *
+ * Threads: one at a time.
+ * Lifetime: `context` must be valid until another function is set, or the frame is freed.
+ * Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_frame_set_on_send(struct vp_ws_frame *frame,
+                                  vp_ws_on_send on_send,
+                                  void *context)
+VP_NOEXCEPT;
+
+/**
  * Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
  * them where they are, so that the room is not yours any more.
  *
@@ -5102,8 +5129,9 @@ VP_NOEXCEPT;
  * Threads: as `vp_ws_send`; the frame by one thread at a time.
  * Lifetime: the frame can take the next message.
  * Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
- * more than the room. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that
- * was freed. With an error nothing was sent, and the room is yours with what you wrote.
+ * more than the room. ERR_ARGUMENT also if the function of `vp_ws_frame_set_on_send` has withdrawn
+ * the message. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that was
+ * freed. With an error nothing was sent, and the room is yours with what you wrote.
  */
 VP_API
 vp_status vp_ws_send_frame(struct vp_ws *session,

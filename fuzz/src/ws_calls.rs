@@ -31,6 +31,13 @@ unsafe extern "C" fn write_login(_: *mut c_void, _: u64, room: *mut u8, capacity
     1
 }
 
+unsafe extern "C" fn sign(_: *mut c_void, _: u64, message: *mut u8, length: usize) -> i32 {
+    if length > 0 {
+        unsafe { message.write(b's') };
+    }
+    i32::from(length == 3)
+}
+
 unsafe extern "C" fn acknowledge(_: *mut c_void, _: u32, _: i32, message: vp_str) -> i32 {
     i32::from(message.len > 2)
 }
@@ -112,7 +119,11 @@ unsafe fn in_place(input: &mut Input<'_>, session: *mut vp_ws, opcode: i32) {
         for _ in 0..input.byte() % 4 {
             let at = or_null(input, frame);
             let len = any_number(input) as usize % 100_000;
-            match input.byte() % 4 {
+            match input.byte() % 5 {
+                4 => {
+                    let signer = (input.byte() & 1 == 0).then_some(sign as _);
+                    ok(vp_ws_frame_set_on_send(at, signer, null_mut()));
+                }
                 0 if ok(vp_ws_frame_room(at, &raw mut room, &raw mut capacity)) => {
                     assert_eq!(capacity, size);
                     room.write_bytes(b'x', capacity);

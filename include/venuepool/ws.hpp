@@ -172,6 +172,12 @@ class [[nodiscard]] WsFrame {
         return {status, reinterpret_cast<char*>(out)};
     }
 
+    /// Sets the function that signs each message when it is sent; nullptr for none. Lifetime:
+    /// `context` until another one is set, or the frame is destroyed. See vp_ws_on_send.
+    Status on_send(vp_ws_on_send function, void* context) noexcept {
+        return vp_ws_frame_set_on_send(raw_, function, context);
+    }
+
   private:
     friend class WsSession;
 

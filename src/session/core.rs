@@ -5,9 +5,11 @@
 //! Who drives receives through it, a read at a time, and decides by [`Life`] and [`Standby`] what
 //! is next.
 
+use super::frame::Payload;
 use super::keys::Keys;
 use super::line::{Accepted, Line, Numbering};
 use super::settings::Settings;
+use crate::driver::clock::wall_ns;
 use crate::error::Status;
 use crate::net::connection::Connection;
 use crate::pool::backoff::Bounds;
@@ -38,23 +40,6 @@ pub(super) struct Core {
     pub(super) wakes_ns: u64,
     /// The engine has closed the session.
     is_ending: bool,
-}
-
-/// The bytes of a message that is to be sent.
-pub(super) enum Payload<'a> {
-    /// They are copied into the session's own frame, when they are masked.
-    Copied(&'a [u8]),
-    /// They are in their frame already, so many of them, and are masked there.
-    Written(&'a mut FrameWriter, usize),
-}
-
-impl Payload<'_> {
-    pub(super) const fn len(&self) -> usize {
-        match self {
-            Self::Copied(bytes) => bytes.len(),
-            Self::Written(_, len) => *len,
-        }
-    }
 }
 
 /// What is due on the lines.
@@ -213,7 +198,8 @@ impl Core {
     /// Sends a message that [`Core::check`] has allowed.
     ///
     /// # Errors
-    /// Those of [`FrameWriter::commit`]. Nothing was masked or sent then.
+    /// Those of [`FrameWriter::commit`]; `ERR_ARGUMENT` if the function of a frame has withdrawn
+    /// it. Nothing was masked or sent then.
     pub(super) fn send(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Accepted, Status> {
         let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
         self.send_on(line, kind, payload)
@@ -230,7 +216,14 @@ impl Core {
         let key = self.keys.next();
         let frame = match payload {
             Payload::Copied(bytes) => self.writer.write(kind, bytes, key)?,
-            Payload::Written(frame, len) => frame.commit(kind, len, key)?,
+            Payload::Written { frame, len, on_send } => {
+                if let Some(on_send) = on_send
+                    && !on_send(wall_ns(), frame.written(len)?)
+                {
+                    return Err(Status::ERR_ARGUMENT);
+                }
+                frame.commit(kind, len, key)?
+            }
         };
         self.lines[line].send(frame)
     }

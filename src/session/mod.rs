@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use self::core::{Core, Payload};
+use self::core::Core;
 use crate::config::{Config, Drive};
 use crate::driver::clock::now_ns;
 use crate::driver::shared_thread::SharedThread;
@@ -58,7 +58,7 @@ use caller::Caller;
 use delivery::Delivery;
 use dialling::Dials;
 use event::{Ended, Kept, News, Told};
-use frame::Frame;
+use frame::{Frame, Payload};
 use line::Accepted;
 use log::Log;
 use settings::{Opening, Settings, Source};
@@ -253,9 +253,10 @@ impl Session {
     ///
     /// # Errors
     /// As for [`Session::send`]; `ERR_PHASE` without a room, `ERR_TOO_LARGE` if it is smaller,
+    /// `ERR_ARGUMENT` if the function of [`Frame::set_on_send`] has withdrawn the message,
     /// `ERR_WRONG_POOL` for a frame of another session. What was written stays as it is then.
     pub fn send_frame(&self, frame: &mut Frame, kind: Kind, len: usize) -> Result<u64, Status> {
-        self.send_payload(kind, Payload::Written(frame.writer(self.number)?, len))
+        self.send_payload(kind, frame.payload(self.number, len)?)
     }
 
     /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does.
@@ -272,7 +273,7 @@ impl Session {
         user_data: u64,
     ) -> Result<u64, Status> {
         let call = Self::new_call(key, timeout_ns, user_data);
-        self.call_payload(kind, Payload::Written(frame.writer(self.number)?, len), call)
+        self.call_payload(kind, frame.payload(self.number, len)?, call)
     }
 
     /// A call that begins now.

@@ -674,6 +674,7 @@ static void ws_frame_is_null(void) {
     uint8_t *room;
     CHECK_STATUS(vp_ws_frame_new(NULL, 1, &frame), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_frame_room(NULL, &room, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_frame_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_send_frame(NULL, frame, VP_WS_TEXT, 1, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_call_frame(NULL, frame, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
     vp_ws_frame_free(NULL);

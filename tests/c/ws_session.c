@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+static vp_ws *signed_session;
+
 #define SUBSCRIBE "{\"op\":\"subscribe\",\"count\":2}"
 
 /* An opening message that is written when it is sent, as a signed login is. */
@@ -98,6 +100,42 @@ static void loses(vp_ws *session, const char *fault, uint32_t connection, int32_
     logs_in(session, connection + 1);
 }
 
+/* Writes the key of the call where the message has room for it, and refuses the third one. */
+static int32_t signs(void *context, uint64_t wall_ns, uint8_t *message, size_t length) {
+    uint64_t *calls = context;
+    CHECK(wall_ns > 1600000000ull * 1000000000ull && length > 0);
+    char *number = strstr((char *)message, "00000000");
+    CHECK(number != NULL);
+    char digits[9];
+    snprintf(digits, sizeof digits, "%08llu", (unsigned long long)++*calls);
+    memcpy(number, digits, 8);
+    CHECK_STATUS(vp_ws_cancel(signed_session, 1), VP_ERR_WOULD_DEADLOCK);
+    return *calls % 3 == 0;
+}
+
+/* A message that a function fills in the moment when it is sent, or withdraws. */
+static void signs_late(vp_ws *session, uint64_t first) {
+    vp_ws_frame *frame = NULL;
+    char *room = NULL;
+    uint64_t calls = first - first % 3;
+    signed_session = session;
+    OK(vp_ws_frame_new(session, 128, &frame));
+    OK(vp_ws_frame_set_on_send(frame, signs, &calls));
+    for (int round = 0; round < 6; round++) {
+        OK(vp_ws_frame_room(frame, (uint8_t **)&room, NULL));
+        const int len = snprintf(room, 128,
+                                 "{\"op\":\"order\",\"id\":%llu,\"clientOrderId\":\"s-00000000\"}",
+                                 (unsigned long long)first);
+        const vp_status sent = vp_ws_call_frame(session, frame, VP_WS_TEXT, (size_t)len, first,
+                                                PATIENCE_NS, 0, NULL);
+        CHECK_STATUS(sent, calls % 3 == 0 ? VP_ERR_ARGUMENT : VP_OK);
+        char expected[32];
+        snprintf(expected, sizeof expected, "s-%08llu", (unsigned long long)calls);
+        if (sent == VP_OK) expect(session, VP_WS_EVENT_COMPLETION, expected);
+    }
+    vp_ws_frame_free(frame);
+}
+
 /* Calls whose messages are written straight into their frame, and what is wrong with a frame. */
 static void writes_in_place(vp_ws *session, uint64_t first) {
     vp_ws_frame *frame = NULL;
@@ -169,6 +207,7 @@ static void in_drive(uint32_t drive, uint64_t first) {
     is_refused(session);
     trade(session, first);
     writes_in_place(session, first + 500);
+    signs_late(session, first + 600);
     loses(session, "{\"op\":\"fault\",\"name\":\"close\",\"code\":1012}", 1,
           VP_WS_LOSS_PEER_CLOSED);
     loses(session, "{\"op\":\"fault\",\"name\":\"half-frame\"}", 2, VP_WS_LOSS_ENDED);

@@ -8,6 +8,7 @@
 //! - `caller_drive/`: the same tests in caller drive, and those of that drive
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
 //! - `frames.rs`: messages that are written straight into their frames
+//! - `late.rs`: messages that are signed when they are sent
 //! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `races.rs`: several threads at once, slow functions, a close in the midst of something
@@ -30,6 +31,7 @@ mod desk;
 mod faults;
 mod frames;
 mod key_log;
+mod late;
 mod log;
 mod opening;
 mod peer;

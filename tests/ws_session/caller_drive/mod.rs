@@ -10,6 +10,8 @@ mod faults;
 #[path = "../frames.rs"]
 mod frames;
 mod grouped;
+#[path = "../late.rs"]
+mod late;
 #[path = "../log.rs"]
 mod log;
 #[path = "../opening.rs"]
