@@ -427,7 +427,8 @@
 
 /**
  * `kind` of `vp_ws_event`: the connection was given up. `loss` says why, `payload` in words, and
- * the numbers of messages what became of them.
+ * the numbers of messages what became of them. With more connections than one it may be another
+ * than the live one: `connection` says which. The numbers are 0 for one that was never live.
  */
 #define VP_WS_EVENT_LOST 4
 

@@ -24,7 +24,8 @@ pub const VP_WS_EVENT_COMPLETION: i32 = 2;
 /// `kind` of `vp_ws_event`: the session is up: `vp_ws_send` is accepted.
 pub const VP_WS_EVENT_UP: i32 = 3;
 /// `kind` of `vp_ws_event`: the connection was given up. `loss` says why, `payload` in words, and
-/// the numbers of messages what became of them.
+/// the numbers of messages what became of them. With more connections than one it may be another
+/// than the live one: `connection` says which. The numbers are 0 for one that was never live.
 pub const VP_WS_EVENT_LOST: i32 = 4;
 /// `kind` of `vp_ws_event`: a dial or an upgrade has failed. With an answer that was not 101
 /// `http_status` is its status, and `payload` its body; else `payload` is the reason in words.

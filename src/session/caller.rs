@@ -301,7 +301,11 @@ impl Driving<'_> {
         };
         // Any line may have woken it.
         self.seat.polls = POLLS_ASIDE;
-        caller.bell.listen(caller.has_fd_out());
+        caller.bell.listen(false);
+        // Behind that: the descriptor may be asked for meanwhile. A pass comes next.
+        if caller.fd_is_out.load(Ordering::SeqCst) {
+            caller.bell.listen(true);
+        }
         slept.map_err(|_| Status::ERR_SYSTEM)
     }
 }

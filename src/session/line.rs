@@ -43,7 +43,6 @@ pub(super) struct Line {
     pub(super) pongs: Pongs,
     connection: Option<Connection>,
     ledger: Ledger,
-    most: usize,
     /// Its messages have numbers of the session's. Those of a line that waits have none yet.
     is_numbered: bool,
     /// What ended the connection, found by whoever sent; who drives deals with it.
@@ -63,7 +62,6 @@ impl Line {
             pongs: Pongs::default(),
             connection: None,
             ledger: Ledger::new(most),
-            most,
             is_numbered: false,
             fault: None,
             number: 0,
@@ -97,7 +95,7 @@ impl Line {
     /// Its next connection begins with numbers of its own.
     pub(super) fn leave_numbers(&mut self) {
         self.is_numbered = false;
-        self.ledger = Ledger::new(self.most);
+        self.ledger.begin_anew();
     }
 
     /// Whether the engine may send.

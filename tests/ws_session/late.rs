@@ -64,18 +64,22 @@ fn a_call_is_signed_when_it_is_sent_and_not_when_it_is_refused() {
     let numbers = Arc::new(AtomicU64::new(5));
     let mut frame = session.frame(32).unwrap();
     sign_by(&mut frame, &numbers);
-    let call = |frame: &mut Frame, len| session.call_frame(frame, Kind::Text, len, 7, SECOND, 0);
-    let len = write(frame.room(), "id:7 00000000");
+    let call =
+        |frame: &mut Frame, len| session.call_frame(frame, Kind::Text, len, 7, 60 * SECOND, 0);
+    // What comes back has no key, so the call goes on.
+    let len = write(frame.room(), "hold 00000000");
     let id = call(&mut frame, len).unwrap();
+    assert_eq!(desk.message(), "hold 00000005");
     write(frame.room(), "id:7 00000000");
     assert_eq!(call(&mut frame, len), Err(Status::ERR_ARGUMENT), "its key is in use");
     assert_eq!(numbers.load(Ordering::SeqCst), 6, "what is refused takes no nonce");
+    session.cancel(id).unwrap();
+    assert_eq!(desk.fails(id).0, Outcome::Cancelled);
+    // The message that was refused is still there.
+    let id = call(&mut frame, len).unwrap();
     let (ended, answer) = desk.completion();
     assert_eq!((ended.call.id, ended.outcome), (id, Outcome::Ok));
-    assert_eq!(answer, "id:7 00000005 ok");
-    // The message that was refused is still there.
-    call(&mut frame, len).unwrap();
-    assert_eq!(desk.completion().1, "id:7 00000006 ok");
+    assert_eq!(answer, "id:7 00000006 ok");
     desk.close();
 }
 

@@ -76,6 +76,27 @@ fn a_connection_that_is_ready_takes_over_at_once_and_the_lost_one_heals() {
 }
 
 #[test]
+fn the_loss_of_a_connection_that_waits_is_told_with_its_number_and_the_session_stays_up() {
+    let server = Server::start(false, |number, peer| {
+        takes_login(peer);
+        if number != 1 {
+            exchange(peer);
+        }
+    });
+    let mut desk = Desk::untaken(&server, &logged_in(2));
+    assert_eq!(desk.message(), "login ok");
+    desk.up();
+    let kept = desk.next();
+    let News::Lost(lost) = kept.news else { panic!("{:?}", kept.news) };
+    assert_eq!((kept.connection, lost.fate.last, lost.until_ns > 0), (2, 0, true));
+    assert_eq!(desk.send("still up"), 3, "the numbers are those of the live connection");
+    assert_eq!(desk.message(), "still up");
+    desk.until(|session| session.health().ready == 1);
+    assert_eq!(desk.session.health().connections, 3);
+    desk.close();
+}
+
+#[test]
 fn without_one_that_is_ready_the_session_is_down_and_up_again() {
     let server = Server::start(false, |number, peer| {
         takes_login(peer);

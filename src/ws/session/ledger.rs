@@ -76,6 +76,12 @@ impl Ledger {
         self.last += last;
     }
 
+    /// Begins anew, with the numbers from 1 and the memory that it has.
+    pub fn begin_anew(&mut self) {
+        self.sent.clear();
+        (self.last, self.acked_through) = (0, 0);
+    }
+
     /// The number of the last message, and of the last one that is known to be acknowledged.
     pub const fn numbers(&self) -> (u64, u64) {
         (self.last, self.acked_through)
@@ -183,9 +189,10 @@ mod tests {
             (fate.last, fate.acked_through, fate.sent_through, fate.partial),
             (11, 9, 9, 10)
         );
-        let mut other = Ledger::new(4);
-        other.go_on_behind(11, 9);
-        assert_eq!(other.lost(0, Some(0)).acked_through, 9);
+        ledger.begin_anew();
+        assert_eq!(ledger.numbers(), (0, 0));
+        ledger.go_on_behind(11, 9);
+        assert_eq!(ledger.lost(0, Some(0)).acked_through, 9);
     }
 
     #[test]
