@@ -427,7 +427,8 @@
 
 /**
  * `kind` of `vp_ws_event`: the connection was given up. `loss` says why, `payload` in words, and
- * the numbers of messages what became of them.
+ * the numbers of messages what became of them. With more connections than one it may be another
+ * than the live one: `connection` says which. The numbers are 0 for one that was never live.
  */
 #define VP_WS_EVENT_LOST 4
 
@@ -446,6 +447,12 @@
  * `kind` of `vp_ws_event`: the session has ended; nothing follows.
  */
 #define VP_WS_EVENT_CLOSED 7
+
+/**
+ * `kind` of `vp_ws_event`: the session goes on by another connection, `connection`, without having
+ * been down. `previous` was live before; `loss` says why it was left.
+ */
+#define VP_WS_EVENT_SWITCHED 8
 
 /**
  * `stage` of `vp_ws_health`: the next dial waits.
@@ -1130,6 +1137,10 @@ enum vp_ws_loss
    * A defect in the library.
    */
   VP_WS_LOSS_INTERNAL = 14,
+  /**
+   * It was too old: the session had switched to another connection, and closed this one.
+   */
+  VP_WS_LOSS_ROTATED = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -2087,7 +2098,7 @@ typedef struct vp_ws_event {
    */
   uint64_t sequence;
   /**
-   * LOST: a `vp_ws_loss`.
+   * LOST, SWITCHED: a `vp_ws_loss`.
    */
   int32_t loss;
   /**
@@ -2134,9 +2145,9 @@ typedef struct vp_ws_event {
    */
   int32_t os_error;
   /**
-   * 0.
+   * SWITCHED: the number of the connection that was live before.
    */
-  int32_t reserved;
+  uint32_t previous;
   /**
    * DROPPED: how many events are missing.
    */
@@ -2166,7 +2177,7 @@ typedef struct vp_ws_health {
    */
   int32_t stage;
   /**
-   * Connections that it had, the present one included.
+   * Connections that it had, the present ones included.
    */
   uint32_t connections;
   /**
@@ -2181,7 +2192,24 @@ typedef struct vp_ws_health {
    * The last round trip of a ping in nanoseconds; 0 before the first.
    */
   uint64_t rtt_ns;
+  /**
+   * Connections that are logged in and wait to take over.
+   */
+  uint64_t ready;
 } vp_ws_health;
+
+/**
+ * Signs a message in the moment when it is sent: changes its bytes where they are, and returns 0.
+ * Any other number withdraws it: the sending call returns ERR_ARGUMENT, and nothing was sent.
+ * `wall_ns` is the system's time in nanoseconds since 1970. `length` stays as it is, so leave room
+ * for what is to be filled in.
+ *
+ * It runs on the thread that sends, immediately before the message is masked, under the lock of
+ * its session. So the order of its calls is the order on the wire, and a counter in it is a nonce.
+ * It must be short and must not throw. A call on a session or a pool in it returns
+ * ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
+ */
+typedef int32_t (*vp_ws_on_send)(void *context, uint64_t wall_ns, uint8_t *message, size_t length);
 
 
 
@@ -4053,6 +4081,30 @@ VP_API vp_status vp_group_add(struct vp_group *group, struct vp_pool *pool) VP_N
 VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) VP_NOEXCEPT;
 
 /**
+ * Adds a WebSocket session of caller drive that has a function for its events. `vp_group_poll` and
+ * `vp_group_wait` drive it as `vp_ws_poll` does: the function runs in that call, and the session
+ * gives no completions. `vp_group_wait` then returns 0 if there are none of pools. A session is in
+ * one group at most.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: the session stays yours to close. A closed session leaves the group by itself at the
+ * next look, and keeps its memory until then.
+ * Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive, or has
+ * no function.
+ */
+VP_API vp_status vp_group_add_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
+
+/**
+ * Takes a session out of a group. It stays open, and is driven by `vp_ws_poll` again, or by
+ * another group.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: none.
+ * Errors: as `vp_group_remove`, for the session.
+ */
+VP_API vp_status vp_group_remove_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
+
+/**
  * Moves up to `capacity` completions of all pools of the group into `out[]`, and returns how many;
  * 0 when there is none. `from[i]` is set to the pool of `out[i]`; `from` may be NULL. Set
  * `out[0].struct_size` to `sizeof(vp_completion)`; it is also the distance from one element to the
@@ -4067,9 +4119,9 @@ VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) V
  * thread is in `vp_execute` or `vp_pool_acquire` in caller drive.
  * Lifetime: each response in `out` is the caller's to release.
  * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
- * no pool is in the group. ERR_DRIVEN while another thread is in a call on the group, or polls a
- * pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs; ERR_SYSTEM. With an error
- * nothing was taken.
+ * no pool and no session is in the group. ERR_DRIVEN while another thread is in a call on the
+ * group, or polls a pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs;
+ * ERR_SYSTEM. With an error nothing was taken.
  */
 VP_API
 int32_t vp_group_poll(struct vp_group *group,
@@ -4080,8 +4132,8 @@ VP_NOEXCEPT;
 
 /**
  * Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
- * as `vp_group_poll`. Returns 0 when the time ran out. UINT64_MAX waits without limit, until there
- * is one or the last pool has left the group.
+ * as `vp_group_poll`. Returns 0 when the time ran out, or the function of a session has run.
+ * UINT64_MAX waits without limit, until there is one or the last pool has left the group.
  *
  * Threads: any but a pool thread; one at a time for each group.
  * Lifetime: as `vp_group_poll`.
@@ -4106,8 +4158,8 @@ VP_NOEXCEPT;
 VP_API vp_status vp_group_fd(struct vp_group *group, int32_t *out) VP_NOEXCEPT;
 
 /**
- * Frees a group; NULL is allowed. Pools that are in it leave it, and stay open. A refused call
- * frees nothing.
+ * Frees a group; NULL is allowed. Pools and sessions that are in it leave it, and stay open. A
+ * refused call frees nothing.
  *
  * Threads: any; no other thread may use the group.
  * Lifetime: ends it.
@@ -4758,6 +4810,43 @@ VP_NOEXCEPT;
 VP_API vp_status vp_ws_config_set_source(struct vp_ws_config *config, uint32_t source) VP_NOEXCEPT;
 
 /**
+ * Sets how many connections are logged in, 1 to 8; 1 by default. One of them is live. The others
+ * have sent their opening messages, with their acknowledgements, and answer pings. When the live
+ * one is lost, or closed by the venue, one of them takes over at once: VP_WS_EVENT_SWITCHED.
+ *
+ * What comes on those that wait is judged for acknowledgements, and not told. They come one after
+ * the other, once the session is up. The venue sees a login and subscriptions of each. With a
+ * bound address, all of them have that one.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API
+vp_status vp_ws_config_set_connections(struct vp_ws_config *config,
+                                       uint32_t count)
+VP_NOEXCEPT;
+
+/**
+ * Sets the age at which a connection is replaced, or up to a fifth earlier, by chance; 0, the
+ * default, for none. A venue that ends each connection after a day then never ends a live one. The
+ * next connection is logged in first. Then the session switches (VP_WS_EVENT_SWITCHED), and the
+ * old one is closed with 1000 (VP_WS_EVENT_LOST with VP_WS_LOSS_ROTATED).
+ *
+ * Before that, calls on the old connection may await their answers for `drain_ns`. What still
+ * comes on it is told. Calls that are left then end as CONNECTION_CLOSED, SENT.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for an age of more than 30 days, or more than a day for calls.
+ */
+VP_API
+vp_status vp_ws_config_set_max_age_ns(struct vp_ws_config *config,
+                                      uint64_t age_ns,
+                                      uint64_t drain_ns)
+VP_NOEXCEPT;
+
+/**
  * Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
  * with their acknowledgements. Each half of the close handshake may take 1 s.
  *
@@ -4833,19 +4922,24 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  *
  * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
  * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
- * body, backoff, degraded open, log, thread name and CPU. It has no caller drive, and no shared
- * thread.
+ * body, backoff, degraded open, log, drive, thread name and CPU, and the shared thread.
+ *
+ * With VP_DRIVE_THREAD, the default, "the session's thread" is one of its own, or the one of
+ * `vp_config_set_thread`. With VP_DRIVE_CALLER there is none: the session receives, heals and
+ * keeps its times only while a thread of the engine is in `vp_ws_poll`, `vp_ws_wait`,
+ * `vp_group_poll` or `vp_group_wait`. "The session's thread" is then the one in such a call. This
+ * call drives it until it is up. Dials and handshakes run on the dial thread in both drives.
  *
  * `on_event` receives all that the session tells, on the session's thread, also while this call
  * waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.
  *
- * Threads: any but the thread of a session. Blocks for at most the timeouts of a dial, of the
+ * Threads: any but the session's thread. Blocks for at most the timeouts of a dial, of the
  * upgrade and of the opening together.
  * Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
  * The handle stays valid for ever, and answers ERR_CLOSED after the close.
- * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
- * thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for
- * a source that the configuration does not have.
+ * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for VP_WS_AWAIT without a
+ * function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for a source that the configuration
+ * does not have.
  */
 VP_API
 vp_status vp_ws_open(const struct vp_config *config,
@@ -4913,10 +5007,17 @@ VP_API vp_status vp_ws_cancel(struct vp_ws *session, uint64_t id) VP_NOEXCEPT;
  * `out[0].struct_size` to `sizeof(vp_ws_event)`; it is also the distance from one element to the
  * next.
  *
- * Threads: any.
+ * In caller drive it drives the session first: it reads once, takes the connection of a dial that
+ * has ended, and does what is due by time. It never looks up, connects or shakes hands. If the
+ * session has a function, it runs in this call, and 0 is returned. Over plaintext nothing is
+ * allocated, once the buffers have their size.
+ *
+ * Threads: any; in caller drive one at a time.
  * Lifetime: `data` of each event is the caller's to release.
- * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_PHASE if the session has a
- * function for its events, ERR_FORKED, and ERR_CLOSED behind VP_WS_EVENT_CLOSED.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED
+ * behind VP_WS_EVENT_CLOSED. In thread drive ERR_PHASE if the session has a function for its
+ * events. In caller drive ERR_DRIVEN while another thread drives, ERR_WOULD_DEADLOCK in a function
+ * of the session, ERR_SYSTEM.
  */
 VP_API
 int32_t vp_ws_poll(struct vp_ws *session,
@@ -4926,9 +5027,10 @@ VP_NOEXCEPT;
 
 /**
  * Waits for an event, at most for `timeout_ns`, and then does as `vp_ws_poll`. Returns 0 when the
- * time ran out. UINT64_MAX waits without limit.
+ * time ran out, and in caller drive also when the session's function has run. UINT64_MAX waits
+ * without limit.
  *
- * Threads: any but the session's own.
+ * Threads: any but the session's own; in caller drive one at a time.
  * Lifetime: as `vp_ws_poll`.
  * Errors: as `vp_ws_poll`, and ERR_WOULD_DEADLOCK in a function of the session.
  */
@@ -4940,8 +5042,11 @@ int32_t vp_ws_wait(struct vp_ws *session,
 VP_NOEXCEPT;
 
 /**
- * Gives a descriptor that is readable while there are events to poll. Use it with epoll, asio or
- * libuv, level-triggered. Do not read, write or close it.
+ * Gives a descriptor that is readable while there are events to poll; in caller drive while a poll
+ * may find something to do, also by time. Use it with epoll, asio or libuv, level-triggered. Do
+ * not read, write or close it.
+ *
+ * In caller drive each poll costs one system call more from then on.
  *
  * Threads: any.
  * Lifetime: valid until VP_WS_EVENT_CLOSED was taken and `vp_ws_close` has returned.
@@ -4978,7 +5083,8 @@ VP_NOEXCEPT;
 /**
  * Ends a session: as `vp_ws_shutdown` with 1000, if that was not called, and then waits for the
  * end of the close handshake and of the session's thread. When it returns, no function of the
- * engine runs and none will. What was told and not taken can still be polled.
+ * engine runs and none will. What was told and not taken can still be polled. In caller drive it
+ * drives the session to its end, once a thread that is in a call for it has left.
  *
  * Threads: any but the session's own. Blocks for at most twice the close timeout.
  * Lifetime: ends the session; the handle stays valid.
@@ -5041,6 +5147,20 @@ vp_status vp_ws_frame_room(struct vp_ws_frame *frame,
 VP_NOEXCEPT;
 
 /**
+ * Sets the function that signs each message of a frame when it is sent, by `vp_ws_send_frame` or
+ * `vp_ws_call_frame`. NULL for none.
+ *
+ * Threads: one at a time.
+ * Lifetime: `context` must be valid until another function is set, or the frame is freed.
+ * Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ */
+VP_API
+vp_status vp_ws_frame_set_on_send(struct vp_ws_frame *frame,
+                                  vp_ws_on_send on_send,
+                                  void *context)
+VP_NOEXCEPT;
+
+/**
  * Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
  * them where they are, so that the room is not yours any more.
  *
@@ -5049,8 +5169,9 @@ VP_NOEXCEPT;
  * Threads: as `vp_ws_send`; the frame by one thread at a time.
  * Lifetime: the frame can take the next message.
  * Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
- * more than the room. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that
- * was freed. With an error nothing was sent, and the room is yours with what you wrote.
+ * more than the room. ERR_ARGUMENT also if the function of `vp_ws_frame_set_on_send` has withdrawn
+ * the message. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that was
+ * freed. With an error nothing was sent, and the room is yours with what you wrote.
  */
 VP_API
 vp_status vp_ws_send_frame(struct vp_ws *session,

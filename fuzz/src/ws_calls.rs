@@ -11,6 +11,9 @@ use std::ptr::null_mut;
 
 use venuepool::error::Status;
 use venuepool::ffi::config::{vp_config, vp_config_set_degraded_open};
+use venuepool::ffi::group::{
+    vp_group_add_ws, vp_group_free, vp_group_new, vp_group_poll, vp_group_remove_ws, vp_group_wait,
+};
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
 use venuepool::ffi::ws::*;
@@ -26,6 +29,13 @@ unsafe extern "C" fn write_login(_: *mut c_void, _: u64, room: *mut u8, capacity
         unsafe { room.write(b'x') };
     }
     1
+}
+
+unsafe extern "C" fn sign(_: *mut c_void, _: u64, message: *mut u8, length: usize) -> i32 {
+    if length > 0 {
+        unsafe { message.write(b's') };
+    }
+    i32::from(length == 3)
 }
 
 unsafe extern "C" fn acknowledge(_: *mut c_void, _: u32, _: i32, message: vp_str) -> i32 {
@@ -59,6 +69,8 @@ unsafe fn settings(input: &mut Input<'_>, config: *mut vp_ws_config) {
         ok(vp_ws_config_set_text_ping(config, opcode, any_text(input), any_text(input)));
         ok(vp_ws_config_set_timeouts(config, a, b, c));
         ok(vp_ws_config_set_source(config, if flags == 0 { a as u32 % 80 } else { u32::MAX }));
+        ok(vp_ws_config_set_connections(config, a as u32 % 10));
+        ok(vp_ws_config_set_max_age_ns(config, b, c));
         ok(vp_ws_config_set_queue(config, x, flags));
         ok(vp_ws_config_set_sizes(config, x, y, z));
         ok(vp_ws_config_set_counts(config, x % 1000, y % 1000));
@@ -85,7 +97,7 @@ unsafe fn live(input: &mut Input<'_>, session: *mut vp_ws) {
                 3 => drop(ok(vp_ws_fd(at, or_null(input, &raw mut fd)))),
                 4 => {
                     let mut health: vp_ws_health = std::mem::zeroed();
-                    health.struct_size = any_number(input) as usize % 41;
+                    health.struct_size = any_number(input) as usize % 49;
                     ok(vp_ws_state(at, &raw mut health));
                 }
                 5 => drop(ok(vp_ws_shutdown(at, any_number(input) as u16, any_text(input)))),
@@ -107,7 +119,11 @@ unsafe fn in_place(input: &mut Input<'_>, session: *mut vp_ws, opcode: i32) {
         for _ in 0..input.byte() % 4 {
             let at = or_null(input, frame);
             let len = any_number(input) as usize % 100_000;
-            match input.byte() % 4 {
+            match input.byte() % 5 {
+                4 => {
+                    let signer = (input.byte() & 1 == 0).then_some(sign as _);
+                    ok(vp_ws_frame_set_on_send(at, signer, null_mut()));
+                }
                 0 if ok(vp_ws_frame_room(at, &raw mut room, &raw mut capacity)) => {
                     assert_eq!(capacity, size);
                     room.write_bytes(b'x', capacity);
@@ -144,6 +160,26 @@ unsafe fn take(session: *mut vp_ws, timeout_ns: u64) {
     vp_ws_loss_name(event.loss);
 }
 
+/// A session is put into a group, looked at there, and taken out or left in.
+unsafe fn in_group(input: &mut Input<'_>, session: *mut vp_ws) {
+    let mut group = null_mut();
+    unsafe {
+        assert!(ok(vp_group_new(&raw mut group)));
+        ok(vp_group_add_ws(group, or_null(input, session)));
+        let mut completion: vp_completion = std::mem::zeroed();
+        completion.struct_size = size_of::<vp_completion>();
+        for _ in 0..input.byte() % 3 {
+            let count = match any_number(input) % 1_000_000 {
+                0 => vp_group_poll(group, &raw mut completion, null_mut(), 1),
+                timeout => vp_group_wait(group, &raw mut completion, null_mut(), 1, timeout),
+            };
+            assert!(count <= 0 && count != Status::ERR_INTERNAL as i32);
+        }
+        ok(vp_group_remove_ws(group, or_null(input, session)));
+        assert!(ok(vp_group_free(group)));
+    }
+}
+
 /// A session with any settings, opened, used and closed.
 pub(super) unsafe fn on_session(input: &mut Input<'_>, config: *mut vp_config) {
     let (mut ws_config, mut session) = (null_mut(), null_mut());
@@ -156,6 +192,7 @@ pub(super) unsafe fn on_session(input: &mut Input<'_>, config: *mut vp_config) {
         let (out, error) = (&raw mut session, null_mut());
         if ok(vp_ws_open(config, ws_config, path, function, null_mut(), out, error)) {
             live(input, session);
+            in_group(input, session);
             assert!(ok(vp_ws_close(session)));
             ok(vp_ws_close(session));
             assert!(!ok(vp_ws_send(session, VP_WS_TEXT, text(b"late"), null_mut())));

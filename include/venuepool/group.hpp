@@ -79,6 +79,13 @@ class [[nodiscard]] Group {
     /// Takes a pool out, which stays open. Errors: VP_ERR_NOT_FOUND.
     Status remove(const Pool& pool) noexcept { return vp_group_remove(raw_, pool.get()); }
 
+    /// Adds a WebSocket session of caller drive with a function, by WsSession::get. The function
+    /// runs in poll and wait. Errors: VP_ERR_PHASE for any other session, VP_ERR_GROUPED,
+    /// VP_ERR_CLOSED, VP_ERR_SYSTEM.
+    Status add(vp_ws* session) noexcept { return vp_group_add_ws(raw_, session); }
+    /// Takes a session out, which stays open. Errors: VP_ERR_NOT_FOUND.
+    Status remove(vp_ws* session) noexcept { return vp_group_remove_ws(raw_, session); }
+
     /// Takes the completions that are there, at most 16 of each pool; `room` tells which pool each
     /// is of. What `room` held before is released. Errors: VP_ERR_CLOSED when no pool is left;
     /// VP_ERR_WOULD_DEADLOCK in a callback that a call for the group runs; VP_ERR_DRIVEN.

@@ -81,6 +81,15 @@ class [[nodiscard]] WsConfig {
     /// Sets which of the bind addresses the session connects from, by its number; VP_SOURCE_ANY,
     /// the default, for the first. Errors: VP_ERR_ARGUMENT for any other number above 63.
     Status source(std::uint32_t source) noexcept { return vp_ws_config_set_source(raw_, source); }
+    /// Sets how many connections are logged in, 1 to 8: one is live, and the others take over.
+    Status connections(std::uint32_t count) noexcept {
+        return vp_ws_config_set_connections(raw_, count);
+    }
+    /// Sets the age at which a connection is replaced (0: at none), and how long its calls may
+    /// await their answers then.
+    Status max_age(std::chrono::nanoseconds age, std::chrono::nanoseconds drain) noexcept {
+        return vp_ws_config_set_max_age_ns(raw_, detail::ns(age), detail::ns(drain));
+    }
     /// Sets the time limits of the upgrade, of the opening, and of each half of the close.
     Status timeouts(std::chrono::nanoseconds upgrade, std::chrono::nanoseconds opening,
                     std::chrono::nanoseconds close) noexcept {
@@ -161,6 +170,12 @@ class [[nodiscard]] WsFrame {
         std::uint8_t* out = nullptr;
         const Status status = vp_ws_frame_room(raw_, &out, nullptr);
         return {status, reinterpret_cast<char*>(out)};
+    }
+
+    /// Sets the function that signs each message when it is sent; nullptr for none. Lifetime:
+    /// `context` until another one is set, or the frame is destroyed. See vp_ws_on_send.
+    Status on_send(vp_ws_on_send function, void* context) noexcept {
+        return vp_ws_frame_set_on_send(raw_, function, context);
     }
 
   private:

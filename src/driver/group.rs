@@ -4,6 +4,9 @@
 //! group in which nothing has happened is one system call, however many pools there are. It drives
 //! no slot itself: [`Pool::poll`] does, on the thread that looks.
 //!
+//! What is driven as a pool is and tells its engine by a function (a WebSocket session) may be a
+//! member, too. It is known by what it is asked to do ([`Driven`]), and gives no completions.
+//!
 //! Fair: pools are served in the order in which they were told of, at most [`BUDGET`] completions
 //! of each in one call. One that has more stands behind the others.
 
@@ -36,9 +39,38 @@ pub struct Group<T> {
 
 struct Member<T> {
     number: u64,
-    pool: Arc<Pool>,
+    what: What,
     tag: T,
     is_due: bool,
+}
+
+enum What {
+    Pool(Arc<Pool>),
+    Driven(Arc<dyn Driven>),
+}
+
+/// What is driven by who looks, and tells its engine by a function that runs in the look.
+pub trait Driven: Send + Sync {
+    /// A descriptor that is readable while a look may find something.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    fn fd(&self) -> io::Result<BorrowedFd<'_>>;
+
+    /// A look. Answers whether the function has run; `None`: it has ended, and all was told.
+    ///
+    /// # Errors
+    /// A status, when it cannot be driven now.
+    fn look(&self) -> Result<Option<bool>, Status>;
+}
+
+/// What a look has come to.
+#[derive(Clone, Copy, Default)]
+struct Served {
+    /// So many completions were taken.
+    taken: usize,
+    /// A function of what is no pool has run.
+    has_told: bool,
 }
 
 impl<T> Group<T> {
@@ -50,13 +82,24 @@ impl<T> Group<T> {
 
     /// Adds a pool, which belongs to no group.
     pub fn add(&mut self, pool: Arc<Pool>, tag: T) -> io::Result<()> {
+        self.set.add_level(pool.event_fd()?, self.next_number)?;
+        self.enter(What::Pool(pool), tag);
+        Ok(())
+    }
+
+    /// Adds what is no pool, and belongs to no group.
+    pub fn add_driven(&mut self, driven: Arc<dyn Driven>, tag: T) -> io::Result<()> {
+        self.set.add_level(driven.fd()?, self.next_number)?;
+        self.enter(What::Driven(driven), tag);
+        Ok(())
+    }
+
+    fn enter(&mut self, what: What, tag: T) {
         let number = self.next_number;
-        self.set.add_level(pool.event_fd()?, number)?;
         self.next_number += 1;
-        self.members.push(Member { number, pool, tag, is_due: false });
+        self.members.push(Member { number, what, tag, is_due: false });
         // A look allocates nothing.
         self.due.reserve(self.members.len());
-        Ok(())
     }
 
     /// Takes a pool out, with what it was known by. The pool goes on as before.
@@ -82,11 +125,11 @@ impl<T> Group<T> {
             return Ok(None);
         }
         self.look(Some(Duration::ZERO))?;
-        self.serve(limit, take).map(Some)
+        self.serve(limit, take).map(|served| Some(served.taken))
     }
 
-    /// As [`Group::poll`], but sleeps until there is a completion, at most for `patience`. Not on a
-    /// pool thread.
+    /// As [`Group::poll`], but sleeps until there is a completion, or the function of what is no
+    /// pool has run, at most for `patience`. Not on a pool thread.
     pub fn wait(
         &mut self,
         limit: usize,
@@ -102,8 +145,8 @@ impl<T> Group<T> {
         let mut left = (deadline_ns != NEVER).then_some(patience);
         while !self.is_empty() {
             self.look(left)?;
-            let taken = self.serve(limit, &mut take)?;
-            if taken > 0 || left.is_some_and(|left| left.is_zero()) {
+            let Served { taken, has_told } = self.serve(limit, &mut take)?;
+            if taken > 0 || has_told || left.is_some_and(|left| left.is_zero()) {
                 return Ok(Some(taken));
             }
             left = left.map(|_| Duration::from_nanos(deadline_ns.saturating_sub(now_ns())));
@@ -126,39 +169,54 @@ impl<T> Group<T> {
         told.map_err(|_| Status::ERR_SYSTEM)
     }
 
-    /// Polls each pool that is due, once, until there are `limit` completions.
+    /// Looks at each member that is due, once, until there are `limit` completions.
     fn serve(
         &mut self,
         limit: usize,
         mut take: impl FnMut(&T, &mut Completion),
-    ) -> Result<usize, Status> {
-        let (mut taken, mut refusal) = (0, None);
+    ) -> Result<Served, Status> {
+        let (mut served, mut refusal) = (Served::default(), None);
         for _ in 0..self.due.len() {
-            if taken == limit {
+            if served.taken == limit {
                 break;
             }
             let Some(number) = self.due.pop_front() else { break };
             let found = self.members.binary_search_by_key(&number, |member| member.number);
             // It may have left meanwhile.
             let Ok(at) = found else { continue };
-            let Member { pool, tag, is_due, .. } = &mut self.members[at];
+            let Member { what, tag, is_due, .. } = &mut self.members[at];
             *is_due = false;
-            let mut take = |completion: &mut Completion| take(tag, completion);
-            match pool.poll_to(&mut Taker::new(BUDGET.min(limit - taken), &mut take)) {
-                Ok(Some(count)) => taken += count,
+            let budget = BUDGET.min(limit - served.taken);
+            let looked = match what {
+                What::Pool(pool) => {
+                    let mut take = |completion: &mut Completion| take(tag, completion);
+                    pool.poll_to(&mut Taker::new(budget, &mut take))
+                }
+                What::Driven(driven) => driven.look().map(|told| {
+                    // The last thing that it tells is its end.
+                    served.has_told |= told != Some(false);
+                    told.map(|_| 0)
+                }),
+            };
+            match looked {
+                Ok(Some(count)) => served.taken += count,
                 Ok(None) => drop(self.leave(at)),
                 Err(status) => refusal = Some(status),
             }
         }
         match refusal {
-            Some(status) if taken == 0 => Err(status),
-            _ => Ok(taken),
+            Some(status) if served.taken == 0 => Err(status),
+            _ => Ok(served),
         }
     }
 
     fn leave(&mut self, at: usize) -> T {
-        let Member { pool, tag, .. } = self.members.remove(at);
-        if let Ok(fd) = pool.event_fd() {
+        let Member { what, tag, .. } = self.members.remove(at);
+        let fd = match &what {
+            What::Pool(pool) => pool.event_fd(),
+            What::Driven(driven) => driven.fd(),
+        };
+        if let Ok(fd) = fd {
             self.set.remove(fd);
         }
         tag

@@ -21,6 +21,11 @@ pub(super) fn is_any_pool_thread() -> bool {
     IS_POOL_THREAD.get()
 }
 
+/// The calling thread is one of that kind from now on.
+pub(super) fn is_pool_thread_now() {
+    IS_POOL_THREAD.set(true);
+}
+
 /// How far a pool is from its end.
 pub(crate) struct Lifetime {
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
@@ -67,7 +72,7 @@ impl Lifetime {
 
     /// The calling thread is the pool thread from now on.
     pub(super) fn set_thread_id(&self) {
-        IS_POOL_THREAD.set(true);
+        is_pool_thread_now();
         let _ = self.thread_id.set(current_thread().id());
     }
 

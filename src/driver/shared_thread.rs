@@ -1,7 +1,7 @@
 //! A pool thread that many pools share: one runtime, on which the tasks of each of them run.
 //!
-//! It knows pools as tasks and as completion queues to ring. What one pool may do before the others
-//! have had their turn is bounded (`turns.rs`).
+//! It knows pools as tasks and as completion queues to ring, and others as tasks alone. What one
+//! pool may do before the others have had their turn is bounded (`turns.rs`).
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -14,7 +14,7 @@ use super::hosts::Hosts;
 use super::slot_task::Report;
 use super::thread::{EndOfPool, run, try_cpu};
 use super::turns::{Turns, go_round};
-use super::{Pool, thread_pools};
+use super::{Pool, lifetime, thread_pools};
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::connect::DialError;
@@ -56,6 +56,7 @@ impl SharedThread {
         let spent = Arc::new(Notify::new());
         runtime.spawn(go_round(Arc::clone(&spent)));
         let body = move || {
+            lifetime::is_pool_thread_now();
             let _ = runtime.block_on(ended);
         };
         let thread = thread::spawn(config.thread_name(), config.cpu(), body)
@@ -105,8 +106,7 @@ impl SharedThread {
     ) -> Result<Box<dyn FnOnce() + Send>, DialError> {
         let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
         let dial_thread = Arc::new(dial_thread);
-        let (tell_end, end) = mpsc::channel();
-        self.handle.spawn(async move {
+        Ok(self.run_task(async move {
             pool.lifetime.set_thread_id();
             thread_pools::enter(&pool);
             let leaves = Leaves(&pool);
@@ -115,14 +115,26 @@ impl SharedThread {
             // Before the end is told: whoever closes the pool then has the last of it.
             drop(pool);
             // Letting go of it may wait, which is for the thread that closes the pool.
-            let _ = tell_end.send(dial_thread);
+            dial_thread
+        }))
+    }
+
+    /// Runs a task on it. Gives what waits for its end, and then drops what the task has ended with
+    /// and lets go of the thread.
+    pub(crate) fn run_task<T: Send + 'static>(
+        self: &Arc<Self>,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Box<dyn FnOnce() + Send> {
+        let (tell_end, end) = mpsc::channel();
+        self.handle.spawn(async move {
+            let _ = tell_end.send(task.await);
         });
         let thread = Arc::clone(self);
-        Ok(Box::new(move || {
-            // An error: its task has panicked, and its end came with that.
+        Box::new(move || {
+            // An error: the task has panicked, and its end came with that.
             drop(end.recv());
             drop(thread);
-        }))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use super::complete::{note_delivery, patience, write_owned};
 use super::handle::{is_signing, vp_pool};
 use super::types::vp_completion;
 use super::versioned::struct_size;
+use super::ws::vp_ws;
 use super::{borrow, borrow_mut, count, status};
 use crate::completion::Completion;
 use crate::driver::caller::this_thread;
@@ -25,13 +26,31 @@ pub struct vp_group {
     group: Mutex<Group<Seat>>,
 }
 
-/// The place of a pool in a group.
-struct Seat(&'static vp_pool);
+/// The place of a pool or a session in a group.
+enum Seat {
+    Pool(&'static vp_pool),
+    Session(&'static vp_ws),
+}
+
+impl Seat {
+    /// The pool; NULL for a session.
+    const fn pool(&self) -> *mut vp_pool {
+        match self {
+            Self::Pool(pool) => std::ptr::from_ref(*pool).cast_mut(),
+            Self::Session(_) => std::ptr::null_mut(),
+        }
+    }
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.leave_group();
-        self.0.taken();
+        match self {
+            Self::Pool(pool) => {
+                pool.leave_group();
+                pool.taken();
+            }
+            Self::Session(session) => session.leave_group(),
+        }
     }
 }
 
@@ -110,7 +129,7 @@ pub unsafe extern "C" fn vp_group_add(group: *mut vp_group, pool: *mut vp_pool) 
         if !handle.enter_group() {
             return Err(Status::ERR_GROUPED);
         }
-        let seat = Seat(handle);
+        let seat = Seat::Pool(handle);
         call.group.add(pool, seat).map_err(|_| Status::ERR_SYSTEM)
     })
 }
@@ -128,8 +147,54 @@ pub unsafe extern "C" fn vp_group_remove(group: *mut vp_group, pool: *mut vp_poo
         // SAFETY: the header.
         let (group, handle) = unsafe { (borrow(group)?, borrow(pool.cast_const())?) };
         let mut call = group.call()?;
-        let seat = call.group.remove(|seat| std::ptr::eq(seat.0, handle));
+        let seat =
+            call.group.remove(|seat| matches!(seat, Seat::Pool(its) if std::ptr::eq(*its, handle)));
         seat.map(drop).ok_or(Status::ERR_NOT_FOUND)
+    })
+}
+
+/// Adds a WebSocket session of caller drive that has a function for its events. `vp_group_poll` and
+/// `vp_group_wait` drive it as `vp_ws_poll` does: the function runs in that call, and the session
+/// gives no completions. `vp_group_wait` then returns 0 if there are none of pools. A session is in
+/// one group at most.
+///
+/// Threads: any, one at a time for each group.
+/// Lifetime: the session stays yours to close. A closed session leaves the group by itself at the
+/// next look, and keeps its memory until then.
+/// Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive, or has
+/// no function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_group_add_ws(group: *mut vp_group, session: *mut vp_ws) -> Status {
+    status(|| {
+        // SAFETY: the header; a handle is never freed.
+        let (group, handle) = unsafe { (borrow(group)?, borrow(session.cast_const())?) };
+        let mut call = group.call()?;
+        let session = handle.with_open(|session| Ok(Arc::clone(session)))?;
+        if !session.is_driven_with_function() {
+            return Err(Status::ERR_PHASE);
+        }
+        if !handle.enter_group() {
+            return Err(Status::ERR_GROUPED);
+        }
+        let seat = Seat::Session(handle);
+        call.group.add_driven(session, seat).map_err(|_| Status::ERR_SYSTEM)
+    })
+}
+
+/// Takes a session out of a group. It stays open, and is driven by `vp_ws_poll` again, or by
+/// another group.
+///
+/// Threads: any, one at a time for each group.
+/// Lifetime: none.
+/// Errors: as `vp_group_remove`, for the session.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_group_remove_ws(group: *mut vp_group, session: *mut vp_ws) -> Status {
+    status(|| {
+        // SAFETY: the header.
+        let (group, handle) = unsafe { (borrow(group)?, borrow(session.cast_const())?) };
+        let mut call = group.call()?;
+        let is_it = |seat: &Seat| matches!(seat, Seat::Session(its) if std::ptr::eq(*its, handle));
+        call.group.remove(is_it).map(drop).ok_or(Status::ERR_NOT_FOUND)
     })
 }
 
@@ -147,9 +212,9 @@ pub unsafe extern "C" fn vp_group_remove(group: *mut vp_group, pool: *mut vp_poo
 /// thread is in `vp_execute` or `vp_pool_acquire` in caller drive.
 /// Lifetime: each response in `out` is the caller's to release.
 /// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED when
-/// no pool is in the group. ERR_DRIVEN while another thread is in a call on the group, or polls a
-/// pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs; ERR_SYSTEM. With an error
-/// nothing was taken.
+/// no pool and no session is in the group. ERR_DRIVEN while another thread is in a call on the
+/// group, or polls a pool of it; ERR_WOULD_DEADLOCK in a callback that such a call runs;
+/// ERR_SYSTEM. With an error nothing was taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_group_poll(
     group: *mut vp_group,
@@ -162,8 +227,8 @@ pub unsafe extern "C" fn vp_group_poll(
 }
 
 /// Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
-/// as `vp_group_poll`. Returns 0 when the time ran out. UINT64_MAX waits without limit, until there
-/// is one or the last pool has left the group.
+/// as `vp_group_poll`. Returns 0 when the time ran out, or the function of a session has run.
+/// UINT64_MAX waits without limit, until there is one or the last pool has left the group.
 ///
 /// Threads: any but a pool thread; one at a time for each group.
 /// Lifetime: as `vp_group_poll`.
@@ -199,8 +264,8 @@ pub unsafe extern "C" fn vp_group_fd(group: *mut vp_group, out: *mut i32) -> Sta
     })
 }
 
-/// Frees a group; NULL is allowed. Pools that are in it leave it, and stay open. A refused call
-/// frees nothing.
+/// Frees a group; NULL is allowed. Pools and sessions that are in it leave it, and stay open. A
+/// refused call frees nothing.
 ///
 /// Threads: any; no other thread may use the group.
 /// Lifetime: ends it.
@@ -246,7 +311,7 @@ unsafe fn take(
             unsafe {
                 write_owned(out.byte_add(written * size), size, completion, 0);
                 if !from.is_null() {
-                    from.add(written).write(std::ptr::from_ref(seat.0).cast_mut());
+                    from.add(written).write(seat.pool());
                 }
             }
             written += 1;

@@ -26,6 +26,8 @@ use crate::session::data::Data;
 pub struct vp_ws {
     session: RwLock<Option<Arc<Session>>>,
     has_closed: AtomicBool,
+    /// It is in a group.
+    is_grouped: AtomicBool,
     /// The forks that this process had gone through when it was opened.
     forks: u64,
 }
@@ -36,7 +38,8 @@ static HANDLES: Mutex<Vec<&'static vp_ws>> = Mutex::new(Vec::new());
 impl vp_ws {
     fn new(session: Arc<Session>) -> &'static Self {
         let (session, has_closed) = (RwLock::new(Some(session)), AtomicBool::new(false));
-        let handle = Box::new(Self { session, has_closed, forks: fork::count() });
+        let (is_grouped, forks) = (AtomicBool::new(false), fork::count());
+        let handle = Box::new(Self { session, has_closed, is_grouped, forks });
         let handle: &'static Self = Box::leak(handle);
         HANDLES.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
         handle
@@ -59,6 +62,26 @@ impl vp_ws {
         call(session.as_ref().ok_or(Status::ERR_CLOSED)?)
     }
 
+    /// As [`vp_ws::with`], for what makes no sense on a closed session.
+    pub(super) fn with_open<T>(
+        &self,
+        call: impl FnOnce(&Arc<Session>) -> Result<T, Status>,
+    ) -> Result<T, Status> {
+        let is_open = !self.has_closed.load(Ordering::Acquire);
+        self.with(|session| if is_open { call(session) } else { Err(Status::ERR_CLOSED) })
+    }
+
+    /// Notes that the session is in a group from now on. `false`: it is in one already.
+    pub(super) fn enter_group(&self) -> bool {
+        !self.is_grouped.swap(true, Ordering::AcqRel)
+    }
+
+    /// The session is in no group any more.
+    pub(super) fn leave_group(&self) {
+        self.is_grouped.store(false, Ordering::Release);
+        self.bury_if_drained();
+    }
+
     /// Frees a closed session of which all was taken.
     fn bury_if_drained(&self) {
         if !self.has_closed.load(Ordering::Acquire) {
@@ -79,19 +102,24 @@ impl vp_ws {
 ///
 /// Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
 /// the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
-/// body, backoff, degraded open, log, thread name and CPU. It has no caller drive, and no shared
-/// thread.
+/// body, backoff, degraded open, log, drive, thread name and CPU, and the shared thread.
+///
+/// With VP_DRIVE_THREAD, the default, "the session's thread" is one of its own, or the one of
+/// `vp_config_set_thread`. With VP_DRIVE_CALLER there is none: the session receives, heals and
+/// keeps its times only while a thread of the engine is in `vp_ws_poll`, `vp_ws_wait`,
+/// `vp_group_poll` or `vp_group_wait`. "The session's thread" is then the one in such a call. This
+/// call drives it until it is up. Dials and handshakes run on the dial thread in both drives.
 ///
 /// `on_event` receives all that the session tells, on the session's thread, also while this call
 /// waits. NULL: `vp_ws_poll` and `vp_ws_wait` give it. See docs/websocket.md.
 ///
-/// Threads: any but the thread of a session. Blocks for at most the timeouts of a dial, of the
+/// Threads: any but the session's thread. Blocks for at most the timeouts of a dial, of the
 /// upgrade and of the opening together.
 /// Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
 /// The handle stays valid for ever, and answers ERR_CLOSED after the close.
-/// Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for caller drive, a shared
-/// thread, or VP_WS_AWAIT without a function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for
-/// a source that the configuration does not have.
+/// Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for VP_WS_AWAIT without a
+/// function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for a source that the configuration
+/// does not have.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_open(
     config: *const vp_config,
@@ -113,13 +141,13 @@ pub unsafe extern "C" fn vp_ws_open(
         fork::watch();
         let opened = match config.refusal() {
             Some((function, step)) => Err(refused(function, step)),
-            None if config.shared.is_some() => {
-                Err(refused("a session has no shared thread", Status::ERR_ARGUMENT))
+            None if config.shared.as_ref().is_some_and(|shared| !shared.is_here()) => {
+                Err(refused("the shared thread is the parent's", Status::ERR_FORKED))
             }
             None => {
                 let mut settings = ws_config.settings.clone();
                 settings.set_told(super::ws_event::hook(on_event, context));
-                Session::open(&config.config, &settings, path)
+                Session::open_on(config.shared.as_ref(), &config.config, &settings, path)
             }
         };
         match opened {
@@ -218,10 +246,17 @@ pub unsafe extern "C" fn vp_ws_cancel(session: *mut vp_ws, id: u64) -> Status {
 /// `out[0].struct_size` to `sizeof(vp_ws_event)`; it is also the distance from one element to the
 /// next.
 ///
-/// Threads: any.
+/// In caller drive it drives the session first: it reads once, takes the connection of a dial that
+/// has ended, and does what is due by time. It never looks up, connects or shakes hands. If the
+/// session has a function, it runs in this call, and 0 is returned. Over plaintext nothing is
+/// allocated, once the buffers have their size.
+///
+/// Threads: any; in caller drive one at a time.
 /// Lifetime: `data` of each event is the caller's to release.
-/// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_PHASE if the session has a
-/// function for its events, ERR_FORKED, and ERR_CLOSED behind VP_WS_EVENT_CLOSED.
+/// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_STRUCT_SIZE, ERR_FORKED, and ERR_CLOSED
+/// behind VP_WS_EVENT_CLOSED. In thread drive ERR_PHASE if the session has a function for its
+/// events. In caller drive ERR_DRIVEN while another thread drives, ERR_WOULD_DEADLOCK in a function
+/// of the session, ERR_SYSTEM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_poll(
     session: *mut vp_ws,
@@ -233,9 +268,10 @@ pub unsafe extern "C" fn vp_ws_poll(
 }
 
 /// Waits for an event, at most for `timeout_ns`, and then does as `vp_ws_poll`. Returns 0 when the
-/// time ran out. UINT64_MAX waits without limit.
+/// time ran out, and in caller drive also when the session's function has run. UINT64_MAX waits
+/// without limit.
 ///
-/// Threads: any but the session's own.
+/// Threads: any but the session's own; in caller drive one at a time.
 /// Lifetime: as `vp_ws_poll`.
 /// Errors: as `vp_ws_poll`, and ERR_WOULD_DEADLOCK in a function of the session.
 #[unsafe(no_mangle)]
@@ -279,8 +315,11 @@ unsafe fn take(
     })
 }
 
-/// Gives a descriptor that is readable while there are events to poll. Use it with epoll, asio or
-/// libuv, level-triggered. Do not read, write or close it.
+/// Gives a descriptor that is readable while there are events to poll; in caller drive while a poll
+/// may find something to do, also by time. Use it with epoll, asio or libuv, level-triggered. Do
+/// not read, write or close it.
+///
+/// In caller drive each poll costs one system call more from then on.
 ///
 /// Threads: any.
 /// Lifetime: valid until VP_WS_EVENT_CLOSED was taken and `vp_ws_close` has returned.
@@ -335,7 +374,8 @@ pub unsafe extern "C" fn vp_ws_shutdown(session: *mut vp_ws, code: u16, reason: 
 
 /// Ends a session: as `vp_ws_shutdown` with 1000, if that was not called, and then waits for the
 /// end of the close handshake and of the session's thread. When it returns, no function of the
-/// engine runs and none will. What was told and not taken can still be polled.
+/// engine runs and none will. What was told and not taken can still be polled. In caller drive it
+/// drives the session to its end, once a thread that is in a call for it has left.
 ///
 /// Threads: any but the session's own. Blocks for at most twice the close timeout.
 /// Lifetime: ends the session; the handle stays valid.

@@ -336,6 +336,47 @@ pub unsafe extern "C" fn vp_ws_config_set_source(config: *mut vp_ws_config, sour
     }
 }
 
+/// Sets how many connections are logged in, 1 to 8; 1 by default. One of them is live. The others
+/// have sent their opening messages, with their acknowledgements, and answer pings. When the live
+/// one is lost, or closed by the venue, one of them takes over at once: VP_WS_EVENT_SWITCHED.
+///
+/// What comes on those that wait is judged for acknowledgements, and not told. They come one after
+/// the other, once the session is up. The venue sees a login and subscriptions of each. With a
+/// bound address, all of them have that one.
+///
+/// Threads: as `vp_ws_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_config_set_connections(
+    config: *mut vp_ws_config,
+    count: u32,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { change(config, |settings| settings.set_connections(count as usize)) }
+}
+
+/// Sets the age at which a connection is replaced, or up to a fifth earlier, by chance; 0, the
+/// default, for none. A venue that ends each connection after a day then never ends a live one. The
+/// next connection is logged in first. Then the session switches (VP_WS_EVENT_SWITCHED), and the
+/// old one is closed with 1000 (VP_WS_EVENT_LOST with VP_WS_LOSS_ROTATED).
+///
+/// Before that, calls on the old connection may await their answers for `drain_ns`. What still
+/// comes on it is told. Calls that are left then end as CONNECTION_CLOSED, SENT.
+///
+/// Threads: as `vp_ws_config_new`.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT for an age of more than 30 days, or more than a day for calls.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_config_set_max_age_ns(
+    config: *mut vp_ws_config,
+    age_ns: u64,
+    drain_ns: u64,
+) -> Status {
+    // SAFETY: the header.
+    unsafe { change(config, |settings| settings.set_max_age_ns(age_ns, drain_ns)) }
+}
+
 /// Sets three time limits. The answer to the upgrade may take 5 s, and so may all opening messages
 /// with their acknowledgements. Each half of the close handshake may take 1 s.
 ///

@@ -7,7 +7,7 @@ use super::types::{VP_BYTES_UNKNOWN, vp_str};
 use super::versioned::{Versioned, write_sized};
 use super::ws_config::{message, opcode};
 use crate::session::data::Data;
-use crate::session::event::{Ended, Failed, Kept, Lost, News, Told};
+use crate::session::event::{Ended, Failed, Kept, Lost, News, Switched, Told};
 use crate::session::{Health, Hook};
 use crate::ws::session::ledger::Fate;
 use crate::ws::session::life::Stage;
@@ -24,7 +24,8 @@ pub const VP_WS_EVENT_COMPLETION: i32 = 2;
 /// `kind` of `vp_ws_event`: the session is up: `vp_ws_send` is accepted.
 pub const VP_WS_EVENT_UP: i32 = 3;
 /// `kind` of `vp_ws_event`: the connection was given up. `loss` says why, `payload` in words, and
-/// the numbers of messages what became of them.
+/// the numbers of messages what became of them. With more connections than one it may be another
+/// than the live one: `connection` says which. The numbers are 0 for one that was never live.
 pub const VP_WS_EVENT_LOST: i32 = 4;
 /// `kind` of `vp_ws_event`: a dial or an upgrade has failed. With an answer that was not 101
 /// `http_status` is its status, and `payload` its body; else `payload` is the reason in words.
@@ -33,6 +34,10 @@ pub const VP_WS_EVENT_FAILED: i32 = 5;
 pub const VP_WS_EVENT_DROPPED: i32 = 6;
 /// `kind` of `vp_ws_event`: the session has ended; nothing follows.
 pub const VP_WS_EVENT_CLOSED: i32 = 7;
+
+/// `kind` of `vp_ws_event`: the session goes on by another connection, `connection`, without having
+/// been down. `previous` was live before; `loss` says why it was left.
+pub const VP_WS_EVENT_SWITCHED: i32 = 8;
 
 /// One event of a session. Fields that a kind does not name are 0. Times are nanoseconds of
 /// CLOCK_MONOTONIC.
@@ -71,7 +76,7 @@ pub struct vp_ws_event {
     pub sent_ns: u64,
     /// COMPLETION: the number of its message.
     pub sequence: u64,
-    /// LOST: a `vp_ws_loss`.
+    /// LOST, SWITCHED: a `vp_ws_loss`.
     pub loss: i32,
     /// LOST: the code of the peer's close frame: 1005 if it had none, 0 if there was no such frame.
     pub close_code: u32,
@@ -96,8 +101,8 @@ pub struct vp_ws_event {
     pub http_status: i32,
     /// FAILED: the system's error number, or 0.
     pub os_error: i32,
-    /// 0.
-    pub reserved: i32,
+    /// SWITCHED: the number of the connection that was live before.
+    pub previous: u32,
     /// DROPPED: how many events are missing.
     pub dropped: u64,
 }
@@ -132,7 +137,7 @@ pub struct vp_ws_health {
     pub struct_size: usize,
     /// Where it stands: VP_WS_WAITING to VP_WS_CLOSED.
     pub stage: i32,
-    /// Connections that it had, the present one included.
+    /// Connections that it had, the present ones included.
     pub connections: u32,
     /// Calls that are not answered.
     pub calls: u64,
@@ -140,6 +145,8 @@ pub struct vp_ws_health {
     pub bytes_unsent: u64,
     /// The last round trip of a ping in nanoseconds; 0 before the first.
     pub rtt_ns: u64,
+    /// Connections that are logged in and wait to take over.
+    pub ready: u64,
 }
 
 // SAFETY: `repr(C)` with `struct_size` first.
@@ -148,7 +155,7 @@ unsafe impl Versioned for vp_ws_event {
 }
 // SAFETY: `repr(C)` with `struct_size` first.
 unsafe impl Versioned for vp_ws_health {
-    const FIRST: usize = 40;
+    const FIRST: usize = 48;
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -173,6 +180,7 @@ impl vp_ws_health {
             calls: health.calls as u64,
             bytes_unsent: health.unsent as u64,
             rtt_ns: health.rtt_ns,
+            ready: health.ready as u64,
         }
     }
 }
@@ -204,7 +212,7 @@ const NOTHING: vp_ws_event = vp_ws_event {
     status: 0,
     http_status: 0,
     os_error: 0,
-    reserved: 0,
+    previous: 0,
     dropped: 0,
 };
 
@@ -226,6 +234,12 @@ impl vp_ws_event {
                 Self { opcode, ..event.with_end(ended) }
             }
             News::Up => Self { kind: VP_WS_EVENT_UP, ..event },
+            News::Switched(Switched { previous, loss }) => Self {
+                kind: VP_WS_EVENT_SWITCHED,
+                previous: *previous,
+                loss: *loss as i32,
+                ..event
+            },
             News::Lost(lost) => event.with_loss(lost),
             News::Failed(failed) => event.with_failure(failed),
             News::Dropped(dropped) => {

@@ -1,8 +1,9 @@
 //! Messages of a session that are written straight into their frames.
 
+use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::handle::is_forked;
+use super::handle::{is_forked, while_signing};
 use super::submit::give;
 use super::ws::vp_ws;
 use super::ws_config::kind;
@@ -100,6 +101,55 @@ pub unsafe extern "C" fn vp_ws_frame_room(
     })
 }
 
+/// Signs a message in the moment when it is sent: changes its bytes where they are, and returns 0.
+/// Any other number withdraws it: the sending call returns ERR_ARGUMENT, and nothing was sent.
+/// `wall_ns` is the system's time in nanoseconds since 1970. `length` stays as it is, so leave room
+/// for what is to be filled in.
+///
+/// It runs on the thread that sends, immediately before the message is masked, under the lock of
+/// its session. So the order of its calls is the order on the wire, and a counter in it is a nonce.
+/// It must be short and must not throw. A call on a session or a pool in it returns
+/// ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
+pub type vp_ws_on_send = Option<
+    unsafe extern "C" fn(
+        context: *mut c_void,
+        wall_ns: u64,
+        message: *mut u8,
+        length: usize,
+    ) -> i32,
+>;
+
+/// Sets the function that signs each message of a frame when it is sent, by `vp_ws_send_frame` or
+/// `vp_ws_call_frame`. NULL for none.
+///
+/// Threads: one at a time.
+/// Lifetime: `context` must be valid until another function is set, or the frame is freed.
+/// Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_frame_set_on_send(
+    frame: *mut vp_ws_frame,
+    on_send: vp_ws_on_send,
+    context: *mut c_void,
+) -> Status {
+    status(|| {
+        // SAFETY: the header; a frame leaves a tombstone.
+        let frame = unsafe { borrow(frame.cast_const()) }?;
+        let context = context as usize;
+        let signed = on_send.map(|function| {
+            Box::new(move |wall_ns, message: &mut [u8]| {
+                let (at, length) = (message.as_mut_ptr(), message.len());
+                // SAFETY: the header: the function takes these, and writes within the message.
+                while_signing(|| unsafe { function(context as *mut c_void, wall_ns, at, length) })
+                    == 0
+            }) as _
+        });
+        frame.with(|frame| {
+            frame.set_on_send(signed);
+            Ok(())
+        })
+    })
+}
+
 /// Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
 /// them where they are, so that the room is not yours any more.
 ///
@@ -108,8 +158,9 @@ pub unsafe extern "C" fn vp_ws_frame_room(
 /// Threads: as `vp_ws_send`; the frame by one thread at a time.
 /// Lifetime: the frame can take the next message.
 /// Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
-/// more than the room. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that
-/// was freed. With an error nothing was sent, and the room is yours with what you wrote.
+/// more than the room. ERR_ARGUMENT also if the function of `vp_ws_frame_set_on_send` has withdrawn
+/// the message. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that was
+/// freed. With an error nothing was sent, and the room is yours with what you wrote.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_send_frame(
     session: *mut vp_ws,

@@ -1,61 +1,67 @@
-//! The half of a session that is under its lock: the connection, what was sent on it, the calls.
+//! The half of a session that is under its lock: the lines with their connections, what was sent on
+//! them, the calls.
 //!
-//! Any thread sends here, on its own time: frame, mask, encrypt, `send`. The session's thread
-//! receives through it, a read at a time, and decides by [`Life`] what is next.
+//! Any thread sends here, on its own time: frame, mask, encrypt, `send`, on the line that is live.
+//! Who drives receives through it, a read at a time, and decides by [`Life`] and [`Standby`] what
+//! is next.
 
+use super::frame::Payload;
 use super::keys::Keys;
+use super::line::{Accepted, Line, Numbering};
 use super::settings::Settings;
+use crate::clock::wall_ns;
 use crate::error::Status;
-use crate::net::connection::{Connection, Fault};
+use crate::net::connection::Connection;
 use crate::pool::backoff::Bounds;
-use crate::ws::close_frame::ClosePayload;
+use crate::ws::close_frame::{CloseFrame, ClosePayload};
+use crate::ws::error::Error;
 use crate::ws::frame::Kind;
-use crate::ws::pong::Pongs;
 use crate::ws::session::calls::{Call, Calls};
-use crate::ws::session::ledger::{Fate, Ledger};
-use crate::ws::session::life::{Life, Rules, Stage, Why};
-use crate::ws::writer::{ControlFrame, FrameWriter};
+use crate::ws::session::ledger::Fate;
+use crate::ws::session::life::{Due, Life, Rules, Stage, Why};
+use crate::ws::session::standby::{Standby, Step, Then};
+use crate::ws::writer::FrameWriter;
 
 pub(super) struct Core {
-    pub(super) life: Life,
+    pub(super) lines: Vec<Line>,
+    pub(super) standby: Standby,
     pub(super) calls: Calls,
-    pub(super) pongs: Pongs,
-    connection: Option<Connection>,
-    ledger: Ledger,
+    rules: Rules,
+    /// The line of the engine's messages. A copy of what `standby` knows, for each sending.
+    live: Option<usize>,
+    numbering: Numbering,
     writer: FrameWriter,
     keys: Keys,
     max_unsent: usize,
-    /// What ended the connection, found by whoever sent; the session's thread deals with it.
-    pub(super) fault: Option<Why>,
     /// Connections that were switched to WebSocket.
     pub(super) connections: u32,
     last_id: u64,
-    /// When the session's thread wakes by itself.
+    /// When who drives wakes by itself.
     pub(super) wakes_ns: u64,
+    /// The engine has closed the session.
+    is_ending: bool,
 }
 
-/// The bytes of a message that is to be sent.
-pub(super) enum Payload<'a> {
-    /// They are copied into the session's own frame, when they are masked.
-    Copied(&'a [u8]),
-    /// They are in their frame already, so many of them, and are masked there.
-    Written(&'a mut FrameWriter, usize),
+/// What is due on the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinesDue {
+    /// This, on that line.
+    One(usize, Due),
+    /// Nothing, until that time; `None`: for ever.
+    Wait(Option<u64>),
+    /// Nothing, ever again: the session has ended.
+    Closed,
 }
 
-impl Payload<'_> {
-    pub(super) const fn len(&self) -> usize {
-        match self {
-            Self::Copied(bytes) => bytes.len(),
-            Self::Written(_, len) => *len,
-        }
-    }
-}
-
-/// What became of a message that was accepted.
-pub(super) struct Accepted {
-    pub(super) sequence: u64,
-    /// The session's thread has something to do: the kernel did not take all, or it failed.
-    pub(super) wakes: bool,
+/// What a loss has come to.
+pub(super) struct Loss {
+    pub(super) connection: u32,
+    pub(super) fate: Fate,
+    pub(super) calls: Vec<Call>,
+    /// When the line dials again; `None` if it does not.
+    pub(super) until_ns: Option<u64>,
+    /// The session had left the line before.
+    pub(super) was_leaving: bool,
 }
 
 impl Core {
@@ -67,35 +73,108 @@ impl Core {
             close: settings.close,
             openings: settings.openings.len(),
         };
+        let standby = Standby::new(settings.standby);
+        // The opening messages find room whatever the peer has acknowledged.
+        let most = settings.max_unacknowledged.max(settings.openings.len());
+        let line = |index| {
+            let life = match standby.is_spare(index) {
+                true => Life::at_rest(rules, now_ns),
+                false => Life::new(rules, now_ns),
+            };
+            Line::new(life, most)
+        };
         Self {
-            life: Life::new(rules, now_ns),
+            lines: (0..standby.lines()).map(line).collect(),
+            standby,
             calls: Calls::new(settings.max_calls),
-            pongs: Pongs::default(),
-            connection: None,
-            // The opening messages find room whatever the peer has acknowledged.
-            ledger: Ledger::new(settings.max_unacknowledged.max(settings.openings.len())),
+            rules,
+            live: None,
+            numbering: Numbering::default(),
             writer: FrameWriter::new(settings.max_send),
             keys: Keys::new(),
             max_unsent: settings.max_unsent,
-            fault: None,
             connections: 0,
             last_id: 0,
             wakes_ns: 0,
+            is_ending: false,
         }
     }
 
-    /// The server has switched to WebSocket on this connection. `false`: the engine has closed the
-    /// session meanwhile.
-    pub(super) fn install(&mut self, connection: Connection, now_ns: u64) -> bool {
-        if !self.life.switched(now_ns) {
+    /// The server has switched to WebSocket on this connection. `None`: the engine has closed the
+    /// session meanwhile. Otherwise its number.
+    pub(super) fn install(
+        &mut self,
+        line: usize,
+        connection: Connection,
+        now_ns: u64,
+    ) -> Option<u32> {
+        let its = &mut self.lines[line];
+        if !its.life.switched(now_ns) {
             connection.leave(false);
-            return false;
+            return None;
         }
-        self.connection = Some(connection);
         self.connections += 1;
-        self.fault = None;
-        self.pongs = Pongs::default();
-        true
+        its.install(connection, self.connections, now_ns);
+        if self.live.is_none() {
+            // One line comes at a time, so the numbers are its own.
+            its.take_numbers(self.numbering);
+        }
+        Some(self.connections)
+    }
+
+    /// What is to be done with the lines as a whole.
+    pub(super) fn step(&mut self, now_ns: u64) -> Step {
+        if self.is_ending {
+            return Step::Wait(None);
+        }
+        let (lines, calls) = (&self.lines, &self.calls);
+        let step = self.standby.step(now_ns, |line| calls.has_any_of(lines[line].number));
+        match step {
+            Step::Open(line) => self.lines[line].life = Life::new(self.rules, now_ns),
+            Step::Up(to) | Step::Switch { to, .. } => self.go_live(to),
+            Step::Close(line) => {
+                // It is open, so it takes a close frame, or awaits one already.
+                if let Ok(Some(payload)) = self.lines[line].life.close(Some(1000), "", now_ns) {
+                    self.lines[line].send_close(&payload, &mut self.keys);
+                }
+            }
+            Step::Wait(_) => {}
+        }
+        step
+    }
+
+    fn go_live(&mut self, to: usize) {
+        if let Some(from) = self.live {
+            self.numbering.advance(self.lines[from].numbers());
+        }
+        self.lines[to].take_numbers(self.numbering);
+        self.live = Some(to);
+    }
+
+    /// What is due on the lines, one thing at a time: each may change what is due on others. One
+    /// line comes at a time, so that a venue that is down is not asked by all of them at once.
+    pub(super) fn due(&mut self, now_ns: u64) -> LinesDue {
+        let comes = |line: &Line| matches!(line.life.stage(), Stage::Dialling | Stage::Opening);
+        let one_comes = self.lines.iter().any(comes);
+        let (mut until_ns, mut is_over) = (None, self.is_ending);
+        for (index, line) in self.lines.iter_mut().enumerate() {
+            if one_comes && line.life.stage() == Stage::Waiting {
+                is_over = false;
+                continue;
+            }
+            match line.life.due(now_ns) {
+                Due::Closed => continue,
+                Due::Wait(its_ns) => until_ns = until_ns.into_iter().chain(its_ns).min(),
+                due => return LinesDue::One(index, due),
+            }
+            is_over = false;
+        }
+        if is_over { LinesDue::Closed } else { LinesDue::Wait(until_ns) }
+    }
+
+    /// The line is logged in.
+    pub(super) fn ready(&mut self, line: usize, random: u64) {
+        self.standby.ready(line, self.lines[line].since_ns, random);
     }
 
     /// Whether the engine may send a message of that length now.
@@ -105,51 +184,59 @@ impl Core {
     /// `ERR_WAITING_FULL` if too many bytes wait for the kernel, or too many messages for an
     /// acknowledgement.
     pub(super) fn check(&mut self, len: usize) -> Result<(), Status> {
-        if self.life.is_ending() || self.life.stage() == Stage::Closed {
+        if self.is_ending {
             return Err(Status::ERR_CLOSED);
         }
-        if !self.life.is_up() || self.fault.is_some() {
-            return Err(Status::ERR_SLOT_DOWN);
-        }
+        let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
         if len > self.writer.capacity() {
-            return Err(Status::ERR_TOO_LARGE);
+            // A line that is down is the first thing to be told.
+            return self.lines[line].check_up().and(Err(Status::ERR_TOO_LARGE));
         }
-        let Some(connection) = &self.connection else { return Err(Status::ERR_SLOT_DOWN) };
-        if connection.unsent() != 0 && connection.unsent() + len > self.max_unsent {
-            return Err(Status::ERR_WAITING_FULL);
-        }
-        if self.ledger.is_full() {
-            match connection.acknowledged() {
-                Some(acked) => self.ledger.acknowledged(acked),
-                None => self.ledger.forget_oldest(connection.taken()),
-            }
-        }
-        if self.ledger.is_full() { Err(Status::ERR_WAITING_FULL) } else { Ok(()) }
+        self.lines[line].check(len, self.max_unsent)
     }
 
     /// Sends a message that [`Core::check`] has allowed.
     ///
     /// # Errors
-    /// Those of [`FrameWriter::commit`]. Nothing was masked or sent then.
+    /// Those of [`FrameWriter::commit`]; `ERR_ARGUMENT` if the function of a frame has withdrawn
+    /// it. Nothing was masked or sent then.
     pub(super) fn send(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Accepted, Status> {
+        let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
+        self.send_on(line, kind, payload)
+    }
+
+    fn send_on(
+        &mut self,
+        line: usize,
+        kind: Kind,
+        payload: Payload<'_>,
+    ) -> Result<Accepted, Status> {
         // Before anything is masked: a message that is refused can be sent once more.
-        let connection = self.connection.as_mut().ok_or(Status::ERR_SLOT_DOWN)?;
+        self.lines[line].has_connection()?;
         let key = self.keys.next();
         let frame = match payload {
             Payload::Copied(bytes) => self.writer.write(kind, bytes, key)?,
-            Payload::Written(frame, len) => frame.commit(kind, len, key)?,
+            Payload::Written { frame, len, on_send } => {
+                if let Some(on_send) = on_send
+                    && !on_send(wall_ns(), frame.written(len)?)
+                {
+                    return Err(Status::ERR_ARGUMENT);
+                }
+                frame.commit(kind, len, key)?
+            }
         };
-        let (bytes, result) = connection.append(frame);
-        let wakes = result.is_err() || connection.has_unsent();
-        let sequence = self.ledger.note(bytes);
-        self.note(result);
-        Ok(Accepted { sequence, wakes })
+        self.lines[line].send(frame)
     }
 
-    /// Sends a message before the session is up. It waits for the kernel however many bytes do:
-    /// there is room for all opening messages.
-    pub(super) fn send_opening(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Status> {
-        self.send(kind, Payload::Copied(payload)).map(drop)
+    /// Sends a message before the line is up. It waits for the kernel however many bytes do: there
+    /// is room for all opening messages.
+    pub(super) fn send_opening(
+        &mut self,
+        line: usize,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Result<(), Status> {
+        self.send_on(line, kind, Payload::Copied(payload)).map(drop)
     }
 
     /// Sends a call that [`Core::check`] and [`Calls::check`] have allowed.
@@ -161,104 +248,118 @@ impl Core {
     ) -> Result<(u64, Accepted), Status> {
         let accepted = self.send(kind, payload)?;
         self.last_id += 1;
-        self.calls.begin(Call { id: self.last_id, sequence: accepted.sequence, ..call });
-        Ok((self.last_id, accepted))
+        let connection = self.live.map_or(0, |line| self.lines[line].number);
+        let (id, sequence) = (self.last_id, accepted.sequence);
+        self.calls.begin(Call { id, sequence, connection, ..call });
+        Ok((id, accepted))
     }
 
-    /// Sends a ping, pong or close frame.
-    fn send_control(&mut self, make: impl FnOnce([u8; 4]) -> Option<ControlFrame>) {
-        let (Some(frame), Some(connection)) = (make(self.keys.next()), &mut self.connection) else {
-            return;
-        };
-        let (_, result) = connection.append(frame.bytes());
-        self.note(result);
-    }
-
-    pub(super) fn send_ping(&mut self, payload: &[u8], now_ns: u64) {
-        self.send_control(|key| ControlFrame::ping(payload, key).ok());
-        self.life.ping_sent(now_ns);
+    pub(super) fn send_ping(&mut self, line: usize, payload: &[u8], now_ns: u64) {
+        self.lines[line].send_ping(payload, &mut self.keys, now_ns);
     }
 
     /// Sends a message of the session's own as a ping. As a control frame it has no number: what
     /// is told after a loss is of the engine's messages.
-    pub(super) fn send_ping_message(&mut self, kind: Kind, message: &[u8], now_ns: u64) {
+    pub(super) fn send_ping_message(
+        &mut self,
+        line: usize,
+        kind: Kind,
+        message: &[u8],
+        now_ns: u64,
+    ) {
         let key = self.keys.next();
         // It is no longer than the longest message that is sent.
-        if let (Ok(frame), Some(connection)) =
-            (self.writer.write(kind, message, key), &mut self.connection)
-        {
-            let (_, result) = connection.append(frame);
-            self.note(result);
+        if let Ok(frame) = self.writer.write(kind, message, key) {
+            self.lines[line].send_unnumbered(frame);
         }
-        self.life.ping_sent(now_ns);
+        self.lines[line].life.ping_sent(now_ns);
     }
 
-    pub(super) fn send_close(&mut self, payload: &ClosePayload) {
-        self.send_control(|key| Some(ControlFrame::close(payload, key)));
+    pub(super) fn flush(&mut self, line: usize) {
+        self.lines[line].flush(&mut self.keys);
     }
 
-    /// Sends what the kernel did not take, and then the pong that is due: it waits for no more
-    /// than the frame before it, and no message waits for more than one pong.
-    pub(super) fn flush(&mut self) {
-        let Some(connection) = &mut self.connection else { return };
-        if connection.has_unsent() {
-            let result = connection.flush();
-            self.note(result);
+    /// The peer has sent a close frame, which is answered.
+    pub(super) fn on_close(&mut self, line: usize, frame: &CloseFrame<'_>, now_ns: u64) {
+        let its = &mut self.lines[line];
+        if let Some(payload) = its.life.on_close(frame, now_ns) {
+            its.send_close(&payload, &mut self.keys);
         }
-        let is_free = self.connection.as_ref().is_some_and(|connection| !connection.has_unsent());
-        if is_free
-            && self.life.may_send()
-            && let Some(payload) = self.pongs.take()
-        {
-            let mut pong = [0; 125];
-            let len = payload.len();
-            pong[..len].copy_from_slice(payload);
-            self.send_control(|key| ControlFrame::pong(&pong[..len], key).ok());
+        its.left = Why::PeerClosed(0);
+        if !self.is_ending {
+            self.standby.going(line, now_ns);
         }
     }
 
-    pub(super) fn has_unsent(&self) -> bool {
-        self.connection.as_ref().is_some_and(Connection::has_unsent)
-    }
-
-    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
-        self.connection.as_mut()
-    }
-
-    fn note(&mut self, result: Result<(), Fault>) {
-        if let Err(fault) = result {
-            self.fault.get_or_insert(why(&fault));
+    /// The peer has broken a rule. It is told so, once.
+    pub(super) fn on_error(&mut self, line: usize, error: Error) {
+        let its = &mut self.lines[line];
+        if let Some(payload) = its.life.on_error(error) {
+            its.send_close(&payload, &mut self.keys);
         }
     }
 
-    /// The connection is given up. Answers what became of the messages, the calls that end by it,
-    /// and when the next dial begins.
-    pub(super) fn lose(
+    /// The engine closes the session, on all lines.
+    ///
+    /// # Errors
+    /// As for [`Life::close`].
+    pub(super) fn close(
         &mut self,
-        why: Why,
+        code: Option<u16>,
+        reason: &str,
         now_ns: u64,
-        random: u64,
-    ) -> (Fate, Vec<Call>, Option<u64>) {
-        let fate = match self.connection.take() {
-            None => self.ledger.lost(0, None),
-            Some(mut connection) => {
-                let acked = connection.last_acknowledged();
-                let fate = self.ledger.lost(connection.taken(), acked);
-                connection.leave(fate.acked_through < fate.last);
-                fate
+    ) -> Result<(), Status> {
+        if self.is_ending {
+            return Err(Status::ERR_CLOSED);
+        }
+        // Refused before anything has changed.
+        ClosePayload::new(code, reason)?;
+        for line in &mut self.lines {
+            // A line that leaves, or rests, is closed already.
+            if let Ok(Some(payload)) = line.life.close(code, reason, now_ns) {
+                line.send_close(&payload, &mut self.keys);
             }
-        };
-        self.fault = None;
-        let calls = self.calls.lost();
-        (fate, calls, self.life.lost(why, now_ns, random))
+        }
+        self.is_ending = true;
+        Ok(())
     }
-}
 
-/// Why a connection with that fault is given up.
-pub(super) const fn why(fault: &Fault) -> Why {
-    match fault {
-        Fault::Reset => Why::Reset,
-        Fault::Tls => Why::Tls,
-        Fault::Io => Why::Io,
+    pub(super) const fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// The line whose state is the session's.
+    pub(super) fn foremost(&self) -> &Line {
+        let stage = |line: &Line| match line.life.stage() {
+            Stage::Up => 5,
+            Stage::Closing => 4,
+            Stage::Opening => 3,
+            Stage::Dialling => 2,
+            Stage::Waiting => 1,
+            Stage::Closed => 0,
+        };
+        let live = self.live.map(|line| &self.lines[line]);
+        live.or_else(|| self.lines.iter().max_by_key(|line| stage(line))).expect("there is a line")
+    }
+
+    /// The connection of a line is given up.
+    pub(super) fn lose(&mut self, line: usize, why: Why, now_ns: u64, random: u64) -> Loss {
+        let its = &mut self.lines[line];
+        let connection = its.number;
+        let was_leaving = self.standby.is_leaving(line);
+        let (fate, until_ns) = its.lose(why, now_ns, random);
+        self.numbering.advance(its.numbers());
+        its.leave_numbers();
+        let then = self.standby.lost(line);
+        if self.live == Some(line) {
+            self.live = None;
+        }
+        let rests = then == Then::Rests && !self.is_ending;
+        if rests {
+            its.life = Life::at_rest(self.rules, now_ns);
+        }
+        let calls = self.calls.lost(connection);
+        let until_ns = until_ns.filter(|_| !rests);
+        Loss { connection, fate, calls, until_ns, was_leaving }
     }
 }

@@ -1,11 +1,12 @@
-//! How what a session tells reaches the engine: by its function on the session's thread, or by a
+//! How what a session tells reaches the engine: by its function on the thread that drives, or by a
 //! queue that it polls, waits for, or watches by a descriptor.
 //!
 //! With a function, messages are lent where they were received. What other threads tell (a cancel)
-//! is kept in the queue until the session's thread hands it on.
+//! is kept in the queue until the thread that drives hands it on.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Delivery {
     bell: Condvar,
     event: OnceLock<EventFd>,
     home: Arc<Home>,
+    /// How often the function was called.
+    told: AtomicU64,
 }
 
 struct Queue {
@@ -46,6 +49,7 @@ impl Delivery {
             bell: Condvar::new(),
             event: OnceLock::new(),
             home: Arc::default(),
+            told: AtomicU64::new(0),
         }
     }
 
@@ -58,12 +62,17 @@ impl Delivery {
         self.queue().inbox.completions()
     }
 
-    /// Tells something, on the session's thread. `false`: a message for which there is no room.
+    /// How often the function was called, by who drives.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+
+    /// Tells something, on the thread that drives. `false`: a message for which there is no room.
     pub(super) fn tell(&self, told: &Told<'_>) -> bool {
         match &self.hook {
             Some(hook) => {
                 self.hand_on();
-                hook(told);
+                self.call(hook, told);
                 true
             }
             None => self.keep(told),
@@ -102,8 +111,13 @@ impl Delivery {
     pub(super) fn hand_on(&self) {
         let Some(hook) = &self.hook else { return };
         while let Some(kept) = self.take() {
-            hook(&kept.told());
+            self.call(hook, &kept.told());
         }
+    }
+
+    fn call(&self, hook: &Hook, told: &Told<'_>) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        hook(told);
     }
 
     /// Nothing is told any more.
@@ -117,6 +131,12 @@ impl Delivery {
         self.queue().take()
     }
 
+    /// Whether there is something to take, or that nothing follows.
+    pub(super) fn has_any(&self) -> bool {
+        let queue = self.queue();
+        !queue.inbox.is_empty() || queue.has_ended
+    }
+
     /// Takes up to `limit` items, and answers how many; `None`: nothing is there, or ever will be.
     ///
     /// # Errors
@@ -125,11 +145,26 @@ impl Delivery {
         &self,
         limit: usize,
         patience: Duration,
-        mut give: impl FnMut(Kept),
+        give: impl FnMut(Kept),
     ) -> Result<Option<usize>, Status> {
         if self.hook.is_some() {
             return Err(Status::ERR_PHASE);
         }
+        Ok(self.wait(limit, patience, give))
+    }
+
+    /// The same without waiting, and whether there is a function or not.
+    pub(super) fn drain(&self, limit: usize, give: impl FnMut(Kept)) -> Option<usize> {
+        self.wait(limit, Duration::ZERO, give)
+    }
+
+    /// The same, whether there is a function or not.
+    pub(super) fn wait(
+        &self,
+        limit: usize,
+        patience: Duration,
+        mut give: impl FnMut(Kept),
+    ) -> Option<usize> {
         let mut queue = self.queue();
         if !patience.is_zero() {
             queue = self.sleep(queue, patience);
@@ -145,7 +180,7 @@ impl Delivery {
         if queue.is_signalled && queue.inbox.is_empty() && !queue.has_ended {
             queue.is_signalled = self.event.get().is_some_and(|event| event.read().is_err());
         }
-        Ok((count > 0 || !queue.has_ended).then_some(count))
+        (count > 0 || !queue.has_ended).then_some(count)
     }
 
     fn sleep<'a>(

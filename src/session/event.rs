@@ -45,6 +45,8 @@ pub enum WsLoss {
     Closed = 13,
     /// A defect in the library.
     Internal = 14,
+    /// It was too old: the session had switched to another connection, and closed this one.
+    Rotated = 15,
 }
 
 impl WsLoss {
@@ -130,6 +132,15 @@ pub struct Failed {
     pub text: String,
 }
 
+/// The session goes on by another connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switched {
+    /// The number of the connection that was live.
+    pub previous: u32,
+    /// Why it was left.
+    pub loss: WsLoss,
+}
+
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
@@ -139,6 +150,8 @@ pub enum News {
     Completion(Ended, Kind),
     /// The engine may send.
     Up,
+    /// The engine's messages go by another connection from now on.
+    Switched(Switched),
     /// The connection is given up.
     Lost(Box<Lost>),
     /// There was no connection to be had.

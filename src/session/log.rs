@@ -48,6 +48,12 @@ impl Log {
                 let pairs = pairs_of("VP_WS_EVENT_UP", connection);
                 ("session: up".to_owned(), pairs)
             }),
+            News::Switched(switched) => self.tell((Level::Info, "connection"), || {
+                let mut pairs = pairs_of("VP_WS_EVENT_SWITCHED", connection);
+                pairs.push(("previous", switched.previous.to_string()));
+                pairs.push(("reason", switched.loss.name().to_string_lossy().into_owned()));
+                ("session: switched".to_owned(), pairs)
+            }),
             News::Lost(lost) => self.lost(connection, lost),
             News::Failed(failed) => self.failed(connection, failed),
             News::Closed => self.tell((Level::Info, "pool"), || {
@@ -59,7 +65,7 @@ impl Log {
     }
 
     fn lost(&self, connection: u32, lost: &Lost) {
-        let is_ours = lost.loss == WsLoss::Closed;
+        let is_ours = matches!(lost.loss, WsLoss::Closed | WsLoss::Rotated);
         let level = if is_ours { Level::Info } else { Level::Warn };
         self.tell((level, "connection"), || {
             let mut pairs = pairs_of("VP_WS_EVENT_LOST", connection);

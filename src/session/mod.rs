@@ -1,24 +1,31 @@
-//! A WebSocket session at work: one connection that is kept logged in, on a thread of its own.
+//! A WebSocket session at work: a connection that is kept logged in, and others that take over.
 //!
 //! ```text
-//!  engine threads                        | the session's thread (tokio, current_thread)
-//!  Session::send, call                   |  thread.rs     does what is due, waits
-//!    frame.rs is written by the engine   |
-//!    core.rs  frame, mask, encrypt, send |  upgrade.rs    asks for WebSocket
-//!             (one lock)                 |  receiving.rs  reads, takes apart, tells
+//!  engine threads                        | who drives: thread.rs (one of the library, tokio)
+//!  Session::send, call                   |             caller.rs (the engine's, in poll, wait)
+//!    frame.rs is written by the engine   |  due.rs        does what is due
+//!    core.rs  frame, mask, encrypt, send |  receiving.rs  reads, takes apart, tells
+//!             (one lock)                 |  dialling.rs   dials, and asks for WebSocket
+//!                                        |  upgrade.rs    (both on the dial thread)
 //!  Session::poll, wait  ◄─ delivery.rs ◄─┴─ or the engine's function, here
 //! ```
 //!
 //! The policy is `src/ws/session`: when it dials, what became of each message, which call is
 //! answered. Here are the clock, the socket and the thread. Locks: that of [`core`] is held for one
 //! send or one read, that of the queue under it or alone; neither while an engine's function runs.
+//! In caller drive who drives holds a lock of its own, which is taken before these.
 
+mod bell;
+mod caller;
 mod core;
 pub mod data;
 mod delivery;
+mod dialling;
+mod due;
 pub mod event;
 pub mod frame;
 mod keys;
+mod line;
 mod log;
 mod receiving;
 pub mod settings;
@@ -30,31 +37,32 @@ pub use delivery::Hook;
 use std::borrow::Cow;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use self::core::{Accepted, Core, Payload};
+use self::core::Core;
 use crate::clock::now_ns;
 use crate::config::{Config, Drive};
+use crate::driver::shared_thread::SharedThread;
 use crate::driver::ways::unplaced_ways;
 use crate::error::{Outcome, Status, WireState};
-use crate::http::limits::Limits;
-use crate::http::origin::Origin;
 use crate::net::connect::DialError;
-use crate::net::ways::Ways;
 use crate::pool::backoff::Bounds;
 use crate::ws::frame::Kind;
 use crate::ws::session::calls::Call;
 use crate::ws::session::life::Stage;
+use caller::Caller;
 use delivery::Delivery;
+use dialling::Dials;
 use event::{Ended, Kept, News, Told};
-use frame::Frame;
+use frame::{Frame, Payload};
+use line::Accepted;
 use log::Log;
 use settings::{Opening, Settings, Source};
+use upgrade::Asks;
 
 /// The report of the first dial.
 type Report = mpsc::Sender<Result<(), NotUp>>;
@@ -81,26 +89,19 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 pub struct Session {
     /// What its frames know it by: no other session of the process has it.
     number: u64,
-    settings: Settings,
-    origin: Arc<Origin>,
-    path: Vec<u8>,
-    limits: Limits,
-    ways: Ways,
+    dials: Arc<Dials>,
     log: Log,
     core: Mutex<Core>,
     delivery: Delivery,
-    /// The thread is to look around.
+    /// The thread is to look around, in thread drive.
     wake: Notify,
-    /// Opening messages may await an acknowledgement.
-    is_opening: AtomicBool,
-    /// A ping was sent as a message, and no answer to it was seen.
-    awaits_pong_message: AtomicBool,
-    /// The number of the connection.
+    /// In caller drive.
+    caller: Option<Caller>,
+    /// The number of the live connection, or of the last one.
     connection: AtomicU32,
-    /// When the last read was.
-    time_ns: AtomicU64,
     report: Mutex<Option<Report>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Waits for the end of the thread, in thread drive.
+    until_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     thread_id: std::sync::OnceLock<std::thread::ThreadId>,
 }
 
@@ -111,6 +112,8 @@ pub struct Health {
     pub stage: Stage,
     /// Connections that it had, the present one included.
     pub connections: u32,
+    /// Connections that are logged in and wait to take over.
+    pub ready: usize,
     /// Calls that are not answered.
     pub calls: usize,
     /// Bytes that wait for the kernel.
@@ -122,9 +125,20 @@ pub struct Health {
 impl Session {
     /// Opens a session: dials, asks for the upgrade of `path`, sends the opening messages, and
     /// returns when it is up. Without that all is undone, unless the configuration allows a
-    /// degraded start.
+    /// degraded start. In caller drive the calling thread drives meanwhile.
     pub fn open(config: &Config, settings: &Settings, path: &[u8]) -> Result<Arc<Self>, DialError> {
-        let opened = Self::open_unlogged(config, settings, path);
+        Self::open_on(None, config, settings, path)
+    }
+
+    /// As [`Session::open`], but on a thread that it shares with pools and other sessions. Not on
+    /// that thread. In caller drive a session needs none.
+    pub fn open_on(
+        shared: Option<&Arc<SharedThread>>,
+        config: &Config,
+        settings: &Settings,
+        path: &[u8],
+    ) -> Result<Arc<Self>, DialError> {
+        let opened = Self::open_unlogged(shared, config, settings, path);
         opened.map_err(|NotUp { error, logged }| {
             Log::new(config).not_opened(error.step, &logged);
             error
@@ -132,17 +146,28 @@ impl Session {
     }
 
     fn open_unlogged(
+        shared: Option<&Arc<SharedThread>>,
         config: &Config,
         settings: &Settings,
         path: &[u8],
     ) -> Result<Arc<Self>, NotUp> {
+        if shared.is_some_and(|shared| shared.is_current()) {
+            let text = "open on its own thread";
+            return Err(refused(text)(Status::ERR_WOULD_DEADLOCK).into());
+        }
         let session = Arc::new(Self::new(config, settings, path)?);
-        session.asks().request().map_err(refused("the request for the upgrade"))?;
+        session.dials.asks.request().map_err(refused("the request for the upgrade"))?;
         let (report, reports) = mpsc::channel();
         *session.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
-        thread::spawn(&session, config)?;
-        // Each step of the first dial has a deadline, and the end of the thread reports, too.
-        let first = reports.recv().unwrap_or_else(|_| Err(session.ended_early().into()));
+        let first = match &session.caller {
+            Some(caller) => session.open_here(caller, &reports),
+            None => {
+                let until_end = thread::spawn(&session, config, shared)?;
+                session.set_until_end(until_end);
+                // Each step of the first dial has a deadline, and the end of the thread reports.
+                reports.recv().unwrap_or_else(|_| Err(session.ended_early().into()))
+            }
+        };
         if let Err(error) = first
             && !config.allow_degraded_open()
         {
@@ -155,46 +180,31 @@ impl Session {
 
     fn new(config: &Config, settings: &Settings, path: &[u8]) -> Result<Self, DialError> {
         let url = config.url().map_err(refused("no URL is set"))?;
-        if config.drive() == Drive::Caller {
-            return Err(refused("a session has no caller drive")(Status::ERR_ARGUMENT));
-        }
-        if settings.hooks.judge.is_none() && settings.openings.iter().any(|open| open.awaits) {
-            let text = "an opening message awaits its acknowledgement, and no function judges it";
-            return Err(refused(text)(Status::ERR_ARGUMENT));
-        }
-        let is_long = |opening: &Opening| match &opening.source {
-            Source::Fixed(bytes) => bytes.len() > settings.max_send,
-            Source::Written(_) => false,
-        };
-        if settings.openings.iter().any(is_long) {
-            let text = "an opening message is longer than the longest that is sent";
-            return Err(refused(text)(Status::ERR_TOO_LARGE));
-        }
-        if settings.text_ping.as_ref().is_some_and(|ping| ping.max_len() > settings.max_send) {
-            let text = "a ping is longer than the longest message that is sent";
-            return Err(refused(text)(Status::ERR_TOO_LARGE));
-        }
+        check(settings)?;
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let backoff = config.backoff();
         let bounds = Bounds { first_ns: backoff.first_ns, max_ns: backoff.max_ns };
         let (capacity, overflow) = settings.queue;
-        Ok(Self {
-            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
+        let ways = unplaced_ways(from_source(config, settings)?.as_ref(), url)?;
+        let asks = Asks {
             origin: Arc::new(origin),
             path: path.to_vec(),
             limits: *config.limits(),
-            ways: unplaced_ways(from_source(config, settings)?.as_ref(), url)?,
+            settings: Arc::new(settings.clone()),
+        };
+        let core = Core::new(settings, bounds, now_ns());
+        let lines = core.lines.len();
+        Ok(Self {
+            number: SESSIONS.fetch_add(1, Ordering::Relaxed),
+            dials: Arc::new(Dials { ways, asks }),
             log: Log::new(config),
-            core: Mutex::new(Core::new(settings, bounds, now_ns())),
+            caller: (config.drive() == Drive::Caller).then(|| Caller::new(lines)).transpose()?,
+            core: Mutex::new(core),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
-            settings: settings.clone(),
             wake: Notify::new(),
-            is_opening: AtomicBool::new(true),
-            awaits_pong_message: AtomicBool::new(false),
             connection: AtomicU32::new(0),
-            time_ns: AtomicU64::new(0),
             report: Mutex::default(),
-            thread: Mutex::default(),
+            until_end: Mutex::default(),
             thread_id: std::sync::OnceLock::new(),
         })
     }
@@ -233,7 +243,7 @@ impl Session {
     pub fn frame(&self, capacity: usize) -> Result<Frame, Status> {
         match capacity {
             0 => Err(Status::ERR_ARGUMENT),
-            _ if capacity > self.settings.max_send => Err(Status::ERR_TOO_LARGE),
+            _ if capacity > self.settings().max_send => Err(Status::ERR_TOO_LARGE),
             _ => Ok(Frame::new(self.number, capacity)),
         }
     }
@@ -243,9 +253,10 @@ impl Session {
     ///
     /// # Errors
     /// As for [`Session::send`]; `ERR_PHASE` without a room, `ERR_TOO_LARGE` if it is smaller,
+    /// `ERR_ARGUMENT` if the function of [`Frame::set_on_send`] has withdrawn the message,
     /// `ERR_WRONG_POOL` for a frame of another session. What was written stays as it is then.
     pub fn send_frame(&self, frame: &mut Frame, kind: Kind, len: usize) -> Result<u64, Status> {
-        self.send_payload(kind, Payload::Written(frame.writer(self.number)?, len))
+        self.send_payload(kind, frame.payload(self.number, len)?)
     }
 
     /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does.
@@ -262,14 +273,14 @@ impl Session {
         user_data: u64,
     ) -> Result<u64, Status> {
         let call = Self::new_call(key, timeout_ns, user_data);
-        self.call_payload(kind, Payload::Written(frame.writer(self.number)?, len), call)
+        self.call_payload(kind, frame.payload(self.number, len)?, call)
     }
 
     /// A call that begins now.
     fn new_call(key: u64, timeout_ns: u64, user_data: u64) -> Call {
         let sent_ns = now_ns();
         let deadline_ns = sent_ns.saturating_add(timeout_ns);
-        Call { id: 0, key, user_data, deadline_ns, sequence: 0, sent_ns }
+        Call { id: 0, key, user_data, deadline_ns, sequence: 0, connection: 0, sent_ns }
     }
 
     fn send_payload(&self, kind: Kind, payload: Payload<'_>) -> Result<u64, Status> {
@@ -278,7 +289,7 @@ impl Session {
         let Accepted { sequence, wakes } = core.send(kind, payload)?;
         drop(core);
         if wakes {
-            self.wake.notify_one();
+            self.wake();
         }
         Ok(sequence)
     }
@@ -293,7 +304,7 @@ impl Session {
         let wakes = accepted.wakes || deadline_ns < core.wakes_ns;
         drop(core);
         if wakes {
-            self.wake.notify_one();
+            self.wake();
         }
         Ok(id)
     }
@@ -305,13 +316,13 @@ impl Session {
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
         let mut core = self.core();
         let call = core.calls.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
-        let connection = core.connections;
+        let connection = call.connection;
         let (outcome, wire_state) = (Outcome::Cancelled, WireState::Sent);
         let news = News::Completion(Ended { call, outcome, wire_state }, Kind::Text);
         // Under the lock: the loss that comes next, and the end of the session, are told behind it.
         self.delivery.keep(&Told { time_ns: now_ns(), connection, news: &news, padded: &[] });
         drop(core);
-        self.wake.notify_one();
+        self.wake();
         Ok(())
     }
 
@@ -321,12 +332,8 @@ impl Session {
     /// `ERR_CLOSED` the second time; `ERR_ARGUMENT` for a code that must not be on the wire, or a
     /// reason without one; `ERR_TOO_LARGE` for a long reason.
     pub fn shutdown(&self, code: Option<u16>, reason: &str) -> Result<(), Status> {
-        let mut core = self.core();
-        if let Some(payload) = core.life.close(code, reason, now_ns())? {
-            core.send_close(&payload);
-        }
-        drop(core);
-        self.wake.notify_one();
+        self.core().close(code, reason, now_ns())?;
+        self.wake();
         Ok(())
     }
 
@@ -343,31 +350,44 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the calling thread is the session's own.
+    /// Whether the calling thread is the session's own, or drives it at the moment: it is in a
+    /// function of the session.
     pub fn is_own_thread(&self) -> bool {
-        self.thread_id.get() == Some(&std::thread::current().id())
+        match &self.caller {
+            Some(caller) => caller.is_driver(),
+            None => self.thread_id.get() == Some(&std::thread::current().id()),
+        }
     }
 
     /// Takes up to `limit` items that were told, waiting for the first one; `None`: nothing is told
-    /// any more.
+    /// any more. In caller drive it receives first, and does what is due. It gives 0 also when a
+    /// function was told something.
     ///
     /// # Errors
-    /// `ERR_PHASE` if a function is told; `ERR_WOULD_DEADLOCK` to wait on the session's own thread.
+    /// `ERR_PHASE` if a function is told, in thread drive; `ERR_DRIVEN` while another thread polls
+    /// or waits, in caller drive; `ERR_WOULD_DEADLOCK` in a function of the session, in thread
+    /// drive only to wait.
     pub fn poll(
         &self,
         limit: usize,
         patience: Duration,
         give: impl FnMut(Kept),
     ) -> Result<Option<usize>, Status> {
+        if let Some(caller) = &self.caller {
+            return self.poll_here(caller, limit, patience, give);
+        }
         if !patience.is_zero() && self.is_own_thread() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
         self.delivery.poll(limit, patience, give)
     }
 
-    /// A descriptor that is readable while there is something to poll.
+    /// A descriptor that is readable while a poll may find something.
     pub fn event_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        self.delivery.event_fd()
+        match &self.caller {
+            Some(caller) => Ok(caller.fd()),
+            None => self.delivery.event_fd(),
+        }
     }
 
     /// Whether it has ended, and all was taken.
@@ -377,13 +397,15 @@ impl Session {
 
     /// Its state now.
     pub fn health(&self) -> Health {
-        let mut core = self.core();
+        let core = self.core();
+        let line = core.foremost();
         Health {
-            stage: core.life.stage(),
+            stage: line.life.stage(),
             connections: core.connections,
+            ready: core.standby.ready_lines(),
             calls: core.calls.len(),
-            rtt_ns: core.life.rtt_ns().unwrap_or(0),
-            unsent: core.connection().map_or(0, |connection| connection.unsent()),
+            rtt_ns: line.life.rtt_ns().unwrap_or(0),
+            unsent: line.unsent(),
         }
     }
 
@@ -391,20 +413,15 @@ impl Session {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells something on the session's thread.
-    fn tell(&self, news: &News, padded: &[u8]) -> bool {
-        let time_ns = match news {
-            News::Message(..) => self.time_ns.load(Ordering::Relaxed),
-            _ => now_ns(),
-        };
-        let connection = self.connection.load(Ordering::Relaxed);
+    /// Tells something that was at that time, on that connection, by who drives.
+    fn tell_at(&self, time_ns: u64, connection: u32, news: &News, padded: &[u8]) -> bool {
         self.delivery.tell(&Told { time_ns, connection, news, padded })
     }
 
-    /// Tells news of the connection on the session's thread, the log first.
-    fn tell_news(&self, news: &News, padded: &[u8]) {
-        self.log.told(self.connection.load(Ordering::Relaxed), news);
-        self.tell(news, padded);
+    /// Tells news of a connection, by who drives, the log first.
+    fn tell_news(&self, connection: u32, news: &News, padded: &[u8]) {
+        self.log.told(connection, news);
+        self.tell_at(now_ns(), connection, news, padded);
     }
 
     /// Reports what came of the first dial, once.
@@ -420,18 +437,53 @@ impl Session {
         refused("the session has ended")(Status::ERR_CLOSED)
     }
 
-    fn set_thread(&self, thread: JoinHandle<()>) {
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    fn settings(&self) -> &Settings {
+        &self.dials.asks.settings
+    }
+
+    /// Who drives is to look around.
+    fn wake(&self) {
+        match &self.caller {
+            Some(caller) => caller.ring(),
+            None => self.wake.notify_one(),
+        }
+    }
+
+    fn set_until_end(&self, until_end: Box<dyn FnOnce() + Send>) {
+        *self.until_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(until_end);
     }
 
     fn join(&self) {
+        if let Some(caller) = &self.caller {
+            return self.close_here(caller);
+        }
         // The lock is held meanwhile: a second caller waits for the end, too.
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread.take() {
-            // It catches its panics in its end.
-            let _ = thread.join();
+        let mut until_end = self.until_end.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until_end) = until_end.take() {
+            until_end();
         }
     }
+}
+
+/// Settings that do not go together are refused.
+fn check(settings: &Settings) -> Result<(), DialError> {
+    if settings.hooks.judge.is_none() && settings.openings.iter().any(|open| open.awaits) {
+        let text = "an opening message awaits its acknowledgement, and no function judges it";
+        return Err(refused(text)(Status::ERR_ARGUMENT));
+    }
+    let is_long = |opening: &Opening| match &opening.source {
+        Source::Fixed(bytes) => bytes.len() > settings.max_send,
+        Source::Written(_) => false,
+    };
+    if settings.openings.iter().any(is_long) {
+        let text = "an opening message is longer than the longest that is sent";
+        return Err(refused(text)(Status::ERR_TOO_LARGE));
+    }
+    if settings.text_ping.as_ref().is_some_and(|ping| ping.max_len() > settings.max_send) {
+        let text = "a ping is longer than the longest message that is sent";
+        return Err(refused(text)(Status::ERR_TOO_LARGE));
+    }
+    Ok(())
 }
 
 /// The configuration with the local address that the session asks for.

@@ -1,13 +1,11 @@
-//! A turn of the session's thread on its connection: read, take apart, tell.
+//! A turn on the connection of a session, by whoever drives: read, take apart, tell.
 //!
 //! The lock of the session is held for one read, and for what a message changes. It is not held
 //! while the engine's functions run.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::Session;
-use super::core::why;
 use super::event::{Ended, News};
+use super::line::why;
 use super::settings::Verdict;
 use crate::clock::now_ns;
 use crate::error::{Outcome, WireState};
@@ -17,13 +15,17 @@ use crate::ws::message::{Event, Message, Receiver};
 use crate::ws::session::life::Why;
 
 /// A turn reads no more, so that pings and deadlines are looked at in between.
-const MAX_TURN: usize = 256 * 1024;
+pub(super) const MAX_TURN: usize = 256 * 1024;
+/// A turn of one read: what came with it is told before the next one.
+pub(super) const ONE_READ: usize = 1;
 /// One read: as much as one lock is held for.
 const MAX_READ: usize = 64 * 1024;
 
 /// What a turn has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
+    /// The socket had nothing.
+    Empty,
     /// The socket has no more.
     Drained,
     /// It may have more.
@@ -32,77 +34,141 @@ pub(super) enum Turn {
     Over(Why),
 }
 
+/// The lock is held for one read of a line that waits to take over: orders go before it.
+const MAX_READ_ASIDE: usize = 16 * 1024;
+
+/// What was read of a line, and what is known of it for the length of a turn.
+pub(super) struct Reading {
+    receiver: Receiver,
+    line: usize,
+    /// The number of the connection.
+    connection: u32,
+    /// The engine is told what comes.
+    is_told: bool,
+    /// Opening messages may await an acknowledgement.
+    is_opening: bool,
+    /// A ping was sent as a message, and no answer to it was seen.
+    pub(super) awaits_pong_message: bool,
+    /// When the last read was.
+    time_ns: u64,
+    /// The socket may have more than was read.
+    pub(super) has_more: bool,
+}
+
+impl Reading {
+    pub(super) const fn new(receiver: Receiver, line: usize, connection: u32) -> Self {
+        Self {
+            receiver,
+            line,
+            connection,
+            is_told: true,
+            is_opening: true,
+            awaits_pong_message: false,
+            time_ns: 0,
+            has_more: true,
+        }
+    }
+}
+
+impl Reading {
+    /// The line waits to take over.
+    pub(super) const fn is_aside(&self) -> bool {
+        !self.is_told
+    }
+}
+
 impl Session {
-    /// Reads and tells what has come.
-    pub(super) fn turn(&self, receiver: &mut Receiver) -> Turn {
+    /// Reads and tells what has come, about `most` bytes of it. Answers also the fault that a
+    /// sender has met: what came before it is read first.
+    pub(super) fn turn(&self, reading: &mut Reading, most: usize) -> (Turn, Option<Why>) {
+        let fault = {
+            let core = self.core();
+            reading.is_told = core.standby.is_told(reading.line);
+            let line = &core.lines[reading.line];
+            reading.is_opening = !line.life.is_up();
+            line.fault
+        };
         // What came with the answer to the upgrade.
-        let mut turn = self.take_apart(receiver);
-        let mut left = MAX_TURN;
+        let mut turn = self.take_apart(reading);
+        let mut left = most;
         while turn == Turn::More && left > 0 {
-            let (received, time_ns) = match self.read(receiver) {
-                Ok(read) => read,
-                Err(over) => return over,
+            let received = match self.read(reading) {
+                Ok(received) => received,
+                Err(over) => return (over, fault),
             };
             if received == 0 {
-                turn = Turn::Drained;
-                break;
+                return (if left == most { Turn::Empty } else { Turn::Drained }, fault);
             }
             left = left.saturating_sub(received);
-            self.time_ns.store(time_ns, Relaxed);
-            turn = self.take_apart(receiver);
+            turn = self.take_apart(reading);
         }
-        self.core().flush();
-        turn
+        self.core().flush(reading.line);
+        (turn, fault)
     }
 
-    /// One read; 0 when there is nothing.
-    fn read(&self, receiver: &mut Receiver) -> Result<(usize, u64), Turn> {
-        let space = match receiver.space(MAX_READ) {
+    /// One read; 0 when there is nothing, and then it sends what waits.
+    fn read(&self, reading: &mut Reading) -> Result<usize, Turn> {
+        let (index, most) = match reading.is_told {
+            true => (reading.line, MAX_READ),
+            false => (reading.line, MAX_READ_ASIDE),
+        };
+        let space = match reading.receiver.space(most) {
             Ok(space) => space,
-            Err(error) => return Err(self.broken(error)),
+            Err(error) => return Err(self.broken(index, error)),
         };
         let mut core = self.core();
-        let Some(connection) = core.connection() else { return Err(Turn::Over(Why::Internal)) };
+        let line = &mut core.lines[index];
+        let Some(connection) = line.connection() else { return Err(Turn::Over(Why::Internal)) };
         let received = connection.receive(space);
         let now_ns = now_ns();
         match received {
             Ok(Received::Bytes(n)) => {
-                core.life.on_bytes(now_ns);
+                line.life.on_bytes(now_ns);
                 drop(core);
-                receiver.commit(n);
-                Ok((n, now_ns))
+                reading.receiver.commit(n);
+                reading.time_ns = now_ns;
+                Ok(n)
             }
             Ok(Received::Nothing) => {
-                core.life.on_empty(now_ns);
-                Ok((0, now_ns))
+                line.life.on_empty(now_ns);
+                core.flush(index);
+                Ok(0)
             }
-            Ok(Received::End { .. }) => Err(Turn::Over(core.life.on_eof())),
+            Ok(Received::End { .. }) => Err(Turn::Over(line.life.on_eof())),
             Err(fault) => Err(Turn::Over(why(&fault))),
         }
     }
 
     /// Tells all messages that are whole.
-    fn take_apart(&self, receiver: &mut Receiver) -> Turn {
+    fn take_apart(&self, reading: &mut Reading) -> Turn {
+        let Reading { receiver, line, .. } = reading;
+        let line = *line;
+        // The receiver lends messages, so what else is known of the turn is apart from it.
+        let mut known = Known {
+            line,
+            connection: reading.connection,
+            is_told: reading.is_told,
+            is_opening: reading.is_opening,
+            awaits_pong_message: &mut reading.awaits_pong_message,
+            time_ns: reading.time_ns,
+        };
         loop {
             let why = match receiver.next() {
                 Ok(None) => return Turn::More,
-                Ok(Some(Event::Message(message))) => self.on_message(&message),
+                Ok(Some(Event::Message(message))) => self.on_message(&mut known, &message),
                 Ok(Some(Event::Ping(payload))) => {
-                    self.core().pongs.on_ping(payload);
+                    self.core().lines[line].pongs.on_ping(payload);
                     None
                 }
                 Ok(Some(Event::Pong(payload))) => {
-                    self.core().life.on_pong(payload, now_ns());
+                    self.core().lines[line].life.on_pong(payload, now_ns());
                     None
                 }
                 Ok(Some(Event::Close(frame))) => {
-                    let mut core = self.core();
-                    if let Some(payload) = core.life.on_close(&frame, now_ns()) {
-                        core.send_close(&payload);
-                    }
+                    self.core().on_close(line, &frame, now_ns());
                     None
                 }
-                Err(error) => return self.broken(error),
+                Err(error) => return self.broken(line, error),
             };
             if let Some(why) = why {
                 return Turn::Over(why);
@@ -111,34 +177,33 @@ impl Session {
     }
 
     /// The peer has broken a rule: it is told once, and the connection ends.
-    fn broken(&self, error: Error) -> Turn {
-        let mut core = self.core();
-        if let Some(payload) = core.life.on_error(error) {
-            core.send_close(&payload);
-        }
+    fn broken(&self, line: usize, error: Error) -> Turn {
+        self.core().on_error(line, error);
         Turn::Over(Why::Protocol(error))
     }
 
-    fn on_message(&self, message: &Message<'_>) -> Option<Why> {
-        let hooks = &self.settings.hooks;
-        let verdict = self.judge(message);
-        // Both on the session's thread. The text is looked for only while one is awaited.
-        if self.awaits_pong_message.load(Relaxed)
-            && self.settings.text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
+    fn on_message(&self, known: &mut Known<'_>, message: &Message<'_>) -> Option<Why> {
+        let hooks = &self.settings().hooks;
+        let verdict = self.judge(known, message);
+        // The text is looked for only while one is awaited.
+        if *known.awaits_pong_message
+            && self.settings().text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
         {
-            self.awaits_pong_message.store(false, Relaxed);
-            self.core().life.on_pong_message(now_ns());
+            *known.awaits_pong_message = false;
+            self.core().lines[known.line].life.on_pong_message(now_ns());
         }
-        let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
-        let call = key.and_then(|key| self.core().calls.answered(key));
-        let news = match call {
-            None => News::Message(message.kind(), key),
-            Some(call) => {
-                let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
-                News::Completion(Ended { call, outcome, wire_state }, message.kind())
-            }
+        let is_told = !known.is_told || {
+            let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
+            let call = key.and_then(|key| self.core().calls.answered(key, known.connection));
+            let news = match call {
+                None => News::Message(message.kind(), key),
+                Some(call) => {
+                    let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
+                    News::Completion(Ended { call, outcome, wire_state }, message.kind())
+                }
+            };
+            self.tell_at(known.time_ns, known.connection, &news, message.padded())
         };
-        let is_told = self.tell(&news, message.padded());
         match verdict {
             Verdict::Refused => Some(Why::OpeningRefused),
             _ if !is_told => Some(Why::SlowTaker),
@@ -147,16 +212,27 @@ impl Session {
     }
 
     /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
-    fn judge(&self, message: &Message<'_>) -> Verdict {
-        let Some(judge) = &self.settings.hooks.judge else { return Verdict::Other };
-        if !self.is_opening.load(Relaxed) {
+    fn judge(&self, known: &Known<'_>, message: &Message<'_>) -> Verdict {
+        let Some(judge) = &self.settings().hooks.judge else { return Verdict::Other };
+        if !known.is_opening {
             return Verdict::Other;
         }
-        let Some(awaited) = self.core().life.awaited() else { return Verdict::Other };
+        let awaited = self.core().lines[known.line].life.awaited();
+        let Some(awaited) = awaited else { return Verdict::Other };
         let verdict = judge(awaited, message.kind(), message.padded());
         if verdict == Verdict::Acknowledged {
-            self.core().life.acknowledged(now_ns());
+            self.core().lines[known.line].life.acknowledged(now_ns());
         }
         verdict
     }
+}
+
+/// What is known of a line while its messages are taken apart.
+struct Known<'a> {
+    line: usize,
+    connection: u32,
+    is_told: bool,
+    is_opening: bool,
+    awaits_pong_message: &'a mut bool,
+    time_ns: u64,
 }

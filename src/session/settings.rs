@@ -16,6 +16,7 @@ use crate::ws::frame::Kind;
 use crate::ws::handshake::Offer;
 use crate::ws::keep_alive::KeepAliveSettings;
 use crate::ws::session::inbox::Overflow;
+use crate::ws::session::standby::StandbyRules;
 use crate::ws::settings::Limits;
 use crate::ws::text_ping::TextPing;
 
@@ -25,6 +26,8 @@ const DAY: u64 = 86_400 * S;
 const GIB: usize = 1 << 30;
 /// The most opening messages, headers and subprotocols of each kind.
 const MOST: usize = 1024;
+/// The most connections.
+const MOST_LINES: usize = 8;
 
 /// Writes an opening message: gets the system's time in nanoseconds since 1970 and the room for it,
 /// and answers its length. `None`: it cannot.
@@ -94,6 +97,8 @@ pub struct Settings {
     pub(super) queue: (usize, Overflow),
     /// Which of the local addresses it connects from; any: the first.
     pub(super) source: LocalSource,
+    /// The lines, and how old one may be.
+    pub(super) standby: StandbyRules,
 }
 
 impl Default for Settings {
@@ -120,6 +125,7 @@ impl Default for Settings {
             max_unacknowledged: 4096,
             queue: (65_536, Overflow::DropOldest),
             source: LocalSource::ANY,
+            standby: StandbyRules { lines: 1, max_age_ns: 0, drain_ns: 0 },
         }
     }
 }
@@ -279,6 +285,31 @@ impl Settings {
     /// first, or as the system chooses if there are none.
     pub const fn set_source(&mut self, source: LocalSource) {
         self.source = source;
+    }
+
+    /// Sets how many connections are to be logged in: one is live, the others take over.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` for 0 or more than 8.
+    pub fn set_connections(&mut self, count: usize) -> Result<(), Status> {
+        if !(1..=MOST_LINES).contains(&count) {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        self.standby.lines = count;
+        Ok(())
+    }
+
+    /// Sets the age at which a connection is replaced, and how long the calls of one that was
+    /// replaced may await their answers, in nanoseconds. An age of 0: none is replaced.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` for more than 30 days, or more than a day for the calls.
+    pub fn set_max_age_ns(&mut self, age: u64, drain: u64) -> Result<(), Status> {
+        if age > 30 * DAY || drain > DAY {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        (self.standby.max_age_ns, self.standby.drain_ns) = (age, drain);
+        Ok(())
     }
 
     /// Sets whether compression of what the server sends is offered, and whether texts are checked

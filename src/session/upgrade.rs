@@ -2,6 +2,7 @@
 //!
 //! The codecs of `src/http` and `src/ws` write and judge; here are the socket and the time limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -26,11 +27,11 @@ const CAPACITY: usize = 8 * 1024;
 const SHOWN: usize = 120;
 
 /// What every upgrade of a session asks with.
-pub(super) struct Asks<'a> {
-    pub(super) origin: &'a std::sync::Arc<Origin>,
-    pub(super) path: &'a [u8],
-    pub(super) limits: &'a Limits,
-    pub(super) settings: &'a Settings,
+pub(super) struct Asks {
+    pub(super) origin: Arc<Origin>,
+    pub(super) path: Vec<u8>,
+    pub(super) limits: Limits,
+    pub(super) settings: Arc<Settings>,
 }
 
 /// The server has switched: what was agreed, and the first bytes of frames.
@@ -45,15 +46,15 @@ pub(super) struct Refused {
     pub(super) body: Vec<u8>,
 }
 
-impl Asks<'_> {
+impl Asks {
     /// Writes the request, as it is checked when a session is opened.
     ///
     /// # Errors
     /// As for the parts of a request.
     pub(super) fn request(&self) -> Result<(Handshake, Request), Status> {
         let handshake = Handshake::new(nonce(), self.settings.offer.clone())?;
-        let mut request = Request::new(std::sync::Arc::clone(self.origin));
-        request.begin(b"GET", self.path)?;
+        let mut request = Request::new(Arc::clone(&self.origin));
+        request.begin(b"GET", &self.path)?;
         handshake.write(&mut request)?;
         for (name, value) in &self.settings.headers {
             request.header(name, value)?;
@@ -85,8 +86,8 @@ impl Asks<'_> {
         connection.append(bytes).1.map_err(|fault| broken(connection, &fault))?;
         let mut response = Response::with_capacity(CAPACITY);
         loop {
-            let judged = match receive(connection, &mut response, self.limits)? {
-                Received::Bytes(_) => handshake.on_bytes(&mut response, self.limits),
+            let judged = match receive(connection, &mut response, &self.limits)? {
+                Received::Bytes(_) => handshake.on_bytes(&mut response, &self.limits),
                 Received::End { clean } => handshake.on_eof(&mut response, clean),
                 Received::Nothing => {
                     wait(connection, watch).await?;

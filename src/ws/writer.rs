@@ -54,6 +54,18 @@ impl FrameWriter {
         &mut self.buf[MAX_HEADER..]
     }
 
+    /// The first `len` bytes of the room, which are a message that is not committed yet.
+    ///
+    /// # Errors
+    /// Those of [`FrameWriter::commit`].
+    pub fn written(&mut self, len: usize) -> Result<&mut [u8], Status> {
+        if !self.reserved {
+            return Err(Status::ERR_PHASE);
+        }
+        self.check(len)?;
+        Ok(&mut self.buf[MAX_HEADER..MAX_HEADER + len])
+    }
+
     /// Makes the first `len` bytes of the room a whole message, and answers the frame, ready to be
     /// sent. That a text is UTF-8 is for the caller to see.
     ///

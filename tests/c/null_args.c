@@ -479,6 +479,8 @@ static void group_is_null(vp_pool *pool) {
     CHECK_STATUS(vp_group_new(NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_add(NULL, pool), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove(NULL, pool), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_add_ws(NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove_ws(NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_poll(NULL, &completion, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_wait(NULL, &completion, NULL, 1, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_group_fd(NULL, &fd), VP_ERR_NULL);
@@ -491,6 +493,8 @@ static void group_gets_nothing(vp_pool *pool) {
     OK(vp_group_new(&group));
     CHECK_STATUS(vp_group_add(group, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove(group, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_add_ws(group, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_remove_ws(group, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove(group, pool), VP_ERR_NOT_FOUND);
     CHECK_STATUS(vp_group_poll(group, NULL, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_wait(group, NULL, NULL, 1, 0), VP_ERR_NULL);
@@ -649,6 +653,11 @@ static void ws_config(vp_ws_config *config) {
     CHECK_STATUS(vp_ws_config_set_source(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_source(config, 64), VP_ERR_ARGUMENT);
     OK(vp_ws_config_set_source(config, VP_SOURCE_ANY));
+    CHECK_STATUS(vp_ws_config_set_connections(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_connections(config, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_connections(config, 9), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_max_age_ns(NULL, 1, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_max_age_ns(config, 1, UINT64_MAX), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_timeouts(NULL, 1, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_timeouts(config, 0, 1, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_queue(NULL, 1, VP_WS_DROP_OLDEST), VP_ERR_NULL);
@@ -667,6 +676,7 @@ static void ws_frame_is_null(void) {
     uint8_t *room;
     CHECK_STATUS(vp_ws_frame_new(NULL, 1, &frame), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_frame_room(NULL, &room, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_frame_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_send_frame(NULL, frame, VP_WS_TEXT, 1, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_call_frame(NULL, frame, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
     vp_ws_frame_free(NULL);
@@ -690,7 +700,7 @@ static void ws(void) {
     CHECK_STATUS(vp_ws_open(config, settings, path, NULL, NULL, NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_open(config, settings, path, NULL, NULL, &session, &error),
                  VP_ERR_STRUCT_SIZE);
-    OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    OK(vp_ws_config_add_opening(settings, VP_WS_TEXT, path, VP_WS_AWAIT));
     CHECK_STATUS(vp_ws_open(config, settings, path, never_told_of_ws, NULL, &session, NULL),
                  VP_ERR_ARGUMENT);
     CHECK(session == NULL);

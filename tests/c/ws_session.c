@@ -1,10 +1,12 @@
 /*
- * A WebSocket session from C, against the mock venue: login, subscription, calls, a loss and its
- * truth, healing, what is refused, and the end.
+ * A WebSocket session from C, against the mock venue, in both drives: login, subscription, calls, a
+ * loss and its truth, healing, what is refused, and the end.
  */
 #include "venue.h"
 
 #include <stdio.h>
+
+static vp_ws *signed_session;
 
 #define SUBSCRIBE "{\"op\":\"subscribe\",\"count\":2}"
 
@@ -69,8 +71,8 @@ static uint64_t order(vp_ws *session, uint64_t key) {
     return id;
 }
 
-static void trade(vp_ws *session) {
-    for (uint64_t key = 1; key <= 100; key++) {
+static void trade(vp_ws *session, uint64_t first) {
+    for (uint64_t key = first; key < first + 100; key++) {
         const uint64_t id = order(session, key);
         const vp_ws_event done = expect(session, VP_WS_EVENT_COMPLETION, "\"NEW\"");
         CHECK(done.id == id && done.key == key && done.user_data == 7 * key);
@@ -98,8 +100,44 @@ static void loses(vp_ws *session, const char *fault, uint32_t connection, int32_
     logs_in(session, connection + 1);
 }
 
+/* Writes the key of the call where the message has room for it, and refuses the third one. */
+static int32_t signs(void *context, uint64_t wall_ns, uint8_t *message, size_t length) {
+    uint64_t *calls = context;
+    CHECK(wall_ns > 1600000000ull * 1000000000ull && length > 0);
+    char *number = strstr((char *)message, "00000000");
+    CHECK(number != NULL);
+    char digits[9];
+    snprintf(digits, sizeof digits, "%08llu", (unsigned long long)++*calls);
+    memcpy(number, digits, 8);
+    CHECK_STATUS(vp_ws_cancel(signed_session, 1), VP_ERR_WOULD_DEADLOCK);
+    return *calls % 3 == 0;
+}
+
+/* A message that a function fills in the moment when it is sent, or withdraws. */
+static void signs_late(vp_ws *session, uint64_t first) {
+    vp_ws_frame *frame = NULL;
+    char *room = NULL;
+    uint64_t calls = first - first % 3;
+    signed_session = session;
+    OK(vp_ws_frame_new(session, 128, &frame));
+    OK(vp_ws_frame_set_on_send(frame, signs, &calls));
+    for (int round = 0; round < 6; round++) {
+        OK(vp_ws_frame_room(frame, (uint8_t **)&room, NULL));
+        const int len = snprintf(room, 128,
+                                 "{\"op\":\"order\",\"id\":%llu,\"clientOrderId\":\"s-00000000\"}",
+                                 (unsigned long long)first);
+        const vp_status sent = vp_ws_call_frame(session, frame, VP_WS_TEXT, (size_t)len, first,
+                                                PATIENCE_NS, 0, NULL);
+        CHECK_STATUS(sent, calls % 3 == 0 ? VP_ERR_ARGUMENT : VP_OK);
+        char expected[32];
+        snprintf(expected, sizeof expected, "s-%08llu", (unsigned long long)calls);
+        if (sent == VP_OK) expect(session, VP_WS_EVENT_COMPLETION, expected);
+    }
+    vp_ws_frame_free(frame);
+}
+
 /* Calls whose messages are written straight into their frame, and what is wrong with a frame. */
-static void writes_in_place(vp_ws *session) {
+static void writes_in_place(vp_ws *session, uint64_t first) {
     vp_ws_frame *frame = NULL;
     char *room = NULL, *again = NULL;
     size_t capacity = 0;
@@ -111,7 +149,7 @@ static void writes_in_place(vp_ws *session) {
     CHECK_STATUS(vp_ws_call_frame(session, NULL, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_send_frame(session, frame, VP_WS_TEXT, 1, NULL), VP_ERR_PHASE);
     CHECK_STATUS(vp_ws_frame_room(frame, NULL, &capacity), VP_ERR_NULL);
-    for (uint64_t key = 6000; key < 6010; key++) {
+    for (uint64_t key = first; key < first + 10; key++) {
         uint64_t id = 0;
         OK(vp_ws_frame_room(frame, (uint8_t **)&room, &capacity));
         CHECK_EQ(capacity, 128);
@@ -150,8 +188,10 @@ static void is_refused(vp_ws *session) {
     CHECK(fd > 2);
 }
 
-int main(void) {
+/* Each client order id of a drive is its own: behind `first`. */
+static void in_drive(uint32_t drive, uint64_t first) {
     vp_config *config = venue_config(1);
+    OK(vp_config_set_drive(config, drive));
     vp_ws_config *settings;
     vp_ws *session;
     OK(vp_ws_config_new(&settings));
@@ -165,16 +205,17 @@ int main(void) {
 
     logs_in(session, 1);
     is_refused(session);
-    trade(session);
-    writes_in_place(session);
+    trade(session, first);
+    writes_in_place(session, first + 500);
+    signs_late(session, first + 600);
     loses(session, "{\"op\":\"fault\",\"name\":\"close\",\"code\":1012}", 1,
           VP_WS_LOSS_PEER_CLOSED);
     loses(session, "{\"op\":\"fault\",\"name\":\"half-frame\"}", 2, VP_WS_LOSS_ENDED);
     loses(session, "{\"op\":\"fault\",\"name\":\"rst\"}", 3, VP_WS_LOSS_RESET);
     OK(vp_ws_send(session, VP_WS_TEXT, text("{\"op\":\"fault\",\"name\":\"pings\",\"count\":500}"),
                   NULL));
-    order(session, 5000);
-    expect(session, VP_WS_EVENT_COMPLETION, "\"id\":5000");
+    order(session, first + 700);
+    expect(session, VP_WS_EVENT_COMPLETION, "\"NEW\"");
 
     OK(vp_ws_close(session));
     CHECK_EQ(expect(session, VP_WS_EVENT_LOST, NULL).loss, VP_WS_LOSS_CLOSED);
@@ -183,5 +224,89 @@ int main(void) {
     CHECK_STATUS(vp_ws_poll(session, &event, 1), VP_ERR_CLOSED);
     CHECK_STATUS(vp_ws_send(session, VP_WS_TEXT, text("late"), NULL), VP_ERR_CLOSED);
     CHECK_STATUS(vp_ws_close(session), VP_ERR_CLOSED);
+}
+
+/* A second connection is ready when the first one is reset. */
+static void takes_over(uint32_t drive, uint64_t first) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session;
+    vp_ws_event event = {.struct_size = sizeof event};
+    vp_ws_health health = {.struct_size = sizeof health};
+    uint64_t id = 0;
+    OK(vp_config_set_drive(config, drive));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_config_add_opening_function(settings, VP_WS_TEXT, write_login, NULL, VP_WS_AWAIT));
+    OK(vp_ws_config_add_opening(settings, VP_WS_TEXT, text(SUBSCRIBE), 0));
+    OK(vp_ws_config_set_on_acknowledge(settings, on_acknowledge, NULL));
+    OK(vp_ws_config_set_on_match(settings, on_match, NULL));
+    OK(vp_ws_config_set_connections(settings, 2));
+    OK(vp_ws_config_set_max_age_ns(settings, 3600ull * 1000000000ull, PATIENCE_NS));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+
+    logs_in(session, 1);
+    do {
+        /* In caller drive this is what lets the second one come. It tells nothing. */
+        CHECK_EQ(vp_ws_poll(session, &event, 1), 0);
+        OK(vp_ws_state(session, &health));
+    } while (health.ready == 0);
+    OK(vp_ws_call(session, VP_WS_TEXT, text("{\"op\":\"fault\",\"name\":\"rst\"}"), 1,
+                  PATIENCE_NS, 0, &id));
+    CHECK_EQ(expect(session, VP_WS_EVENT_LOST, NULL).loss, VP_WS_LOSS_RESET);
+    CHECK_EQ(expect(session, VP_WS_EVENT_COMPLETION, NULL).id, id);
+    const vp_ws_event switched = expect(session, VP_WS_EVENT_SWITCHED, NULL);
+    CHECK(switched.connection == 2 && switched.previous == 1);
+    CHECK_EQ(switched.loss, VP_WS_LOSS_RESET);
+    id = order(session, first);
+    do {
+        /* What its subscription gives may come first. */
+        event = next(session);
+        vp_ws_data_release(event.data);
+        CHECK_EQ(event.connection, 2);
+    } while (event.kind == VP_WS_EVENT_MESSAGE);
+    CHECK_EQ(event.kind, VP_WS_EVENT_COMPLETION);
+    CHECK_EQ(event.id, id);
+    OK(vp_ws_close(session));
+}
+
+static void count_events(void *context, const vp_ws_event *event) {
+    if (event->kind == VP_WS_EVENT_MESSAGE) ++*(int *)context;
+}
+
+/* A group drives a session that has a function, and refuses any other. */
+static void is_in_a_group(void) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session, *without_function;
+    vp_group *group;
+    vp_completion done = {.struct_size = sizeof done};
+    int messages = 0;
+    OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_open(config, settings, text("/ws"), count_events, &messages, &session, NULL));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &without_function, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+    OK(vp_group_new(&group));
+    CHECK_STATUS(vp_group_add_ws(group, without_function), VP_ERR_PHASE);
+    OK(vp_group_add_ws(group, session));
+    CHECK_STATUS(vp_group_add_ws(group, session), VP_ERR_GROUPED);
+    OK(vp_ws_send(session, VP_WS_TEXT, text(SUBSCRIBE), NULL));
+    while (messages < 2) CHECK_EQ(vp_group_wait(group, &done, NULL, 1, PATIENCE_NS), 0);
+    OK(vp_group_remove_ws(group, session));
+    CHECK_STATUS(vp_group_remove_ws(group, session), VP_ERR_NOT_FOUND);
+    OK(vp_group_free(group));
+    OK(vp_ws_close(session));
+    OK(vp_ws_close(without_function));
+}
+
+int main(void) {
+    in_drive(VP_DRIVE_THREAD, 1);
+    in_drive(VP_DRIVE_CALLER, 2000);
+    takes_over(VP_DRIVE_THREAD, 4000);
+    takes_over(VP_DRIVE_CALLER, 5000);
+    is_in_a_group();
     return 0;
 }

@@ -1,12 +1,16 @@
-//! No heap allocation for a message that is sent over plaintext: counted on the thread of the test,
-//! with a global allocator that counts.
+//! No heap allocation for a message that is sent over plaintext, nor in caller drive for what
+//! comes: counted on the thread of the test, with a global allocator that counts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use venuepool::config::Drive;
+use venuepool::session::Session;
+use venuepool::session::data::Data;
+use venuepool::session::event::News;
 use venuepool::ws::frame::Kind;
 
-use crate::desk::{Desk, SECOND, settings};
+use crate::desk::{Desk, SECOND, config, settings};
 use crate::peer::{Server, exchange};
 
 struct Counting;
@@ -60,4 +64,42 @@ fn a_message_and_a_call_that_are_sent_allocate_nothing() {
     drop(std::hint::black_box(Box::new(1)));
     assert_eq!(ALLOCATIONS.get() - before, 1, "the allocator counts");
     desk.close();
+}
+
+/// A call, its answer and a message, each sent, received and released: by polls, by waits, and by
+/// polls behind the descriptor.
+#[test]
+fn what_is_sent_and_received_in_caller_drive_allocates_nothing() {
+    let server = Server::start(false, |_, peer| exchange(peer));
+    let mut config = config(&server);
+    config.set_drive(Drive::Caller);
+    let session = Session::open(&config, &settings(), b"/").unwrap();
+    for has_fd_out in [false, true] {
+        if has_fd_out {
+            session.event_fd().unwrap();
+        }
+        let mut counted = 0;
+        for round in 0..4_000_u64 {
+            let before = ALLOCATIONS.get();
+            session.call(Kind::Text, b"id:1", 1, 10 * SECOND, round).unwrap();
+            session.send(Kind::Text, b"news").unwrap();
+            let patience = std::time::Duration::from_secs(20 * (round % 2));
+            let (mut messages, mut ends) = (0, 0);
+            while messages + ends < 2 {
+                let polled = session.poll(4, patience, |kept| {
+                    messages += u32::from(matches!(kept.news, News::Message(..)));
+                    ends += u32::from(matches!(kept.news, News::Completion(..)));
+                    kept.data.into_iter().for_each(Data::release);
+                });
+                assert!(polled.unwrap().is_some());
+            }
+            // The buffers have their size after a few rounds.
+            if round >= 10 {
+                counted += ALLOCATIONS.get() - before;
+            }
+            assert_eq!((messages, ends), (1, 1));
+        }
+        assert_eq!(counted, 0, "with the descriptor: {has_fd_out}");
+    }
+    Desk::of(session).close();
 }

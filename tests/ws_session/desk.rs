@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use venuepool::config::Config;
 use venuepool::error::{Outcome, WireState};
 use venuepool::session::Session;
-use venuepool::session::event::{Ended, Failed, Kept, Lost, News};
+use venuepool::session::event::{Ended, Failed, Kept, Lost, News, Switched};
 use venuepool::session::settings::{Settings, Verdict};
 use venuepool::ws::frame::Kind;
 
+use super::DRIVE;
 use crate::peer::Server;
 
 /// Longer than anything takes, unless it is lost.
@@ -26,6 +27,11 @@ pub(crate) fn config(server: &Server) -> Config {
     let mut config = Config::default();
     config.set_url(server.url().as_bytes()).unwrap();
     config.set_backoff_ns(1_000_000, 5_000_000).unwrap();
+    config.set_drive(DRIVE);
+    // A busy machine is no fault.
+    config.set_resolve_timeout_ns(20 * SECOND).unwrap();
+    config.set_connect_timeout_ns(20 * SECOND).unwrap();
+    config.set_tls_handshake_timeout_ns(20 * SECOND).unwrap();
     if let Some(ca) = &server.ca {
         config.set_ca_pem(ca.as_bytes()).unwrap();
     }
@@ -55,6 +61,11 @@ impl Desk {
         desk
     }
 
+    /// The same, and nothing was taken yet.
+    pub(crate) fn untaken(server: &Server, settings: &Settings) -> Self {
+        Self::of(Session::open(&config(server), settings, b"/ws").unwrap())
+    }
+
     pub(crate) fn of(session: Arc<Session>) -> Self {
         Self { session, taken: VecDeque::new() }
     }
@@ -62,11 +73,24 @@ impl Desk {
     /// The next thing that is told.
     pub(crate) fn next(&mut self) -> Kept {
         if self.taken.is_empty() {
-            let taken = &mut self.taken;
-            let polled = self.session.poll(16, PATIENCE, |kept| taken.push_back(kept));
-            assert!(polled.unwrap() > Some(0), "nothing was told");
+            assert!(self.take(PATIENCE) > 0, "nothing was told");
         }
         self.taken.pop_front().unwrap()
+    }
+
+    fn take(&mut self, patience: Duration) -> usize {
+        let taken = &mut self.taken;
+        let polled = self.session.poll(16, patience, |kept| taken.push_back(kept));
+        polled.unwrap().expect("it has not ended")
+    }
+
+    /// Drives the session, if that is for the engine to do, until something is so.
+    pub(crate) fn until(&mut self, is_so: impl Fn(&Session) -> bool) {
+        let begin = Instant::now();
+        while !is_so(&self.session) {
+            assert!(begin.elapsed() < PATIENCE, "it never is so");
+            self.take(Duration::from_millis(1));
+        }
     }
 
     /// What is told next must be that the session is up.
@@ -101,6 +125,15 @@ impl Desk {
     pub(crate) fn lost(&mut self) -> Lost {
         match self.next().news {
             News::Lost(lost) => *lost,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What is told next must be a switch. Answers the number of the connection that is live now.
+    pub(crate) fn switched(&mut self) -> (u32, Switched) {
+        let kept = self.next();
+        match kept.news {
+            News::Switched(switched) => (kept.connection, switched),
             other => panic!("{other:?}"),
         }
     }

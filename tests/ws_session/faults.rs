@@ -12,7 +12,7 @@ use venuepool::session::settings::Settings;
 use venuepool::ws::frame::Kind;
 use venuepool::ws::text_ping::TextPing;
 
-use crate::desk::{Desk, SECOND, config, settings};
+use super::desk::{Desk, SECOND, config, settings};
 use crate::peer::{Peer, Server, exchange};
 
 /// A reset of the socket.
@@ -164,9 +164,7 @@ fn a_silent_peer_is_given_up_and_one_that_answers_pings_is_kept() {
     let mut desk = Desk::open(&server, &settings);
     assert_eq!(desk.lost().loss, WsLoss::NoPong);
     desk.up();
-    while desk.session.health().rtt_ns == 0 {
-        thread::sleep(Duration::from_millis(1));
-    }
+    desk.until(|session| session.health().rtt_ns > 0);
     desk.close();
 }
 

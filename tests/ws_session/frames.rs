@@ -8,7 +8,7 @@ use tungstenite::accept;
 use venuepool::error::{Outcome, Status};
 use venuepool::ws::frame::Kind;
 
-use crate::desk::{Desk, SECOND, settings};
+use super::desk::{Desk, SECOND, settings};
 use crate::peer::{Server, exchange};
 
 fn write(room: &mut [u8], text: &str) -> usize {

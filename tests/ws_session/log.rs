@@ -13,7 +13,7 @@ use venuepool::session::Session;
 use venuepool::session::settings::Settings;
 use venuepool::ws::frame::Kind;
 
-use crate::desk::{Desk, config, settings};
+use super::desk::{Desk, config, settings};
 use crate::peer::{Server, Stream, exchange};
 
 /// It is in everything that either side sends.

@@ -10,7 +10,7 @@ use venuepool::session::Session;
 use venuepool::session::event::WsLoss;
 use venuepool::ws::frame::Kind;
 
-use crate::desk::{Desk, SECOND, config, settings};
+use super::desk::{Desk, SECOND, config, settings};
 use crate::peer::{Server, exchange};
 
 #[test]

@@ -13,7 +13,7 @@ use venuepool::session::Session;
 use venuepool::session::event::WsLoss;
 use venuepool::ws::session::life::Stage;
 
-use crate::desk::{Desk, SECOND, settings};
+use super::desk::{Desk, SECOND, settings};
 
 /// Echoes texts, answers `id:N`, and closes with a code when it is told to. It ends with its
 /// standard input, so none is left behind.

@@ -14,7 +14,7 @@ use venuepool::session::settings::Settings;
 use venuepool::source::Source;
 use venuepool::ws::frame::Kind;
 
-use crate::desk::{Desk, config, settings};
+use super::desk::{Desk, config, settings};
 use crate::peer::{Server, exchange};
 
 fn open(config: &Config) -> Desk {

@@ -166,7 +166,7 @@ impl World {
             assert_eq!(fate.of(number), want, "message {number} of {why:?}");
             assert_eq!(number <= fate.acked_through, wire.acked >= end);
         }
-        for call in self.calls.lost() {
+        for call in self.calls.lost(1) {
             self.end(&call);
         }
         assert!(self.open.is_empty(), "a loss ends all calls");
@@ -205,7 +205,7 @@ impl World {
             8..13 => self.call(),
             13..17 => {
                 let key = self.open.values().map(|(key, _)| *key).next();
-                if let Some(call) = key.and_then(|key| self.calls.answered(key)) {
+                if let Some(call) = key.and_then(|key| self.calls.answered(key, 1)) {
                     self.end(&call);
                     self.life.on_bytes(self.now);
                 }
@@ -234,7 +234,8 @@ impl World {
         self.ids += 1;
         let deadline_ns = self.now + self.rng.u64(1..2_000) * MS;
         let (id, sent_ns) = (self.ids, self.now);
-        self.calls.begin(Call { id, key, user_data: 0, deadline_ns, sequence, sent_ns });
+        let call = Call { id, key, user_data: 0, deadline_ns, sequence, connection: 1, sent_ns };
+        self.calls.begin(call);
         self.open.insert(id, (key, sequence));
     }
 }

@@ -12,7 +12,7 @@ use venuepool::error::{Outcome, Status, WireState};
 use venuepool::session::event::News;
 use venuepool::ws::frame::Kind;
 
-use crate::desk::{Desk, SECOND, settings};
+use super::desk::{Desk, SECOND, settings};
 use crate::peer::Server;
 
 const LOSSES: u32 = 40;

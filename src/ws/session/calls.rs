@@ -21,6 +21,8 @@ pub struct Call {
     pub deadline_ns: u64,
     /// The number of its message.
     pub sequence: u64,
+    /// The number of its connection, on which the answer comes.
+    pub connection: u32,
     /// When it was sent, in nanoseconds.
     pub sent_ns: u64,
 }
@@ -83,11 +85,15 @@ impl Calls {
         self.deadlines.push(Reverse((call.deadline_ns, call.id)));
     }
 
-    /// An answer with that key has come. `None`: no call awaits it.
-    pub fn answered(&mut self, key: u64) -> Option<Call> {
-        let call = self.by_key.remove(&key)?;
-        self.keys.remove(&call.id);
-        Some(call)
+    /// An answer with that key has come on that connection. `None`: no call awaits it there.
+    pub fn answered(&mut self, key: u64, connection: u32) -> Option<Call> {
+        let call = *self.by_key.get(&key).filter(|call| call.connection == connection)?;
+        self.cancelled(call.id)
+    }
+
+    /// Whether calls of that connection are not answered.
+    pub fn has_any_of(&self, connection: u32) -> bool {
+        self.by_key.values().any(|call| call.connection == connection)
     }
 
     /// The engine wants no answer any more. `None`: there is no such call.
@@ -114,13 +120,15 @@ impl Calls {
         None
     }
 
-    /// The connection is lost: all calls leave, in the order in which they began.
-    pub fn lost(&mut self) -> Vec<Call> {
-        let mut all: Vec<Call> = self.by_key.drain().map(|(_, call)| call).collect();
-        all.sort_unstable_by_key(|call| call.id);
-        self.keys.clear();
-        self.deadlines.clear();
-        all
+    /// The connection is lost: its calls leave, in the order in which they began.
+    pub fn lost(&mut self, connection: u32) -> Vec<Call> {
+        let of_it = self.by_key.values().filter(|call| call.connection == connection);
+        let mut lost: Vec<Call> = of_it.copied().collect();
+        lost.sort_unstable_by_key(|call| call.id);
+        for call in &lost {
+            self.cancelled(call.id);
+        }
+        lost
     }
 }
 
@@ -129,21 +137,32 @@ mod tests {
     use super::*;
 
     fn call(id: u64, key: u64, deadline_ns: u64) -> Call {
-        Call { id, key, user_data: 0, deadline_ns, sequence: id, sent_ns: 0 }
+        Call { id, key, user_data: 0, deadline_ns, sequence: id, connection: 1, sent_ns: 0 }
     }
 
     #[test]
     fn a_call_leaves_once_whatever_comes() {
         let mut calls = Calls::new(8);
         (1..=4).for_each(|id| calls.begin(call(id, 10 * id, 100 * id)));
-        assert_eq!(calls.answered(20), Some(call(2, 20, 200)));
-        assert_eq!((calls.answered(20), calls.cancelled(2)), (None, None));
+        assert_eq!(calls.answered(20, 1), Some(call(2, 20, 200)));
+        assert_eq!((calls.answered(20, 1), calls.cancelled(2)), (None, None));
         assert_eq!(calls.cancelled(3), Some(call(3, 30, 300)));
-        assert_eq!(calls.answered(30), None, "a late answer awakes no call");
+        assert_eq!(calls.answered(30, 1), None, "a late answer awakes no call");
         assert_eq!((calls.expired(99), calls.deadline_ns()), (None, Some(100)));
         assert_eq!((calls.expired(350), calls.expired(350)), (Some(call(1, 10, 100)), None));
-        assert_eq!((calls.lost(), calls.len()), (vec![call(4, 40, 400)], 0));
+        assert_eq!((calls.lost(1), calls.len()), (vec![call(4, 40, 400)], 0));
         assert_eq!((calls.expired(u64::MAX), calls.deadline_ns()), (None, None));
+    }
+
+    #[test]
+    fn a_call_belongs_to_its_connection() {
+        let mut calls = Calls::new(8);
+        calls.begin(call(1, 10, 100));
+        calls.begin(Call { connection: 2, ..call(2, 20, 100) });
+        assert_eq!((calls.answered(20, 1), calls.has_any_of(2)), (None, true));
+        assert_eq!((calls.lost(1), calls.has_any_of(1)), (vec![call(1, 10, 100)], false));
+        assert_eq!(calls.answered(20, 2).map(|call| call.id), Some(2));
+        assert_eq!((calls.deadline_ns(), calls.is_empty()), (None, true));
     }
 
     #[test]
@@ -153,7 +172,7 @@ mod tests {
         assert_eq!(calls.check(7, 0), Err(Status::ERR_ARGUMENT));
         assert_eq!(calls.check(8, 1), Err(Status::ERR_COMPLETIONS_FULL));
         assert_eq!(calls.check(8, 0), Ok(()));
-        calls.answered(7);
+        calls.answered(7, 1);
         assert_eq!(calls.check(7, 1), Ok(()));
     }
 
@@ -164,7 +183,7 @@ mod tests {
         for id in 0..100_000 {
             calls.begin(call(id, id, u64::MAX));
             calls.begin(call(id + 1_000_000, id + 1_000_000, 5));
-            assert!(calls.answered(id).is_some());
+            assert!(calls.answered(id, 1).is_some());
             assert!(calls.expired(5).is_some());
         }
         let after = (calls.by_key.capacity(), calls.keys.capacity(), calls.deadlines.capacity());

@@ -65,6 +65,28 @@ impl Ledger {
         Self { sent: VecDeque::with_capacity(most), most, last: 0, acked_through: 0 }
     }
 
+    /// Its numbers go on behind those of another connection: behind `last`, of which those up to
+    /// `acked_through` are acknowledged. What was noted before is numbered anew.
+    pub fn go_on_behind(&mut self, last: u64, acked_through: u64) {
+        self.sent.iter_mut().for_each(|sent| sent.sequence += last);
+        self.acked_through = match self.acked_through {
+            0 => acked_through,
+            own => last + own,
+        };
+        self.last += last;
+    }
+
+    /// Begins anew, with the numbers from 1 and the memory that it has.
+    pub fn begin_anew(&mut self) {
+        self.sent.clear();
+        (self.last, self.acked_through) = (0, 0);
+    }
+
+    /// The number of the last message, and of the last one that is known to be acknowledged.
+    pub const fn numbers(&self) -> (u64, u64) {
+        (self.last, self.acked_through)
+    }
+
     /// Whether there is no room for one more message: [`Ledger::acknowledged`] makes some.
     pub fn is_full(&self) -> bool {
         self.sent.len() >= self.most
@@ -151,6 +173,26 @@ mod tests {
         let want =
             Fate { last: 2, acked_through: 1, sent_through: 1, partial: 0, bytes_acked: Some(0) };
         assert_eq!((fate, fate.of(2)), (want, WireState::NotSent));
+    }
+
+    #[test]
+    fn what_was_sent_before_a_take_over_is_numbered_behind_the_other_connection() {
+        let mut ledger = Ledger::new(4);
+        for bytes in [0..10, 10..20, 20..30] {
+            ledger.note(bytes);
+        }
+        ledger.acknowledged(10);
+        ledger.go_on_behind(7, 5);
+        assert_eq!((ledger.numbers(), ledger.note(30..40)), ((10, 8), 11));
+        let fate = ledger.lost(25, Some(20));
+        assert_eq!(
+            (fate.last, fate.acked_through, fate.sent_through, fate.partial),
+            (11, 9, 9, 10)
+        );
+        ledger.begin_anew();
+        assert_eq!(ledger.numbers(), (0, 0));
+        ledger.go_on_behind(11, 9);
+        assert_eq!(ledger.lost(0, Some(0)).acked_through, 9);
     }
 
     #[test]

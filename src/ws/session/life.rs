@@ -138,6 +138,11 @@ impl Life {
         }
     }
 
+    /// A life without a connection, which dials none.
+    pub fn at_rest(rules: Rules, now_ns: u64) -> Self {
+        Self { state: State::Closed, ..Self::new(rules, now_ns) }
+    }
+
     /// Where it stands.
     pub fn stage(&self) -> Stage {
         match self.state {

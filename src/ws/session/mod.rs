@@ -1,4 +1,4 @@
-//! The policy of a WebSocket session: events in, answers out. It keeps one connection logged in,
+//! The policy of a WebSocket session: events in, answers out. It keeps connections logged in,
 //! and knows what became of each message.
 //!
 //! ```text
@@ -6,6 +6,7 @@
 //!                 ▲           │           │           │        │    keep-alive, close handshake
 //!                 └───────────┴───────────┴───────────┴────────┘
 //!                        backoff                               └─► Closed
+//!  standby.rs  which line is live, which one takes over, when one is replaced
 //!  ledger.rs   which messages the peer's TCP has not acknowledged yet
 //!  calls.rs    which calls are not answered yet: by key, by id, by deadline
 //!  inbox.rs    what is told and not taken yet, with its bounds
@@ -18,3 +19,4 @@ pub mod calls;
 pub mod inbox;
 pub mod ledger;
 pub mod life;
+pub mod standby;

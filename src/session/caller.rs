@@ -1,0 +1,417 @@
+//! A session in caller drive: the engine's own thread receives, and does what is due, whenever it
+//! polls or waits. There is no other thread but that of the dials.
+//!
+//! ```text
+//!  poll   a pass: the end of a dial, one read, what is due
+//!  wait   the same, and sleep in the set until something happens, or until something is due
+//!  fd     that set: the socket, the bell, and the clock of what is due next
+//! ```
+//!
+//! One thread drives at a time. Others send meanwhile, and ring the bell ([`Bell`]) for what the
+//! one that drives is to look at.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::bell::{Alarm, Bell};
+use super::dialling::{Dials, of_system};
+use super::due::{Next, Work};
+use super::event::Kept;
+use super::receiving::{MAX_TURN, ONE_READ};
+use super::{NotUp, Session};
+use crate::clock::now_ns;
+use crate::driver::caller::this_thread;
+use crate::driver::group::Driven;
+use crate::error::Status;
+use crate::net::connect::DialError;
+use crate::net::dial_thread::DialThread;
+use crate::net::live_set::LiveSet;
+
+/// The number of the bell in the set.
+const BELL: u64 = u64::MAX;
+/// The number of the clock in the set.
+const ALARM: u64 = u64::MAX - 1;
+
+/// At so many polls the lines that wait to take over have one look.
+const POLLS_ASIDE: u32 = 32;
+
+/// How long a driver pauses when the system does not say what has come in.
+const BLIND: Duration = Duration::from_millis(1);
+
+/// What caller drive keeps beside the session.
+pub(super) struct Caller {
+    set: LiveSet,
+    bell: Arc<Bell>,
+    alarm: Alarm,
+    /// The engine sleeps on the set by itself, so a pass must clear it.
+    fd_is_out: AtomicBool,
+    /// The number of the thread that drives; 0 for none.
+    driver: AtomicUsize,
+    seat: Mutex<Seat>,
+}
+
+/// What belongs to who drives.
+struct Seat {
+    /// Before the dial thread, which waits for the end of a dial.
+    work: Work,
+    dial_thread: Option<DialThread>,
+    waker: Waker,
+    /// Nothing is due before.
+    until_ns: u64,
+    /// The engine was told that nothing follows.
+    has_ended: bool,
+    /// Polls since the lines that wait to take over had a look.
+    polls: u32,
+}
+
+/// The right to drive, for the length of one call.
+struct Driving<'a> {
+    caller: &'a Caller,
+    seat: MutexGuard<'a, Seat>,
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.caller.driver.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Caller {
+    /// Makes the set for so many lines, and holds the dial thread.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub(super) fn new(lines: usize) -> Result<Self, DialError> {
+        let refused = DialError::of_system;
+        let set = LiveSet::of_traffic().map_err(refused("epoll"))?;
+        let bell = Arc::new(Bell::new().map_err(refused("eventfd"))?);
+        let alarm = Alarm::new().map_err(refused("timerfd"))?;
+        set.add_level(bell.as_fd(), BELL).map_err(refused("epoll"))?;
+        set.add_level(alarm.as_fd(), ALARM).map_err(refused("epoll"))?;
+        let seat = Seat {
+            work: Work::new(lines),
+            dial_thread: Some(DialThread::hold().map_err(refused("dial thread"))?),
+            waker: Waker::from(Arc::clone(&bell)),
+            until_ns: 0,
+            has_ended: false,
+            polls: 0,
+        };
+        Ok(Self {
+            set,
+            bell,
+            alarm,
+            fd_is_out: AtomicBool::new(false),
+            driver: AtomicUsize::new(0),
+            seat: Mutex::new(seat),
+        })
+    }
+
+    /// Whether the calling thread drives at the moment: it is in a function of the session.
+    pub(super) fn is_driver(&self) -> bool {
+        self.driver.load(Ordering::Relaxed) == this_thread()
+    }
+
+    /// Something is to be looked at; any thread.
+    pub(super) fn ring(&self) {
+        self.bell.ring();
+    }
+
+    /// A descriptor that is readable while a poll may find something.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        if !self.fd_is_out.swap(true, Ordering::SeqCst) {
+            self.bell.listen(true);
+            // The next pass sets the clock.
+            self.bell.ring_anyway();
+        }
+        self.set.as_fd()
+    }
+
+    fn has_fd_out(&self) -> bool {
+        self.fd_is_out.load(Ordering::Relaxed)
+    }
+
+    /// Takes the right to drive. `None`: another thread has it.
+    ///
+    /// # Errors
+    /// `ERR_WOULD_DEADLOCK` in a function of the session.
+    fn begin(&self) -> Result<Option<Driving<'_>>, Status> {
+        if self.is_driver() {
+            return Err(Status::ERR_WOULD_DEADLOCK);
+        }
+        Ok(match self.seat.try_lock() {
+            Ok(seat) => Some(self.driving(seat)),
+            Err(TryLockError::Poisoned(poisoned)) => Some(self.driving(poisoned.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        })
+    }
+
+    /// Takes the right to drive when the thread that has it leaves.
+    fn last_turn(&self) -> Driving<'_> {
+        self.driving(self.seat.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn driving<'a>(&'a self, seat: MutexGuard<'a, Seat>) -> Driving<'a> {
+        self.driver.store(this_thread(), Ordering::Relaxed);
+        Driving { caller: self, seat }
+    }
+
+    /// Asks the system what has happened, waiting for at most `patience`.
+    fn ask(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.set.wait(patience, |number| match number {
+            BELL => self.bell.silence(),
+            ALARM => self.alarm.stop(),
+            // Each pass looks at the socket.
+            _ => {}
+        })
+    }
+}
+
+impl Driving<'_> {
+    /// Looks at all that may have happened, and does what is due.
+    ///
+    /// # Errors
+    /// `ERR_SYSTEM`.
+    fn pass(&mut self, session: &Session) -> Result<(), Status> {
+        let caller = self.caller;
+        let has_fd_out = caller.has_fd_out();
+        if has_fd_out {
+            // An edge that is not taken would be told of for ever.
+            caller.ask(Some(Duration::ZERO)).map_err(|_| Status::ERR_SYSTEM)?;
+        }
+        let is_rung = caller.bell.take();
+        let is_dialled = self.end_dial(session);
+        // Without a descriptor each pass looks by itself, so what one read gives is told at once.
+        let most = if has_fd_out { MAX_TURN } else { ONE_READ };
+        let is_found = self.look(session, most);
+        if is_rung || is_dialled || (is_found && has_fd_out) || now_ns() >= self.seat.until_ns {
+            self.settle(session);
+        } else if is_found {
+            // The engine has what was read before the next pass does what is due behind it.
+            self.seat.until_ns = 0;
+        }
+        Ok(())
+    }
+
+    /// A look at each line. At those that wait to take over now and then: an empty look costs as
+    /// much as one at the live line.
+    fn look(&mut self, session: &Session, most: usize) -> bool {
+        let Seat { work, polls, .. } = &mut *self.seat;
+        *polls += 1;
+        let looks_aside = most == MAX_TURN || *polls >= POLLS_ASIDE;
+        if looks_aside {
+            *polls = 0;
+        }
+        let mut is_found = false;
+        for line in 0..work.readings.len() {
+            let reading = work.readings[line].as_ref();
+            if looks_aside || reading.is_some_and(|reading| reading.has_more || !reading.is_aside())
+            {
+                is_found |= session.look(line, work, most);
+            }
+        }
+        is_found
+    }
+
+    /// What descriptors tell of is cleared by a pass; what is left then makes them readable again.
+    fn leave(&self, session: &Session) {
+        if self.caller.has_fd_out() {
+            if self.has_more() || session.delivery.has_any() {
+                self.caller.bell.ring();
+            }
+            self.caller.alarm.set(self.seat.until_ns);
+        }
+    }
+
+    /// There is more to be done at once.
+    fn has_more(&self) -> bool {
+        self.seat.work.has_more()
+    }
+
+    fn settle(&mut self, session: &Session) {
+        let until_ns = loop {
+            let seat = &mut *self.seat;
+            match session.settle(&mut seat.work) {
+                Next::Dial(line) => {
+                    let Some(dial_thread) = &seat.dial_thread else { break None };
+                    seat.work.dial = Some((line, Dials::begin(&session.dials, line, dial_thread)));
+                    // It rings when it has ended; asked once, so that it knows whom.
+                    self.end_dial(session);
+                }
+                Next::Wait(until_ns) => break until_ns,
+                Next::Closed => {
+                    seat.work.dial = None;
+                    if !seat.has_ended {
+                        seat.has_ended = true;
+                        session.end();
+                    }
+                    break None;
+                }
+            }
+        };
+        let mut core = session.core();
+        let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
+        self.seat.until_ns = until_ns.unwrap_or(u64::MAX);
+        // A call that ends sooner rings.
+        core.wakes_ns = self.seat.until_ns;
+        if self.caller.has_fd_out() {
+            core.wakes_ns = core.wakes_ns.min(self.caller.alarm.at_ns());
+        }
+    }
+
+    /// Takes the connection of a dial that has ended. `false`: there is none, or it goes on.
+    fn end_dial(&mut self, session: &Session) -> bool {
+        let Seat { work, waker, .. } = &mut *self.seat;
+        let Some((line, dial)) = &mut work.dial else { return false };
+        if session.core().is_ending() {
+            // Its line is at its end.
+            work.dial = None;
+            return true;
+        }
+        let mut context = Context::from_waker(waker);
+        let Poll::Ready(dialled) = Pin::new(dial).poll(&mut context) else { return false };
+        let line = *line;
+        work.dial = None;
+        let watched = dialled.and_then(|dialled| {
+            let socket = dialled.connection.stream();
+            self.caller.set.add(socket, line as u64).map_err(of_system("epoll"))?;
+            Ok(dialled)
+        });
+        work.readings[line] = session.dialled(line, watched);
+        true
+    }
+
+    /// Sleeps until something happens, until something is due, or for `left`.
+    fn sleep(&mut self, left: Option<Duration>) -> Result<(), Status> {
+        let caller = self.caller;
+        caller.bell.listen(true);
+        let slept = if self.has_more() || caller.bell.is_rung() {
+            Ok(())
+        } else {
+            let due = match self.seat.until_ns {
+                u64::MAX => None,
+                until_ns => Some(Duration::from_nanos(until_ns.saturating_sub(now_ns()))),
+            };
+            caller.ask(left.into_iter().chain(due).min())
+        };
+        // Any line may have woken it.
+        self.seat.polls = POLLS_ASIDE;
+        caller.bell.listen(false);
+        // Behind that: the descriptor may be asked for meanwhile. A pass comes next.
+        if caller.fd_is_out.load(Ordering::SeqCst) {
+            caller.bell.listen(true);
+        }
+        slept.map_err(|_| Status::ERR_SYSTEM)
+    }
+}
+
+/// In a group of pools.
+impl Driven for Session {
+    fn fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.event_fd()
+    }
+
+    fn look(&self) -> Result<Option<bool>, Status> {
+        let told = self.delivery.told();
+        // There is a function, so there is nothing to take.
+        let taken = self.poll(1, Duration::ZERO, drop)?;
+        Ok(taken.map(|_| self.delivery.told() != told))
+    }
+}
+
+impl Session {
+    /// Whether the engine's thread drives it, and a function is told all. A group takes only these.
+    pub fn is_driven_with_function(&self) -> bool {
+        self.caller.is_some() && self.settings().hooks.told.is_some()
+    }
+
+    /// A pass, and what the queue has then. Without anything it sleeps, at most for `patience`, and
+    /// begins anew. See [`Session::poll`].
+    pub(super) fn poll_here(
+        &self,
+        caller: &Caller,
+        limit: usize,
+        patience: Duration,
+        mut give: impl FnMut(Kept),
+    ) -> Result<Option<usize>, Status> {
+        let Some(mut driving) = caller.begin()? else {
+            // The closing thread drives, for the last time.
+            let is_ending = self.core().is_ending();
+            if !is_ending {
+                return Err(Status::ERR_DRIVEN);
+            }
+            return Ok(self.delivery.wait(limit, patience, give));
+        };
+        let told = self.delivery.told();
+        // A deadline too far to represent is no deadline. A poll reads no clock.
+        let waits = !patience.is_zero();
+        let deadline = waits.then(|| Instant::now().checked_add(patience)).flatten();
+        loop {
+            driving.pass(self)?;
+            let taken = self.delivery.drain(limit, &mut give);
+            // What a function was told is an end of the wait, too.
+            if taken != Some(0) || self.delivery.told() != told || !waits {
+                driving.leave(self);
+                return Ok(taken);
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                driving.leave(self);
+                return Ok(Some(0));
+            }
+            driving.sleep(left)?;
+        }
+    }
+
+    /// Drives until the first dial is reported.
+    pub(super) fn open_here(
+        &self,
+        caller: &Caller,
+        reports: &Receiver<Result<(), NotUp>>,
+    ) -> Result<(), NotUp> {
+        let mut driving = caller.last_turn();
+        loop {
+            driving.pass_or_pause(self);
+            if let Ok(first) = reports.try_recv() {
+                return first;
+            }
+            driving.sleep_or_pause();
+        }
+    }
+
+    /// Drives to the end that was begun, once another thread that drives has left.
+    pub(super) fn close_here(&self, caller: &Caller) {
+        let mut driving = caller.last_turn();
+        while !driving.seat.has_ended {
+            driving.pass_or_pause(self);
+            if !driving.seat.has_ended {
+                driving.sleep_or_pause();
+            }
+        }
+        driving.leave(self);
+        let dial_thread = driving.seat.dial_thread.take();
+        drop(driving);
+        // This may wait for its end.
+        drop(dial_thread);
+    }
+}
+
+impl Driving<'_> {
+    /// A pass that must be made, also if the system does not say what has come in.
+    fn pass_or_pause(&mut self, session: &Session) {
+        if self.pass(session).is_err() {
+            std::thread::sleep(BLIND);
+        }
+    }
+
+    fn sleep_or_pause(&mut self) {
+        if self.sleep(None).is_err() {
+            std::thread::sleep(BLIND);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A dial of a session: look-up, connect, handshakes, and the upgrade.
+//!
+//! All of it runs on the dial thread, so whoever drives the session waits for none of it. It knows
+//! no session: what it needs is given to it, and it gives a connection or a reason.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::upgrade::{Asks, Refused, Switched, undialled};
+use crate::net::connect::DialError;
+use crate::net::connection::Connection;
+use crate::net::dial_thread::{DialThread, Dialling};
+use crate::net::watch::watch;
+use crate::net::ways::Ways;
+use crate::ws::message::Receiver;
+use crate::ws::settings::ReceiverSettings;
+
+/// The receive buffer has so much room at first.
+const CAPACITY: usize = 64 * 1024;
+
+/// What a dial takes.
+pub(super) struct Dials {
+    pub(super) ways: Ways,
+    pub(super) asks: Asks,
+}
+
+/// A connection that was switched to WebSocket, and what has come on it.
+pub(super) struct Dialled {
+    pub(super) connection: Connection,
+    pub(super) receiver: Receiver,
+}
+
+/// A dial under way. It ends when this is dropped.
+pub(super) struct Dial(Dialling<Result<Dialled, Refused>>);
+
+impl Future for Dial {
+    type Output = Result<Dialled, Refused>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = Pin::new(&mut self.0).poll(context);
+        ended.map(|ended| ended.map_err(of_system("dial thread")).flatten())
+    }
+}
+
+impl Dials {
+    /// Begins a dial for a line. Lines begin with different addresses, as the slots of a pool do.
+    pub(super) fn begin(self: &Arc<Self>, line: usize, dial_thread: &DialThread) -> Dial {
+        let its = Arc::clone(self);
+        Dial(dial_thread.run(async move { its.dial(line as u32).await }))
+    }
+
+    async fn dial(&self, line: u32) -> Result<Dialled, Refused> {
+        let dialled = self.ways.dial(line).await;
+        let mut connection = dialled.map_err(undialled)?.connection;
+        let watch = watch(&connection).map_err(of_system("epoll"))?;
+        let Switched { agreed, behind } = self.asks.ask(&mut connection, &watch).await?;
+        let settings = &self.asks.settings;
+        let settings = ReceiverSettings {
+            limits: settings.limits,
+            check_utf8: settings.check_utf8,
+            deflate: agreed.deflate,
+        };
+        let mut receiver = Receiver::new(settings, CAPACITY);
+        let no_memory = |_| of_system("memory")(io::ErrorKind::OutOfMemory.into());
+        receiver.take_over(&behind).map_err(no_memory)?;
+        Ok(Dialled { connection, receiver })
+    }
+}
+
+/// What the system has refused.
+pub(super) fn of_system(what: &'static str) -> impl FnOnce(io::Error) -> Refused {
+    move |error| undialled(DialError::of_system(what)(error))
+}

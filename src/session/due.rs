@@ -1,0 +1,285 @@
+//! What is due on the lines of a session, and a look at them, whoever drives.
+//!
+//! The policy says what is due ([`Life`](crate::ws::session::life::Life) of one line,
+//! [`Standby`](crate::ws::session::standby::Standby) of all); here it is done. Who drives brings
+//! dials and sleep: the session's thread, or the engine's own.
+
+use std::sync::atomic::Ordering;
+
+use super::core::{LinesDue, Loss};
+use super::dialling::{Dial, Dialled};
+use super::event::{Ended, Lost, News, Switched, WsLoss, outcome_of};
+use super::log::words_of;
+use super::receiving::{Reading, Turn};
+use super::settings::Source;
+use super::upgrade::{Refused, undialled};
+use super::{NotUp, Session};
+use crate::clock::{now_ns, wall_ns};
+use crate::error::{Outcome, Status, WireState};
+use crate::net::connect::DialError;
+use crate::ws::frame::Kind;
+use crate::ws::keep_alive::PingPayload;
+use crate::ws::session::life::{Due, Why};
+use crate::ws::session::standby::Step;
+
+/// What belongs to who drives.
+pub(super) struct Work {
+    /// What was read of each line that has a connection.
+    pub(super) readings: Vec<Option<Reading>>,
+    /// The dial under way, and its line.
+    pub(super) dial: Option<(usize, Dial)>,
+}
+
+/// What is next for who drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A dial is to begin, for that line.
+    Dial(usize),
+    /// Nothing, until that time or until something happens; `None`: for ever.
+    Wait(Option<u64>),
+    /// Nothing, ever again.
+    Closed,
+}
+
+impl Work {
+    pub(super) fn new(lines: usize) -> Self {
+        Self { readings: (0..lines).map(|_| None).collect(), dial: None }
+    }
+
+    /// Whether there is more to be read at once.
+    pub(super) fn has_more(&self) -> bool {
+        self.readings.iter().flatten().any(|reading| reading.has_more)
+    }
+}
+
+impl Session {
+    /// Does what is due, until there is nothing.
+    pub(super) fn settle(&self, work: &mut Work) -> Next {
+        loop {
+            self.delivery.hand_on();
+            let now = now_ns();
+            self.end_expired(now);
+            let until_ns = self.take_steps(now);
+            let due = self.core().due(now);
+            match due {
+                LinesDue::One(line, Due::Dial) => {
+                    self.log.dials();
+                    return Next::Dial(line);
+                }
+                LinesDue::One(line, due) => {
+                    self.carry_out(line, due, &mut work.readings[line], now);
+                }
+                LinesDue::Wait(its_ns) => {
+                    return Next::Wait(until_ns.into_iter().chain(its_ns).min());
+                }
+                LinesDue::Closed => return Next::Closed,
+            }
+        }
+    }
+
+    /// Does what is due with the lines as a whole, and answers until when there is nothing.
+    fn take_steps(&self, now_ns: u64) -> Option<u64> {
+        loop {
+            let step = self.core().step(now_ns);
+            if let Step::Wait(until_ns) = step {
+                return until_ns;
+            }
+            self.tell_step(step);
+        }
+    }
+
+    /// Tells the engine what was done with the lines as a whole.
+    fn tell_step(&self, step: Step) {
+        match step {
+            Step::Up(to) => {
+                let number = self.core().lines[to].number;
+                self.connection.store(number, Ordering::Relaxed);
+                self.tell_news(number, &News::Up, &[]);
+                self.report(Ok(()));
+            }
+            Step::Switch { from, to, is_rotation } => {
+                let (number, previous, why) = {
+                    let core = self.core();
+                    (core.lines[to].number, core.lines[from].number, core.lines[from].left)
+                };
+                self.connection.store(number, Ordering::Relaxed);
+                let loss = if is_rotation { WsLoss::Rotated } else { WsLoss::of(why) };
+                self.tell_news(number, &News::Switched(Switched { previous, loss }), &[]);
+            }
+            Step::Open(_) | Step::Close(_) | Step::Wait(_) => {}
+        }
+    }
+
+    /// Does what is due on one line.
+    fn carry_out(&self, line: usize, due: Due, reading: &mut Option<Reading>, now: u64) {
+        let over = match due {
+            Due::Open(index) => self.open_next(line, index).err(),
+            Due::Up => {
+                self.core().ready(line, fastrand::u64(..));
+                None
+            }
+            Due::Ping(payload) => {
+                self.ping(line, payload, reading, now);
+                None
+            }
+            Due::GiveUp(why) => Some(why),
+            Due::Closed | Due::Dial | Due::Wait(_) => None,
+        };
+        if let Some(why) = over {
+            *reading = None;
+            self.lose(line, why);
+        }
+    }
+
+    /// Takes over what a dial has ended with. `None`: the next one waits, or there is none.
+    pub(super) fn dialled(
+        &self,
+        line: usize,
+        dialled: Result<Dialled, Refused>,
+    ) -> Option<Reading> {
+        let refused = match dialled {
+            Ok(Dialled { connection, receiver }) => {
+                let mut core = self.core();
+                if let Some(number) = core.install(line, connection, now_ns()) {
+                    if core.standby.live().is_none() {
+                        self.connection.store(number, Ordering::Relaxed);
+                    }
+                    return Some(Reading::new(receiver, line, number));
+                }
+                undialled(self.ended_early())
+            }
+            Err(refused) => refused,
+        };
+        self.dial_failed(line, refused);
+        None
+    }
+
+    fn dial_failed(&self, line: usize, refused: Refused) {
+        let Refused { mut failed, mut body } = refused;
+        let until_ns = {
+            let life = &mut self.core().lines[line].life;
+            life.dial_failed(now_ns(), fastrand::u64(..))
+        };
+        failed.until_ns = until_ns.unwrap_or(0);
+        let (step, os_error, text) = (failed.status, failed.os_error, failed.text.clone());
+        let logged = words_of(&failed);
+        if !body.is_empty() {
+            body.resize(body.len() + crate::buf::TAIL, 0);
+        }
+        let connection = self.connection.load(Ordering::Relaxed);
+        self.tell_news(connection, &News::Failed(Box::new(failed)), &body);
+        self.report(Err(NotUp { error: DialError { step, os_error, text }, logged }));
+    }
+
+    /// A look at a line: reads and tells what has come. `false`: nothing has.
+    pub(super) fn look(&self, line: usize, work: &mut Work, most: usize) -> bool {
+        let Some(reading) = &mut work.readings[line] else { return false };
+        let (turn, fault) = self.turn(reading, most);
+        reading.has_more = turn == Turn::More;
+        let over = match turn {
+            Turn::Over(why) => Some(why),
+            Turn::More => None,
+            Turn::Drained | Turn::Empty => fault,
+        };
+        if let Some(why) = over {
+            work.readings[line] = None;
+            self.lose(line, why);
+        }
+        let has_found = turn != Turn::Empty || over.is_some();
+        if has_found {
+            // Before a look at the next line: which of them are told may have changed.
+            self.take_steps(now_ns());
+        }
+        has_found
+    }
+
+    fn ping(&self, line: usize, payload: PingPayload, reading: &mut Option<Reading>, now: u64) {
+        match &self.settings().text_ping {
+            None => self.core().send_ping(line, &payload, now),
+            Some(ping) => {
+                let number = u64::from_be_bytes(payload);
+                let message = ping.message(number, wall_ns() / 1_000_000);
+                reading.iter_mut().for_each(|reading| reading.awaits_pong_message = true);
+                self.core().send_ping_message(line, ping.kind(), &message, now);
+            }
+        }
+    }
+
+    /// Sends the next opening message.
+    fn open_next(&self, line: usize, index: usize) -> Result<(), Why> {
+        let opening = &self.settings().openings[index];
+        let mut room = Vec::new();
+        let bytes = match &opening.source {
+            Source::Fixed(bytes) => Some(&bytes[..]),
+            Source::Written(write) => {
+                room.resize(self.settings().max_send, 0);
+                let len = write(wall_ns(), &mut room).filter(|len| *len <= room.len());
+                len.map(|len| &room[..len])
+            }
+        };
+        let mut core = self.core();
+        // The engine may have closed the session meanwhile: nothing goes behind a close frame.
+        let is_open = core.lines[line].life.may_send();
+        let send = |bytes: &[u8]| core.send_opening(line, opening.kind, bytes).is_ok();
+        let sent = is_open && bytes.is_some_and(send);
+        if sent {
+            core.lines[line].life.opening_sent(opening.awaits, now_ns());
+        }
+        drop(core);
+        // It may hold a signature.
+        zeroize::Zeroize::zeroize(&mut room);
+        if is_open && !sent { Err(Why::OpeningRefused) } else { Ok(()) }
+    }
+
+    /// Ends the calls whose deadline has passed.
+    fn end_expired(&self, now_ns: u64) {
+        loop {
+            let Some(call) = self.core().calls.expired(now_ns) else { return };
+            // Its bytes were handed over, and leave sooner or later while the connection lives.
+            self.tell_end(Ended { call, outcome: Outcome::Timeout, wire_state: WireState::Sent });
+        }
+    }
+
+    fn tell_end(&self, ended: Ended) {
+        let connection = ended.call.connection;
+        self.tell_at(now_ns(), connection, &News::Completion(ended, Kind::Text), &[]);
+    }
+
+    /// Gives the connection of a line up: tells what became of the messages, then of each call.
+    pub(super) fn lose(&self, line: usize, why: Why) {
+        let (lost, tls) = {
+            let mut core = self.core();
+            let connection = core.lines[line].connection();
+            let tls = connection.and_then(|connection| connection.tls_fault());
+            (core.lose(line, why, now_ns(), fastrand::u64(..)), tls)
+        };
+        let is_rotated = lost.was_leaving && why == Why::Here && !self.core().is_ending();
+        let close_code = if let Why::PeerClosed(code) = why { code } else { 0 };
+        let loss = if is_rotated { WsLoss::Rotated } else { WsLoss::of(why) };
+        let text = match (why, tls) {
+            (Why::Protocol(error), _) => error.to_string(),
+            (Why::Tls, Some(text)) => text,
+            (Why::PeerClosed(code), _) => format!("the peer has closed with {code}"),
+            _ => loss.name().to_string_lossy().into_owned(),
+        };
+        let step = Status::ERR_OPENING;
+        self.report(Err(DialError { step, os_error: 0, text: text.clone() }.into()));
+        let Loss { connection, fate, calls, until_ns, .. } = lost;
+        let until_ns = until_ns.unwrap_or(0);
+        let told = Lost { loss, close_code, fate, until_ns, text };
+        self.tell_news(connection, &News::Lost(Box::new(told)), &[]);
+        let outcome = if is_rotated { Outcome::ConnectionClosed } else { outcome_of(why) };
+        for call in calls {
+            self.tell_end(Ended { call, outcome, wire_state: fate.of(call.sequence) });
+        }
+    }
+
+    /// The engine is told that nothing follows, once.
+    pub(super) fn end(&self) {
+        self.report(Err(self.ended_early().into()));
+        self.delivery.hand_on();
+        let connection = self.connection.load(Ordering::Relaxed);
+        self.tell_news(connection, &News::Closed, &[]);
+        self.delivery.end();
+    }
+}
