@@ -9,7 +9,9 @@
 //! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `races.rs`: several threads at once, slow functions, a close in the midst of something
-//! - `python.rs`: the `websockets` library of Python as the server
+//! - `program.rs`: servers in other languages; `python.rs`: `websockets` of Python, `node.rs`: `ws`
+//!   of Node.js
+//! - `nginx.rs`: nginx in front
 //! - `allocations.rs`: nothing is allocated to send over plaintext
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `key_log.rs`: Wireshark reads what was captured, with the secrets
@@ -24,8 +26,13 @@ mod faults;
 mod frames;
 mod key_log;
 mod log;
+mod nginx;
+#[path = "../it/nginx_server.rs"]
+mod nginx_server;
+mod node;
 mod opening;
 mod peer;
+mod program;
 mod python;
 mod races;
 mod roads;
