@@ -5,6 +5,7 @@
 //! - `desk.rs`: the engine's side
 //! - `trading.rs`: sending, calls, messages
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
+//! - `venue_faults.rs`: orders that meet the faults of the mock venue
 //! - `frames.rs`: messages that are written straight into their frames
 //! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
@@ -39,3 +40,4 @@ mod roads;
 mod simulated;
 mod storm;
 mod trading;
+mod venue_faults;
