@@ -13,9 +13,10 @@ static void on_complete(void *context, const vp_completion *done) {
 }
 
 static enum way way_of(const char *name) {
-    static const char *const ways[] = {"poll",    "wait",       "queue",     "callback",
-                                       "execute", "group_poll", "group_wait"};
-    for (int way = 0; way <= GROUP_WAIT; way++)
+    static const char *const ways[] = {"poll",        "wait",       "queue",      "callback",
+                                       "execute",     "group_poll", "group_wait", "ws_wait",
+                                       "ws_callback", "ws_stream"};
+    for (int way = 0; way <= WS_STREAM; way++)
         if (strcmp(name, ways[way]) == 0) return (enum way)way;
     CHECK_FAIL("no such way: %s", name);
 }
@@ -24,6 +25,11 @@ void engine_open(struct engine *engine, const char *way, int in_flight, const ch
     engine->way = way_of(way);
     engine->in_flight = in_flight;
     engine->path = path;
+    engine->key = 0;
+    if (engine->way >= WS_WAIT) {
+        ws_engine_open(engine);
+        return;
+    }
     vp_config *config = venue_config((uint32_t)in_flight);
     int in_group = engine->way == GROUP_POLL || engine->way == GROUP_WAIT;
     if (engine->way == POLL || engine->way == WAIT || in_group)
@@ -90,6 +96,10 @@ static void execute(const struct engine *engine) {
 }
 
 void engine_place(struct engine *engine, int orders) {
+    if (engine->way >= WS_WAIT) {
+        ws_engine_place(engine, orders);
+        return;
+    }
     for (int placed = 0; placed < orders; placed += engine->in_flight) {
         if (engine->way == EXECUTE) {
             execute(engine);
@@ -107,6 +117,10 @@ void engine_place(struct engine *engine, int orders) {
 }
 
 void engine_close(struct engine *engine) {
+    if (engine->way >= WS_WAIT) {
+        ws_engine_close(engine);
+        return;
+    }
     vp_request_free(engine->request);
     OK(vp_group_free(engine->group));
     OK(vp_pool_close(engine->pool));
