@@ -8,6 +8,7 @@ use super::settings::Settings;
 use crate::error::Status;
 use crate::net::connection::{Connection, Fault};
 use crate::pool::backoff::Bounds;
+use crate::pool::watch_period::WatchPeriod;
 use crate::ws::close_frame::ClosePayload;
 use crate::ws::frame::Kind;
 use crate::ws::pong::Pongs;
@@ -15,6 +16,9 @@ use crate::ws::session::calls::{Call, Calls};
 use crate::ws::session::ledger::{Fate, Ledger};
 use crate::ws::session::life::{Life, Rules, Stage, Why};
 use crate::ws::writer::{ControlFrame, FrameWriter};
+
+/// The longest sleep of the thread of a session, in nanoseconds; it costs an idle one nothing.
+const LONGEST_WATCH_NS: u64 = 60_000_000_000;
 
 pub(super) struct Core {
     pub(super) life: Life,
@@ -32,6 +36,8 @@ pub(super) struct Core {
     last_id: u64,
     /// When the session's thread wakes by itself.
     pub(super) wakes_ns: u64,
+    /// How long it sleeps at most, so that the deadline of the next call need not wake it.
+    pub(super) watch: WatchPeriod,
 }
 
 /// The bytes of a message that is to be sent.
@@ -81,6 +87,7 @@ impl Core {
             connections: 0,
             last_id: 0,
             wakes_ns: 0,
+            watch: WatchPeriod::new(LONGEST_WATCH_NS),
         }
     }
 

@@ -135,21 +135,15 @@ impl Session {
     }
 
     async fn wait(&self, serving: Option<&Serving>, until_ns: Option<u64>) {
-        let (until_ns, has_unsent) = {
+        let now = now_ns();
+        let (left_ns, is_watch, has_unsent) = {
             let mut core = self.core();
-            let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
-            core.wakes_ns = until_ns.unwrap_or(u64::MAX);
-            (until_ns, core.has_unsent())
+            let due_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
+            let watch_ns = now.saturating_add(core.watch.ns());
+            core.wakes_ns = due_ns.map_or(watch_ns, |due_ns| due_ns.min(watch_ns));
+            (core.wakes_ns.saturating_sub(now), core.wakes_ns == watch_ns, core.has_unsent())
         };
-        let sleep = async {
-            match until_ns {
-                None => std::future::pending().await,
-                Some(until_ns) => {
-                    let left = Duration::from_nanos(until_ns.saturating_sub(now_ns()));
-                    tokio::time::sleep(left).await;
-                }
-            }
-        };
+        let sleep = tokio::time::sleep(Duration::from_nanos(left_ns));
         let socket = async {
             let Some(serving) = serving else { return std::future::pending().await };
             // Cleared before the read: what comes from now on makes it ready again.
@@ -158,12 +152,17 @@ impl Session {
                 ready = serving.watch.writable(), if has_unsent => drop(ready.map(clear)),
             }
         };
+        let mut has_slept = false;
         tokio::select! {
             () = socket => {}
             () = self.wake.notified() => {}
-            () = sleep => {}
+            () = sleep => has_slept = true,
         }
-        self.core().wakes_ns = 0;
+        let mut core = self.core();
+        if has_slept && is_watch {
+            core.watch.slept();
+        }
+        core.wakes_ns = 0;
     }
 
     /// Dials and asks for the upgrade. `None`: there is no connection, and the next dial waits.
