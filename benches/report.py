@@ -33,7 +33,7 @@ def ratios(result):
         figures = result["ratios"][scenario.name].get(name)
         return cell(figures and figures["rate_ratio" if scenario.throughput else "p50_ratio"])
     head = ["client", *(s.name + (" req/s" if s.throughput else "") for s in columns)]
-    print("Ratio to raw: p50 of the latency, and requests per second in C and CT\n")
+    print("Ratio to raw: p50 of the latency, and requests per second in C, CT and L\n")
     table(head, [[name, *(ratio(s, name) for s in columns)] for name in NAMES
                  if any(name in result["ratios"][s.name] for s in columns)])
 

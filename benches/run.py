@@ -29,7 +29,7 @@ NOISE = 0.08
 VENUE_CPU, CLIENT_CPU, POOL_CPU = 0, 1, 2
 TIMEOUT = 120
 # Of these the exact costs are told.
-COUNTED = ["A", "B", "C", "D"]
+COUNTED = ["A", "B", "C", "D", "K"]
 
 
 class Venue:
@@ -94,10 +94,10 @@ class Bench:
     # ------------------------------------------------------------------------------ latency
 
     def compare(self, scenario):
-        """All clients, in rotated order, raw between each two."""
+        """All clients, in rotated order, the raw one of their kind between each two."""
         venue = Venue(self.bin, self.certificates if scenario.tls else None)
         env = {"LD_PRELOAD": str(self.bin / "bench_preload.so")} if scenario.wire else None
-        raw = next(c for c in self.clients if c.name == "raw")
+        raw = next(c for c in self.clients if c.name == scenario.reference)
         others = [c for c in self.clients if c is not raw and scenario.takes(c)]
         samples = {c.name: [] for c in [raw, *others]}
         for number in range(self.rounds):
@@ -106,7 +106,7 @@ class Bench:
             for client in others[turn:] + others[:turn]:
                 sample = self.run(client, scenario, venue, env=env)
                 after = self.run(raw, scenario, venue, env=env)
-                samples["raw"].append(after.figures(scenario, [after]))
+                samples[raw.name].append(after.figures(scenario, [after]))
                 steady = abs(before.p(50) - after.p(50)) <= NOISE * min(before.p(50), after.p(50))
                 if sample and steady:
                     samples[client.name].append(sample.figures(scenario, [before, after]))

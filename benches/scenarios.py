@@ -13,6 +13,7 @@ class Client:
     cpus: int = 2          # fewer, and what is measured is how threads take turns
     scales: bool = False   # takes part in I
     engines: bool = False  # takes part in H
+    websocket: bool = False  # takes part in K and L, and in no other
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +26,16 @@ class Scenario:
     wire: bool = False        # needs the stamps of preload.c
     compared: bool = True
     takers: tuple = ()        # the clients that take part; none: all
+    websocket: bool = False
+
+    @property
+    def reference(self):
+        """The client between whose runs each other runs."""
+        return "raw ws" if self.websocket else "raw"
 
     def takes(self, client):
+        if client.websocket or self.websocket:
+            return client.websocket and self.websocket
         if self.takers:
             return client.name in self.takers
         if self.name in ("H1", "H4"):
@@ -34,6 +43,8 @@ class Scenario:
         return client.many or self.options["depth"] == 1
 
     def requests_of(self, sample):
+        if self.websocket:
+            return sample.messages
         burst = self.options.get("burst", 0)
         return len(sample.latency_ns) * (burst or 1)
 
@@ -80,6 +91,11 @@ SCENARIOS = {s.name: s for s in [
              compared=False),
     Scenario("H4", "8 in flight from four engine threads",
              {**EIGHT, "threads": 4, "requests": 13200}, compared=False),
+    Scenario("K", "WebSocket: the echo of an order of 200 bytes, plaintext",
+             {"content": "echo", "warm-up": 400, "requests": 4400}, websocket=True),
+    Scenario("L", "WebSocket: a stream of messages of 200 bytes, plaintext",
+             {"content": "stream", "warm-up": 20_000, "requests": 1_000_000}, throughput=True,
+             websocket=True),
 ]}
 
 CONNECTIONS = [1, 4, 16, 64, 256]
@@ -87,6 +103,10 @@ CONNECTIONS = [1, 4, 16, 64, 256]
 
 def venuepool(mode, **more):
     return Client(f"venuepool {mode}", "venuepool", {"mode": mode}, **more)
+
+
+def websocket(name, program, spins=False, **options):
+    return Client(name, program, options, spins=spins, websocket=True)
 
 
 CLIENTS = [
@@ -105,4 +125,14 @@ CLIENTS = [
     Client("beast sync", "beast_sync", many=False),
     Client("beast async", "beast_async"),
     Client("httplib", "httplib", many=False),
+    websocket("raw ws", "raw_ws", mode="sleep"),
+    websocket("raw ws spin", "raw_ws", spins=True, mode="spin"),
+    websocket("venuepool ws poll", "venuepool_ws", spins=True, mode="poll"),
+    websocket("venuepool ws wait", "venuepool_ws", mode="wait"),
+    websocket("venuepool ws sleep", "venuepool_ws", mode="sleep"),
+    websocket("venuepool ws callback", "venuepool_ws", mode="callback"),
+    websocket("nexus ws", "nexus_ws"),
+    websocket("tungstenite", "tungstenite"),
+    websocket("fastwebsockets", "fastwebsockets"),
+    websocket("beast ws", "beast_ws"),
 ]

@@ -9,11 +9,13 @@
 // without a request; with --die-after-execute it executes each EVERY-th order, but closes its
 // connection instead of answering. With --closes-per-second it closes so many connections, chosen
 // at random from those without a request. Orders are told apart by newClientOrderId; what else is
-// asked for does not matter but for its path.
+// asked for does not matter but for its path. At /ws it speaks WebSocket: an order comes back as it is,
+// and the text "stream N" is followed by N messages.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +32,8 @@
 #include <string_view>
 #include <unordered_set>
 #include <vector>
+
+#include "venue_websocket.hpp"
 
 using Clock = std::chrono::steady_clock;
 
@@ -74,6 +78,9 @@ const std::size_t order_id_at = order_answer.find("0000000000000000");
 const std::string body_answer = framed(std::string(16384, 'x'));
 const std::string chunked_answer = chunked();
 
+constexpr std::size_t BLOCK = 256;
+const std::string stream_block = websocket::stream_of(BLOCK);
+
 // ----------------------------------------------------------------------------- the connections
 
 struct Connection {
@@ -81,7 +88,7 @@ struct Connection {
     SSL *tls = nullptr;
     std::size_t have = 0;
     Clock::time_point close_at = Clock::time_point::max();
-    std::string unsent;
+    bool is_websocket = false;
     char bytes[16384];
 };
 
@@ -100,6 +107,8 @@ struct Venue {
     void accept_from(int listener);
     void serve(Connection *connection);
     bool answer(Connection *connection);
+    std::size_t answer_frame(Connection *connection);
+    void stream(Connection *connection, std::size_t messages);
     void close(Connection *connection);
     long receive(Connection *connection);
     void send(Connection *connection, std::string_view bytes);
@@ -153,8 +162,13 @@ void Venue::send(Connection *c, std::string_view bytes) {
         long sent = c->tls == nullptr
                         ? ::send(c->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL)
                         : SSL_write(c->tls, bytes.data(), static_cast<int>(bytes.size()));
-        // Answers are smaller than what the kernel takes at once.
-        if (sent <= 0) return;
+        // Answers are smaller than what the kernel takes at once; a stream waits for room.
+        if (sent <= 0 && (!c->is_websocket || errno != EAGAIN)) return;
+        if (sent <= 0) {
+            pollfd room{c->fd, POLLOUT, 0};
+            poll(&room, 1, -1);
+            continue;
+        }
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
 }
@@ -195,10 +209,33 @@ bool Venue::answer(Connection *c) {
         if (die_every > 0 && orders % die_every == 0) return false;
         std::memcpy(order_answer.data() + order_id_at, id.data(), 16);
         send(c, order_answer);
+    } else if (path.substr(0, 3) == "/ws") {
+        send(c, websocket::switched(request));
+        c->is_websocket = true;
     } else {
         send(c, path.substr(0, 20) == "/api/v3/exchangeInfo" ? body_answer : chunked_answer);
     }
     return true;
+}
+
+void Venue::stream(Connection *c, std::size_t messages) {
+    const std::size_t each = stream_block.size() / BLOCK;
+    for (std::size_t now; messages > 0; messages -= now) {
+        now = std::min(messages, BLOCK);
+        send(c, {stream_block.data(), now * each});
+    }
+}
+
+/// The length of the first frame, which was answered; 0 while it is not whole.
+std::size_t Venue::answer_frame(Connection *c) {
+    const websocket::Frame frame = websocket::unmasked(c->bytes, c->have);
+    if (frame.taken == 0) return 0;
+    const std::string_view text(frame.payload, frame.size);
+    if (text.substr(0, 7) == "stream ")
+        stream(c, std::strtoul(std::string(text.substr(7)).c_str(), nullptr, 10));
+    else
+        send(c, websocket::echoed(frame));
+    return frame.taken;
 }
 
 void Venue::serve(Connection *c) {
@@ -209,8 +246,9 @@ void Venue::serve(Connection *c) {
         c->have += static_cast<std::size_t>(got);
         c->close_at = Clock::time_point::max();  // not idle, even if the request is not whole
         std::size_t length;
-        while ((length = request_length({c->bytes, c->have})) > 0) {
-            if (!answer(c)) return close(c);
+        while ((length = c->is_websocket ? answer_frame(c)
+                                         : request_length({c->bytes, c->have})) > 0) {
+            if (!c->is_websocket && !answer(c)) return close(c);
             c->have -= length;
             std::memmove(c->bytes, c->bytes + length, c->have);
             rest(c);

@@ -43,6 +43,22 @@ need_python hdrhistogram hdrh "the test that HdrHistogram of Python reads the hi
 need_python prometheus_client prometheus_client "the test that Prometheus' parser reads the metrics"
 need_python websockets websockets.sync.server "the test of sessions with websockets of Python"
 
+need nodejs node "the test of sessions with ws of Node.js" runs node --version
+
+# need_node PACKAGE "what is left out without it": by npm, or else by apt.
+need_node() {
+    export NODE_PATH="$tools/node/node_modules:$tools/debian/usr/share/nodejs"
+    if runs node -e "require('$1')"; then return; fi
+    echo "installing $1 into $tools/node" >&2
+    mkdir -p "$tools/node"
+    runs npm install --silent --no-audit --no-fund --prefix "$tools/node" "$1" ||
+        apt_unpack "node-$1" || :
+    runs node -e "require('$1')" ||
+        echo "SKIPPED: $2, because there is no $1 of Node.js to be had here" >&2
+}
+
+need_node ws "the test of sessions with ws of Node.js"
+
 # need_library PACKAGE HEADER "what is left out without it"
 need_library() {
     if echo "#include <$2>" | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1; then return; fi

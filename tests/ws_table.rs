@@ -40,6 +40,9 @@ const ERRORS: [Error; 28] = [
     Error::OutOfMemory,
 ];
 
+/// The cases of the Autobahn suite.
+const SUITE: [&str; 3] = ["tests/ws/autobahn.rs", "tests/ws/deflate.rs", "tests/ws/utf8.rs"];
+
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -84,6 +87,7 @@ fn is_case(number: &str, sources: &str) -> bool {
             format!("\"{first}.{second}.{{"),
             format!("\"{first}.{{group}}.{{"),
             format!("group(\"{first}.{second}\""),
+            format!("demands(\"{first}.{second}\""),
         ],
         _ => return sources.contains(&literal),
     };
@@ -95,7 +99,7 @@ fn every_proof_exists() {
     let document = read("docs/websocket-rules.md");
     let files = ["src/ws/handshake/tests.rs", "src/ws/message/tests/cases.rs"];
     let cases = files.map(read).concat();
-    let suite = ["tests/ws/autobahn.rs", "tests/ws/utf8.rs"].map(read).concat();
+    let suite = SUITE.map(read).concat();
     // Names that are made of a number.
     let is_made = |case: &str| {
         let opcode = case.strip_prefix("opcode ").and_then(|number| number.parse::<u8>().ok());
@@ -128,11 +132,11 @@ fn every_proof_exists() {
 
 #[test]
 fn a_proof_that_does_not_exist_is_seen() {
-    let suite = ["tests/ws/autobahn.rs", "tests/ws/utf8.rs"].map(read).concat();
-    for number in ["2.5", "4.1.3", "6.4.1", "6.12.8", "7.9.1", "9.3.1", "10.1.1"] {
+    let suite = SUITE.map(read).concat();
+    for number in ["2.5", "4.1.3", "6.4.1", "6.12.8", "7.9.1", "9.3.1", "10.1.1", "12.5.18"] {
         assert!(is_case(number, &suite), "{number}");
     }
-    for number in ["2.12", "6.24.1", "8.1.1", "11.1.1", "10.2.1", "7.2.1"] {
+    for number in ["2.12", "6.24.1", "8.1.1", "11.1.1", "10.2.1", "7.2.1", "12.6.1", "13.8.1"] {
         assert!(!is_case(number, &suite), "{number}");
     }
 }

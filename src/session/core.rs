@@ -13,6 +13,7 @@ use crate::clock::wall_ns;
 use crate::error::Status;
 use crate::net::connection::Connection;
 use crate::pool::backoff::Bounds;
+use crate::pool::watch_period::WatchPeriod;
 use crate::ws::close_frame::{CloseFrame, ClosePayload};
 use crate::ws::error::Error;
 use crate::ws::frame::Kind;
@@ -21,6 +22,9 @@ use crate::ws::session::ledger::Fate;
 use crate::ws::session::life::{Due, Life, Rules, Stage, Why};
 use crate::ws::session::standby::{Standby, Step, Then};
 use crate::ws::writer::FrameWriter;
+
+/// The longest sleep of the thread of a session, in nanoseconds; it costs an idle one nothing.
+const LONGEST_WATCH_NS: u64 = 60_000_000_000;
 
 pub(super) struct Core {
     pub(super) lines: Vec<Line>,
@@ -40,6 +44,8 @@ pub(super) struct Core {
     pub(super) wakes_ns: u64,
     /// The engine has closed the session.
     is_ending: bool,
+    /// How long it sleeps at most, so that the deadline of the next call need not wake it.
+    pub(super) watch: WatchPeriod,
 }
 
 /// What is due on the lines.
@@ -97,6 +103,7 @@ impl Core {
             last_id: 0,
             wakes_ns: 0,
             is_ending: false,
+            watch: WatchPeriod::new(LONGEST_WATCH_NS),
         }
     }
 

@@ -296,12 +296,17 @@ impl Session {
 
     fn call_payload(&self, kind: Kind, payload: Payload<'_>, call: Call) -> Result<u64, Status> {
         let (key, deadline_ns) = (call.key, call.deadline_ns);
+        let timeout_ns = deadline_ns - call.sent_ns;
         let untaken = self.delivery.untaken_completions();
         let mut core = self.core();
         core.check(payload.len())?;
         core.calls.check(key, untaken)?;
         let (id, accepted) = core.call(kind, payload, call)?;
-        let wakes = accepted.wakes || deadline_ns < core.wakes_ns;
+        let is_early = deadline_ns < core.wakes_ns;
+        if is_early {
+            core.watch.woken(timeout_ns);
+        }
+        let wakes = accepted.wakes || is_early;
         drop(core);
         if wakes {
             self.wake();

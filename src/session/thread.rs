@@ -118,25 +118,20 @@ impl Session {
         dial: &mut Option<(usize, Dial)>,
         until_ns: Option<u64>,
     ) -> Option<Result<Dialled, Refused>> {
-        let (until_ns, unsent) = {
+        let now_ns = now_ns();
+        let (left_ns, is_watch, unsent) = {
             let mut core = self.core();
-            let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
-            core.wakes_ns = until_ns.unwrap_or(u64::MAX);
-            let unsent = core.lines.iter().map(Line::has_unsent);
+            let due_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
+            let watch_ns = now_ns.saturating_add(core.watch.ns());
+            core.wakes_ns = due_ns.map_or(watch_ns, |due_ns| due_ns.min(watch_ns));
+            let unsent = core.lines.iter().map(Line::has_unsent).enumerate();
             (
-                until_ns,
-                unsent.enumerate().fold(0_u32, |bits, (line, it)| bits | u32::from(it) << line),
+                core.wakes_ns.saturating_sub(now_ns),
+                core.wakes_ns == watch_ns,
+                unsent.fold(0_u32, |bits, (line, it)| bits | u32::from(it) << line),
             )
         };
-        let sleep = async {
-            match until_ns {
-                None => std::future::pending().await,
-                Some(until_ns) => {
-                    let left = Duration::from_nanos(until_ns.saturating_sub(now_ns()));
-                    tokio::time::sleep(left).await;
-                }
-            }
-        };
+        let sleep = tokio::time::sleep(Duration::from_nanos(left_ns));
         let sockets = poll_fn(|context| {
             let mut is_ready = false;
             for (line, watch) in watches.iter().enumerate() {
@@ -161,13 +156,21 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
+        let mut has_slept = false;
         let dialled = tokio::select! {
             () = sockets => None,
             () = self.wake.notified() => None,
-            () = sleep => None,
+            () = sleep => {
+                has_slept = true;
+                None
+            }
             dialled = dialled => Some(dialled),
         };
-        self.core().wakes_ns = 0;
+        let mut core = self.core();
+        if has_slept && is_watch {
+            core.watch.slept();
+        }
+        core.wakes_ns = 0;
         dialled
     }
 

@@ -22,7 +22,12 @@ instructions() {
     echo "$said" | sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 # TLS gathers entropy by timing the processor when it begins, more or less of it: spread over more.
-case $name in *_tls) requests=4000 ;; *) requests=1000 ;; esac
+# Messages of a stream are cheap, and come many at once: so are the sleeps between them.
+case $name in
+    ws_stream*) requests=40000 ;;
+    *_tls) requests=4000 ;;
+    *) requests=1000 ;;
+esac
 each_of() {
     few=$(instructions "$1" 200)
     many=$(instructions "$1" $((200 + requests)))

@@ -13,10 +13,11 @@ static void on_complete(void *context, const vp_completion *done) {
 }
 
 static enum way way_of(const char *name) {
-    static const char *const ways[] = {"poll",    "wait",       "queue",     "callback",
-                                       "execute", "group_poll", "group_wait"};
+    static const char *const ways[] = {"poll",        "wait",       "queue",      "callback",
+                                       "execute",     "group_poll", "group_wait", "ws_wait",
+                                       "ws_callback", "ws_stream"};
     size_t len = strcspn(name, "-");
-    for (int way = 0; way <= GROUP_WAIT; way++)
+    for (int way = 0; way <= WS_STREAM; way++)
         if (strlen(ways[way]) == len && strncmp(name, ways[way], len) == 0) return (enum way)way;
     CHECK_FAIL("no such way: %s", name);
 }
@@ -43,6 +44,12 @@ void engine_open_with(struct engine *engine, vp_config *config, const char *way,
     engine->way = way_of(way);
     engine->in_flight = in_flight;
     engine->path = path;
+    engine->key = 0;
+    if (engine->way >= WS_WAIT) {
+        vp_config_free(config);
+        ws_engine_open(engine);
+        return;
+    }
     int in_group = engine->way == GROUP_POLL || engine->way == GROUP_WAIT;
     if (engine->way == POLL || engine->way == WAIT || in_group)
         OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
@@ -109,6 +116,10 @@ static void execute(const struct engine *engine) {
 }
 
 void engine_place(struct engine *engine, int orders) {
+    if (engine->way >= WS_WAIT) {
+        ws_engine_place(engine, orders);
+        return;
+    }
     for (int placed = 0; placed < orders; placed += engine->in_flight) {
         if (engine->way == EXECUTE) {
             execute(engine);
@@ -126,6 +137,10 @@ void engine_place(struct engine *engine, int orders) {
 }
 
 void engine_close(struct engine *engine) {
+    if (engine->way >= WS_WAIT) {
+        ws_engine_close(engine);
+        return;
+    }
     vp_request_free(engine->request);
     OK(vp_group_free(engine->group));
     OK(vp_pool_close(engine->pool));

@@ -7,8 +7,23 @@
 
 #include "venue.h"
 
-/* How an answer is had: in caller drive by the first two, and by a group; else in thread drive. */
-enum way { POLL, WAIT, QUEUE, CALLBACK, EXECUTE, GROUP_POLL, GROUP_WAIT };
+/*
+ * How an answer is had: in caller drive by the first two, and by a group; else in thread drive. The
+ * last ones are of a WebSocket session: calls, and messages of a stream, for which the path is not
+ * looked at.
+ */
+enum way {
+    POLL,
+    WAIT,
+    QUEUE,
+    CALLBACK,
+    EXECUTE,
+    GROUP_POLL,
+    GROUP_WAIT,
+    WS_WAIT,
+    WS_CALLBACK,
+    WS_STREAM
+};
 
 struct engine {
     enum way way;
@@ -17,6 +32,8 @@ struct engine {
     vp_pool *pool;
     vp_group *group; /* NULL unless the way is one of a group. */
     vp_request *request;
+    vp_ws *session; /* In place of the pool, for a way of a session. */
+    uint64_t key;   /* Of the last call. */
 };
 
 /*
@@ -35,5 +52,10 @@ void engine_open_with(struct engine *engine, vp_config *config, const char *way,
 void engine_place(struct engine *engine, int orders);
 
 void engine_close(struct engine *engine);
+
+/* The same for a way of a session; for those above. */
+void ws_engine_open(struct engine *engine);
+void ws_engine_place(struct engine *engine, int orders);
+void ws_engine_close(struct engine *engine);
 
 #endif

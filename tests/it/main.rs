@@ -33,6 +33,7 @@ mod memory;
 mod metrics;
 mod network;
 mod nginx;
+mod nginx_server;
 mod opening;
 mod outcomes;
 mod overload;

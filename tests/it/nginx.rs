@@ -3,112 +3,62 @@
 //! Skipped, with a loud line, where there is no nginx; `make test` installs it where it can.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use mock_venue::{CertificateKind, Certificates};
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome};
 
+use crate::nginx_server::NginxServer;
 use crate::rig::{body, config, get, order, request, skipped, status, until, until_idle};
 
 const BIG: usize = 3_000_000;
 
-struct Nginx {
-    child: Child,
-    folder: PathBuf,
-    port: u16,
-    certificates: Certificates,
-}
+struct Nginx(NginxServer);
 
 impl Nginx {
-    /// Starts nginx on a free port, or answers `None` where there is none to start. `make test`
-    /// gets one, by scripts/ensure-test-tools.sh.
     fn start() -> Option<Self> {
-        // Not all have the latter two in their path.
-        let programs = ["nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"];
-        let runs = |program: &&str| {
-            Command::new(program).arg("-V").output().is_ok_and(|output| output.status.success())
-        };
-        let Some(program) = programs.into_iter().find(runs) else {
+        let started = NginxServer::start(write_pages, configuration);
+        if started.is_none() {
             skipped("nginx is not installed");
-            return None;
-        };
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let number = STARTED.fetch_add(1, Ordering::SeqCst);
-        let name = format!("venuepool-nginx-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(folder.join("html")).unwrap();
-        let certificates = Certificates::new().unwrap();
-        certificates.write(&folder, CertificateKind::Good).unwrap();
-        fs::write(folder.join("html/big.txt"), vec![b'x'; BIG]).unwrap();
-        fs::write(folder.join("html/page.shtml"), "before <!--#echo var=\"none\" --> after")
-            .unwrap();
-        let (child, port) = (0..20).find_map(|_| launch(program, &folder)).expect("a free port");
-        Some(Self { child, folder, port, certificates })
+        }
+        started.map(Self)
     }
 
     fn pool(&self, connections: usize) -> Arc<Pool> {
-        let mut config = config(&format!("https://localhost:{}", self.port), connections);
-        config.set_ca_pem(self.certificates.ca_pem().as_bytes()).unwrap();
+        let mut config = config(&format!("https://localhost:{}", self.0.port), connections);
+        config.set_ca_pem(self.0.certificates.ca_pem().as_bytes()).unwrap();
         config.set_addresses(b"127.0.0.1").unwrap();
         config.set_request_capacity(4 << 20).unwrap();
         Pool::open(&config).unwrap()
     }
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// One try: nginx cannot pick a port by itself, and another process may take ours in between.
-fn launch(program: &str, folder: &Path) -> Option<(Child, u16)> {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    // What an earlier try has left.
-    SOCKETS.iter().for_each(|name| drop(fs::remove_file(folder.join(name))));
-    fs::write(folder.join("nginx.conf"), configuration(folder, port)).unwrap();
-    let mut child = Command::new(program)
-        .args(["-p".as_ref(), folder.as_os_str(), "-c".as_ref(), "nginx.conf".as_ref()])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let up = until(|| match child.try_wait().unwrap() {
-        Some(_) => Some(false),
-        None => TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
-    });
-    up.then_some((child, port))
+fn write_pages(folder: &Path) {
+    let pages = folder.join("html");
+    fs::create_dir(&pages).unwrap();
+    fs::write(pages.join("big.txt"), vec![b'x'; BIG]).unwrap();
+    fs::write(pages.join("page.shtml"), "before <!--#echo var=\"none\" --> after").unwrap();
 }
 
 /// The Unix sockets that nginx listens on: with TLS, and without.
 const SOCKETS: [&str; 2] = ["tls.sock", "plain.sock"];
 
 fn configuration(folder: &Path, port: u16) -> String {
+    // What an earlier try has left.
+    SOCKETS.iter().for_each(|name| drop(fs::remove_file(folder.join(name))));
     let [tls, plain] = SOCKETS.map(|name| folder.join(name).display().to_string());
     format!(
-        "daemon off; master_process off; pid nginx.pid; error_log error.log;
-         events {{ worker_connections 64; }}
-         http {{
-           access_log off;
-           client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-           uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-           types {{ text/plain txt; text/html shtml; }}
-           keepalive_requests 10; keepalive_timeout 1s; client_max_body_size 100k;
-           server {{
-             listen 127.0.0.1:{port} ssl; listen unix:{tls} ssl; listen unix:{plain};
-             server_name localhost; root html;
-             ssl_certificate server.pem; ssl_certificate_key server.key;
-             location /api/ {{ default_type application/json; return 200 '{{\"answer\":true}}'; }}
-             location /nothing {{ return 204; }}
-             location = /page.shtml {{ ssi on; }}
-           }}
+        "types {{ text/plain txt; text/html shtml; }}
+         keepalive_requests 10; keepalive_timeout 1s; client_max_body_size 100k;
+         server {{
+           listen 127.0.0.1:{port} ssl; listen unix:{tls} ssl; listen unix:{plain};
+           server_name localhost; root html;
+           ssl_certificate server.pem; ssl_certificate_key server.key;
+           location /api/ {{ default_type application/json; return 200 '{{\"answer\":true}}'; }}
+           location /nothing {{ return 204; }}
+           location = /page.shtml {{ ssi on; }}
          }}"
     )
 }
@@ -147,8 +97,8 @@ fn nginx_serves_over_unix_sockets() {
     let Some(nginx) = Nginx::start() else { return };
     for (url, socket) in ["https://localhost", "http://localhost"].into_iter().zip(SOCKETS) {
         let mut config = config(url, 2);
-        config.set_ca_pem(nginx.certificates.ca_pem().as_bytes()).unwrap();
-        let path = nginx.folder.join(socket);
+        config.set_ca_pem(nginx.0.certificates.ca_pem().as_bytes()).unwrap();
+        let path = nginx.0.folder.join(socket);
         config.set_unix_socket(path.as_os_str().as_encoded_bytes()).unwrap();
         let pool = Pool::open(&config).unwrap();
         let mut request = request(&pool);

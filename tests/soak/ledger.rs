@@ -9,6 +9,7 @@ use venuepool::error::{CloseReason, Outcome, WireState};
 use venuepool::stats::Stats;
 
 use crate::lanes::number_of;
+use crate::sessions::Sessions;
 use crate::venue::VenueProcess;
 
 /// Orders that one round may send at most.
@@ -141,6 +142,7 @@ pub(crate) struct Ledger {
     pub(crate) with_lanes: u32,
     pub(crate) drains: u32,
     pub(crate) drain_refused: u64,
+    pub(crate) sessions: Sessions,
 }
 
 impl Ledger {
@@ -159,6 +161,7 @@ impl Ledger {
             with_lanes: 0,
             drains: 0,
             drain_refused: 0,
+            sessions: Sessions::default(),
         }
     }
 
@@ -275,6 +278,7 @@ impl Ledger {
                 println!("{:<36}{ms:>10.1}", format!("lost to live again, {name}, ms"));
             }
         }
+        self.sessions.print();
     }
 }
 

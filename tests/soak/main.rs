@@ -11,12 +11,14 @@
 //! - `round.rs`: one pool from open to close, its engines and its faults
 //! - `lanes.rs`: the lanes of that pool, its drain, and what must hold of each request for its lane
 //! - `overload.rs`: one pool under more load than its venue can take, and a venue that stops
+//! - `sessions.rs`: a WebSocket session beside the pool of a round
 //! - `ledger.rs`: what was promised for each order, and what was kept
 
 mod lanes;
 mod ledger;
 mod overload;
 mod round;
+mod sessions;
 mod venue;
 
 use std::time::{Duration, Instant};

@@ -22,6 +22,7 @@ use venuepool::source::Source;
 
 use crate::lanes::{Lanes, data, number_of, of_lease};
 use crate::ledger::{Ledger, MOST_COPIES, MOST_ORDERS, Page};
+use crate::sessions::Trading;
 use crate::venue::VenueProcess;
 
 const MS: u64 = 1_000_000;
@@ -89,7 +90,16 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
         over: AtomicBool::new(false),
     };
     let drains = random.bool();
+    let trading = Trading::open(venue, format!("ws-{}", ledger.page.name(0)), &mut random);
+    let trading_is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        scope.spawn(|| trading.take());
+        let traders: Vec<_> = (0..random.usize(1..=2))
+            .map(|_| {
+                let (trading, over, random) = (&trading, &trading_is_over, random.fork());
+                scope.spawn(move || trading.send(over, random))
+            })
+            .collect();
         for _ in 0..random.usize(1..=4) {
             let (scene, random) = (&scene, random.fork());
             scope.spawn(move || engine(scene, random));
@@ -109,7 +119,11 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
         if random.bool() {
             scene.over.store(true, Ordering::SeqCst);
             await_health(&scene);
+            trading.await_up();
         }
+        trading_is_over.store(true, Ordering::SeqCst);
+        traders.into_iter().for_each(|trader| trader.join().unwrap());
+        trading.close();
         pool.shutdown(Duration::from_millis(random.u64(..30)));
         scene.over.store(true, Ordering::SeqCst);
     });
@@ -120,6 +134,7 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
     }
     assert!(start.elapsed() < HEALED_IN, "close took {:?}", start.elapsed());
     lanes.check_slots();
+    trading.reconcile(venue, &mut ledger.sessions);
     ledger.count(pool.stats());
     ledger.with_lanes += u32::from(lanes.are_used());
     ledger.drains += u32::from(drains);

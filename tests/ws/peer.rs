@@ -35,7 +35,17 @@ const LIMITS: CloseLimits = CloseLimits { answer_ns: 1_000, eof_ns: 1_000 };
 /// Gives `bytes` to a client in pieces of `step`, then closes TCP. Each piece is answered before
 /// the next one comes.
 pub(crate) fn run(bytes: &[u8], step: usize) -> Outcome {
-    let mut client = Client::new(bytes.len());
+    run_with(ReceiverSettings::default(), bytes, bytes.len(), step)
+}
+
+/// The same with other settings; no message is longer than `most`.
+pub(crate) fn run_with(
+    settings: ReceiverSettings,
+    bytes: &[u8],
+    most: usize,
+    step: usize,
+) -> Outcome {
+    let mut client = Client::new(settings, most);
     for piece in bytes.chunks(step) {
         client.receive(piece);
     }
@@ -56,9 +66,9 @@ struct Client {
 
 impl Client {
     /// `most`: no message is longer.
-    fn new(most: usize) -> Self {
+    fn new(settings: ReceiverSettings, most: usize) -> Self {
         Self {
-            receiver: Receiver::new(ReceiverSettings::default(), 1024),
+            receiver: Receiver::new(settings, 1024),
             writer: FrameWriter::new(most),
             pongs: Pongs::default(),
             closing: Closing::new(LIMITS),

@@ -3,11 +3,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use venuepool::config::Drive;
 use venuepool::session::Session;
 use venuepool::session::data::Data;
-use venuepool::session::event::News;
+use venuepool::session::event::{Kept, News, Told};
 use venuepool::ws::frame::Kind;
 
 use crate::desk::{Desk, SECOND, config, settings};
@@ -38,7 +41,7 @@ static ALLOCATOR: Counting = Counting;
 fn a_message_and_a_call_that_are_sent_allocate_nothing() {
     let server = Server::start(false, |_, peer| exchange(peer));
     let mut desk = Desk::open(&server, &settings());
-    let session = std::sync::Arc::clone(&desk.session);
+    let session = Arc::clone(&desk.session);
     let mut frame = session.frame(64).unwrap();
     let mut counted = 0;
     for round in 0..3_000_u64 {
@@ -102,4 +105,57 @@ fn what_is_sent_and_received_in_caller_drive_allocates_nothing() {
         assert_eq!(counted, 0, "with the descriptor: {has_fd_out}");
     }
     Desk::of(session).close();
+}
+
+/// The buffer of what was taken is used again, as after vp_ws_data_release.
+fn release(kept: Kept) {
+    kept.data.into_iter().for_each(Data::release);
+}
+
+/// How often the session's thread allocates for `rounds` of a call that is answered and of three
+/// messages. Its function for keys runs there, and reads the count of that thread.
+fn allocations_of_its_thread(is_polled: bool, rounds: u64) -> u64 {
+    let server = Server::start(false, |_, peer| exchange(peer));
+    let count = Arc::new(AtomicU64::new(0));
+    let told = Arc::new(AtomicU64::new(0));
+    let mut settings = settings();
+    let its_count = Arc::clone(&count);
+    settings.set_match(Some(Arc::new(move |_, padded: &[u8]| {
+        its_count.store(ALLOCATIONS.get(), Ordering::SeqCst);
+        padded.starts_with(b"id:1 ").then_some(1)
+    })));
+    if !is_polled {
+        let told = Arc::clone(&told);
+        settings.set_told(Some(Arc::new(move |_: &Told<'_>| {
+            told.fetch_add(1, Ordering::SeqCst);
+        })));
+    }
+    let session = Session::open(&config(&server), &settings, b"/ws").unwrap();
+    let mut before = 0;
+    for round in 0..rounds + 100 {
+        let wanted = 4 * (round + 1);
+        session.call(Kind::Text, b"id:1", 1, 20 * SECOND, 0).unwrap();
+        session.send(Kind::Text, b"sub").unwrap();
+        while told.load(Ordering::SeqCst) < wanted + 1 {
+            if is_polled {
+                let taken = session.poll(16, Duration::from_secs(20), release).unwrap();
+                told.fetch_add(taken.unwrap() as u64, Ordering::SeqCst);
+            }
+        }
+        // The buffers have their size after a while.
+        if round == 99 {
+            before = count.load(Ordering::SeqCst);
+        }
+    }
+    session.shutdown(Some(1000), "").unwrap();
+    session.close().unwrap();
+    count.load(Ordering::SeqCst) - before
+}
+
+#[test]
+fn what_is_received_allocates_nothing() {
+    assert_eq!(allocations_of_its_thread(false, 300), 0);
+    // But for a buffer that is made when more of them wait than ever before: 1200 were polled.
+    let polled = allocations_of_its_thread(true, 300);
+    assert!(polled <= 16, "{polled}");
 }

@@ -7,13 +7,16 @@
 //! - `takers.rs`: an engine that takes nothing for a while
 //! - `caller_drive/`: the same tests in caller drive, and those of that drive
 //! - `faults.rs`: what becomes of messages and calls when a connection is lost
+//! - `venue_faults.rs`: orders that meet the faults of the mock venue
 //! - `frames.rs`: messages that are written straight into their frames
 //! - `late.rs`: messages that are signed when they are sent
 //! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `races.rs`: several threads at once, slow functions, a close in the midst of something
-//! - `python.rs`: the `websockets` library of Python as the server
-//! - `allocations.rs`: nothing is allocated to send over plaintext, nor to receive in caller drive
+//! - `program.rs`: servers in other languages; `python.rs`: `websockets` of Python, `node.rs`: `ws`
+//!   of Node.js
+//! - `nginx.rs`: nginx in front
+//! - `allocations.rs`: nothing is allocated to send over plaintext, nor to receive
 //! - `shared.rs`: a thread that sessions share
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `key_log.rs`: Wireshark reads what was captured, with the secrets
@@ -33,8 +36,13 @@ mod frames;
 mod key_log;
 mod late;
 mod log;
+mod nginx;
+#[path = "../it/nginx_server.rs"]
+mod nginx_server;
+mod node;
 mod opening;
 mod peer;
+mod program;
 mod python;
 mod races;
 mod roads;
@@ -45,6 +53,7 @@ mod standby;
 mod storm;
 mod takers;
 mod trading;
+mod venue_faults;
 
 /// Who drives, in the tests of both drives; `caller_drive` has another one.
 const DRIVE: venuepool::config::Drive = venuepool::config::Drive::Thread;

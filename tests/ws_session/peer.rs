@@ -12,6 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tungstenite::{Message, WebSocket, accept};
 
+use crate::program::Credential;
+
 /// A stream of either kind.
 pub(crate) trait Stream: Read + Write + Send {
     /// The socket under it.
@@ -102,16 +104,12 @@ impl Server {
 }
 
 fn tls() -> (Option<Arc<ServerConfig>>, Option<String>) {
-    let folder = std::env::temp_dir().join(format!("vp-ws-{:x}", rand()));
-    let certificates = mock_venue::Certificates::new().unwrap();
-    certificates.write(&folder, mock_venue::CertificateKind::Good).unwrap();
-    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let credential = Credential::new();
+    let read = |name: &str| std::fs::read(credential.folder.join(name)).unwrap();
     let chain = rustls::pki_types::CertificateDer::pem_slice_iter(&read("server.pem"))
         .map(Result::unwrap)
         .collect();
     let key = PrivateKeyDer::from_pem_slice(&read("server.key")).unwrap();
-    let ca = String::from_utf8(read("ca.pem")).unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -119,11 +117,7 @@ fn tls() -> (Option<Arc<ServerConfig>>, Option<String>) {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    (Some(Arc::new(config)), Some(ca))
-}
-
-fn rand() -> u64 {
-    fastrand::u64(..)
+    (Some(Arc::new(config)), Some(credential.ca_pem.clone()))
 }
 
 /// Answers each text as an exchange does, until the connection ends: `id:N` by `id:N ok`, `sub` by

@@ -9,6 +9,7 @@ mod load;
 mod options;
 mod record;
 mod request;
+pub mod websocket;
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;

@@ -5,9 +5,12 @@
 //!
 //! - `login`: is acknowledged by `{"event":"login"}`
 //! - `order`, with `id` and `clientOrderId`: is counted, and answered with the same `id`
-//! - `subscribe`, with `count`: is followed by so many messages of a stream
-//! - `fault`, with `name`: `close` (with `code`), `half-frame`, `stall`, `rst`, or `pings` (with
-//!   `count`)
+//! - `subscribe`, with `count`: is followed by so many messages of a stream, each of `size` bytes
+//! - `fault`, with `name`: a fault at once
+//!
+//! An order with a `fault` is counted, and then the fault shows in place of its answer, or in it:
+//! `close` (with `code`), `half-frame`, `half-stall`, `rst`, `stall`, `mute`, `late` (with `ms`),
+//! `twice`, `slow`, `pings` (with `count`).
 
 use crate::line::Line;
 use crate::options::How;
@@ -20,6 +23,7 @@ use serde_json::{Value, json};
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -122,48 +126,105 @@ impl Session<'_> {
         match asked["op"].as_str() {
             Some("login") => self.send_json(&json!({"event": "login"})).await?,
             Some("order") => {
-                let client_id = asked["clientOrderId"].as_str().unwrap_or_default();
-                let order_id = self.state.ledger().order(client_id);
-                let (id, status) = (&asked["id"], "NEW");
-                let answer = json!({"id": id, "orderId": order_id, "clientOrderId": client_id,
-                                    "status": status});
-                self.send_json(&answer).await?;
-            }
-            Some("subscribe") => {
-                for number in 0..asked["count"].as_u64().unwrap_or(1) {
-                    self.send_json(&json!({"stream": "trades", "number": number})).await?;
+                let answer = self.order(&asked).to_string();
+                match asked["fault"].as_str() {
+                    Some(name) => return self.fault(name, &asked, answer.as_bytes()).await,
+                    None => self.send(TEXT, answer.as_bytes()).await?,
                 }
             }
-            Some("fault") => return self.fault(&asked).await,
+            Some("subscribe") => {
+                self.line.write_all(&stream(&asked)).await?;
+                self.line.flush().await?;
+            }
+            Some("fault") => {
+                let name = asked["name"].as_str().unwrap_or_default();
+                return self.fault(name, &asked, b"").await;
+            }
             _ => self.send_json(&json!({"id": asked["id"], "error": "unknown op"})).await?,
         }
         Ok(None)
     }
 
-    async fn fault(&mut self, asked: &Value) -> io::Result<Option<How>> {
-        match asked["name"].as_str() {
-            Some("close") => {
+    /// Counts an order, and gives the answer to it.
+    fn order(&self, asked: &Value) -> Value {
+        let client_id = asked["clientOrderId"].as_str().unwrap_or_default();
+        let order_id = self.state.ledger().order(client_id);
+        json!({"id": asked["id"], "orderId": order_id, "clientOrderId": client_id, "status": "NEW"})
+    }
+
+    /// `answer` is that of an order; empty: there is none.
+    async fn fault(&mut self, name: &str, asked: &Value, answer: &[u8]) -> io::Result<Option<How>> {
+        match name {
+            "close" => {
                 let code = asked["code"].as_u64().unwrap_or(1012) as u16;
                 self.send(CLOSE, &code.to_be_bytes()).await?;
                 return Ok(Some(How::Fin));
             }
-            Some("half-frame") => {
-                let frame = server_frame(FIN | TEXT, b"{\"stream\":\"trades\",\"number\":1}");
-                self.line.write_all(&frame[..frame.len() / 2]).await?;
-                self.line.flush().await?;
+            "half-frame" => {
+                self.half_of(answer).await?;
                 return Ok(Some(How::Fin));
             }
-            Some("rst") => return Ok(Some(How::Rst)),
-            Some("stall") => pending::<()>().await,
-            Some("pings") => {
+            "half-stall" => {
+                self.half_of(answer).await?;
+                pending::<()>().await;
+            }
+            "rst" => return Ok(Some(How::Rst)),
+            "stall" => pending::<()>().await,
+            "late" => {
+                let ms = asked["ms"].as_u64().unwrap_or(100);
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                self.answer(answer).await?;
+            }
+            "twice" => {
+                self.answer(answer).await?;
+                self.answer(answer).await?;
+            }
+            "slow" => self.answer_slowly(answer).await?,
+            "pings" => {
                 for number in 0..asked["count"].as_u64().unwrap_or(1) {
                     self.send(PING, &number.to_be_bytes()).await?;
                 }
+                self.answer(answer).await?;
             }
+            // `mute` among them: there is no answer.
             _ => {}
         }
         Ok(None)
     }
+
+    async fn answer(&mut self, answer: &[u8]) -> io::Result<()> {
+        if answer.is_empty() { Ok(()) } else { self.send(TEXT, answer).await }
+    }
+
+    /// Half of the frame of that answer, or of a message of a stream.
+    async fn half_of(&mut self, answer: &[u8]) -> io::Result<()> {
+        let stream = &b"{\"stream\":\"trades\",\"number\":1}"[..];
+        let frame = server_frame(FIN | TEXT, if answer.is_empty() { stream } else { answer });
+        self.line.write_all(&frame[..frame.len() / 2]).await?;
+        self.line.flush().await
+    }
+
+    /// A millisecond or more lies between two bytes.
+    async fn answer_slowly(&mut self, answer: &[u8]) -> io::Result<()> {
+        for byte in server_frame(FIN | TEXT, answer) {
+            self.line.write_all(&[byte]).await?;
+            self.line.flush().await?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+}
+
+/// The messages of a stream, in one piece: `count` of them, each filled up to `size` bytes.
+fn stream(asked: &Value) -> Vec<u8> {
+    let size = asked["size"].as_u64().unwrap_or(0) as usize;
+    let frame = |number| {
+        let mut message = json!({"stream": "trades", "number": number, "pad": ""}).to_string();
+        let pad = "x".repeat(size.saturating_sub(message.len()));
+        message.insert_str(message.find("\"\"").map_or(0, |at| at + 1), &pad);
+        server_frame(FIN | TEXT, message.as_bytes())
+    };
+    (0..asked["count"].as_u64().unwrap_or(1)).flat_map(frame).collect()
 }
 
 /// A frame of a server (RFC 6455 section 5.2): its first byte as it is, and its length in the
