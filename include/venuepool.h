@@ -5050,8 +5050,6 @@ VP_NOEXCEPT;
  */
 VP_API void vp_ws_frame_free(struct vp_ws_frame *frame) VP_NOEXCEPT;
 
-extern int pthread_setcancelstate(int state, int *old_state);
-
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
