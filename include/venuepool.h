@@ -1,4 +1,4 @@
-/*
+/** @file
  * venuepool: a REST connection pool for trading engines.
  *
  * It keeps hot HTTP/1.1 connections to one venue, heals them in the background, and sends requests
