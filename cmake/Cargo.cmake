@@ -13,7 +13,10 @@ endif()
 
 # What cargo builds for, and where it puts that: when cross compiling, for the processor that the
 # toolchain file names, with its compilers. CARGO_BUILD_TARGET would move what cargo makes, too.
-if(CMAKE_CROSSCOMPILING)
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_SYSTEM_PROCESSOR AND NOT VENUEPOOL_RUST_TARGET)
+  message(FATAL_ERROR "The toolchain file names a system, and so another machine, but no processor: "
+    "set CMAKE_SYSTEM_PROCESSOR there, or -DVENUEPOOL_RUST_TARGET=")
+elseif(CMAKE_CROSSCOMPILING)
   set(venuepool_rust_target "${CMAKE_SYSTEM_PROCESSOR}-unknown-linux-gnu")
 else()
   set(venuepool_rust_target "$ENV{CARGO_BUILD_TARGET}")
