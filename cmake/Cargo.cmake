@@ -13,7 +13,10 @@ endif()
 
 # What cargo builds for, and where it puts that: when cross compiling, for the processor that the
 # toolchain file names, with its compilers. CARGO_BUILD_TARGET would move what cargo makes, too.
-if(CMAKE_CROSSCOMPILING)
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_SYSTEM_PROCESSOR AND NOT VENUEPOOL_RUST_TARGET)
+  message(FATAL_ERROR "The toolchain file names a system, and so another machine, but no processor: "
+    "set CMAKE_SYSTEM_PROCESSOR there, or -DVENUEPOOL_RUST_TARGET=")
+elseif(CMAKE_CROSSCOMPILING)
   set(venuepool_rust_target "${CMAKE_SYSTEM_PROCESSOR}-unknown-linux-gnu")
 else()
   set(venuepool_rust_target "$ENV{CARGO_BUILD_TARGET}")
@@ -38,13 +41,16 @@ if(NOT venuepool_target AND NOT VENUEPOOL_CC)
   string(REGEX REPLACE ".*\nhost: ([^\n]*)\n.*" "\\1" venuepool_target "${venuepool_target}")
 endif()
 if(CMAKE_CROSSCOMPILING OR NOT VENUEPOOL_CC)
+  # aws-lc's build sets the variable with underscores to what .cargo/config.toml says, so its CFLAGS
+  # get the one with hyphens.
+  set(venuepool_cflags "CFLAGS_${venuepool_target}")
   string(REPLACE "-" "_" venuepool_target "${venuepool_target}")
   string(TOUPPER "CARGO_TARGET_${venuepool_target}" venuepool_setting)
   set(venuepool_cargo "${CMAKE_COMMAND}" -E env
     "${venuepool_setting}_LINKER=${CMAKE_C_COMPILER}"
     "CC_${venuepool_target}=${CMAKE_C_COMPILER}" "AR_${venuepool_target}=${CMAKE_AR}")
   if(CMAKE_SYSROOT)
-    list(APPEND venuepool_cargo "CFLAGS_${venuepool_target}=--sysroot=${CMAKE_SYSROOT}"
+    list(APPEND venuepool_cargo "${venuepool_cflags}=--sysroot=${CMAKE_SYSROOT}"
       "${venuepool_setting}_RUSTFLAGS=-Clink-arg=--sysroot=${CMAKE_SYSROOT}")
   endif()
   list(APPEND venuepool_cargo "${VENUEPOOL_CARGO}")
@@ -73,6 +79,7 @@ function(venuepool_add_cargo_build name artifact comment)
       "-DLOCK=${VENUEPOOL_CARGO_TARGET_DIR}/venuepool.lock"
       -P "${PROJECT_SOURCE_DIR}/cmake/RunCargo.cmake"
     ${changes} "${PROJECT_SOURCE_DIR}/Cargo.toml" "${PROJECT_SOURCE_DIR}/Cargo.lock"
+      "${PROJECT_SOURCE_DIR}/.cargo/config.toml"
       "${PROJECT_SOURCE_DIR}/tests/venue/Cargo.toml"
       "${PROJECT_SOURCE_DIR}/tools/probe/Cargo.toml" "${PROJECT_SOURCE_DIR}/tools/top/Cargo.toml"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"

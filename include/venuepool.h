@@ -1,4 +1,4 @@
-/*
+/** @file
  * venuepool: a REST connection pool for trading engines.
  *
  * It keeps hot HTTP/1.1 connections to one venue, heals them in the background, and sends requests
@@ -5209,8 +5209,6 @@ VP_NOEXCEPT;
  * Errors: none.
  */
 VP_API void vp_ws_frame_free(struct vp_ws_frame *frame) VP_NOEXCEPT;
-
-extern int pthread_setcancelstate(int state, int *old_state);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -33,7 +33,8 @@ export CARGO_ENCODED_RUSTFLAGS="$rust"
 c="-ffile-prefix-map=$here=$sources -ffile-prefix-map=$cargo_home=$packages"
 # The headers of zig may be in a folder that is shared by a link.
 c="$c -ffile-prefix-map=$(realpath build/tools)=$sources/build/tools"
-export CFLAGS_x86_64_unknown_linux_gnu="$c"
+# Not with the target in its name: aws-lc's build sets that one, see .cargo/config.toml.
+export CFLAGS="$c"
 
 # With another zig or other options all is built anew.
 prepare() {

@@ -10,5 +10,14 @@ mkdir -p build/docs
 build/tools/docs-venv/bin/sphinx-build -q -W --keep-going -c docs/site -d build/docs-doctrees -b html \
     . build/docs
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-VENUEPOOL_VERSION=$version doxygen docs/site/Doxyfile
+theme=$(build/tools/docs-venv/bin/python -c \
+    'import doxygen_awesome_css as theme; print(*theme.__path__)')
+VENUEPOOL_VERSION=$version DOXYGEN_THEME=$theme doxygen docs/site/Doxyfile
+# Doxygen says nothing of a header that it takes for undocumented, and leaves its functions out.
+sed 's/@.*//' tests/c/abi/symbols.txt | while read -r function; do
+    grep -q ">$function<" build/docs/reference/venuepool_8h.html || {
+        echo "docs.sh: $function is not in the reference" >&2
+        exit 1
+    }
+done
 echo "build/docs/index.html"

@@ -49,13 +49,11 @@ slot() {
 mkdir -p "$work/certificates"
 tls="--tls --cert-dir $work/certificates"
 
-# seconds COMMAND...: how long it takes, and the time of the CPUs, which hardly depends on what else
-# the machine does.
+# seconds COMMAND...: the CPU time that it takes, which hardly depends on what else the machine does.
 seconds() {
-    bash -c 'TIMEFORMAT="%0R %0U"; time "$@" >"$0" 2>&1' "$work/log" "$@" 2>"$work/time" ||
+    bash -c 'TIMEFORMAT="%0U %0S"; time "$@" >"$0" 2>&1' "$work/log" "$@" 2>"$work/time" ||
         { cat "$work/log" >&2; exit 1; }
-    read -r wall cpu <"$work/time"
-    echo "$wall s ($cpu s)"
+    awk '{ print $1 + $2 " s" }' "$work/time"
 }
 build_times() {
     cmake -S . -B "$work/tree" -DVENUEPOOL_BUILD_TESTS=OFF -DVENUEPOOL_BUILD_EXAMPLES=OFF \
@@ -66,7 +64,7 @@ build_times() {
     again=$(seconds cmake --build "$work/tree")
     nothing=$(seconds cmake --build "$work/tree")
     rm -rf "$work/tree"
-    echo "| build of both libraries on $(nproc) CPUs, and CPU time: clean | $clean |"
+    echo "| CPU time to build both libraries: clean | $clean |"
     echo "| after a change in one source file | $again |"
     echo "| with nothing to do | $nothing |"
 }

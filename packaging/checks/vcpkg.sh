@@ -1,7 +1,8 @@
 #!/bin/sh
-# The overlay port of vcpkg, without vcpkg, which was not to be had: functions of the same names do
-# what vcpkg's do, as far as the port needs it. A program then finds the package where vcpkg puts
-# it.
+# The overlay port of vcpkg, without its client, which was not to be had. With VCPKG_ROOT, a checkout
+# of vcpkg, its own scripts build the port, called as the client calls them. Without, functions of
+# the same names do what vcpkg's do, as far as the port needs it. A program then finds the package
+# where vcpkg puts it.
 . "$(dirname "$0")/common.sh"
 cat >"$work/standins.cmake" <<'END'
 cmake_minimum_required(VERSION 3.16...3.31)
@@ -64,12 +65,39 @@ manifest = json.load(open(sys.argv[1]))
 assert (manifest["name"], manifest["version"]) == ("venuepool", sys.argv[2]), manifest["version"]
 END
 
-# check LINKAGE FEATURE: makes the package, and uses it.
-check() {
-    tree=$work/$1
+# by_standins LINKAGE FEATURE: the package in $tree/package.
+by_standins() {
     cmake -DPORT="$port" -DWORK="$tree" -DCURRENT_PACKAGES_DIR="$tree/package" \
         -DVCPKG_LIBRARY_LINKAGE="$1" -DFEATURES="$2" -DCARGO_TARGET_DIR="$checkout/build/cargo" \
         -P "$work/standins.cmake"
+}
+
+# by_vcpkg LINKAGE FEATURE: the same by the scripts in VCPKG_ROOT.
+by_vcpkg() {
+    cat >"$tree.cmake" <<END
+include("$VCPKG_ROOT/triplets/x64-linux.cmake")
+set(VCPKG_LIBRARY_LINKAGE $1)
+set(VCPKG_CMAKE_CONFIGURE_OPTIONS "-DVENUEPOOL_CARGO_TARGET_DIR=$checkout/build/cargo")
+END
+    helpers=
+    for helper in vcpkg-cmake vcpkg-cmake-config; do
+        helpers="$helpers;$VCPKG_ROOT/ports/$helper/vcpkg-port-config.cmake"
+    done
+    toolchain=$VCPKG_ROOT/scripts/toolchains/linux.cmake
+    cmake -DCMD=BUILD -DPORT=venuepool -DCURRENT_PORT_DIR="$port" -DVERSION="$version" \
+        -DTARGET_TRIPLET=x64-linux -D_HOST_TRIPLET=x64-linux -DTARGET_TRIPLET_FILE="$tree.cmake" \
+        -DCURRENT_BUILDTREES_DIR="$tree/build" -DCURRENT_PACKAGES_DIR="$tree/package" \
+        -D_VCPKG_INSTALLED_DIR="$tree/installed" -DDOWNLOADS="$tree/downloads" \
+        -DVCPKG_ROOT_DIR="$VCPKG_ROOT" -DZ_VCPKG_CHAINLOAD_TOOLCHAIN_FILE="$toolchain" \
+        -DVCPKG_PORT_CONFIGS="${helpers#;}" -DFEATURES="core;$2" -DALL_FEATURES="core;tools" \
+        -DVCPKG_CONCURRENCY=2 -DVCPKG_BASE_VERSION=2022-10-12 -DVCPKG_USE_HEAD_VERSION=OFF \
+        -DNINJA="$(command -v ninja)" -P "$VCPKG_ROOT/scripts/ports.cmake"
+}
+
+# check LINKAGE FEATURE: makes the package, and uses it.
+check() {
+    tree=$work/$1
+    if [ -n "${VCPKG_ROOT:-}" ]; then by_vcpkg "$@"; else by_standins "$@"; fi
     for file in share/venuepool/copyright lib/pkgconfig/venuepool.pc include/venuepool.h; do
         [ -e "$tree/package/$file" ] || fail "$1: there is no $file"
     done

@@ -4,9 +4,8 @@
 . "$(dirname "$0")/common.sh"
 git -C "$checkout" archive --format=tar --prefix=sources/ HEAD | tar -x -C "$work"
 cd "$work/sources"
-mkdir .cargo
-cargo vendor --locked --versioned-dirs vendor >.cargo/config.toml 2>"$work/log"
-[ -s .cargo/config.toml ] || fail "cargo vendor has said nothing of where the packages are"
+cargo vendor --locked --versioned-dirs vendor >>.cargo/config.toml 2>"$work/log"
+grep -q vendored-sources .cargo/config.toml || fail "cargo vendor has said nothing of where the packages are"
 map=
 [ "$(id -u)" -eq 0 ] || map=--map-current-user
 # shellcheck disable=SC2086 # no word, or one

@@ -36,7 +36,7 @@ class VenuepoolConan(ConanFile):
         root = os.path.join(self.recipe_folder, ROOT)
         for pattern in ("CMakeLists.txt", "Cargo.*", "LICENSE-*", "*.md"):
             copy(self, pattern, root, self.export_sources_folder, excludes=("build/*", "target/*"))
-        for folder in ("cmake", "docs", "include", "packaging", "src", "tests", "tools"):
+        for folder in (".cargo", "cmake", "docs", "include", "packaging", "src", "tests", "tools"):
             copy(self, f"{folder}/*", root, self.export_sources_folder)
 
     def configure(self):

@@ -86,7 +86,7 @@ fn what_is_sent_and_received_in_caller_drive_allocates_nothing() {
             let before = ALLOCATIONS.get();
             session.call(Kind::Text, b"id:1", 1, 10 * SECOND, round).unwrap();
             session.send(Kind::Text, b"news").unwrap();
-            let patience = std::time::Duration::from_secs(20 * (round % 2));
+            let patience = Duration::from_secs(20 * (round % 2));
             let (mut messages, mut ends) = (0, 0);
             while messages + ends < 2 {
                 let polled = session.poll(4, patience, |kept| {

@@ -25,6 +25,10 @@ else()
   file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/lib/.debug")
 endif()
 
+# It needs libraries of the system only. vcpkg would give a path to look for others to the library, and
+# to the file of its debug information.
+set(VCPKG_FIXUP_ELF_RPATH OFF)
+
 # The tools stay in bin, where venuepoolConfig.cmake looks for them.
 if("tools" IN_LIST FEATURES)
   set(VCPKG_POLICY_ALLOW_EXES_IN_BIN enabled)
