@@ -9,8 +9,8 @@
 // without a request; with --die-after-execute it executes each EVERY-th order, but closes its
 // connection instead of answering. With --closes-per-second it closes so many connections, chosen
 // at random from those without a request. Orders are told apart by newClientOrderId; what else is
-// asked for does not matter but for its path. At /ws it speaks WebSocket: an order comes back as it is,
-// and the text "stream N" is followed by N messages.
+// asked for does not matter but for its path. At /ws it speaks WebSocket: an order comes back as it
+// is, and the text "stream N" is followed by N messages.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
