@@ -69,7 +69,7 @@ impl Pool {
                 event.text.push_str(tls_error);
             }
             // The log has no bytes of requests and answers.
-            if self.events.hook.is_some() {
+            if self.reporting.events.hook.is_some() {
                 let recording = self.recording_of_loss(slot, end.connection);
                 event.recording = recording.map(|recording| text(&recording));
             }
@@ -125,7 +125,7 @@ impl Pool {
     /// The limits of the connections ask for so many dials a second now.
     pub(super) fn tell_whether_dials_suffice(&self, needed: u32) {
         let (slots, (_, allowed)) = (self.slots(), self.dials_needed_and_allowed());
-        let is_told = self.events.changes().dials(needed, allowed);
+        let is_told = self.reporting.events.changes().dials(needed, allowed);
         if !is_told {
             return;
         }
@@ -138,11 +138,11 @@ impl Pool {
     }
 
     fn tell_whether_all_live(&self) {
-        if self.events.hook.is_none() && self.events.log.is_none() {
+        if self.reporting.events.hook.is_none() && self.reporting.events.log.is_none() {
             return;
         }
         let live = self.counts().live;
-        let change = self.events.changes().live(live, self.slots());
+        let change = self.reporting.events.changes().live(live, self.slots());
         let Some(all_live) = change else { return };
         let kind = if all_live { EventKind::AllLive } else { EventKind::Degraded };
         self.tell(kind, |event| {
@@ -151,7 +151,7 @@ impl Pool {
     }
 
     fn tell(&self, kind: EventKind, fill: impl FnOnce(&mut Event)) {
-        if !self.events.is_heard(kind) {
+        if !self.reporting.events.is_heard(kind) {
             return;
         }
         let mut event = Event {
@@ -169,7 +169,7 @@ impl Pool {
         };
         fill(&mut event);
         self.log_event(&event);
-        if let Some(hook) = &self.events.hook {
+        if let Some(hook) = &self.reporting.events.hook {
             (hook.0)(&event);
         }
     }

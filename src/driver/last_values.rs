@@ -73,7 +73,7 @@ impl LastValues {
 impl Pool {
     /// Keeps what the response of this exchange says in the watched fields.
     pub(super) fn keep_watched(&self, completion: &Completion) {
-        if let Some(last) = &self.last_values {
+        if let Some(last) = &self.reporting.last_values {
             last.keep_all(completion);
         }
     }
@@ -83,7 +83,7 @@ impl Pool {
     /// # Errors
     /// `ERR_ARGUMENT` if no field has that index; `ERR_NOT_FOUND` if no response had the field.
     pub fn watched(&self, index: usize) -> Result<LastValue, Status> {
-        let last = self.last_values.as_ref().and_then(|last| last.0.get(index));
+        let last = self.reporting.last_values.as_ref().and_then(|last| last.0.get(index));
         last.ok_or(Status::ERR_ARGUMENT)?.load().ok_or(Status::ERR_NOT_FOUND)
     }
 }

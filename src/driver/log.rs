@@ -51,7 +51,7 @@ impl Pool {
         make: impl FnOnce() -> (String, Pairs),
     ) {
         let host = &self.dialling.ways.dialer.host;
-        tell(self.events.log(), (level, target), (&self.name, host), make);
+        tell(self.reporting.events.log(), (level, target), (&self.name, host), make);
     }
 
     /// An event has happened.

@@ -82,7 +82,7 @@ impl Maintenance {
 pub(super) async fn maintain(pool: Arc<Pool>) {
     let timer = &pool.maintenance.timer;
     loop {
-        let sources = pool.sources.clamp(1, pool.slots());
+        let sources = pool.policy.sources.clamp(1, pool.slots());
         let mut round = Round::new(&pool.policy.rules, sources, now_ns());
         // Before the first look, so that what changes during the round is seen.
         timer.arm(round.due_ns());

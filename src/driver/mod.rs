@@ -105,11 +105,7 @@ pub struct Pool {
     pub(crate) name: Box<str>,
     origin: Arc<Origin>,
     policy: Policy,
-    /// How many local addresses the slots connect from; 0 if the system chooses.
-    sources: u32,
     pub(crate) slots: Slots,
-    /// Of the header fields that are watched; `None` if none are.
-    last_values: Option<LastValues>,
     dispatcher: Mutex<Dispatcher<Box<Waits>, Acquirer>>,
     pub(crate) delivery: Delivery,
     pub(crate) dialling: Dialling,
@@ -118,13 +114,20 @@ pub struct Pool {
     timer: Timer,
     maintenance: Maintenance,
     pauses: PauseWatch,
-    events: Events,
-    recorded: Recorded,
+    pub(crate) reporting: Reporting,
     pub(crate) lifetime: Lifetime,
-    /// The page that it shares with monitors, while it does.
-    pub(crate) publishing: Mutex<Option<Publishing>>,
     /// On a thread that it shares: when its connections have their turns.
     turns: Option<Turns>,
+}
+
+/// What it tells of itself.
+pub(crate) struct Reporting {
+    events: Events,
+    recorded: Recorded,
+    /// Of the header fields that are watched; `None` if none are.
+    last_values: Option<LastValues>,
+    /// The page that it shares with monitors, while it does.
+    pub(crate) publishing: Mutex<Option<Publishing>>,
 }
 
 impl Pool {
@@ -210,12 +213,11 @@ impl Pool {
             }
         };
         let lanes = config.lanes().map_err(refused("the lanes reserve every slot"))?;
-        let sources = config.sockets().bind_addresses.len() as u32;
-        let dispatcher = Dispatcher::new(slots, sources, lanes, config.estimate());
-        let dials = Dials::new(slots, sources, bounds, config.dials_per_second());
+        let policy = Policy::new(config);
+        let dispatcher = Dispatcher::new(slots, policy.sources, lanes, config.estimate());
+        let dials = Dials::new(slots, policy.sources, bounds, config.dials_per_second());
         let (rules, cap_ns) = (config.suspend_rules(), config.suspend_cap_ns());
         let suspend_rules = SuspendRules::new(rules, cap_ns, config.suspends_source());
-        let policy = Policy::new(config);
         let watch = config.watched();
         compare_clocks();
         let since_wall_ns = wall_ns();
@@ -235,19 +237,20 @@ impl Pool {
             name: config.thread_name().into(),
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
             policy,
-            sources,
             slots: Slots::new(slots, records, recorder, sizes, watch.clone())?,
-            last_values: watch.map(|list| LastValues::new(list.len())),
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
             dialling: Dialling::new(ways, dials, edges, address_records),
             orders: Orders::default(),
             timer: Timer::default(),
             pauses: PauseWatch::new(suspend_rules),
-            events: Events::new(config.event_hook(), config.log_hook()),
-            recorded: Recorded::new(recorder_size),
+            reporting: Reporting {
+                events: Events::new(config.event_hook(), config.log_hook()),
+                recorded: Recorded::new(recorder_size),
+                last_values: watch.map(|list| LastValues::new(list.len())),
+                publishing: Mutex::new(None),
+            },
             lifetime: Lifetime::new(),
-            publishing: Mutex::new(None),
             turns: None,
             origin,
         })
@@ -326,7 +329,7 @@ impl Pool {
 
     /// Ends what [`Pool::publish`] has begun, and removes the file.
     pub fn end_publishing(&self) {
-        self.publishing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.reporting.publishing.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Whether [`Pool::close`] was called.

@@ -67,12 +67,12 @@ impl Pool {
                 self.slots.get(index..=index).ok_or(Status::ERR_ARGUMENT)?
             }
         };
-        let slotless = self.recorded.slotless.as_ref().ok_or(Status::ERR_NOT_FOUND)?;
+        let slotless = self.reporting.recorded.slotless.as_ref().ok_or(Status::ERR_NOT_FOUND)?;
         let mut copies: Vec<_> = slots.iter().map(|slot| self.copy_of(slot)).collect();
         if slot.is_none() {
-            let mut orders = Vec::with_capacity(self.recorded.size.records);
+            let mut orders = Vec::with_capacity(self.reporting.recorded.size.records);
             let slotless = slotless.lock().unwrap_or_else(PoisonError::into_inner);
-            slotless.copy(slotless.last(self.recorded.size.records), &mut orders);
+            slotless.copy(slotless.last(self.reporting.recorded.size.records), &mut orders);
             drop(slotless);
             let orders = orders.into_iter().map(Order::from).collect();
             copies.push(SlotRecording { orders, ..SlotRecording::default() });
@@ -94,9 +94,9 @@ impl Pool {
     /// and what has happened to the connection lately. `None` if no order was, or nothing is
     /// recorded.
     pub(super) fn recording_of_loss(&self, slot: u32, connection: u32) -> Option<Recording> {
-        self.recorded.slotless.as_ref()?;
+        self.reporting.recorded.slotless.as_ref()?;
         let slot = self.slots.get(slot as usize)?;
-        let mut piece = self.recorded.piece();
+        let mut piece = self.reporting.recorded.piece();
         let was_lost = slot.with_recorder(|it| it.copy_loss(connection, &mut piece))?;
         let mut copy = SlotRecording { slot: Some(slot.index), ..SlotRecording::default() };
         copy.take(&mut piece);
@@ -113,7 +113,7 @@ impl Pool {
 
     /// An answer has come after the completion of its request.
     pub(super) fn record_late(&self, late: &Completion) {
-        if self.recorded.slotless.is_none() {
+        if self.reporting.recorded.slotless.is_none() {
             return;
         }
         let response = late.response.as_ref().map(|it| &it.response);
@@ -126,7 +126,7 @@ impl Pool {
 
     fn copy_of(&self, slot: &Slot) -> SlotRecording {
         let mut copy = SlotRecording { slot: Some(slot.index), ..SlotRecording::default() };
-        let mut piece = self.recorded.piece();
+        let mut piece = self.reporting.recorded.piece();
         let end = slot.with_recorder(SlotRecorder::end).unwrap_or_default();
         let mut at = Position::default();
         while at.orders < end.orders || at.events < end.events {

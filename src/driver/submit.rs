@@ -119,7 +119,7 @@ impl Pool {
 
     /// The source, if the pool has it.
     pub(super) fn known(&self, source: Source) -> Result<Source, Status> {
-        let is_known = source.number().is_none_or(|number| number < self.sources);
+        let is_known = source.number().is_none_or(|number| number < self.policy.sources);
         if is_known { Ok(source) } else { Err(Status::ERR_ADDRESS) }
     }
 
@@ -303,7 +303,7 @@ impl Pool {
     ) {
         let ended = pending.unsent(end.outcome());
         self.record_slotless(&ended.completion.times);
-        self.recorded.ended_without_slot(&ended.completion, line, tag);
+        self.reporting.recorded.ended_without_slot(&ended.completion, line, tag);
         self.deliver_locked(held, ended);
     }
 

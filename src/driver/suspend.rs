@@ -105,7 +105,7 @@ impl Pool {
 
     /// The source of a slot; 0 if the system chooses.
     fn source_of(&self, slot: u32) -> u32 {
-        source_of_slot(slot, self.sources.max(1))
+        source_of_slot(slot, self.policy.sources.max(1))
     }
 
     /// Tells what is new of the pauses of that scope. Answers when there is more to tell, if
@@ -136,7 +136,7 @@ impl Pool {
 /// The task that tells of pauses, until it is dropped.
 pub(super) async fn watch_pauses(pool: Arc<Pool>) {
     // In a pool without several sources, a pause is the pool's.
-    let sources = if pool.sources > 1 { pool.sources } else { 0 };
+    let sources = if pool.policy.sources > 1 { pool.policy.sources } else { 0 };
     let scopes = [Scope::Pool].into_iter().chain((0..sources).map(Scope::Source));
     let mut told: Vec<_> = scopes.map(|scope| (scope, Told::default())).collect();
     loop {

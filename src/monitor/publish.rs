@@ -36,7 +36,8 @@ impl Pool {
         path: &Path,
         period: Duration,
     ) -> Result<(), (Status, String)> {
-        let mut publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut publishing =
+            self.reporting.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock: who closes the pool ends this later.
         if self.is_closed() {
             return Err((Status::ERR_CLOSED, "the pool is closed".to_owned()));

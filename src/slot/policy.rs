@@ -29,6 +29,8 @@ pub struct Policy {
     pub prefault: bool,
     /// How old the last look at an idle connection may be.
     pub look_after_ns: u64,
+    /// How many local addresses the slots connect from; 0 if the system chooses.
+    pub sources: u32,
 }
 
 impl Policy {
@@ -50,6 +52,7 @@ impl Policy {
             busy_poll: config.busy_poll(),
             prefault: config.sizes().prefault,
             look_after_ns: maintenance.look_after_ns,
+            sources: config.sockets().bind_addresses.len() as u32,
         }
     }
 
