@@ -63,6 +63,7 @@ use crate::http::origin::Origin;
 use crate::lane::LaneSet;
 use crate::log::Level;
 use crate::metrics::records::Records;
+use crate::net::code;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
@@ -205,6 +206,7 @@ impl Pool {
         let completions = CompletionQueue::new(sizes.completion_capacity);
         if sizes.prefault {
             completions.touch();
+            code::touch();
         }
         let caller = match config.drive() {
             Drive::Thread => None,

@@ -7,6 +7,7 @@
 pub mod addresses;
 mod arrival;
 pub mod cancellation;
+pub mod code;
 pub mod connect;
 pub mod connection;
 pub mod dial_thread;
