@@ -6,7 +6,7 @@
 //!  fd     that set, for the engine's own epoll
 //! ```
 //!
-//! It runs the very code of thread drive ([`Slot::drive`](super::slot::Slot::drive)), on the
+//! It runs the very code of thread drive ([`Slot::drive`](crate::slot::Slot::drive)), on the
 //! engine's thread. One thread drives at a time. A caller that sleeps in execute or acquire drives
 //! only while no thread polls or waits, and leaves it to the one that does. The pool thread only
 //! heals: it learns of losses by a set of its own, and of deadlines by its timer, and wakes the

@@ -1,7 +1,7 @@
 //! The engine's side: submit, wait in the queue, lease, cancel.
 //!
 //! The path of one order: [`Pool::submit`] owes a completion for it, [`Pool::send`] asks where the
-//! order goes, and [`Slot::start`](super::slot::Slot::start) sends it on the caller's own thread.
+//! order goes, and [`Slot::start`](crate::slot::Slot::start) sends it on the caller's own thread.
 
 use std::sync::Arc;
 

@@ -179,7 +179,7 @@ impl Response {
         &self.buf.filled()[self.body.clone()]
     }
 
-    /// The body and the [`TAIL`](crate::buf::TAIL) zero bytes behind it.
+    /// The body and the [`TAIL`] zero bytes behind it.
     pub fn body_padded(&self) -> &[u8] {
         self.buf.padded_from(self.body.start)
     }
