@@ -2580,17 +2580,14 @@ VP_NOEXCEPT;
  * Takes the memory that orders use when the pool is opened, and keeps it (on when not 0; off by
  * default). So the first orders have no page faults, nor has an order after a large answer. Each
  * slot then takes two buffers of `vp_config_set_response_capacity`, and 36 KiB. Each pool takes 16
- * more such buffers, and its completion queue (480 KiB). The code of the library is read in, too. The
- * stack and the heap of the engine's threads are its own to prefault. See docs/tuning.md.
+ * more such buffers, and its completion queue (480 KiB). The code of the library is read in, too.
+ * The stack and the heap of the engine's threads are its own to prefault. See docs/tuning.md.
  *
  * Threads: as `vp_config_new`.
  * Lifetime: none.
  * Errors: ERR_NULL.
  */
-VP_API
-vp_status vp_config_set_prefault(struct vp_config *config,
-                                 int32_t on)
-VP_NOEXCEPT;
+VP_API vp_status vp_config_set_prefault(struct vp_config *config, int32_t on) VP_NOEXCEPT;
 
 /**
  * Sets how many requests may wait in each lane of the queue for a slot, 1 to 1,048,576; 1024 by

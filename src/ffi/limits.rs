@@ -183,8 +183,8 @@ pub unsafe extern "C" fn vp_config_set_completion_capacity(
 /// Takes the memory that orders use when the pool is opened, and keeps it (on when not 0; off by
 /// default). So the first orders have no page faults, nor has an order after a large answer. Each
 /// slot then takes two buffers of `vp_config_set_response_capacity`, and 36 KiB. Each pool takes 16
-/// more such buffers, and its completion queue (480 KiB). The code of the library is read in, too. The
-/// stack and the heap of the engine's threads are its own to prefault. See docs/tuning.md.
+/// more such buffers, and its completion queue (480 KiB). The code of the library is read in, too.
+/// The stack and the heap of the engine's threads are its own to prefault. See docs/tuning.md.
 ///
 /// Threads: as `vp_config_new`.
 /// Lifetime: none.
