@@ -192,7 +192,7 @@ fn one_clock() {
             "caller.rs",
             "sleeper.rs",
             "waiting.rs",
-            "completion.rs",
+            "completion/queue.rs",
             "session/delivery.rs",
         ];
         let dials = ["connect", "resolve", "ways"].map(|file| format!("src/net/{file}.rs"));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Pool;
-use crate::completion::Taker;
+use crate::completion::queue::Taker;
 
 /// Looks between two turns of the runtime, which serves everything else.
 const LOOKS: u32 = 16;

@@ -19,7 +19,8 @@ use std::time::Duration;
 use super::{Pool, lifetime};
 use crate::clock::NEVER;
 use crate::clock::now_ns;
-use crate::completion::{Completion, Taker};
+use crate::completion::Completion;
+use crate::completion::queue::Taker;
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
 

@@ -17,7 +17,7 @@ use super::timer::Timer;
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::Completion;
-use crate::completion::Taker;
+use crate::completion::queue::Taker;
 use crate::config::Heartbeat;
 use crate::lane::Lane;
 use crate::net::watch::watch_socket;

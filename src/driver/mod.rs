@@ -56,7 +56,7 @@ use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::clock::{NEVER, compare_clocks, now_ns, wall_ns};
-use crate::completion::{CompletionQueue, Taker};
+use crate::completion::queue::{CompletionQueue, Taker};
 use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;

@@ -16,7 +16,7 @@ use std::sync::mpsc::Sender;
 use super::hosts::HostPlace;
 use super::{Pool, thread_pools};
 use crate::clock::now_ns;
-use crate::completion::Taker;
+use crate::completion::queue::Taker;
 use crate::error::{CloseReason, Status};
 use crate::log::Level;
 use crate::metrics::Kind;

@@ -10,7 +10,8 @@ use super::types::{vp_completion, vp_response};
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, count, status};
 use crate::clock::now_ns;
-use crate::completion::{Completion, Taker};
+use crate::completion::Completion;
+use crate::completion::queue::Taker;
 use crate::driver::Pool;
 use crate::error::Status;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use checker::{check, spawn};
 use loom::sync::atomic::{AtomicBool, Ordering};
-use venuepool_model::completion::{Completion, CompletionQueue, Taker, Times};
+use venuepool_model::completion::queue::{CompletionQueue, Taker};
+use venuepool_model::completion::{Completion, Times};
 use venuepool_model::error::{Outcome, WireState};
 
 fn completion(id: u64) -> Completion {
