@@ -100,14 +100,23 @@ impl FreeList {
         self.large.as_ref().is_some_and(|large| large.is_noted.swap(false, Ordering::Relaxed))
     }
 
-    /// Lets the response at that place give memory back; `false` if there is none. It takes the
-    /// list for one system call. Responses are taken and brought back at the end, so whoever begins
-    /// at 0 and goes on misses none that was here before.
+    /// Lets the response at that place give memory back; `false` if there is none. It is not in the
+    /// list meanwhile, so no order waits for the system. Responses are taken and brought back at
+    /// the end, so whoever begins at 0 and goes on misses none that was here before.
     pub fn rest(&self, place: usize) -> bool {
         let mut free = self.lock();
-        let Some(shared) = free.responses.get_mut(place) else { return false };
-        if let Some(unique) = Shared::get_mut(shared) {
+        if place >= free.responses.len() {
+            return false;
+        }
+        let mut shared = free.responses.remove(place);
+        drop(free);
+        if let Some(unique) = Shared::get_mut(&mut shared) {
             unique.response.rest();
+        }
+        let mut free = self.lock();
+        if free.open && free.responses.len() < free.responses.capacity() {
+            let place = place.min(free.responses.len());
+            free.responses.insert(place, shared);
         }
         true
     }
