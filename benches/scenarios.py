@@ -25,6 +25,7 @@ class Scenario:
     throughput: bool = False  # judged by requests per second
     wire: bool = False        # needs the stamps of preload.c
     compared: bool = True
+    preloaded: str = ""       # a library in front of the C library, for raw, too
     takers: tuple = ()        # the clients that take part; none: all
     websocket: bool = False
 
@@ -55,6 +56,8 @@ EIGHT = {"connections": 8, "depth": 8, "warm-up": 800}
 RARE = {"connections": 1, "depth": 1, "warm-up": 20, "requests": 320, "gap-us": 10_000}
 WASH = {"wash-kib": 32 * 1024}
 RARE_TAKERS = ("raw spin", "venuepool poll", "venuepool wait", "venuepool callback", "nexus")
+# With a thread of its own for the pool it would take a third CPU.
+STACK_TAKERS = ("venuepool poll", "venuepool wait", "nexus", "hyper")
 BURST = {**EIGHT, "burst": 64, "warm-up": 640, "requests": 8448}
 
 HEALS = {"connections": 64, "depth": 1, "warm-up": 800, "requests": 60_000, "tolerant": 1}
@@ -78,6 +81,8 @@ SCENARIOS = {s.name: s for s in [
     Scenario("G", "time to wire: submit called to last byte in the kernel, plaintext",
              {**ONE, "requests": 2200}, wire=True),
     Scenario("GT", "time to wire, TLS 1.3", {**ONE, "requests": 2200}, tls=True, wire=True),
+    Scenario("O", "one order, under a preloaded stack that spins instead of sleeping", {
+        **ONE, "requests": 4400}, preloaded="spin", takers=STACK_TAKERS),
     Scenario("M", "one order each 10 ms, plaintext", RARE, takers=RARE_TAKERS),
     Scenario("N", "one order each 10 ms, the caches washed before it, plaintext",
              {**RARE, **WASH}, takers=RARE_TAKERS),
