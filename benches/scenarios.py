@@ -140,4 +140,6 @@ CLIENTS = [
     websocket("tungstenite", "tungstenite"),
     websocket("fastwebsockets", "fastwebsockets"),
     websocket("beast ws", "beast_ws"),
+    websocket("websocketpp", "websocketpp"),
+    websocket("curl ws", "curl_ws"),
 ]

@@ -34,6 +34,7 @@ want "TLS: certificates are made with it" openssl runs openssl version
 want "the plots, unless matplotlib is installed" python3-venv has_venv
 want "libcurl" libcurl4-openssl-dev has_header curl/curl.h
 want "Boost.Beast" libboost-dev has_header boost/beast.hpp
+want "websocketpp" libwebsocketpp-dev has_header websocketpp/version.hpp
 want "cpp-httplib" libcpp-httplib-dev has_header httplib.h
 want "the counts of instructions" valgrind runs valgrind --version
 want "the counts of system calls" strace runs strace --version
