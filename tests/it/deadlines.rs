@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_venue::{Peer, Script, ScriptServer};
-use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use socket2::SockRef;
 use venuepool::clock::now_ns;
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
@@ -16,7 +16,7 @@ use venuepool::error::{CloseReason, Outcome, WireState};
 use venuepool::event::{Event, EventHook, EventKind};
 
 use crate::rig::{
-    PATIENCE, config, get, next_completion, order, request, switch, until, until_idle,
+    PATIENCE, config, get, may_filter, next_completion, order, request, switch, until, until_idle,
 };
 
 const MS: u64 = 1_000_000;
@@ -234,13 +234,6 @@ fn sends(pool: &Pool, path: &str, size: usize, timeout_ns: u64) -> Completion {
     request.body(&vec![b'x'; size]).unwrap();
     request.set_timeout_ns(timeout_ns);
     pool.execute(&mut request, WhenBusy::Refuse).unwrap()
-}
-
-/// Whether the kernel lets this process filter what a TCP socket receives. Some want CAP_NET_ADMIN.
-fn may_filter() -> bool {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let drop_all = SockFilter::new(6, 0, 0, 0); // BPF_RET of no byte
-    socket.attach_filter(&[drop_all]).is_ok()
 }
 
 /// What is still here could go out later, and the order that was told as unsent would be executed.

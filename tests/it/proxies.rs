@@ -20,7 +20,12 @@ const PASSWORD: &str = "s3cret";
 /// A configuration for a venue behind proxies. The name of the venue resolves at the proxy.
 fn config_through(proxies: &[String], venue: &Venue, connections: usize) -> Config {
     let url = venue.url().replace("127.0.0.1", "localhost");
-    let mut config = config(&url, connections);
+    config_for(&url, proxies, venue, connections)
+}
+
+/// The same, for a URL of the venue.
+fn config_for(url: &str, proxies: &[String], venue: &Venue, connections: usize) -> Config {
+    let mut config = config(url, connections);
     config.set_ca_pem(venue.ca_pem().as_bytes()).unwrap();
     proxies.iter().for_each(|proxy| config.add_proxy(proxy.as_bytes()).unwrap());
     config

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mock_venue::{How, ScriptServer, Venue};
+use socket2::{Domain, SockFilter, Socket, Type};
 use venuepool::completion::Completion;
 use venuepool::config::Config;
 use venuepool::driver::Pool;
@@ -129,4 +130,11 @@ pub(crate) fn switch() -> (Sender<()>, Arc<Mutex<Receiver<()>>>) {
 pub(crate) fn lose_connections(venue: &Venue, how: How, connections: usize) {
     until(|| (venue.stats().open == connections as u64).then_some(()));
     assert_eq!(venue.kill_connections(how), connections);
+}
+
+/// Whether the kernel lets this process filter what a TCP socket receives. Some want CAP_NET_ADMIN.
+pub(crate) fn may_filter() -> bool {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let drop_all = SockFilter::new(6, 0, 0, 0); // BPF_RET of no byte
+    socket.attach_filter(&[drop_all]).is_ok()
 }

@@ -11,7 +11,8 @@ use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{CloseReason, Outcome, Status, WireState};
 
 use crate::rig::{
-    config, next_completion, order, request, script_pool, switch, until_idle, venue_pool,
+    config, may_filter, next_completion, order, request, script_pool, switch, until_idle,
+    venue_pool,
 };
 
 fn send_order(pool: &Pool, id: &str) -> (Outcome, WireState) {
@@ -84,9 +85,13 @@ fn a_request_that_the_peer_stops_reading_is_partial_and_reset() {
     assert!((1..63 << 20).contains(&done.bytes_sent), "{}", done.bytes_sent);
     assert_eq!(done.times.write_ns, 0);
     // Some of it is in the peer's kernel.
-    let evidence = done.evidence().unwrap();
-    assert!(evidence.bytes_acked > 0, "{evidence:?}");
-    assert!(evidence.bytes_acked + evidence.bytes_unsent <= done.bytes_sent);
+    match done.evidence() {
+        Some(told) => {
+            assert!(told.bytes_acked > 0, "{told:?}");
+            assert!(told.bytes_acked + told.bytes_unsent <= done.bytes_sent);
+        }
+        None => assert!(!may_filter(), "the kernel allows to stop the acknowledgements"),
+    }
     pool.close().unwrap();
     drop(over);
 }

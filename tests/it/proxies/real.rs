@@ -2,17 +2,17 @@
 //!
 //! Skipped, with a loud line, where there is none; `make test` installs them where it can.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mock_venue::{How, Options, Venue};
-use venuepool::config::Drive;
+use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
 use venuepool::error::{Outcome, Status};
 
-use super::{PASSWORD, USER, config_through, nobody};
+use super::{PASSWORD, USER, config_for, config_through, nobody};
 use crate::rig::{get, lose_connections, skipped, status, until, until_idle};
 
 /// A running proxy.
@@ -82,6 +82,17 @@ impl Proxy {
         Some(Self { child, folder, port, scheme })
     }
 
+    /// A configuration for the venue behind this proxy. microsocks dials the first address of a
+    /// name only. So the venue has its name where that address is the one that it listens on.
+    fn config(&self, venue: &Venue, connections: usize) -> Config {
+        let proxies = [self.url(USER, PASSWORD)];
+        let first = ("localhost", 0).to_socket_addrs().unwrap().next().unwrap();
+        if first.ip() == venue.address().ip() {
+            return config_through(&proxies, venue, connections);
+        }
+        config_for(&venue.url(), &proxies, venue, connections)
+    }
+
     fn url(&self, user: &str, password: &str) -> String {
         format!("{}://{user}:{password}@127.0.0.1:{}", self.scheme, self.port)
     }
@@ -101,7 +112,7 @@ fn orders_go_through_real_proxies_in_both_drives_plain_and_over_tls() {
         for options in [Options::plain(), Options::tls()] {
             let venue = Venue::start(options).unwrap();
             for drive in [Drive::Thread, Drive::Caller] {
-                let mut config = config_through(&[proxy.url(USER, PASSWORD)], &venue, 3);
+                let mut config = proxy.config(&venue, 3);
                 config.set_drive(drive);
                 let pool = Pool::open(&config).unwrap();
                 for _ in 0..20 {
@@ -119,7 +130,7 @@ fn orders_go_through_real_proxies_in_both_drives_plain_and_over_tls() {
 fn lost_connections_are_healed_through_real_proxies() {
     for proxy in Proxy::all() {
         let venue = Venue::start(Options::tls()).unwrap();
-        let pool = Pool::open(&config_through(&[proxy.url(USER, PASSWORD)], &venue, 2)).unwrap();
+        let pool = Pool::open(&proxy.config(&venue, 2)).unwrap();
         for healed in [4, 6] {
             lose_connections(&venue, How::Fin, 2);
             until(|| (pool.stats().connected.get() >= healed).then_some(()));
@@ -142,7 +153,7 @@ fn real_proxies_refuse_with_a_name() {
             assert_eq!(error.step, Status::ERR_PROXY_AUTH, "{}", error.text);
             assert!(!error.text.contains(USER) && !error.text.contains("wrong-one"));
         }
-        let mut config = config_through(&[proxy.url(USER, PASSWORD)], &venue, 1);
+        let mut config = proxy.config(&venue, 1);
         config.set_url(format!("http://localhost:{}", dead.port()).as_bytes()).unwrap();
         let error = Pool::open(&config).err().unwrap();
         assert_eq!(error.step, Status::ERR_PROXY, "{}", error.text);
