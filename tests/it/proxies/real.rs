@@ -90,7 +90,8 @@ impl Proxy {
         if first.ip() == venue.address().ip() {
             return config_through(&proxies, venue, connections);
         }
-        config_for(&venue.url(), &proxies, venue, connections)
+        let url = venue.url().replace("localhost", "127.0.0.1");
+        config_for(&url, &proxies, venue, connections)
     }
 
     fn url(&self, user: &str, password: &str) -> String {
