@@ -5,6 +5,7 @@
 //!
 //! - [`ffi`]: the C functions, glue only.
 //! - [`driver`]: the pool at work. The engine's threads submit, the pool thread heals and receives.
+//! - [`threads`]: the threads that pools and sessions run on.
 //! - [`monitor`]: what a pool tells of itself: histograms, metrics, its page.
 //! - [`slot`]: one connection and the order in flight on it, under one lock.
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
@@ -50,5 +51,6 @@ pub mod source;
 pub mod stats;
 pub mod sync;
 pub mod tag;
+pub mod threads;
 #[cfg(not(feature = "model"))] // No thread meets another there.
 pub mod ws;

@@ -12,7 +12,6 @@
 //! heals: it learns of losses by a set of its own, and of deadlines by its timer, and wakes the
 //! engine by the descriptor of the completion queue, which is in the engine's set too.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, PoisonError};
@@ -29,6 +28,7 @@ use crate::net::standard::spared;
 use crate::slot::in_flight_set::InFlightSet;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
+use crate::threads::current::this_thread;
 
 /// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
 /// which of them have something to read, because a look that finds nothing costs as much as that.
@@ -48,11 +48,6 @@ const BLIND: Duration = Duration::from_millis(1);
 
 /// Added to the number of a thread that drives only until somebody polls or waits.
 const SLEEPER: usize = 1;
-
-thread_local! {
-    /// Its address is the number of the thread. It is even.
-    static HERE: Cell<usize> = const { Cell::new(0) };
-}
 
 /// What caller drive keeps beside the pool.
 pub struct Caller {
@@ -80,11 +75,6 @@ pub struct Caller {
 
 /// The right to drive, for the length of one call.
 pub struct Driving<'a>(&'a Caller);
-
-/// A number that no other thread has while this one lives; never 0.
-pub fn this_thread() -> usize {
-    HERE.with(|here| std::ptr::from_ref(here).addr())
-}
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {

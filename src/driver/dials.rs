@@ -11,7 +11,6 @@ use tokio::sync::Notify;
 
 use super::Pool;
 use super::edges::Edges;
-use super::hosts::{HostPlace, Hosts, Member};
 use crate::clock::now_ns;
 use crate::net::connect::DialError;
 use crate::net::path::Path;
@@ -24,6 +23,7 @@ use crate::pool::host_limits::Gate;
 use crate::slot::Slot;
 use crate::slot::address_records::{AddressRecord, AddressRecords};
 use crate::sync::Mutex;
+use crate::threads::hosts::{HostPlace, Hosts, Member};
 
 /// The dials of a pool.
 pub(super) struct Dials {

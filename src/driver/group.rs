@@ -16,13 +16,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Pool, lifetime};
+use super::Pool;
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::completion::queue::Taker;
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
+use crate::threads::current::is_any_pool_thread;
 
 /// At most so many completions of one pool in one call.
 pub const BUDGET: usize = 16;
@@ -137,7 +138,7 @@ impl<T> Group<T> {
         patience: Duration,
         mut take: impl FnMut(&T, &mut Completion),
     ) -> Result<Option<usize>, Status> {
-        if lifetime::is_any_pool_thread() {
+        if is_any_pool_thread() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
         // A deadline too far to represent is no deadline.

@@ -2,7 +2,6 @@
 //!
 //! It knows no slot and no request.
 
-use std::cell::Cell;
 use std::sync::{OnceLock, PoisonError};
 
 use tokio::sync::watch;
@@ -10,21 +9,7 @@ use tokio::sync::watch;
 use crate::clock::NEVER;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, ThreadId, current_thread};
-
-thread_local! {
-    /// This thread is the pool thread of some pool.
-    static IS_POOL_THREAD: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the calling thread is the pool thread of any pool: it must not sleep.
-pub(super) fn is_any_pool_thread() -> bool {
-    IS_POOL_THREAD.get()
-}
-
-/// The calling thread is one of that kind from now on.
-pub(super) fn is_pool_thread_now() {
-    IS_POOL_THREAD.set(true);
-}
+use crate::threads::current::{is_any_pool_thread, is_pool_thread_now};
 
 /// How far a pool is from its end.
 pub(crate) struct Lifetime {

@@ -8,7 +8,6 @@
 //!                                        |  maintenance.rs  heartbeats, limits
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  group.rs    many pools by one call    |
-//!                                        |  hosts.rs     limits of a host, for many pools
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                   ../slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
@@ -30,7 +29,6 @@ mod events;
 pub mod fanout;
 pub mod group;
 mod health;
-mod hosts;
 pub mod last_values;
 mod lifetime;
 mod linger;
@@ -41,14 +39,11 @@ mod maintenance;
 pub mod model;
 mod recorded;
 mod rest;
-pub mod shared_thread;
 mod slot_task;
 pub mod submit;
 mod suspend;
 mod thread;
-mod thread_pools;
 pub mod timer;
-mod turns;
 pub mod waiting;
 pub(crate) mod ways;
 
@@ -78,6 +73,8 @@ use crate::slot::policy::Policy;
 use crate::slot::slots::Slots;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
+use crate::threads::shared_thread::SharedThread;
+use crate::threads::turns::Turns;
 use caller::Caller;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
@@ -88,11 +85,9 @@ use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
 use recorded::Recorded;
-use shared_thread::SharedThread;
 use submit::Waits;
 use suspend::PauseWatch;
 use timer::Timer;
-use turns::Turns;
 
 /// The dispatcher, locked.
 type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
@@ -177,7 +172,7 @@ impl Pool {
                 let sources = &config.sockets().bind_addresses;
                 pool.dialling.share_host(shared.hosts(), sources);
                 let pool = Arc::new(pool);
-                let until_end = shared.run(Arc::clone(&pool), report)?;
+                let until_end = thread::run_on(shared, Arc::clone(&pool), report)?;
                 (pool, until_end)
             }
         };

@@ -13,8 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use super::hosts::HostPlace;
-use super::{Pool, thread_pools};
+use super::Pool;
 use crate::clock::now_ns;
 use crate::completion::queue::Taker;
 use crate::error::{CloseReason, Status};
@@ -31,6 +30,8 @@ use crate::pool::healing::{AfterLoss, Place};
 use crate::recorder::record::{What, Words};
 use crate::slot::address_records::AddressRecord;
 use crate::slot::{ConnectionEnd, Slot, Turn};
+use crate::threads::guests;
+use crate::threads::hosts::HostPlace;
 
 /// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
 /// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
@@ -363,7 +364,7 @@ impl Pool {
         UNTOLD_TURNS.set(turns);
         if turns == MAX_UNTOLD_TURNS {
             self.tell_of_completions();
-            thread_pools::tell_of_all();
+            guests::tell_of_all();
         }
     }
 
@@ -379,7 +380,7 @@ impl Pool {
     pub(super) async fn let_others_go_first(&self) {
         tokio::task::yield_now().await;
         self.tell_of_completions();
-        thread_pools::tell_of_all();
+        guests::tell_of_all();
     }
 
     /// The slot has a new live connection.
