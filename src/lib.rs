@@ -6,6 +6,7 @@
 //! - [`ffi`]: the C functions, glue only.
 //! - [`driver`]: the pool at work. The engine's threads submit, the pool thread heals and receives.
 //! - [`threads`]: the threads that pools and sessions run on.
+//! - [`group`]: the completions of many pools by one call.
 //! - [`monitor`]: what a pool tells of itself: histograms, metrics, its page.
 //! - [`slot`]: one connection and the order in flight on it, under one lock.
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
@@ -34,6 +35,7 @@ pub mod event;
 #[allow(unsafe_code)] // The C boundary: raw pointers in, raw pointers out.
 pub mod ffi;
 pub mod fifo;
+pub mod group;
 pub mod http;
 pub mod lane;
 pub mod log;

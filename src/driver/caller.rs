@@ -23,6 +23,7 @@ use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::completion::queue::{CompletionQueue, Taker};
 use crate::error::Status;
+use crate::group::Polled;
 use crate::net::live_set::LiveSet;
 use crate::net::standard::spared;
 use crate::slot::in_flight_set::InFlightSet;
@@ -147,6 +148,16 @@ impl Caller {
     pub(super) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
         self.live.add(socket, u64::from(slot))?;
         self.losses.add(socket, u64::from(slot))
+    }
+}
+
+impl Polled for Pool {
+    fn fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.event_fd()
+    }
+
+    fn look(&self, taker: &mut Taker<'_>) -> Result<Option<usize>, Status> {
+        self.poll_to(taker)
     }
 }
 

@@ -7,7 +7,6 @@
 //!                                        |  dials.rs     waits and wakes for dials
 //!                                        |  maintenance.rs  heartbeats, limits
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
-//!  group.rs    many pools by one call    |
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                   ../slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
@@ -27,7 +26,6 @@ mod dials;
 mod edges;
 mod events;
 pub mod fanout;
-pub mod group;
 mod health;
 pub mod last_values;
 mod lifetime;

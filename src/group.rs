@@ -2,10 +2,11 @@
 //!
 //! It knows the descriptor of each pool, and polls those that the system names. So a look at a
 //! group in which nothing has happened is one system call, however many pools there are. It drives
-//! no slot itself: [`Pool::poll`] does, on the thread that looks.
+//! no slot itself: the pool does, on the thread that looks.
 //!
-//! What is driven as a pool is and tells its engine by a function (a WebSocket session) may be a
-//! member, too. It is known by what it is asked to do ([`Driven`]), and gives no completions.
+//! A pool is known by what it is asked to do ([`Polled`]). What is driven as a pool is and tells
+//! its engine by a function (a WebSocket session) may be a member, too ([`Driven`]). It gives no
+//! completions.
 //!
 //! Fair: pools are served in the order in which they were told of, at most [`BUDGET`] completions
 //! of each in one call. One that has more stands behind the others.
@@ -16,7 +17,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Pool;
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::Completion;
@@ -47,8 +47,24 @@ struct Member<T> {
 }
 
 enum What {
-    Pool(Arc<Pool>),
+    Pool(Arc<dyn Polled>),
     Driven(Arc<dyn Driven>),
+}
+
+/// What gives completions to who polls it.
+pub trait Polled: Send + Sync {
+    /// A descriptor that is readable while a look may find something.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    fn fd(&self) -> io::Result<BorrowedFd<'_>>;
+
+    /// Takes completions, after a look at what is in flight. `Ok(None)`: it has ended, and all were
+    /// taken.
+    ///
+    /// # Errors
+    /// A status, when it cannot be driven now.
+    fn look(&self, taker: &mut Taker<'_>) -> Result<Option<usize>, Status>;
 }
 
 /// What is driven by who looks, and tells its engine by a function that runs in the look.
@@ -83,8 +99,8 @@ impl<T> Group<T> {
     }
 
     /// Adds a pool, which belongs to no group.
-    pub fn add(&mut self, pool: Arc<Pool>, tag: T) -> io::Result<()> {
-        self.set.add_level(pool.event_fd()?, self.next_number)?;
+    pub fn add(&mut self, pool: Arc<dyn Polled>, tag: T) -> io::Result<()> {
+        self.set.add_level(pool.fd()?, self.next_number)?;
         self.enter(What::Pool(pool), tag);
         Ok(())
     }
@@ -192,7 +208,7 @@ impl<T> Group<T> {
             let looked = match what {
                 What::Pool(pool) => {
                     let mut take = |completion: &mut Completion| take(tag, completion);
-                    pool.poll_to(&mut Taker::new(budget, &mut take))
+                    pool.look(&mut Taker::new(budget, &mut take))
                 }
                 What::Driven(driven) => driven.look().map(|told| {
                     // The last thing that it tells is its end.
@@ -215,7 +231,7 @@ impl<T> Group<T> {
     fn leave(&mut self, at: usize) -> T {
         let Member { what, tag, .. } = self.members.remove(at);
         let fd = match &what {
-            What::Pool(pool) => pool.event_fd(),
+            What::Pool(pool) => pool.fd(),
             What::Driven(driven) => driven.fd(),
         };
         if let Ok(fd) = fd {
