@@ -17,12 +17,9 @@ use crate::net::dial_thread::DialThread;
 use crate::net::evidence;
 use crate::net::path::Path;
 use crate::net::ways::Way;
-use crate::pool::edges::{EdgeHealth, Edges as Policy, Placement};
+use crate::pool::edges::{EdgeHealth, Edges as Policy};
 use crate::slot::Slot;
 use crate::sync::{Mutex, MutexGuard, Notify};
-
-/// Round trips are measured so often, or as often as slots may be moved, in nanoseconds.
-const MEASURE_NS: u64 = 1_000_000_000;
 
 /// The edges of a pool.
 pub(crate) struct Edges {
@@ -39,8 +36,6 @@ pub(crate) struct Edges {
 struct Known {
     policy: Policy<IpAddr>,
     paths: Vec<Paths>,
-    /// The addresses are the user's, so that those of the name do not count.
-    is_pinned: bool,
 }
 
 /// The connections of one slot.
@@ -57,18 +52,11 @@ impl Edges {
         let (slots, settings) = (config.connections(), config.edges());
         let rules = settings.placement;
         let mut policy = Policy::new(slots as u32, rules);
-        let pinned = &config.sockets().addresses;
-        if !pinned.is_empty() {
-            policy.listed(pinned, true);
-        }
-        let measure_ns = match rules.between_moves_ns {
-            0 => MEASURE_NS,
-            between_ns => between_ns.min(MEASURE_NS),
-        };
+        policy.pinned(&config.sockets().addresses);
         let paths = vec![Paths::default(); slots];
         Self {
-            known: Mutex::new(Known { policy, paths, is_pinned: !pinned.is_empty() }),
-            measure_ns: (rules.placement != Placement::InOrder).then_some(measure_ns),
+            known: Mutex::new(Known { policy, paths }),
+            measure_ns: rules.measure_every_ns(),
             resolve_interval_ns: settings.resolve_interval_ns,
             look: Notify::new(),
             resolve: Notify::new(),
@@ -127,11 +115,8 @@ impl Edges {
 
 impl Placing for Edges {
     fn resolved(&self, addresses: &[SocketAddr]) {
-        let mut known = self.known();
-        if !known.is_pinned {
-            let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
-            known.policy.listed(&ips, false);
-        }
+        let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+        self.known().policy.looked_up(&ips);
     }
 
     fn order(&self, slot: u32, good: Vec<SocketAddr>) -> Vec<SocketAddr> {
@@ -212,15 +197,14 @@ impl Pool {
         }
         let (edges, port) = (&self.dialling.edges, self.port());
         let mut known = edges.known();
-        known.is_pinned = !ips.is_empty();
         // Under the lock, so that of two calls the later one holds for both.
         let pinned = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         self.dialling.ways.dialer.resolver.pin(pinned);
-        match ips {
-            [] => edges.resolve.notify_one(),
-            ips => known.policy.listed(ips, true),
-        }
+        let is_looked_up = known.policy.pinned(ips);
         drop(known);
+        if is_looked_up {
+            edges.resolve.notify_one();
+        }
         edges.look.notify_one();
         Ok(())
     }

@@ -30,7 +30,7 @@ mod health;
 pub mod last_values;
 mod lifetime;
 mod linger;
-pub(crate) mod log;
+mod log;
 mod maintenance;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/pool.rs"]
@@ -43,7 +43,6 @@ mod suspend;
 mod thread;
 pub mod timer;
 pub mod waiting;
-pub(crate) mod ways;
 
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
@@ -56,7 +55,9 @@ use crate::http::origin::Origin;
 use crate::lane::LaneSet;
 use crate::log::Level;
 use crate::metrics::records::Records;
+use crate::net::addresses::Placing;
 use crate::net::code;
+use crate::net::configured::ways;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
@@ -227,7 +228,8 @@ impl Pool {
         let recorder = || (recorder_size.records > 0).then(|| SlotRecorder::new(recorder_size));
         let address_records = config.has_histograms().then(AddressRecords::default);
         let edges = Arc::new(Edges::new(config));
-        let ways = ways::ways(config, url, &edges)?;
+        let placing: Arc<dyn Placing> = Arc::<Edges>::clone(&edges);
+        let ways = ways(config, url, placing)?;
         Ok(Self {
             name: config.thread_name().into(),
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
