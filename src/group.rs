@@ -99,7 +99,7 @@ impl<T> Group<T> {
     }
 
     /// Adds a pool, which belongs to no group.
-    pub fn add(&mut self, pool: Arc<dyn Polled>, tag: T) -> io::Result<()> {
+    pub fn add(&mut self, pool: Arc<impl Polled + 'static>, tag: T) -> io::Result<()> {
         self.set.add_level(pool.fd()?, self.next_number)?;
         self.enter(What::Pool(pool), tag);
         Ok(())

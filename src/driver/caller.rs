@@ -55,7 +55,7 @@ pub struct Caller {
     /// The engine's set.
     live: LiveSet,
     /// The pool thread's set.
-    pub(super) losses: Arc<LiveSet>,
+    pub(crate) losses: Arc<LiveSet>,
     /// The number of the one thread that drives, and whether it is a [`SLEEPER`]; 0 for none.
     driver: AtomicUsize,
     /// The engine sleeps on the set by itself, so polling must clear it.
@@ -145,7 +145,7 @@ impl Caller {
     }
 
     /// Watches the socket of a slot until it is closed.
-    pub(super) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
+    pub(crate) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
         self.live.add(socket, u64::from(slot))?;
         self.losses.add(socket, u64::from(slot))
     }
@@ -513,14 +513,14 @@ impl Pool {
         driven.or_else(|_| if taker.taken() > 0 { Ok(()) } else { Err(Status::ERR_SYSTEM) })
     }
 
-    pub(super) fn drive_in_flight(&self, taker: &mut Taker<'_>) {
+    pub(crate) fn drive_in_flight(&self, taker: &mut Taker<'_>) {
         for slot in self.slots.in_flight.iter() {
             self.drive_slot(slot, taker);
         }
     }
 
     /// A turn of a slot. Answers how many bytes of a response it has received.
-    pub(super) fn drive_slot(&self, index: usize, taker: &mut Taker<'_>) -> usize {
+    pub(crate) fn drive_slot(&self, index: usize, taker: &mut Taker<'_>) -> usize {
         let slot = &self.slots[index];
         let mut over = None;
         let turn = slot.drive(self.setting(), &mut over);

@@ -219,7 +219,7 @@ impl Pool {
     }
 
     /// Sends the copies of all orders that are due.
-    pub(super) fn send_due_copies(&self, now: u64) {
+    pub(crate) fn send_due_copies(&self, now: u64) {
         for order in self.orders.all() {
             if order.state().fanout.due_ns() <= now {
                 self.send_copies(&order);

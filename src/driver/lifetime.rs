@@ -16,7 +16,7 @@ pub(crate) struct Lifetime {
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     grace_ns: AtomicU64,
     /// A shutdown was asked for.
-    pub(super) ending: watch::Sender<bool>,
+    pub(crate) ending: watch::Sender<bool>,
     /// Waits for the end of what runs on the pool thread.
     until_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     thread_id: OnceLock<ThreadId>,
@@ -25,7 +25,7 @@ pub(crate) struct Lifetime {
 
 impl Lifetime {
     /// The pool is open, and its thread has not started.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             grace_ns: AtomicU64::new(NEVER),
             ending: watch::channel(false).0,
@@ -41,39 +41,39 @@ impl Lifetime {
     }
 
     /// Sets when the grace is over. A second call can only make it sooner.
-    pub(super) fn end_by(&self, until_ns: u64) {
+    pub(crate) fn end_by(&self, until_ns: u64) {
         self.grace_ns.fetch_min(until_ns, Ordering::SeqCst);
     }
 
     /// Notes that the pool was closed. `false`: it was closed before.
-    pub(super) fn close(&self) -> bool {
+    pub(crate) fn close(&self) -> bool {
         !self.closed.swap(true, Ordering::SeqCst)
     }
 
     /// Whether the pool was closed.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
 
     /// The calling thread is the pool thread from now on.
-    pub(super) fn set_thread_id(&self) {
+    pub(crate) fn set_thread_id(&self) {
         is_pool_thread_now();
         let _ = self.thread_id.set(current_thread().id());
     }
 
     /// Whether the calling thread is the pool thread.
-    pub(super) fn is_pool_thread(&self) -> bool {
+    pub(crate) fn is_pool_thread(&self) -> bool {
         // Asked for each order by others, who need not know their own number for it.
         is_any_pool_thread() && self.thread_id.get() == Some(&current_thread().id())
     }
 
     /// Keeps for [`Lifetime::join`] what waits for the end on the pool thread.
-    pub(super) fn set_until_end(&self, until_end: Box<dyn FnOnce() + Send>) {
+    pub(crate) fn set_until_end(&self, until_end: Box<dyn FnOnce() + Send>) {
         *self.until_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(until_end);
     }
 
     /// Waits until the pool has ended on its thread. Returns at once if another caller does.
-    pub(super) fn join(&self) {
+    pub(crate) fn join(&self) {
         let until_end = self.until_end.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(until_end) = until_end {
             until_end();

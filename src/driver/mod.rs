@@ -1,16 +1,20 @@
-//! The pool at work: one thread that heals and receives, and the state it shares with the engine.
+//! The pool at work: what any thread does with it, and the state that all of them share.
 //!
 //! ```text
-//!  engine threads                        | pool thread (tokio, current_thread)
-//!  submit.rs   check out, start, send    |  slot_task.rs  one task per slot: dial, install, drive
-//!              wait in the queue, lease |  timer.rs     earliest deadline of all slots
-//!                                        |  dials.rs     waits and wakes for dials
-//!                                        |  maintenance.rs  heartbeats, limits
-//!                                        |  suspend.rs   pauses     linger.rs  late answers
-//!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
-//!                   ../slot.rs     the connection and the exchange on it (a lock per slot)
-//!                        deliver.rs  after a turn: who gets the slot, who the completion
+//!  submit.rs    check out, start, send; wait in the queue, lease, cancel
+//!  fanout.rs    the copies of an order
+//!       ../slot.rs    the connection and the exchange on it (a lock per slot)
+//!  deliver.rs   after a turn: who gets the slot, who the completion
+//!  caller.rs    caller drive: the engine's thread receives and completes
+//!  waiting.rs   callers that sleep in acquire and execute
+//!  timer.rs     deadlines        pauses.rs   nothing is sent for a while
+//!  late.rs      late answers     lifetime.rs  how far the pool is from its end
+//!  dials.rs, edges.rs, maintenance.rs, events.rs, log.rs   what the tasks of the pool thread share
 //! ```
+//!
+//! There is no `async` function in here, and no runtime is known. What the pool thread waits for is
+//! a task (`src/tasks`), which stands on this folder. What follows from what has happened is
+//! decided in `src/pool`.
 //!
 //! Locks: the dispatcher's and a slot's are never held at the same time. Under either, only locks
 //! are taken under which nothing else is: of the free list, of what is handed over, of sleepers, of
@@ -19,32 +23,22 @@
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
-mod busy;
 pub mod caller;
 mod deliver;
 mod dials;
 mod edges;
 mod events;
 pub mod fanout;
-mod health;
-pub mod last_values;
+mod late;
 mod lifetime;
-mod linger;
-mod log;
+pub(crate) mod log;
 mod maintenance;
-#[cfg(feature = "model")]
-#[path = "../../tests/model/src/pool.rs"]
-pub mod model;
-mod recorded;
-mod rest;
-mod slot_task;
+mod pauses;
 pub mod submit;
-mod suspend;
-mod thread;
 pub mod timer;
 pub mod waiting;
 
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{NEVER, compare_clocks, now_ns, wall_ns};
@@ -53,6 +47,7 @@ use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
+use crate::last_values::LastValues;
 use crate::log::Level;
 use crate::metrics::records::Records;
 use crate::net::addresses::Placing;
@@ -69,10 +64,10 @@ use crate::slot::Setting;
 use crate::slot::address_records::AddressRecords;
 use crate::slot::in_flight::Acquirer;
 use crate::slot::policy::Policy;
+use crate::slot::recorded::Recorded;
 use crate::slot::slots::Slots;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
-use crate::threads::shared_thread::SharedThread;
 use crate::threads::turns::Turns;
 use caller::Caller;
 use deliver::Delivery;
@@ -80,16 +75,14 @@ use dials::{Dialling, Dials};
 use edges::Edges;
 use events::Events;
 use fanout::Orders;
-use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
-use recorded::Recorded;
+use pauses::PauseWatch;
 use submit::Waits;
-use suspend::PauseWatch;
 use timer::Timer;
 
 /// The dispatcher, locked.
-type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
+pub(crate) type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
 
 /// One pool: the connections to one origin. Each part has one job and a file of its own.
 ///
@@ -99,97 +92,35 @@ pub struct Pool {
     /// For monitors and logs.
     pub(crate) name: Box<str>,
     origin: Arc<Origin>,
-    policy: Policy,
+    pub(crate) policy: Policy,
     pub(crate) slots: Slots,
     dispatcher: Mutex<Dispatcher<Box<Waits>, Acquirer>>,
     pub(crate) delivery: Delivery,
     pub(crate) dialling: Dialling,
     /// Orders of several copies.
     orders: Orders,
-    timer: Timer,
-    maintenance: Maintenance,
-    pauses: PauseWatch,
+    pub(crate) timer: Timer,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) pauses: PauseWatch,
     pub(crate) reporting: Reporting,
     pub(crate) lifetime: Lifetime,
     /// On a thread that it shares: when its connections have their turns.
-    turns: Option<Turns>,
+    pub(crate) turns: Option<Turns>,
 }
 
 /// What it tells of itself.
 pub(crate) struct Reporting {
-    events: Events,
-    recorded: Recorded,
+    pub(crate) events: Events,
+    pub(crate) recorded: Recorded,
     /// Of the header fields that are watched; `None` if none are.
-    last_values: Option<LastValues>,
+    pub(crate) last_values: Option<LastValues>,
     /// The page that it shares with monitors, while it does.
     pub(crate) publishing: Mutex<Option<Publishing>>,
 }
 
 impl Pool {
-    /// Opens a pool: starts its thread, dials all slots in parallel, and returns when all are live.
-    /// When one cannot be had, all is undone, unless the configuration allows a degraded start.
-    pub fn open(config: &Config) -> Result<Arc<Self>, DialError> {
-        Self::open_on(None, config)
-    }
-
-    /// As [`Pool::open`], but on a thread that it shares with other pools. Not on that thread.
-    pub fn open_on(
-        shared: Option<&Arc<SharedThread>>,
-        config: &Config,
-    ) -> Result<Arc<Self>, DialError> {
-        let opened = Self::open_unlogged(shared, config);
-        match &opened {
-            Ok(pool) => pool.log(Level::Info, "pool", || {
-                ("opened".to_owned(), vec![("slots", pool.slots().to_string())])
-            }),
-            Err(error) => {
-                let host = config.url().map_or("", |url| &url.host);
-                log::tell_not_opened(config.log_hook(), config.thread_name(), host, error);
-            }
-        }
-        opened
-    }
-
-    fn open_unlogged(
-        shared: Option<&Arc<SharedThread>>,
-        config: &Config,
-    ) -> Result<Arc<Self>, DialError> {
-        let mut pool = Self::new(config)?;
-        let (report, reports) = mpsc::channel();
-        let (pool, until_end) = match shared {
-            None => {
-                let pool = Arc::new(pool);
-                let until_end = thread::spawn(Arc::clone(&pool), config, report)?;
-                (pool, until_end)
-            }
-            Some(shared) if shared.is_current() => {
-                return Err(refused("open on its own thread")(Status::ERR_WOULD_DEADLOCK));
-            }
-            Some(shared) => {
-                pool.policy.busy_poll = shared.busy_poll();
-                pool.turns = Some(shared.turns());
-                let sources = &config.sockets().bind_addresses;
-                pool.dialling.share_host(shared.hosts(), sources);
-                let pool = Arc::new(pool);
-                let until_end = thread::run_on(shared, Arc::clone(&pool), report)?;
-                (pool, until_end)
-            }
-        };
-        pool.lifetime.set_until_end(until_end);
-        // Each slot reports its first dial, which has a deadline at every step.
-        for first_dial in reports.iter().take(pool.slots.len()) {
-            if let Err(error) = first_dial
-                && !config.allow_degraded_open()
-            {
-                pool.shutdown(Duration::ZERO);
-                pool.lifetime.join();
-                return Err(error);
-            }
-        }
-        Ok(pool)
-    }
-
-    fn new(config: &Config) -> Result<Self, DialError> {
+    /// A pool that is not on a thread yet: nothing dials.
+    pub(crate) fn new(config: &Config) -> Result<Self, DialError> {
         let url = config.url().map_err(refused("no URL is set"))?;
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let (slots, sizes) = (config.connections() as u32, config.sizes());
@@ -230,6 +161,7 @@ impl Pool {
         let edges = Arc::new(Edges::new(config));
         let placing: Arc<dyn Placing> = Arc::<Edges>::clone(&edges);
         let ways = ways(config, url, placing)?;
+        let host = format!("{}:{}", ways.dialer.host, ways.port);
         Ok(Self {
             name: config.thread_name().into(),
             maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
@@ -243,7 +175,7 @@ impl Pool {
             pauses: PauseWatch::new(suspend_rules),
             reporting: Reporting {
                 events: Events::new(config.event_hook(), config.log_hook()),
-                recorded: Recorded::new(recorder_size),
+                recorded: Recorded::new(recorder_size, config.thread_name(), &host),
                 last_values: watch.map(|list| LastValues::new(list.len())),
                 publishing: Mutex::new(None),
             },
@@ -375,11 +307,11 @@ impl Pool {
         self.dialling.last_error()
     }
 
-    fn dispatcher(&self) -> Dispatching<'_> {
+    pub(crate) fn dispatcher(&self) -> Dispatching<'_> {
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn setting(&self) -> Setting<'_> {
+    pub(crate) fn setting(&self) -> Setting<'_> {
         Setting {
             policy: &self.policy,
             free_list: &self.slots.free_list,
@@ -388,6 +320,6 @@ impl Pool {
     }
 }
 
-fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {
+pub(crate) fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {
     move |step| DialError { step, os_error: 0, text: text.to_owned() }
 }

@@ -246,7 +246,7 @@ impl Pool {
     }
 
     /// Sends a request from the queue on its slot, and says what came of it.
-    pub(super) fn send_queued(
+    pub(crate) fn send_queued(
         &self,
         slot: SlotIndex,
         queued: Queued<Box<Waits>>,

@@ -11,10 +11,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Pool;
 use super::thread::EndOfPool;
 use crate::clock::{NEVER, now_ns};
 use crate::config::Config;
+use crate::driver::Pool;
 use crate::lane::Lane;
 use crate::net::connection::Connection;
 use crate::pool::dispatch::Counts;

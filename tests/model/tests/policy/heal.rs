@@ -1,6 +1,6 @@
 //! Carries out the healing and the maintenance of the simulated pool: it dials, waits and tells,
-//! as src/driver/slot_task.rs, src/driver/dials.rs and src/driver/maintenance.rs do. What is to be
-//! done is decided by [`Healing`](venuepool_model::pool::healing::Healing) and by the slot's state.
+//! as slot_task.rs, dials.rs and maintenance.rs in src/tasks do. What is to be done is decided by
+//! [`Healing`](venuepool_model::pool::healing::Healing) and by the slot's state.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ impl Pool {
         self.after(0, Event::TellOfPause);
     }
 
-    /// As the task in src/driver/suspend.rs.
+    /// As the task in src/tasks/pauses.rs.
     pub(crate) fn tell_of_pauses(&mut self) {
         let scopes = self.desk.scopes();
         let again_ns = scopes.into_iter().filter_map(|scope| self.tell_of_pauses_of(scope)).min();
@@ -304,7 +304,7 @@ impl Pool {
         self.arrives(id, Arrival::Fin);
     }
 
-    // As in src/driver/maintenance.rs.
+    // As in src/tasks/maintenance.rs.
 
     pub(crate) fn look_at_maintenance(&mut self, in_ns: u64) {
         let at_ns = self.now.saturating_add(in_ns);

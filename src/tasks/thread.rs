@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::slot_task::Report;
-use super::{Pool, busy, edges, linger, maintenance, rest, slot_task, suspend, timer};
+use super::{busy, deadlines, edges, linger, maintenance, pauses, rest, slot_task};
+use crate::clock::NEVER;
 use crate::config::Config;
+use crate::driver::Pool;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
@@ -132,14 +134,14 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
         slots.spawn(slot_task::run(pool, dial_thread, index, report.clone()));
     }
     drop(report);
-    let timekeeper = tokio::spawn(timer::keep_time(Arc::clone(pool)));
+    let timekeeper = tokio::spawn(deadlines::keep_time(Arc::clone(pool)));
     let watcher = tokio::spawn(slot_task::watch_losses(Arc::clone(pool)));
     let looker = tokio::spawn(busy::look_all_the_time(Arc::clone(pool)));
     let edges = tokio::spawn(edges::watch_edges(Arc::clone(pool)));
     let resolving = edges::resolve_again(Arc::clone(pool), Arc::clone(dial_thread));
     let resolver = tokio::spawn(resolving);
     let maintainer = tokio::spawn(maintenance::maintain(Arc::clone(pool)));
-    let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
+    let pauses = tokio::spawn(pauses::watch_pauses(Arc::clone(pool)));
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
     let rest = tokio::spawn(rest::give_memory_back(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
@@ -159,7 +161,7 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
         // When this has returned, no task of the pool is left, also on a thread that goes on.
         let _ = task.await;
     }
-    debug_assert_ne!(pool.lifetime.grace_ns(), super::NEVER);
+    debug_assert_ne!(pool.lifetime.grace_ns(), NEVER);
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::Pool;
 use crate::completion::queue::Taker;
+use crate::driver::Pool;
 
 /// Looks between two turns of the runtime, which serves everything else.
 const LOOKS: u32 = 16;

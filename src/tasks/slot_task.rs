@@ -13,9 +13,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use super::Pool;
 use crate::clock::now_ns;
 use crate::completion::queue::Taker;
+use crate::driver::Pool;
 use crate::error::{CloseReason, Status};
 use crate::log::Level;
 use crate::metrics::Kind;

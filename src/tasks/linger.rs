@@ -5,38 +5,20 @@
 //! until its answer is there or the linger time is over, and is then closed. The waiting is on the
 //! pool thread in both drives.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Pool;
+use crate::driver::Pool;
 use crate::net::watch::watch;
 use crate::pool::turn_budget::TURN_BYTES;
 use crate::slot::in_flight::{Ended, LateLook, Lingering, Recipient};
-use crate::sync::{Mutex, Notify};
-
-/// On its way to the task that waits for late answers and tells of them.
-#[derive(Default)]
-pub(super) struct Late {
-    queue: Mutex<Vec<Lingering>>,
-    answers: Mutex<Vec<Ended>>,
-    wake: Notify,
-}
-
-impl Late {
-    /// An answer has come that is late already.
-    pub(super) fn tell(&self, late: Ended) {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(late);
-        self.wake.notify_one();
-    }
-}
 
 impl Pool {
     /// Tells of the answers that have come late.
     fn tell_late_answers(&self) {
-        let late = &self.delivery.late.answers;
-        let answers = std::mem::take(&mut *late.lock().unwrap_or_else(PoisonError::into_inner));
+        let answers = self.delivery.late.take_answers();
         answers.into_iter().for_each(|answer| self.late_answer(answer));
     }
 
@@ -44,7 +26,7 @@ impl Pool {
     /// event.
     fn late_answer(&self, late: Ended) {
         self.delivery.stats.late.add();
-        self.record_late(&late.completion);
+        self.reporting.recorded.late(&self.slots, &late.completion);
         let Ended { recipient, completion } = late;
         let queue = &self.delivery.completions;
         match recipient {
@@ -59,13 +41,6 @@ impl Pool {
             _ => self.tell_late(completion),
         }
     }
-
-    /// Hands over an exchange whose answer is still waited for. Any thread.
-    pub(super) fn linger(&self, mut lingering: Lingering) {
-        lingering.replace_recipient(|id| self.recipient_of_order(id));
-        self.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
-        self.delivery.late.wake.notify_one();
-    }
 }
 
 /// The task that waits for late answers, until it is dropped. Of those there are never more than
@@ -73,9 +48,7 @@ impl Pool {
 pub(super) async fn await_late_answers(pool: Arc<Pool>) {
     let mut waiting = JoinSet::new();
     loop {
-        let queue = std::mem::take(
-            &mut *pool.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let queue = pool.delivery.late.take_lingering();
         pool.tell_late_answers();
         for lingering in queue {
             if waiting.len() < pool.slots.len() {
@@ -95,7 +68,9 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
     if let Ok(Some(late)) = answer {
         // Too late for its order, and in time for all that follow.
         pool.check_pause(&late.completion);
-        pool.keep_watched(&late.completion);
+        if let Some(last) = &pool.reporting.last_values {
+            last.keep_all(&late.completion);
+        }
         pool.late_answer(*late);
     }
 }
