@@ -55,25 +55,25 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    fn open(&self) -> MutexGuard<'_, Vec<Arc<Order>>> {
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Order>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, order: &Arc<Order>) {
-        let mut open = self.open();
+        let mut open = self.list();
         open.push(Arc::clone(order));
         self.count.store(open.len(), Ordering::SeqCst);
     }
 
     fn remove(&self, id: u64) {
-        let mut open = self.open();
+        let mut open = self.list();
         open.retain(|order| order.id != id);
         self.count.store(open.len(), Ordering::SeqCst);
     }
 
     /// All of them; nearly always there are none, and no lock is taken.
     fn all(&self) -> Vec<Arc<Order>> {
-        if self.count.load(Ordering::SeqCst) == 0 { Vec::new() } else { self.open().clone() }
+        if self.count.load(Ordering::SeqCst) == 0 { Vec::new() } else { self.list().clone() }
     }
 
     fn find(&self, id: u64) -> Option<Arc<Order>> {
