@@ -112,10 +112,10 @@ impl Pool {
         taker: &mut Taker<'_>,
     ) {
         let report = turn.end.report();
-        self.maintenance.timer.note(turn.end.maintenance_ns);
+        self.watches.maintenance.timer.note(turn.end.maintenance_ns);
         match over {
             Some(over) => self.heed(slot, over),
-            None => self.timer.note(slot.deadline_ns()),
+            None => self.watches.deadlines.note(slot.deadline_ns()),
         }
         let Some(report) = report else { return };
         // First the slot, so that a callback finds it free; then the answer; then who waits,
@@ -283,7 +283,7 @@ impl Pool {
         self.delivery.put_aside(ended);
         match self.delivery.caller {
             Some(_) => self.delivery.completions.signal(),
-            None => self.timer.rearm.notify_one(),
+            None => self.watches.deadlines.rearm.notify_one(),
         }
     }
 

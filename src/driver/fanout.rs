@@ -205,7 +205,7 @@ impl Pool {
         if order.state().fanout.has_ended() {
             self.orders.remove(order.id);
         }
-        self.timer.note(order.state().fanout.due_ns());
+        self.watches.deadlines.note(order.state().fanout.due_ns());
     }
 
     /// Who receives the completion of that order.

@@ -1,4 +1,4 @@
-//! The end of a pool: when its grace is over, its thread, and whether it was closed.
+//! A pool and its thread: its turns there, when its grace is over, and whether it was closed.
 //!
 //! It knows no slot and no request.
 
@@ -10,8 +10,9 @@ use crate::clock::NEVER;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, ThreadId, current_thread};
 use crate::threads::current::{is_any_pool_thread, is_pool_thread_now};
+use crate::threads::turns::Turns;
 
-/// How far a pool is from its end.
+/// How far a pool is from its end, and where it runs until then.
 pub(crate) struct Lifetime {
     /// When the grace of a shutdown is over; [`NEVER`] while the pool is open.
     grace_ns: AtomicU64,
@@ -21,6 +22,8 @@ pub(crate) struct Lifetime {
     until_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     thread_id: OnceLock<ThreadId>,
     closed: AtomicBool,
+    /// On a thread that it shares: when its connections have their turns.
+    pub(crate) turns: Option<Turns>,
 }
 
 impl Lifetime {
@@ -32,6 +35,7 @@ impl Lifetime {
             until_end: Mutex::default(),
             thread_id: OnceLock::new(),
             closed: AtomicBool::new(false),
+            turns: None,
         }
     }
 

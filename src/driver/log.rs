@@ -24,6 +24,6 @@ impl Pool {
         make: impl FnOnce() -> (String, Pairs),
     ) {
         let host = &self.dialling.ways.dialer.host;
-        tell(self.reporting.events.log(), (level, target), (&self.name, host), make);
+        tell(self.reporting.events.log(), (level, target), (&self.reporting.name, host), make);
     }
 }

@@ -69,7 +69,10 @@ impl Pool {
     /// How many dials a second the limits of the connections ask for while the engine sends
     /// nothing, rounded up, and how many the pool may make. Both by the source that needs most.
     pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
-        (self.maintenance.dials_needed.load(Ordering::Relaxed), self.dialling.dials.per_second())
+        (
+            self.watches.maintenance.dials_needed.load(Ordering::Relaxed),
+            self.dialling.dials.per_second(),
+        )
     }
 
     /// A heartbeat was answered, or missed.
@@ -77,7 +80,7 @@ impl Pool {
         if let Some(response) = completion.response {
             Recycled::release(response);
         }
-        self.maintenance.limit().ended();
-        self.maintenance.timer.rearm.notify_one();
+        self.watches.maintenance.limit().ended();
+        self.watches.maintenance.timer.rearm.notify_one();
     }
 }

@@ -68,7 +68,6 @@ use crate::slot::recorded::Recorded;
 use crate::slot::slots::Slots;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
-use crate::threads::turns::Turns;
 use caller::Caller;
 use deliver::Delivery;
 use dials::{Dialling, Dials};
@@ -89,8 +88,6 @@ pub(crate) type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer
 /// It begins with a cache line, so that an order touches as many lines wherever the heap puts it.
 #[repr(align(64))]
 pub struct Pool {
-    /// For monitors and logs.
-    pub(crate) name: Box<str>,
     origin: Arc<Origin>,
     pub(crate) policy: Policy,
     pub(crate) slots: Slots,
@@ -99,17 +96,23 @@ pub struct Pool {
     pub(crate) dialling: Dialling,
     /// Orders of several copies.
     orders: Orders,
-    pub(crate) timer: Timer,
-    pub(crate) maintenance: Maintenance,
-    pub(crate) pauses: PauseWatch,
+    pub(crate) watches: Watches,
     pub(crate) reporting: Reporting,
     pub(crate) lifetime: Lifetime,
-    /// On a thread that it shares: when its connections have their turns.
-    pub(crate) turns: Option<Turns>,
+}
+
+/// What any thread notes, and tasks of the pool thread sleep on.
+pub(crate) struct Watches {
+    /// Of all slots and of the queue.
+    pub(crate) deadlines: Timer,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) pauses: PauseWatch,
 }
 
 /// What it tells of itself.
 pub(crate) struct Reporting {
+    /// For monitors and logs.
+    pub(crate) name: Box<str>,
     pub(crate) events: Events,
     pub(crate) recorded: Recorded,
     /// Of the header fields that are watched; `None` if none are.
@@ -163,24 +166,25 @@ impl Pool {
         let ways = ways(config, url, placing)?;
         let host = format!("{}:{}", ways.dialer.host, ways.port);
         Ok(Self {
-            name: config.thread_name().into(),
-            maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
+            watches: Watches {
+                deadlines: Timer::default(),
+                maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
+                pauses: PauseWatch::new(suspend_rules),
+            },
             policy,
             slots: Slots::new(slots, records, recorder, sizes, watch.clone())?,
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
             dialling: Dialling::new(ways, dials, edges, address_records),
             orders: Orders::default(),
-            timer: Timer::default(),
-            pauses: PauseWatch::new(suspend_rules),
             reporting: Reporting {
+                name: config.thread_name().into(),
                 events: Events::new(config.event_hook(), config.log_hook()),
                 recorded: Recorded::new(recorder_size, config.thread_name(), &host),
                 last_values: watch.map(|list| LastValues::new(list.len())),
                 publishing: Mutex::new(None),
             },
             lifetime: Lifetime::new(),
-            turns: None,
             origin,
         })
     }
@@ -220,7 +224,7 @@ impl Pool {
         for slot in self.slots.iter() {
             slot.wake.notify_one();
         }
-        self.timer.rearm.notify_one();
+        self.watches.deadlines.rearm.notify_one();
     }
 
     /// Waits for the end of the pool thread, after shutting down without grace if it is still open.
@@ -274,7 +278,7 @@ impl Pool {
     /// Sets the value of a default header, or removes it, for all requests that are submitted once
     /// this has returned, and for heartbeats. Any thread; see [`Origin::set_default_header`].
     pub fn set_default_header(&self, name: &[u8], value: Option<&[u8]>) -> Result<(), Status> {
-        self.origin.set_default_header(name, value, self.maintenance.heartbeat_len())
+        self.origin.set_default_header(name, value, self.watches.maintenance.heartbeat_len())
     }
 
     /// The completion queue.

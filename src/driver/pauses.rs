@@ -40,7 +40,7 @@ impl Pool {
                 dispatcher.resume_all();
                 // Whoever waited for a source that was held.
                 self.dispatch(dispatcher);
-                self.pauses.changed.notify_one();
+                self.watches.pauses.changed.notify_one();
                 self.dialling.dials.tell(Healing::resumed);
             }
             _ => self.begin_pause(Scope::Pool, for_ns, false),
@@ -58,7 +58,7 @@ impl Pool {
     #[inline]
     pub(crate) fn check_pause(&self, completion: &Completion) {
         let status = completion.response.as_ref().map_or(0, |it| it.response.status());
-        if self.pauses.rules.has(status) {
+        if self.watches.pauses.rules.has(status) {
             self.begin_pause_by(completion);
         }
     }
@@ -71,7 +71,7 @@ impl Pool {
         };
         let response = &recycled.response;
         let source = || self.source_of((*slot).into());
-        let asked = self.pauses.rules.asked(response.status(), source, || {
+        let asked = self.watches.pauses.rules.asked(response.status(), source, || {
             let now = Duration::from_nanos(wall_ns());
             let wait = retry_after(response, now).unwrap_or_default();
             u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
@@ -95,7 +95,7 @@ impl Pool {
             let held = self.slots.iter().filter(|slot| is_held(slot.index));
             held.for_each(|slot| slot.retire(CloseReason::Suspended));
         }
-        self.pauses.changed.notify_one();
+        self.watches.pauses.changed.notify_one();
     }
 
     /// The pause that counts for a slot now.

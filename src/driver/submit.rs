@@ -234,7 +234,7 @@ impl Pool {
         let mut dispatcher = self.dispatcher();
         dispatcher.wait(want, queued, now_ns())?;
         self.dispatch(dispatcher);
-        self.timer.note(deadline_ns);
+        self.watches.deadlines.note(deadline_ns);
         Ok(())
     }
 
@@ -272,7 +272,7 @@ impl Pool {
         match dispatcher.not_sent(slot, why, queued) {
             Some((who, end)) => self.end_waiting(&dispatcher, who, end),
             // The timer may have looked at the queue while the request was not in it.
-            None => self.timer.note(deadline_ns),
+            None => self.watches.deadlines.note(deadline_ns),
         }
         dispatcher
     }
@@ -365,7 +365,7 @@ impl Pool {
             self.wake_driver(slot);
         }
         // Its own deadline, if it has ended already.
-        self.timer.note(deadline_ns.min(slot.deadline_ns()));
+        self.watches.deadlines.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
     }
 }

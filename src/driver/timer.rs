@@ -46,7 +46,7 @@ impl Pool {
         clock::compare_clocks();
         let latest = now_ns().saturating_add(period_ns);
         let armed = self.next_deadline().min(latest);
-        self.timer.arm(armed);
+        self.watches.deadlines.arm(armed);
         // A deadline that was stored before it could see the new timer is seen by this second look.
         self.next_deadline().min(armed)
     }

@@ -15,7 +15,7 @@ pub(super) async fn keep_time(pool: Arc<Pool>) {
         let sleep = Duration::from_nanos(armed.saturating_sub(now_ns()));
         tokio::select! {
             () = tokio::time::sleep(sleep) => period.slept(),
-            () = pool.timer.rearm.notified() => {
+            () = pool.watches.deadlines.rearm.notified() => {
                 period.woken(pool.next_deadline().saturating_sub(now_ns()));
             }
         }

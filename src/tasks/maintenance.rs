@@ -23,7 +23,7 @@ use crate::source::Source;
 
 /// The task that looks after live connections, until it is dropped.
 pub(super) async fn maintain(pool: Arc<Pool>) {
-    let timer = &pool.maintenance.timer;
+    let timer = &pool.watches.maintenance.timer;
     loop {
         let sources = pool.policy.sources.clamp(1, pool.slots());
         let mut round = Round::new(&pool.policy.rules, sources, now_ns());
@@ -47,7 +47,7 @@ impl Pool {
             round.add(slot.index, self.maintain(slot));
         }
         let needed = round.dials_needed();
-        if self.maintenance.dials_needed.swap(needed, Ordering::Relaxed) != needed {
+        if self.watches.maintenance.dials_needed.swap(needed, Ordering::Relaxed) != needed {
             self.tell_whether_dials_suffice(needed);
         }
     }
@@ -63,13 +63,13 @@ impl Pool {
 
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
     fn send_heartbeat(self: &Arc<Self>, slot: &Slot) -> u64 {
-        let Some(beat) = self.maintenance.next_heartbeat() else { return NEVER };
+        let Some(beat) = self.watches.maintenance.next_heartbeat() else { return NEVER };
         let pause = self.pause_of_slot(slot.index);
-        if let Err(again_ns) = self.maintenance.limit().begin(&pause, now_ns()) {
+        if let Err(again_ns) = self.watches.maintenance.limit().begin(&pause, now_ns()) {
             return again_ns;
         }
         if !self.dispatcher().heartbeat(slot.index, now_ns()) {
-            return self.maintenance.limit().put_off(now_ns());
+            return self.watches.maintenance.limit().put_off(now_ns());
         }
         let now = now_ns();
         let deadline_ns = now.saturating_add(beat.timeout_ns);
@@ -85,7 +85,7 @@ impl Pool {
                 tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
             }
             Err(not_started) => {
-                self.maintenance.limit().ended();
+                self.watches.maintenance.limit().ended();
                 let mut dispatcher = self.dispatcher();
                 dispatcher.start_failed(slot.index, not_started.why);
                 self.dispatch(dispatcher);

@@ -53,7 +53,7 @@ impl Pool {
             }
             Some(shared) => {
                 pool.policy.busy_poll = shared.busy_poll();
-                pool.turns = Some(shared.turns());
+                pool.lifetime.turns = Some(shared.turns());
                 let sources = &config.sockets().bind_addresses;
                 pool.dialling.share_host(shared.hosts(), sources);
                 let pool = Arc::new(pool);

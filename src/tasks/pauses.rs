@@ -20,7 +20,7 @@ pub(super) async fn watch_pauses(pool: Arc<Pool>) {
         let sleep = Duration::from_nanos(again_ns.unwrap_or(now).saturating_sub(now));
         tokio::select! {
             () = tokio::time::sleep(sleep), if again_ns.is_some() => {}
-            () = pool.pauses.changed.notified() => {}
+            () = pool.watches.pauses.changed.notified() => {}
         }
     }
 }

@@ -154,7 +154,12 @@ impl<'a> SlotTask<'a> {
                     self.pool.delivery.stats.heals.add();
                     let down_ns = now_ns().saturating_sub(lost_ns);
                     self.slot.record(Kind::Heal, down_ns);
-                    probes::healed(&self.pool.policy, self.slot.index, down_ns, &self.pool.name);
+                    probes::healed(
+                        &self.pool.policy,
+                        self.slot.index,
+                        down_ns,
+                        &self.pool.reporting.name,
+                    );
                     self.pool.slots.heals[self.slot.index as usize].add();
                 }
             }
@@ -391,7 +396,7 @@ impl Pool {
         dispatcher.takes_path(slot.index, path);
         dispatcher.came_up(slot.index, epoch);
         self.dispatch(dispatcher);
-        self.maintenance.timer.rearm.notify_one();
+        self.watches.maintenance.timer.rearm.notify_one();
         self.tell_up(slot.index);
         // Last, because a pause that begins after this look finds the connection here.
         let (pause, now) = (self.pause_of_slot(slot.index), now_ns());
@@ -448,7 +453,7 @@ impl Pool {
 
     fn note_lost(&self, slot: &Slot, reason: CloseReason, lifetime_ns: u64) {
         self.delivery.stats.closed(reason);
-        probes::lost(&self.policy, slot.index, reason, lifetime_ns, &self.name);
+        probes::lost(&self.policy, slot.index, reason, lifetime_ns, &self.reporting.name);
     }
 
     fn note_dial_error(&self, error: DialError) {

@@ -83,7 +83,7 @@ impl Drop for Leaves<'_> {
 
 impl Guest for Pool {
     fn begin_round(&self) {
-        self.turns.as_ref().inspect(|turns| turns.begin_round());
+        self.lifetime.turns.as_ref().inspect(|turns| turns.begin_round());
     }
 
     fn tell_if_any(&self) {
@@ -94,7 +94,7 @@ impl Guest for Pool {
 impl Pool {
     /// Waits for a turn, on a thread that the pool shares. On its own it never waits.
     pub(super) async fn next_turn(&self) -> Option<Turn<'_>> {
-        match &self.turns {
+        match &self.lifetime.turns {
             None => None,
             Some(turns) => Some(turns.next().await),
         }
