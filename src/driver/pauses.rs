@@ -14,6 +14,7 @@ use crate::error::CloseReason;
 use crate::http::retry_after::retry_after;
 use crate::pool::healing::Healing;
 use crate::pool::pause::{Asked, Pause, Scope, SuspendRules};
+use crate::slot::Slot;
 use crate::source::source_of_slot;
 use crate::sync::Notify;
 
@@ -84,17 +85,14 @@ impl Pool {
     pub(crate) fn begin_pause(&self, scope: Scope, for_ns: u64, closes: bool) {
         let mut dispatcher = self.dispatcher();
         let now = now_ns();
-        if dispatcher.pauses().of(scope).until_ns() <= now {
+        if !dispatcher.pauses().has(scope, now) {
             self.delivery.stats.pauses.add();
         }
         let closes = dispatcher.suspend(scope, now, for_ns, closes);
+        let covers = |slot: &&Slot| closes && dispatcher.pauses().covers(scope, slot.index);
+        let closed: Vec<_> = self.slots.iter().filter(covers).collect();
         self.dispatch(dispatcher);
-        if closes {
-            let is_held =
-                |slot| [Scope::Pool, Scope::Source(self.source_of(slot))].contains(&scope);
-            let held = self.slots.iter().filter(|slot| is_held(slot.index));
-            held.for_each(|slot| slot.retire(CloseReason::Suspended));
-        }
+        closed.into_iter().for_each(|slot| slot.retire(CloseReason::Suspended));
         self.watches.pauses.changed.notify_one();
     }
 

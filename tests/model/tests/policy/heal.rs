@@ -87,8 +87,7 @@ impl Pool {
         }
         self.dispatch();
         for slot in (0..self.setting.slots).filter(|_| closes) {
-            let source = source_of_slot(slot, self.setting.sources.max(1));
-            if place == 0 || scope == Scope::Source(source) {
+            if self.desk.covers(scope, slot) {
                 self.retire(slot, CloseReason::Suspended);
             }
         }
