@@ -46,10 +46,7 @@ impl Turns {
 
     /// The next round begins.
     pub(crate) fn begin_round(&self) {
-        let mut budget = self.budget();
-        let waits = !budget.allows_turn();
-        *budget = TurnBudget::default();
-        if waits {
+        if self.budget().round_begins() {
             self.permit.add_permits(1);
         }
     }
@@ -69,8 +66,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut budget = self.turns.budget();
-        budget.spend(self.received);
-        match budget.allows_turn() {
+        match budget.turn_is_over(self.received) {
             true => self.turns.permit.add_permits(1),
             false => self.turns.spent.notify_one(),
         }
