@@ -17,12 +17,6 @@ use crate::pool::dispatch::SlotIndex;
 use crate::pool::host_limits::{Answer, Gate, HostLimits, Limits, PoolNumber};
 use crate::sync::{Mutex, MutexGuard};
 
-/// The most dials in a second that can be asked for.
-const MOST_DIALS: u32 = 1_000;
-
-/// The most connections that can be asked for.
-const MOST_CONNECTIONS: u32 = 100_000;
-
 /// The hosts of one thread.
 #[derive(Default)]
 pub(crate) struct Hosts {
@@ -71,8 +65,7 @@ pub(crate) struct HostPlace(Member);
 impl Hosts {
     /// Sets the limits of each host, before the first pool is opened.
     pub(crate) fn set_limits(&self, limits: Limits) -> Result<(), Status> {
-        let Limits { dials_per_second, connections } = limits;
-        if dials_per_second > MOST_DIALS || connections > MOST_CONNECTIONS {
+        if !limits.are_in_range() {
             return Err(Status::ERR_ARGUMENT);
         }
         let mut inner = self.lock();
