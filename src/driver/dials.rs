@@ -90,7 +90,7 @@ impl Dials {
         let limits = DialLimit::by_source(slots, sources, per_second, || fastrand::u64(..));
         Self {
             healing: Mutex::new(Healing::new(slots, bounds, limits)),
-            per_second: per_second * sources.min(slots),
+            per_second: DialLimit::in_all(slots, sources, per_second),
             wakes: (0..slots).map(|_| Notify::new()).collect(),
             members: Vec::new(),
         }
