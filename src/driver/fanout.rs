@@ -11,7 +11,7 @@ use super::{Dispatching, Pool};
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::{Callback, Completion};
-use crate::error::{Outcome, Status};
+use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Want};
@@ -130,13 +130,9 @@ impl State {
     /// A copy has ended. Answers what that means, with the completion for its receiver: the
     /// engine's, a late one, or one that is dropped.
     fn ended(&mut self, completion: Completion) -> (Meaning, Option<Completion>) {
-        let response = completion.response.as_ref();
-        let status = response.filter(|_| completion.outcome == Outcome::Ok);
-        let end = CopyEnd {
-            wire_state: completion.wire_state,
-            status: status.map(|response| response.response.status()),
-            is_final: completion.slot.is_none() || completion.outcome == Outcome::Cancelled,
-        };
+        let Completion { outcome, wire_state, slot, .. } = completion;
+        let status = completion.response.as_ref().map(|response| response.response.status());
+        let end = CopyEnd::new(outcome, wire_state, status, slot.is_some());
         let meaning = self.fanout.ended(&end);
         match meaning {
             Meaning::Kept => (meaning, self.kept.replace(completion)),
