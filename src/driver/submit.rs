@@ -13,7 +13,7 @@ use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::net::probes;
-use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
+use crate::pool::dispatch::{AfterCancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 use crate::slot::copied::Copied;
 use crate::slot::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
 use crate::slot::{NotStarted, Slot};
@@ -100,17 +100,14 @@ impl Pool {
         let has_copies = self.cancel_copies(id);
         {
             let mut dispatcher = self.dispatcher();
-            match dispatcher.cancel(id) {
-                Cancel::Left(who) => {
+            match dispatcher.cancel(id).follows(has_copies) {
+                AfterCancel::Ends(who) => {
                     self.end_waiting(&dispatcher, who, End::Cancelled);
                     return Ok(());
                 }
-                Cancel::Marked => return Ok(()),
-                Cancel::Unknown => {}
+                AfterCancel::IsKnown => return Ok(()),
+                AfterCancel::MayBeOnSlot => {}
             }
-        }
-        if has_copies {
-            return Ok(());
         }
         let slot = self.slots.iter().find(|slot| slot.cancel(id));
         self.wake_driver(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
