@@ -8,10 +8,9 @@
 //! its engine by a function (a WebSocket session) may be a member, too ([`Driven`]). It gives no
 //! completions.
 //!
-//! Fair: pools are served in the order in which they were told of, at most [`BUDGET`] completions
-//! of each in one call. One that has more stands behind the others.
+//! In which order they are looked at, and how much is taken of each, is decided in
+//! [`fair_looks`](crate::pool::fair_looks).
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -23,10 +22,8 @@ use crate::completion::Completion;
 use crate::completion::queue::Taker;
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
+use crate::pool::fair_looks::FairLooks;
 use crate::threads::current::is_any_pool_thread;
-
-/// At most so many completions of one pool in one call.
-pub const BUDGET: usize = 16;
 
 /// Pools that one thread looks at together. `T` is what the owner knows a pool by.
 pub struct Group<T> {
@@ -35,8 +32,7 @@ pub struct Group<T> {
     members: Vec<Member<T>>,
     /// No number is used twice, so that none means a later pool.
     next_number: u64,
-    /// Those that the system has told of and that had no look since, the first one first.
-    due: VecDeque<u64>,
+    due: FairLooks,
 }
 
 struct Member<T> {
@@ -95,7 +91,7 @@ impl<T> Group<T> {
     /// A group without a pool.
     pub fn new() -> io::Result<Self> {
         let set = LiveSet::of_descriptors()?;
-        Ok(Self { set, members: Vec::new(), next_number: 0, due: VecDeque::new() })
+        Ok(Self { set, members: Vec::new(), next_number: 0, due: FairLooks::default() })
     }
 
     /// Adds a pool, which belongs to no group.
@@ -177,11 +173,8 @@ impl<T> Group<T> {
         let patience = if self.due.is_empty() { patience } else { Some(Duration::ZERO) };
         let Self { set, members, due, .. } = self;
         let told = set.wait(patience, |number| {
-            if let Ok(at) = members.binary_search_by_key(&number, |member| member.number)
-                && !members[at].is_due
-            {
-                members[at].is_due = true;
-                due.push_back(number);
+            if let Ok(at) = members.binary_search_by_key(&number, |member| member.number) {
+                due.told(number, &mut members[at].is_due);
             }
         });
         told.map_err(|_| Status::ERR_SYSTEM)
@@ -194,17 +187,13 @@ impl<T> Group<T> {
         mut take: impl FnMut(&T, &mut Completion),
     ) -> Result<Served, Status> {
         let (mut served, mut refusal) = (Served::default(), None);
-        for _ in 0..self.due.len() {
-            if served.taken == limit {
-                break;
-            }
-            let Some(number) = self.due.pop_front() else { break };
+        let mut call = self.due.call(limit);
+        while let Some((number, budget)) = self.due.next(&mut call) {
             let found = self.members.binary_search_by_key(&number, |member| member.number);
             // It may have left meanwhile.
             let Ok(at) = found else { continue };
             let Member { what, tag, is_due, .. } = &mut self.members[at];
             *is_due = false;
-            let budget = BUDGET.min(limit - served.taken);
             let looked = match what {
                 What::Pool(pool) => {
                     let mut take = |completion: &mut Completion| take(tag, completion);
@@ -217,7 +206,10 @@ impl<T> Group<T> {
                 }),
             };
             match looked {
-                Ok(Some(count)) => served.taken += count,
+                Ok(Some(count)) => {
+                    served.taken += count;
+                    call.took(count);
+                }
                 Ok(None) => drop(self.leave(at)),
                 Err(status) => refusal = Some(status),
             }

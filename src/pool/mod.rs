@@ -13,6 +13,7 @@ pub mod dial_schedule;
 pub mod dispatch;
 pub mod edges;
 pub mod exchange_time;
+pub mod fair_looks;
 pub mod fanout;
 pub mod healing;
 pub mod health;

@@ -12,7 +12,8 @@ use venuepool::config::Drive;
 use venuepool::driver::Pool;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
-use venuepool::group::{BUDGET, Group};
+use venuepool::group::Group;
+use venuepool::pool::fair_looks::BUDGET;
 
 use crate::rig::{PATIENCE, body, order, request, until, venue_config};
 
