@@ -26,4 +26,5 @@ pub mod pauses;
 pub mod queue;
 pub mod slot;
 pub mod turn_budget;
+pub mod untold;
 pub mod watch_period;

@@ -27,20 +27,16 @@ use crate::net::probes;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
+use crate::pool::untold::UntoldTurns;
 use crate::recorder::record::{What, Words};
 use crate::slot::address_records::AddressRecord;
 use crate::slot::{ConnectionEnd, Slot, Turn};
 use crate::threads::guests;
 use crate::threads::hosts::HostPlace;
 
-/// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
-/// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
-/// the engine more often for the same completions.
-const MAX_UNTOLD_TURNS: u32 = 16;
-
 thread_local! {
-    /// The turns that this pool thread has given since it last told of completions.
-    static UNTOLD_TURNS: Cell<u32> = const { Cell::new(0) };
+    /// Of this pool thread.
+    static UNTOLD_TURNS: Cell<UntoldTurns> = const { Cell::new(UntoldTurns::NONE) };
 }
 
 /// Takes the report of each slot's first dial.
@@ -365,9 +361,10 @@ impl Pool {
 
     /// After each turn: tells of completions if that is due.
     fn tell_in_time(&self) {
-        let turns = UNTOLD_TURNS.get() + 1;
+        let mut turns = UNTOLD_TURNS.get();
+        let is_due = turns.turn_is_over();
         UNTOLD_TURNS.set(turns);
-        if turns == MAX_UNTOLD_TURNS {
+        if is_due {
             self.tell_of_completions();
             guests::tell_of_all();
         }
@@ -375,7 +372,7 @@ impl Pool {
 
     /// Tells the engine of the completions of this thread's turns.
     pub(super) fn tell_of_completions(&self) {
-        UNTOLD_TURNS.set(0);
+        UNTOLD_TURNS.set(UntoldTurns::NONE);
         self.delivery.completions.ring();
     }
 
