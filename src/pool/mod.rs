@@ -20,6 +20,7 @@ pub mod health;
 pub mod host_limits;
 pub mod idle;
 pub mod lanes;
+pub mod late_answers;
 pub mod maintenance;
 pub mod pause;
 pub mod pauses;

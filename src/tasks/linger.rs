@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::driver::Pool;
 use crate::net::watch::watch;
+use crate::pool::late_answers::{LateAnswers, Receiver};
 use crate::pool::turn_budget::TURN_BYTES;
 use crate::slot::in_flight::{Ended, LateLook, Lingering, Recipient};
 
@@ -29,17 +30,28 @@ impl Pool {
         self.reporting.recorded.late(&self.slots, &late.completion);
         let Ended { recipient, completion } = late;
         let queue = &self.delivery.completions;
+        let receiver = match recipient {
+            Recipient::Callback(_) => Receiver::Callback,
+            Recipient::Queue => Receiver::Queue,
+            _ => Receiver::Other,
+        };
+        if !self.late_answers().is_completion(receiver, || queue.reserve()) {
+            return self.tell_late(completion);
+        }
         match recipient {
-            Recipient::Callback(callback) if self.policy.late_completes => {
+            Recipient::Callback(callback) => {
                 self.deliver(Ended { recipient: Recipient::LateCallback(callback), completion });
             }
-            Recipient::Queue if self.policy.late_completes && queue.reserve() => {
+            _ => {
                 queue.push(completion);
                 queue.announce();
                 queue.ring();
             }
-            _ => self.tell_late(completion),
         }
+    }
+
+    fn late_answers(&self) -> LateAnswers {
+        LateAnswers { slots: self.slots.len(), completes: self.policy.late_completes }
     }
 }
 
@@ -51,7 +63,7 @@ pub(super) async fn await_late_answers(pool: Arc<Pool>) {
         let queue = pool.delivery.late.take_lingering();
         pool.tell_late_answers();
         for lingering in queue {
-            if waiting.len() < pool.slots.len() {
+            if pool.late_answers().waits(waiting.len()) {
                 waiting.spawn(await_answer(Arc::clone(&pool), lingering));
             }
         }
