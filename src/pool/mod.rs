@@ -11,6 +11,7 @@ pub mod connection_state;
 pub mod dial_limit;
 pub mod dial_schedule;
 pub mod dispatch;
+pub mod driving;
 pub mod edges;
 pub mod exchange_time;
 pub mod fair_looks;
