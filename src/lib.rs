@@ -4,7 +4,10 @@
 //! `venuepool.hpp` and link `libvenuepool`. ARCHITECTURE.md draws the picture. From the outside in:
 //!
 //! - [`ffi`]: the C functions, glue only.
-//! - [`driver`]: the pool at work. The engine's threads submit, the pool thread heals and receives.
+//! - [`tasks`]: what waits for a pool, on the pool thread: dials, deadlines, maintenance.
+//! - [`driver`]: the pool at work, on any thread: orders are sent, received and completed.
+//! - [`threads`]: the threads that pools and sessions run on.
+//! - [`group`]: the completions of many pools by one call.
 //! - [`monitor`]: what a pool tells of itself: histograms, metrics, its page.
 //! - [`slot`]: one connection and the order in flight on it, under one lock.
 //! - [`net`]: dialling (async), and the live connection (synchronous, plain or TLS).
@@ -14,8 +17,8 @@
 //! - [`session`]: a WebSocket session at work, on a thread of its own.
 //! - [`publish`]: the page that a pool shares with `venuepool-top`, its bytes and its file.
 //! - [`recorder`]: what has happened in a slot lately, and how it is told.
-//! - [`clock`], [`config`], [`error`], [`completion`], [`event`], [`lane`], [`metrics`],
-//!   [`recycle`], [`stats`], [`buf`]: what they talk about.
+//! - [`clock`], [`config`], [`error`], [`completion`], [`event`], [`lane`], [`last_values`],
+//!   [`metrics`], [`recycle`], [`stats`], [`buf`]: what they talk about.
 //!
 //! ARCHITECTURE.md says which of them imports which.
 
@@ -33,8 +36,10 @@ pub mod event;
 #[allow(unsafe_code)] // The C boundary: raw pointers in, raw pointers out.
 pub mod ffi;
 pub mod fifo;
+pub mod group;
 pub mod http;
 pub mod lane;
+pub mod last_values;
 pub mod log;
 pub mod metrics;
 pub mod monitor;
@@ -50,5 +55,7 @@ pub mod source;
 pub mod stats;
 pub mod sync;
 pub mod tag;
+pub mod tasks;
+pub mod threads;
 #[cfg(not(feature = "model"))] // No thread meets another there.
 pub mod ws;

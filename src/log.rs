@@ -1,10 +1,12 @@
 //! Records for the engine's log: what happens to connections and to the pool, never to one order.
 //!
 //! A record is made only when somebody listens at its level. No byte of a request or of an answer
-//! is in it, and no credential. It knows nothing but names.
+//! is in it, and no credential. It knows nothing but names, and the clock.
 
 use std::fmt;
 use std::sync::Arc;
+
+use crate::clock::now_ns;
 
 /// How important a record is. A listener at a level has all that are at least as important.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,3 +70,21 @@ impl PartialEq for LogHook {
 }
 
 impl Eq for LogHook {}
+
+/// Keys and values of a record.
+pub(crate) type Pairs = Vec<(&'static str, String)>;
+
+/// Makes a record, if its level is wanted, and gives it to the engine.
+pub(crate) fn tell(
+    hook: Option<&LogHook>,
+    (level, target): (Level, &'static str),
+    (name, host): (&str, &str),
+    make: impl FnOnce() -> (String, Pairs),
+) {
+    let Some(hook) = hook.filter(|hook| level <= hook.level) else { return };
+    let (message, more) = make();
+    let mut pairs = vec![("pool", name.to_owned()), ("host", host.to_owned())];
+    pairs.extend(more);
+    let time_ns = now_ns();
+    (hook.function)(&Record { level, target, time_ns, message: &message, pairs: &pairs });
+}

@@ -14,6 +14,7 @@ pub(crate) mod durations;
 pub mod in_flight;
 pub(crate) mod in_flight_set;
 pub mod policy;
+pub(crate) mod recorded;
 mod recording;
 pub mod sleeper;
 pub(crate) mod slots;

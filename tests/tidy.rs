@@ -156,6 +156,24 @@ fn policy_and_protocol_know_no_clock_no_socket_and_no_runtime() {
     fail("the pure folders know only what they are told", &found);
 }
 
+/// What waits is a task of the pool thread (`src/tasks`). The driver has bells to ring, and no
+/// more of a runtime.
+#[test]
+fn the_driver_has_no_async_function() {
+    let forbidden = ["async ", "tokio"];
+    let mut found = Vec::new();
+    for path in files("src/driver", &[".rs"]) {
+        for (number, line) in read(&path).lines().enumerate() {
+            let is_code = !line.trim_start().starts_with("//");
+            let is_bell = line.starts_with("use tokio::sync::");
+            if is_code && !is_bell && forbidden.iter().any(|word| line.contains(word)) {
+                found.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    fail("no runtime is known in src/driver", &found);
+}
+
 /// What belongs to the host's process as a whole is the host's to set.
 #[test]
 fn nothing_of_the_process_is_set() {

@@ -12,7 +12,6 @@
 //! heals: it learns of losses by a set of its own, and of deadlines by its timer, and wakes the
 //! engine by the descriptor of the completion queue, which is in the engine's set too.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, PoisonError};
@@ -24,11 +23,14 @@ use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::completion::queue::{CompletionQueue, Taker};
 use crate::error::Status;
+use crate::group::Polled;
 use crate::net::live_set::LiveSet;
 use crate::net::standard::spared;
+use crate::pool::driving::{self, Refused, SLEEPER};
 use crate::slot::in_flight_set::InFlightSet;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
+use crate::threads::current::this_thread;
 
 /// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
 /// which of them have something to read, because a look that finds nothing costs as much as that.
@@ -37,29 +39,15 @@ const DIRECT_LOOKS: u32 = 2;
 /// The number of the completion queue's descriptor among those of the slots.
 const QUEUE: u64 = u64::MAX;
 
-/// A sleeper drives when no other thread has done so for this long.
-const TAKE_OVER: Duration = Duration::from_millis(5);
-
-/// A sleeper that has others take what is in the queue looks for itself this often at the most.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
-
 /// How long a driver pauses when the system does not say what has come in.
 const BLIND: Duration = Duration::from_millis(1);
-
-/// Added to the number of a thread that drives only until somebody polls or waits.
-const SLEEPER: usize = 1;
-
-thread_local! {
-    /// Its address is the number of the thread. It is even.
-    static HERE: Cell<usize> = const { Cell::new(0) };
-}
 
 /// What caller drive keeps beside the pool.
 pub struct Caller {
     /// The engine's set.
     live: LiveSet,
     /// The pool thread's set.
-    pub(super) losses: Arc<LiveSet>,
+    pub(crate) losses: Arc<LiveSet>,
     /// The number of the one thread that drives, and whether it is a [`SLEEPER`]; 0 for none.
     driver: AtomicUsize,
     /// The engine sleeps on the set by itself, so polling must clear it.
@@ -80,11 +68,6 @@ pub struct Caller {
 
 /// The right to drive, for the length of one call.
 pub struct Driving<'a>(&'a Caller);
-
-/// A number that no other thread has while this one lives; never 0.
-pub fn this_thread() -> usize {
-    HERE.with(|here| std::ptr::from_ref(here).addr())
-}
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
@@ -124,7 +107,7 @@ impl Caller {
 
     /// Whether a sleeper drives.
     fn is_driven_by_sleeper(&self) -> bool {
-        self.driver.load(Ordering::SeqCst) & SLEEPER != 0
+        driving::is_driven_by_sleeper(self.driver.load(Ordering::SeqCst))
     }
 
     /// Pauses until something may have changed for a sleeper, at most for `patience`, unless
@@ -154,9 +137,19 @@ impl Caller {
     }
 
     /// Watches the socket of a slot until it is closed.
-    pub(super) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
+    pub(crate) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
         self.live.add(socket, u64::from(slot))?;
         self.losses.add(socket, u64::from(slot))
+    }
+}
+
+impl Polled for Pool {
+    fn fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.event_fd()
+    }
+
+    fn look(&self, taker: &mut Taker<'_>) -> Result<Option<usize>, Status> {
+        self.poll_to(taker)
     }
 }
 
@@ -173,7 +166,7 @@ impl Pool {
             .caller
             .as_ref()
             .map(driver)
-            .is_some_and(|driver| driver & !SLEEPER == this_thread())
+            .is_some_and(|driver| driving::is_driven_by(driver, this_thread()))
     }
 
     /// Takes up to `limit` completions; in caller drive after a look at what is in flight.
@@ -282,7 +275,8 @@ impl Pool {
     ) {
         caller.sleepers.fetch_add(1, Ordering::SeqCst);
         let begin = Instant::now();
-        let mut may_drive = [0, this_thread()].contains(&caller.polls.load(Ordering::SeqCst));
+        let polls = caller.polls.load(Ordering::SeqCst);
+        let mut may_drive = driving::may_drive_at_once(polls, this_thread());
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if is_over() || left.is_some_and(|left| left.is_zero()) {
@@ -319,14 +313,10 @@ impl Pool {
         caller.fd_is_out.load(Ordering::Relaxed) && self.delivery.completions.has_any()
     }
 
-    /// How long to leave the driving to others. Who is told may well be the thread that sleeps
-    /// here, so a short sleep must not become much longer.
+    /// How long to leave the driving to others.
     fn pause_of_sleeper(&self, caller: &Caller, begin: Instant) -> Duration {
-        if self.is_told(caller) {
-            (begin.elapsed() / 8).clamp(SHORTEST_PAUSE, TAKE_OVER)
-        } else {
-            TAKE_OVER
-        }
+        let slept_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(NEVER);
+        Duration::from_nanos(driving::pause_of_sleeper_ns(slept_ns, self.is_told(caller)))
     }
 
     fn look_for_sleeper(&self, caller: &Caller) {
@@ -406,11 +396,12 @@ impl Pool {
         caller.polls.store(here, Ordering::Relaxed);
         match caller.drive_as(here) {
             Ok(driving) => Ok(Some(driving)),
-            // It is in a callback.
-            Err(driver) if driver & !SLEEPER == here => Err(Status::ERR_WOULD_DEADLOCK),
-            Err(_) if self.is_closed() => Ok(None),
-            Err(driver) if driver & SLEEPER == 0 => Err(Status::ERR_DRIVEN),
-            Err(_) => self.claim(caller, patience),
+            Err(driver) => match driving::refused(driver, here, self.is_closed()) {
+                Refused::InCallback => Err(Status::ERR_WOULD_DEADLOCK),
+                Refused::Closing => Ok(None),
+                Refused::Driven => Err(Status::ERR_DRIVEN),
+                Refused::BySleeper => self.claim(caller, patience),
+            },
         }
     }
 
@@ -434,9 +425,12 @@ impl Pool {
             left = patience.saturating_sub(begin.elapsed());
             match caller.drive_as(this_thread()) {
                 Ok(driving) => break Ok(Some(driving)),
-                Err(_) if self.is_closed() => break Ok(None),
-                Err(driver) if driver & SLEEPER == 0 => break Err(Status::ERR_DRIVEN),
-                Err(_) => {}
+                Err(driver) => match driving::refused(driver, this_thread(), self.is_closed()) {
+                    Refused::InCallback => break Err(Status::ERR_WOULD_DEADLOCK),
+                    Refused::Closing => break Ok(None),
+                    Refused::Driven => break Err(Status::ERR_DRIVEN),
+                    Refused::BySleeper => {}
+                },
             }
         };
         *patience = left;
@@ -512,14 +506,14 @@ impl Pool {
         driven.or_else(|_| if taker.taken() > 0 { Ok(()) } else { Err(Status::ERR_SYSTEM) })
     }
 
-    pub(super) fn drive_in_flight(&self, taker: &mut Taker<'_>) {
+    pub(crate) fn drive_in_flight(&self, taker: &mut Taker<'_>) {
         for slot in self.slots.in_flight.iter() {
             self.drive_slot(slot, taker);
         }
     }
 
     /// A turn of a slot. Answers how many bytes of a response it has received.
-    pub(super) fn drive_slot(&self, index: usize, taker: &mut Taker<'_>) -> usize {
+    pub(crate) fn drive_slot(&self, index: usize, taker: &mut Taker<'_>) -> usize {
         let slot = &self.slots[index];
         let mut over = None;
         let turn = slot.drive(self.setting(), &mut over);

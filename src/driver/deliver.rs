@@ -7,7 +7,7 @@
 use std::sync::PoisonError;
 
 use super::caller::Caller;
-use super::linger::Late;
+use super::late::Late;
 use super::{Dispatching, Pool};
 use crate::clock::now_ns;
 use crate::completion::queue::{CompletionQueue, Taker};
@@ -25,15 +25,15 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// What completions go through on their way to the engine.
 pub(crate) struct Delivery {
-    pub(super) completions: CompletionQueue,
-    pub(super) stats: Stats,
+    pub(crate) completions: CompletionQueue,
+    pub(crate) stats: Stats,
     /// Caller drive, when the engine chose it.
-    pub(super) caller: Option<Caller>,
+    pub(crate) caller: Option<Caller>,
     /// Of requests that ended without a slot, if durations are counted. Boxed, as it is rarely used
     /// and its neighbours are not.
     pub(crate) slotless: Option<Box<Mutex<Records>>>,
     /// Exchanges whose late answers are still waited for.
-    pub(super) late: Late,
+    pub(crate) late: Late,
     next_id: AtomicU64,
     /// Requests that ended on a thread that does not drive the pool.
     handed_over: Mutex<Vec<Ended>>,
@@ -104,7 +104,7 @@ impl Pool {
     /// `over`: what has ended in it, which is delivered from where it is. `taker`: who takes from
     /// the queue on this thread.
     #[inline(always)] // What is rare is in functions of its own.
-    pub(super) fn after_turn(
+    pub(crate) fn after_turn(
         &self,
         slot: &Slot,
         turn: &Turn,
@@ -112,10 +112,10 @@ impl Pool {
         taker: &mut Taker<'_>,
     ) {
         let report = turn.end.report();
-        self.maintenance.timer.note(turn.end.maintenance_ns);
+        self.watches.maintenance.timer.note(turn.end.maintenance_ns);
         match over {
             Some(over) => self.heed(slot, over),
-            None => self.timer.note(slot.deadline_ns()),
+            None => self.watches.deadlines.note(slot.deadline_ns()),
         }
         let Some(report) = report else { return };
         // First the slot, so that a callback finds it free; then the answer; then who waits,
@@ -146,7 +146,9 @@ impl Pool {
             self.slots.in_flight.remove(slot.index);
         }
         self.check_pause(&ended.completion);
-        self.keep_watched(&ended.completion);
+        if let Some(last) = &self.reporting.last_values {
+            last.keep_all(&ended.completion);
+        }
         let completion = &ended.completion;
         if completion.bytes_received.max(completion.bytes_sent) > PAGE as u64 {
             self.slots.free_list.note_large();
@@ -160,7 +162,7 @@ impl Pool {
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.
-    pub(super) fn dispatch<'a>(&'a self, mut dispatcher: Dispatching<'a>) {
+    pub(crate) fn dispatch<'a>(&'a self, mut dispatcher: Dispatching<'a>) {
         while dispatcher.has_waiting() {
             match dispatcher.next(now_ns()) {
                 None => return,
@@ -204,7 +206,7 @@ impl Pool {
 
     /// Hands a completion to whom it belongs. The caller may hold the dispatcher's lock, but not if
     /// the completion goes to a callback, or to an order of several copies.
-    pub(super) fn deliver(&self, mut ended: Ended) {
+    pub(crate) fn deliver(&self, mut ended: Ended) {
         self.deliver_in_place(&mut ended);
     }
 
@@ -281,13 +283,13 @@ impl Pool {
         self.delivery.put_aside(ended);
         match self.delivery.caller {
             Some(_) => self.delivery.completions.signal(),
-            None => self.timer.rearm.notify_one(),
+            None => self.watches.deadlines.rearm.notify_one(),
         }
     }
 
     /// Delivers what was handed over.
     #[inline]
-    pub(super) fn deliver_handed_over(&self) {
+    pub(crate) fn deliver_handed_over(&self) {
         if self.delivery.has_aside() {
             self.deliver_aside();
         }
@@ -300,7 +302,7 @@ impl Pool {
     }
 
     /// Tells whoever drives that a slot wants a turn that its socket will not tell of.
-    pub(super) fn wake_driver(&self, slot: &Slot) {
+    pub(crate) fn wake_driver(&self, slot: &Slot) {
         match self.delivery.caller {
             Some(_) => self.delivery.completions.signal(),
             None => slot.wake.notify_one(),

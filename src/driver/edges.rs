@@ -1,46 +1,39 @@
-//! The addresses of the venue at work: who is told of dials and round trips, the slots that are
-//! moved, and the look-ups in the background.
+//! The addresses of the venue at work: who is told of dials and round trips.
 //!
 //! It decides nothing. Where a slot dials, and which one is moved, is decided in
 //! [`edges`](crate::pool::edges). Its lock is held for arithmetic only.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::PoisonError;
 
 use super::Pool;
 use crate::clock::now_ns;
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::addresses::Placing;
-use crate::net::dial_thread::DialThread;
 use crate::net::evidence;
 use crate::net::path::Path;
 use crate::net::ways::Way;
-use crate::pool::edges::{EdgeHealth, Edges as Policy, Placement};
+use crate::pool::dispatch::SlotIndex;
+use crate::pool::edges::{EdgeHealth, Edges as Policy};
 use crate::slot::Slot;
 use crate::sync::{Mutex, MutexGuard, Notify};
-
-/// Round trips are measured so often, or as often as slots may be moved, in nanoseconds.
-const MEASURE_NS: u64 = 1_000_000_000;
 
 /// The edges of a pool.
 pub(crate) struct Edges {
     known: Mutex<Known>,
     /// `None`: nothing is to be done at times.
-    measure_ns: Option<u64>,
-    resolve_interval_ns: u64,
+    pub(crate) measure_ns: Option<u64>,
+    pub(crate) resolve_interval_ns: u64,
     /// A slot is to be moved at once.
-    look: Notify,
+    pub(crate) look: Notify,
     /// The name is to be looked up at once.
-    resolve: Notify,
+    pub(crate) resolve: Notify,
 }
 
 struct Known {
     policy: Policy<IpAddr>,
     paths: Vec<Paths>,
-    /// The addresses are the user's, so that those of the name do not count.
-    is_pinned: bool,
 }
 
 /// The connections of one slot.
@@ -53,22 +46,15 @@ struct Paths {
 
 impl Edges {
     /// Nothing was dialled yet.
-    pub(super) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let (slots, settings) = (config.connections(), config.edges());
         let rules = settings.placement;
         let mut policy = Policy::new(slots as u32, rules);
-        let pinned = &config.sockets().addresses;
-        if !pinned.is_empty() {
-            policy.listed(pinned, true);
-        }
-        let measure_ns = match rules.between_moves_ns {
-            0 => MEASURE_NS,
-            between_ns => between_ns.min(MEASURE_NS),
-        };
+        policy.pinned(&config.sockets().addresses);
         let paths = vec![Paths::default(); slots];
         Self {
-            known: Mutex::new(Known { policy, paths, is_pinned: !pinned.is_empty() }),
-            measure_ns: (rules.placement != Placement::InOrder).then_some(measure_ns),
+            known: Mutex::new(Known { policy, paths }),
+            measure_ns: rules.measure_every_ns(),
             resolve_interval_ns: settings.resolve_interval_ns,
             look: Notify::new(),
             resolve: Notify::new(),
@@ -76,7 +62,7 @@ impl Edges {
     }
 
     /// The dial of the slot has brought a connection.
-    pub(super) fn dialled(&self, slot: u32, path: &Path) {
+    pub(crate) fn dialled(&self, slot: u32, path: &Path) {
         let mut known = self.known();
         known.paths[slot as usize].next = Some(*path);
         if let Some(peer) = path.peer {
@@ -85,12 +71,12 @@ impl Edges {
     }
 
     /// The dial of the slot has failed.
-    pub(super) fn dial_failed(&self, slot: u32) {
+    pub(crate) fn dial_failed(&self, slot: u32) {
         self.known().policy.dial_failed(slot);
     }
 
     /// The connection that was dialled last serves.
-    pub(super) fn serves(&self, slot: u32) {
+    pub(crate) fn serves(&self, slot: u32) {
         let mut known = self.known();
         let paths = &mut known.paths[slot as usize];
         *paths = Paths { serves: paths.next.take(), next: None };
@@ -103,14 +89,14 @@ impl Edges {
     }
 
     /// The slot has no connection any more.
-    pub(super) fn lost(&self, slot: u32) {
+    pub(crate) fn lost(&self, slot: u32) {
         let mut known = self.known();
         known.paths[slot as usize] = Paths::default();
         known.policy.lost(slot);
     }
 
     /// What is known of the slot's connection.
-    pub(super) fn path(&self, slot: u32) -> Option<Path> {
+    pub(crate) fn path(&self, slot: u32) -> Option<Path> {
         self.known().paths[slot as usize].serves
     }
 
@@ -120,6 +106,11 @@ impl Edges {
         self.known().policy.all().iter().any(|edge| edge.address.to_canonical() == ip)
     }
 
+    /// The slot that is to be moved now, if there is one.
+    pub(crate) fn next_move(&self) -> Option<SlotIndex> {
+        self.known().policy.next_move(now_ns())
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,11 +118,8 @@ impl Edges {
 
 impl Placing for Edges {
     fn resolved(&self, addresses: &[SocketAddr]) {
-        let mut known = self.known();
-        if !known.is_pinned {
-            let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
-            known.policy.listed(&ips, false);
-        }
+        let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+        self.known().policy.looked_up(&ips);
     }
 
     fn order(&self, slot: u32, good: Vec<SocketAddr>) -> Vec<SocketAddr> {
@@ -143,41 +131,6 @@ impl Placing for Edges {
 
     fn failed(&self, ip: IpAddr) {
         self.known().policy.failed(ip, now_ns());
-    }
-}
-
-/// The task that measures round trips and moves slots, until it is dropped.
-pub(super) async fn watch_edges(pool: Arc<Pool>) {
-    let edges = &pool.dialling.edges;
-    loop {
-        match edges.measure_ns {
-            Some(ns) => tokio::select! {
-                () = tokio::time::sleep(Duration::from_nanos(ns)) => {}
-                () = edges.look.notified() => {}
-            },
-            None => edges.look.notified().await,
-        }
-        if edges.measure_ns.is_some() {
-            pool.measure_round_trips();
-        }
-        pool.move_slots();
-    }
-}
-
-/// The task that looks the name up in the background, until it is dropped.
-pub(super) async fn resolve_again(pool: Arc<Pool>, dial_thread: Arc<DialThread>) {
-    let edges = &pool.dialling.edges;
-    loop {
-        match edges.resolve_interval_ns {
-            0 => edges.resolve.notified().await,
-            ns => tokio::select! {
-                () = tokio::time::sleep(Duration::from_nanos(ns)) => {}
-                () = edges.resolve.notified() => {}
-            },
-        }
-        let dialer = pool.dialling.ways.dialer.clone();
-        // A failure is counted where the last good answer stands in; there is no more to tell.
-        let _ = dial_thread.run(async move { dialer.resolve().await }).await;
     }
 }
 
@@ -212,15 +165,14 @@ impl Pool {
         }
         let (edges, port) = (&self.dialling.edges, self.port());
         let mut known = edges.known();
-        known.is_pinned = !ips.is_empty();
         // Under the lock, so that of two calls the later one holds for both.
         let pinned = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         self.dialling.ways.dialer.resolver.pin(pinned);
-        match ips {
-            [] => edges.resolve.notify_one(),
-            ips => known.policy.listed(ips, true),
-        }
+        let is_looked_up = known.policy.pinned(ips);
         drop(known);
+        if is_looked_up {
+            edges.resolve.notify_one();
+        }
         edges.look.notify_one();
         Ok(())
     }
@@ -230,7 +182,7 @@ impl Pool {
     }
 
     /// Asks the kernel for the round trip of each live connection.
-    fn measure_round_trips(&self) {
+    pub(crate) fn measure_round_trips(&self) {
         self.slots.iter().for_each(|slot| self.measure_round_trip(slot));
     }
 
@@ -242,15 +194,6 @@ impl Pool {
             let (smoothed_ns, min_ns) = (trip.smoothed_ns, trip.min_ns);
             let mut known = self.dialling.edges.known();
             known.policy.measured(peer.ip(), smoothed_ns, min_ns, now_ns());
-        }
-    }
-
-    /// Lets the slots dial that are to be moved.
-    fn move_slots(&self) {
-        loop {
-            let next = self.dialling.edges.known().policy.next_move(now_ns());
-            let Some(slot) = next else { return };
-            self.slots[slot as usize].move_away();
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{Dispatching, Pool};
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::{Callback, Completion};
-use crate::error::{Outcome, Status};
+use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::pool::dispatch::{Cancel, End, Want};
@@ -55,25 +55,25 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    fn open(&self) -> MutexGuard<'_, Vec<Arc<Order>>> {
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Order>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, order: &Arc<Order>) {
-        let mut open = self.open();
+        let mut open = self.list();
         open.push(Arc::clone(order));
         self.count.store(open.len(), Ordering::SeqCst);
     }
 
     fn remove(&self, id: u64) {
-        let mut open = self.open();
+        let mut open = self.list();
         open.retain(|order| order.id != id);
         self.count.store(open.len(), Ordering::SeqCst);
     }
 
     /// All of them; nearly always there are none, and no lock is taken.
     fn all(&self) -> Vec<Arc<Order>> {
-        if self.count.load(Ordering::SeqCst) == 0 { Vec::new() } else { self.open().clone() }
+        if self.count.load(Ordering::SeqCst) == 0 { Vec::new() } else { self.list().clone() }
     }
 
     fn find(&self, id: u64) -> Option<Arc<Order>> {
@@ -130,13 +130,9 @@ impl State {
     /// A copy has ended. Answers what that means, with the completion for its receiver: the
     /// engine's, a late one, or one that is dropped.
     fn ended(&mut self, completion: Completion) -> (Meaning, Option<Completion>) {
-        let response = completion.response.as_ref();
-        let status = response.filter(|_| completion.outcome == Outcome::Ok);
-        let end = CopyEnd {
-            wire_state: completion.wire_state,
-            status: status.map(|response| response.response.status()),
-            is_final: completion.slot.is_none() || completion.outcome == Outcome::Cancelled,
-        };
+        let Completion { outcome, wire_state, slot, .. } = completion;
+        let status = completion.response.as_ref().map(|response| response.response.status());
+        let end = CopyEnd::new(outcome, wire_state, status, slot.is_some());
         let meaning = self.fanout.ended(&end);
         match meaning {
             Meaning::Kept => (meaning, self.kept.replace(completion)),
@@ -205,7 +201,7 @@ impl Pool {
         if order.state().fanout.has_ended() {
             self.orders.remove(order.id);
         }
-        self.timer.note(order.state().fanout.due_ns());
+        self.watches.deadlines.note(order.state().fanout.due_ns());
     }
 
     /// Who receives the completion of that order.
@@ -219,7 +215,7 @@ impl Pool {
     }
 
     /// Sends the copies of all orders that are due.
-    pub(super) fn send_due_copies(&self, now: u64) {
+    pub(crate) fn send_due_copies(&self, now: u64) {
         for order in self.orders.all() {
             if order.state().fanout.due_ns() <= now {
                 self.send_copies(&order);

@@ -1,44 +1,17 @@
 //! Telling the engine's log. A record is made only if its level is wanted.
 //!
 //! Runs on the pool thread, and for the opening, the drain and the end of a pool on the thread that
-//! asks for it. A key log that has ended is told on the dial thread. No lock is held. Sessions tell
-//! by [`tell`], too.
+//! asks for it. No lock is held.
 
 use super::Pool;
-use crate::clock::now_ns;
-use crate::error::CloseReason;
-use crate::event::{Event, EventKind};
-use crate::log::{Level, LogHook, Record};
+use crate::log::{Level, LogHook, Pairs, tell};
 use crate::net::connect::DialError;
 
-/// Keys and values of a record.
-type Pairs = Vec<(&'static str, String)>;
-
-/// Whether a record is made of events of that kind.
-pub(super) fn is_logged(hook: &LogHook, kind: EventKind) -> bool {
-    importance(kind, None).0 <= hook.level
-}
-
 /// Tells the log that a pool could not be opened.
-pub(super) fn tell_not_opened(hook: Option<&LogHook>, name: &str, host: &str, error: &DialError) {
+pub(crate) fn tell_not_opened(hook: Option<&LogHook>, name: &str, host: &str, error: &DialError) {
     tell(hook, (Level::Error, "pool"), (name, host), || {
         let step = error.step.name().to_string_lossy().into_owned();
         (format!("not opened: {}", error.text), vec![("status", step)])
-    });
-}
-
-/// Tells the log that the secrets of TLS sessions are written, and where.
-pub(super) fn tell_key_log(hook: Option<&LogHook>, name: &str, host: &str, to: &str) {
-    tell(hook, (Level::Warn, "pool"), (name, host), || {
-        let text = format!("TLS secrets are written to {to}: they open all captured traffic");
-        (text, vec![("key_log", to.to_owned())])
-    });
-}
-
-/// Tells the log that a key log takes no more. On the dial thread.
-pub(super) fn tell_key_log_ended(hook: Option<&LogHook>, name: &str, host: &str, error: &str) {
-    tell(hook, (Level::Warn, "pool"), (name, host), || {
-        (format!("the key log has ended, secrets are missing: {error}"), Vec::new())
     });
 }
 
@@ -51,58 +24,6 @@ impl Pool {
         make: impl FnOnce() -> (String, Pairs),
     ) {
         let host = &self.dialling.ways.dialer.host;
-        tell(self.reporting.events.log(), (level, target), (&self.name, host), make);
+        tell(self.reporting.events.log(), (level, target), (&self.reporting.name, host), make);
     }
-
-    /// An event has happened.
-    pub(super) fn log_event(&self, event: &Event) {
-        let (level, target) = importance(event.kind, event.close_reason);
-        self.log(level, target, || (event.text.clone(), pairs(event)));
-    }
-}
-
-/// Makes a record, if its level is wanted, and gives it to the engine.
-pub(crate) fn tell(
-    hook: Option<&LogHook>,
-    (level, target): (Level, &'static str),
-    (name, host): (&str, &str),
-    make: impl FnOnce() -> (String, Pairs),
-) {
-    let Some(hook) = hook.filter(|hook| level <= hook.level) else { return };
-    let (message, more) = make();
-    let mut pairs = vec![("pool", name.to_owned()), ("host", host.to_owned())];
-    pairs.extend(more);
-    let time_ns = now_ns();
-    (hook.function)(&Record { level, target, time_ns, message: &message, pairs: &pairs });
-}
-
-/// How important an event is, and what it is about.
-fn importance(kind: EventKind, reason: Option<CloseReason>) -> (Level, &'static str) {
-    match kind {
-        EventKind::Up => (Level::Info, "connection"),
-        EventKind::Lost if reason.is_some_and(CloseReason::is_ours) => (Level::Info, "connection"),
-        EventKind::Lost => (Level::Warn, "connection"),
-        EventKind::DialFailed | EventKind::TooFewDials => (Level::Warn, "dial"),
-        EventKind::Degraded => (Level::Warn, "pool"),
-        EventKind::AllLive => (Level::Info, "pool"),
-        EventKind::Suspended => (Level::Warn, "pause"),
-        EventKind::Resumed => (Level::Info, "pause"),
-        EventKind::LateResponse => (Level::Trace, "request"),
-    }
-}
-
-fn pairs(event: &Event) -> Pairs {
-    let mut pairs = vec![("event", event.kind.name().to_string_lossy().into_owned())];
-    pairs.extend(event.slot.map(|slot| ("slot", slot.to_string())));
-    pairs.extend(event.source.map(|source| ("source", source.to_string())));
-    let reason = event.close_reason.map(|reason| reason.name().to_string_lossy().into_owned());
-    pairs.extend(reason.map(|reason| ("reason", reason)));
-    let status = event.status.map(|status| status.name().to_string_lossy().into_owned());
-    pairs.extend(status.map(|status| ("status", status)));
-    pairs.push(("live", event.live.to_string()));
-    if event.until_ns != 0 {
-        let wait_ms = event.until_ns.saturating_sub(event.time_ns) / 1_000_000;
-        pairs.push(("wait_ms", wait_ms.to_string()));
-    }
-    pairs
 }

@@ -1,18 +1,20 @@
-//! The pool at work: one thread that heals and receives, and the state it shares with the engine.
+//! The pool at work: what any thread does with it, and the state that all of them share.
 //!
 //! ```text
-//!  engine threads                        | pool thread (tokio, current_thread)
-//!  submit.rs   check out, start, send    |  slot_task.rs  one task per slot: dial, install, drive
-//!              wait in the queue, lease |  timer.rs     earliest deadline of all slots
-//!                                        |  dials.rs     waits and wakes for dials
-//!                                        |  maintenance.rs  heartbeats, limits
-//!                                        |  suspend.rs   pauses     linger.rs  late answers
-//!  group.rs    many pools by one call    |
-//!                                        |  hosts.rs     limits of a host, for many pools
-//!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
-//!                   ../slot.rs     the connection and the exchange on it (a lock per slot)
-//!                        deliver.rs  after a turn: who gets the slot, who the completion
+//!  submit.rs    check out, start, send; wait in the queue, lease, cancel
+//!  fanout.rs    the copies of an order
+//!       ../slot.rs    the connection and the exchange on it (a lock per slot)
+//!  deliver.rs   after a turn: who gets the slot, who the completion
+//!  caller.rs    caller drive: the engine's thread receives and completes
+//!  waiting.rs   callers that sleep in acquire and execute
+//!  timer.rs     deadlines        pauses.rs   nothing is sent for a while
+//!  late.rs      late answers     lifetime.rs  how far the pool is from its end
+//!  dials.rs, edges.rs, maintenance.rs, events.rs, log.rs   what the tasks of the pool thread share
 //! ```
+//!
+//! There is no `async` function in here, and no runtime is known. What the pool thread waits for is
+//! a task (`src/tasks`), which stands on this folder. What follows from what has happened is
+//! decided in `src/pool`.
 //!
 //! Locks: the dispatcher's and a slot's are never held at the same time. Under either, only locks
 //! are taken under which nothing else is: of the free list, of what is handed over, of sleepers, of
@@ -21,38 +23,22 @@
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
-mod busy;
 pub mod caller;
 mod deliver;
 mod dials;
 mod edges;
 mod events;
 pub mod fanout;
-pub mod group;
-mod health;
-mod hosts;
-pub mod last_values;
+mod late;
 mod lifetime;
-mod linger;
 pub(crate) mod log;
 mod maintenance;
-#[cfg(feature = "model")]
-#[path = "../../tests/model/src/pool.rs"]
-pub mod model;
-mod recorded;
-mod rest;
-pub mod shared_thread;
-mod slot_task;
+mod pauses;
 pub mod submit;
-mod suspend;
-mod thread;
-mod thread_pools;
 pub mod timer;
-mod turns;
 pub mod waiting;
-pub(crate) mod ways;
 
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{NEVER, compare_clocks, now_ns, wall_ns};
@@ -61,9 +47,12 @@ use crate::config::{Config, Drive};
 use crate::error::Status;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
+use crate::last_values::LastValues;
 use crate::log::Level;
 use crate::metrics::records::Records;
+use crate::net::addresses::Placing;
 use crate::net::code;
+use crate::net::configured::ways;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
@@ -75,6 +64,7 @@ use crate::slot::Setting;
 use crate::slot::address_records::AddressRecords;
 use crate::slot::in_flight::Acquirer;
 use crate::slot::policy::Policy;
+use crate::slot::recorded::Recorded;
 use crate::slot::slots::Slots;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
@@ -84,118 +74,56 @@ use dials::{Dialling, Dials};
 use edges::Edges;
 use events::Events;
 use fanout::Orders;
-use last_values::LastValues;
 use lifetime::Lifetime;
 use maintenance::Maintenance;
-use recorded::Recorded;
-use shared_thread::SharedThread;
+use pauses::PauseWatch;
 use submit::Waits;
-use suspend::PauseWatch;
 use timer::Timer;
-use turns::Turns;
 
 /// The dispatcher, locked.
-type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
+pub(crate) type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
 
 /// One pool: the connections to one origin. Each part has one job and a file of its own.
 ///
 /// It begins with a cache line, so that an order touches as many lines wherever the heap puts it.
 #[repr(align(64))]
 pub struct Pool {
-    /// For monitors and logs.
-    pub(crate) name: Box<str>,
     origin: Arc<Origin>,
-    policy: Policy,
+    pub(crate) policy: Policy,
     pub(crate) slots: Slots,
     dispatcher: Mutex<Dispatcher<Box<Waits>, Acquirer>>,
     pub(crate) delivery: Delivery,
     pub(crate) dialling: Dialling,
     /// Orders of several copies.
     orders: Orders,
-    timer: Timer,
-    maintenance: Maintenance,
-    pauses: PauseWatch,
+    pub(crate) watches: Watches,
     pub(crate) reporting: Reporting,
     pub(crate) lifetime: Lifetime,
-    /// On a thread that it shares: when its connections have their turns.
-    turns: Option<Turns>,
+}
+
+/// What any thread notes, and tasks of the pool thread sleep on.
+pub(crate) struct Watches {
+    /// Of all slots and of the queue.
+    pub(crate) deadlines: Timer,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) pauses: PauseWatch,
 }
 
 /// What it tells of itself.
 pub(crate) struct Reporting {
-    events: Events,
-    recorded: Recorded,
+    /// For monitors and logs.
+    pub(crate) name: Box<str>,
+    pub(crate) events: Events,
+    pub(crate) recorded: Recorded,
     /// Of the header fields that are watched; `None` if none are.
-    last_values: Option<LastValues>,
+    pub(crate) last_values: Option<LastValues>,
     /// The page that it shares with monitors, while it does.
     pub(crate) publishing: Mutex<Option<Publishing>>,
 }
 
 impl Pool {
-    /// Opens a pool: starts its thread, dials all slots in parallel, and returns when all are live.
-    /// When one cannot be had, all is undone, unless the configuration allows a degraded start.
-    pub fn open(config: &Config) -> Result<Arc<Self>, DialError> {
-        Self::open_on(None, config)
-    }
-
-    /// As [`Pool::open`], but on a thread that it shares with other pools. Not on that thread.
-    pub fn open_on(
-        shared: Option<&Arc<SharedThread>>,
-        config: &Config,
-    ) -> Result<Arc<Self>, DialError> {
-        let opened = Self::open_unlogged(shared, config);
-        match &opened {
-            Ok(pool) => pool.log(Level::Info, "pool", || {
-                ("opened".to_owned(), vec![("slots", pool.slots().to_string())])
-            }),
-            Err(error) => {
-                let host = config.url().map_or("", |url| &url.host);
-                log::tell_not_opened(config.log_hook(), config.thread_name(), host, error);
-            }
-        }
-        opened
-    }
-
-    fn open_unlogged(
-        shared: Option<&Arc<SharedThread>>,
-        config: &Config,
-    ) -> Result<Arc<Self>, DialError> {
-        let mut pool = Self::new(config)?;
-        let (report, reports) = mpsc::channel();
-        let (pool, until_end) = match shared {
-            None => {
-                let pool = Arc::new(pool);
-                let until_end = thread::spawn(Arc::clone(&pool), config, report)?;
-                (pool, until_end)
-            }
-            Some(shared) if shared.is_current() => {
-                return Err(refused("open on its own thread")(Status::ERR_WOULD_DEADLOCK));
-            }
-            Some(shared) => {
-                pool.policy.busy_poll = shared.busy_poll();
-                pool.turns = Some(shared.turns());
-                let sources = &config.sockets().bind_addresses;
-                pool.dialling.share_host(shared.hosts(), sources);
-                let pool = Arc::new(pool);
-                let until_end = shared.run(Arc::clone(&pool), report)?;
-                (pool, until_end)
-            }
-        };
-        pool.lifetime.set_until_end(until_end);
-        // Each slot reports its first dial, which has a deadline at every step.
-        for first_dial in reports.iter().take(pool.slots.len()) {
-            if let Err(error) = first_dial
-                && !config.allow_degraded_open()
-            {
-                pool.shutdown(Duration::ZERO);
-                pool.lifetime.join();
-                return Err(error);
-            }
-        }
-        Ok(pool)
-    }
-
-    fn new(config: &Config) -> Result<Self, DialError> {
+    /// A pool that is not on a thread yet: nothing dials.
+    pub(crate) fn new(config: &Config) -> Result<Self, DialError> {
         let url = config.url().map_err(refused("no URL is set"))?;
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
         let (slots, sizes) = (config.connections() as u32, config.sizes());
@@ -234,26 +162,29 @@ impl Pool {
         let recorder = || (recorder_size.records > 0).then(|| SlotRecorder::new(recorder_size));
         let address_records = config.has_histograms().then(AddressRecords::default);
         let edges = Arc::new(Edges::new(config));
-        let ways = ways::ways(config, url, &edges)?;
+        let placing: Arc<dyn Placing> = Arc::<Edges>::clone(&edges);
+        let ways = ways(config, url, placing)?;
+        let host = format!("{}:{}", ways.dialer.host, ways.port);
         Ok(Self {
-            name: config.thread_name().into(),
-            maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
+            watches: Watches {
+                deadlines: Timer::default(),
+                maintenance: Maintenance::new(beat, Heartbeats::new(slots, &policy.rules)),
+                pauses: PauseWatch::new(suspend_rules),
+            },
             policy,
             slots: Slots::new(slots, records, recorder, sizes, watch.clone())?,
             dispatcher: Mutex::new(dispatcher),
             delivery: Delivery::new(completions, caller, records()?),
             dialling: Dialling::new(ways, dials, edges, address_records),
             orders: Orders::default(),
-            timer: Timer::default(),
-            pauses: PauseWatch::new(suspend_rules),
             reporting: Reporting {
+                name: config.thread_name().into(),
                 events: Events::new(config.event_hook(), config.log_hook()),
-                recorded: Recorded::new(recorder_size),
+                recorded: Recorded::new(recorder_size, config.thread_name(), &host),
                 last_values: watch.map(|list| LastValues::new(list.len())),
                 publishing: Mutex::new(None),
             },
             lifetime: Lifetime::new(),
-            turns: None,
             origin,
         })
     }
@@ -293,7 +224,7 @@ impl Pool {
         for slot in self.slots.iter() {
             slot.wake.notify_one();
         }
-        self.timer.rearm.notify_one();
+        self.watches.deadlines.rearm.notify_one();
     }
 
     /// Waits for the end of the pool thread, after shutting down without grace if it is still open.
@@ -347,7 +278,7 @@ impl Pool {
     /// Sets the value of a default header, or removes it, for all requests that are submitted once
     /// this has returned, and for heartbeats. Any thread; see [`Origin::set_default_header`].
     pub fn set_default_header(&self, name: &[u8], value: Option<&[u8]>) -> Result<(), Status> {
-        self.origin.set_default_header(name, value, self.maintenance.heartbeat_len())
+        self.origin.set_default_header(name, value, self.watches.maintenance.heartbeat_len())
     }
 
     /// The completion queue.
@@ -380,11 +311,11 @@ impl Pool {
         self.dialling.last_error()
     }
 
-    fn dispatcher(&self) -> Dispatching<'_> {
+    pub(crate) fn dispatcher(&self) -> Dispatching<'_> {
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn setting(&self) -> Setting<'_> {
+    pub(crate) fn setting(&self) -> Setting<'_> {
         Setting {
             policy: &self.policy,
             free_list: &self.slots.free_list,
@@ -393,6 +324,6 @@ impl Pool {
     }
 }
 
-fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {
+pub(crate) fn refused(text: &'static str) -> impl FnOnce(Status) -> DialError {
     move |step| DialError { step, os_error: 0, text: text.to_owned() }
 }

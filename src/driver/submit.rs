@@ -13,7 +13,7 @@ use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::net::probes;
-use crate::pool::dispatch::{Cancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
+use crate::pool::dispatch::{AfterCancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 use crate::slot::copied::Copied;
 use crate::slot::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
 use crate::slot::{NotStarted, Slot};
@@ -100,17 +100,14 @@ impl Pool {
         let has_copies = self.cancel_copies(id);
         {
             let mut dispatcher = self.dispatcher();
-            match dispatcher.cancel(id) {
-                Cancel::Left(who) => {
+            match dispatcher.cancel(id).follows(has_copies) {
+                AfterCancel::Ends(who) => {
                     self.end_waiting(&dispatcher, who, End::Cancelled);
                     return Ok(());
                 }
-                Cancel::Marked => return Ok(()),
-                Cancel::Unknown => {}
+                AfterCancel::IsKnown => return Ok(()),
+                AfterCancel::MayBeOnSlot => {}
             }
-        }
-        if has_copies {
-            return Ok(());
         }
         let slot = self.slots.iter().find(|slot| slot.cancel(id));
         self.wake_driver(slot.ok_or(Status::ERR_UNKNOWN_ID)?);
@@ -234,7 +231,7 @@ impl Pool {
         let mut dispatcher = self.dispatcher();
         dispatcher.wait(want, queued, now_ns())?;
         self.dispatch(dispatcher);
-        self.timer.note(deadline_ns);
+        self.watches.deadlines.note(deadline_ns);
         Ok(())
     }
 
@@ -246,7 +243,7 @@ impl Pool {
     }
 
     /// Sends a request from the queue on its slot, and says what came of it.
-    pub(super) fn send_queued(
+    pub(crate) fn send_queued(
         &self,
         slot: SlotIndex,
         queued: Queued<Box<Waits>>,
@@ -272,7 +269,7 @@ impl Pool {
         match dispatcher.not_sent(slot, why, queued) {
             Some((who, end)) => self.end_waiting(&dispatcher, who, end),
             // The timer may have looked at the queue while the request was not in it.
-            None => self.timer.note(deadline_ns),
+            None => self.watches.deadlines.note(deadline_ns),
         }
         dispatcher
     }
@@ -365,7 +362,7 @@ impl Pool {
             self.wake_driver(slot);
         }
         // Its own deadline, if it has ended already.
-        self.timer.note(deadline_ns.min(slot.deadline_ns()));
+        self.watches.deadlines.note(deadline_ns.min(slot.deadline_ns()));
         Ok(())
     }
 }

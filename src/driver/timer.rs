@@ -1,16 +1,13 @@
 //! Deadlines: one timer for all slots and for the queue. It also wakes the pool thread for
 //! callbacks that were handed over to it.
 //!
-//! The pool thread sleeps until the earliest deadline that it knows, or for one [`WatchPeriod`]
-//! when it knows none. A submit therefore wakes it only if its deadline is earlier than that.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! The pool thread sleeps until the earliest deadline that it knows, or for one
+//! [`WatchPeriod`](crate::pool::watch_period::WatchPeriod) when it knows none. A submit therefore
+//! wakes it only if its deadline is earlier than that.
 
 use super::Pool;
 use crate::clock::NEVER;
 use crate::clock::{self, now_ns};
-use crate::pool::watch_period::WatchPeriod;
 use crate::slot::Slot;
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +23,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A new deadline is known (and stored where [`keep_time`] looks).
+    /// A new deadline is known (and stored where [`Pool::keep_deadlines`] looks).
     pub fn note(&self, deadline_ns: u64) {
         if deadline_ns < self.armed_ns.load(Ordering::SeqCst) {
             self.rearm.notify_one();
@@ -34,29 +31,14 @@ impl Timer {
     }
 
     /// The next look is at that time; whoever looks must look once more after this call.
-    pub(super) fn arm(&self, at_ns: u64) {
+    pub(crate) fn arm(&self, at_ns: u64) {
         self.armed_ns.store(at_ns, Ordering::SeqCst);
-    }
-}
-
-/// The task that watches the deadlines until it is dropped.
-pub async fn keep_time(pool: Arc<Pool>) {
-    let mut period = WatchPeriod::new(pool.policy.shortest_ns());
-    loop {
-        let armed = pool.keep_deadlines(period.ns());
-        let sleep = Duration::from_nanos(armed.saturating_sub(now_ns()));
-        tokio::select! {
-            () = tokio::time::sleep(sleep) => period.slept(),
-            () = pool.timer.rearm.notified() => {
-                period.woken(pool.next_deadline().saturating_sub(now_ns()));
-            }
-        }
     }
 }
 
 impl Pool {
     /// Ends what is past its deadline, and answers when to look again: within `period_ns`.
-    pub(super) fn keep_deadlines(&self, period_ns: u64) -> u64 {
+    pub(crate) fn keep_deadlines(&self, period_ns: u64) -> u64 {
         if self.delivery.caller.is_none() {
             self.deliver_handed_over();
         }
@@ -64,13 +46,13 @@ impl Pool {
         clock::compare_clocks();
         let latest = now_ns().saturating_add(period_ns);
         let armed = self.next_deadline().min(latest);
-        self.timer.arm(armed);
+        self.watches.deadlines.arm(armed);
         // A deadline that was stored before it could see the new timer is seen by this second look.
         self.next_deadline().min(armed)
     }
 
     /// The earliest deadline of all exchanges in flight and of the queue.
-    pub(super) fn next_deadline(&self) -> u64 {
+    pub(crate) fn next_deadline(&self) -> u64 {
         let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
         let waiting = self.dispatcher().next_deadline();
         let grace = self.lifetime.grace_ns();

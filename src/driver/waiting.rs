@@ -131,7 +131,7 @@ impl Pool {
                 let who = Acquirer::Completes(Box::new(pending));
                 dispatcher.enqueue_caller(ticket, source, deadline_ns, who, now)?;
                 self.dispatch(dispatcher);
-                self.timer.note(deadline_ns);
+                self.watches.deadlines.note(deadline_ns);
             }
             Err(refusal) => return Err(refusal.into()),
         }

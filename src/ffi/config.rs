@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::types::vp_str;
 use super::{borrow_mut, guard, status};
 use crate::config::{Config, Drive};
-use crate::driver::shared_thread::SharedThread;
 use crate::error::Status;
+use crate::threads::shared_thread::SharedThread;
 
 /// A configuration, opaque to C.
 pub struct vp_config {

@@ -11,11 +11,11 @@ use super::versioned::struct_size;
 use super::ws::vp_ws;
 use super::{borrow, borrow_mut, count, status};
 use crate::completion::Completion;
-use crate::driver::caller::this_thread;
-use crate::driver::group::Group;
 use crate::error::Status;
+use crate::group::Group;
 use crate::net::cancellation::PutOff;
 use crate::net::fork;
+use crate::threads::current::this_thread;
 
 /// A group of pools, opaque to C.
 pub struct vp_group {

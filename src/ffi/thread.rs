@@ -6,10 +6,10 @@ use super::config::vp_config;
 use super::types::vp_str;
 use super::{borrow, borrow_mut, guard, status};
 use crate::config::Config;
-use crate::driver::shared_thread::SharedThread;
 use crate::error::Status;
 use crate::net::cancellation::PutOff;
 use crate::pool::host_limits::Limits;
+use crate::threads::shared_thread::SharedThread;
 
 /// A pool thread that many pools share, opaque to C.
 pub struct vp_thread {

@@ -7,9 +7,9 @@ use super::handle::vp_pool;
 use super::types::{VP_WATCHED_TEXT, vp_response, vp_str, vp_watched};
 use super::versioned::{struct_size, write_sized};
 use super::{borrow, borrow_mut, status};
-use crate::driver::last_values::{KEPT_BYTES, LastValue};
 use crate::error::Status;
 use crate::http::watch::number;
+use crate::last_values::{KEPT_BYTES, LastValue};
 use crate::recycle::Recycled;
 
 const _: () = assert!(KEPT_BYTES < VP_WATCHED_TEXT);

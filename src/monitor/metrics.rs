@@ -32,7 +32,7 @@ const STEPS: [&str; 4] = ["resolve", "connect", "tls", "system"];
 impl Pool {
     /// All that is known of the pool now. Any thread.
     pub fn samples(&self) -> Samples {
-        let mut samples = Samples::new(&self.name, &self.host());
+        let mut samples = Samples::new(&self.reporting.name, &self.host());
         self.sample_requests(&mut samples);
         self.sample_connections(&mut samples);
         self.sample_states(&mut samples);

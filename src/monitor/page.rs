@@ -89,7 +89,7 @@ impl Publication {
             sequence: self.sequence,
             writer: self.writer,
             period_ns: self.period_ns,
-            name: self.pool.name.to_string(),
+            name: self.pool.reporting.name.to_string(),
             host: self.pool.host(),
             state: self.pool.page_state(!moment.kinds.is_empty()),
             rate: self.rate,

@@ -8,6 +8,7 @@ pub mod addresses;
 mod arrival;
 pub mod cancellation;
 pub mod code;
+pub(crate) mod configured;
 pub mod connect;
 pub mod connection;
 pub mod dial_thread;

@@ -60,6 +60,12 @@ impl DialLimit {
         (0..sources).map(|source| Self::new(burst(source), per_second, random())).collect()
     }
 
+    /// How many dials a second a pool may make in the long run, from all its sources. A source
+    /// without a slot makes none.
+    pub fn in_all(slots: u32, sources: u32, per_second: u32) -> u32 {
+        per_second * sources.min(slots)
+    }
+
     /// The time that one dial costs, in nanoseconds.
     pub fn interval_ns(&self) -> u64 {
         self.interval_ns
@@ -162,6 +168,12 @@ mod tests {
         let at_once = |limit: &mut DialLimit| (0..9).filter(|_| take(limit, 0).is_ok()).count();
         assert_eq!(limits.iter_mut().map(at_once).collect::<Vec<_>>(), [3, 2]);
         assert_eq!(take(&mut limits[1], SECOND_NS / 5), Ok(()));
+    }
+
+    #[test]
+    fn a_source_without_a_slot_adds_no_dials() {
+        assert_eq!(DialLimit::in_all(5, 2, 7), 14);
+        assert_eq!(DialLimit::in_all(2, 5, 7), 14);
     }
 
     #[test]

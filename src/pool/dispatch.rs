@@ -48,7 +48,8 @@ use super::slot::NoStart;
 use crate::lane::{Lane, LaneSet};
 use crate::source::{Source, SourceSet};
 pub use terms::{
-    Action, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter, Want,
+    Action, AfterCancel, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter,
+    Want,
 };
 
 /// No such time.

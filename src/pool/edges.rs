@@ -28,6 +28,9 @@ const FRESH_NS: u64 = 10 * MINUTE_NS;
 /// The longest time before spreading tries an edge again that keeps failing.
 const LONGEST_NS: u64 = 60 * MINUTE_NS;
 
+/// Round trips are measured at least so often where slots are placed by them.
+const MEASURE_NS: u64 = 1_000_000_000;
+
 /// So many addresses are remembered. Then one is forgotten that is neither listed nor used.
 pub(crate) const MAX_KNOWN: usize = 128;
 
@@ -54,6 +57,23 @@ pub struct PlacementRules {
     pub margin_percent: u32,
     /// At least so much time is between two moves; 0: live connections are not moved.
     pub between_moves_ns: u64,
+}
+
+impl PlacementRules {
+    /// Whether it is decided here where slots dial, and not by the order of the addresses.
+    pub fn has_rules(&self) -> bool {
+        self.placement != Placement::InOrder
+    }
+
+    /// How often round trips are measured, in nanoseconds: as often as slots may be moved, and at
+    /// least once a second. `None`: nothing depends on them.
+    pub fn measure_every_ns(&self) -> Option<u64> {
+        let every_ns = match self.between_moves_ns {
+            0 => MEASURE_NS,
+            between_ns => between_ns.min(MEASURE_NS),
+        };
+        self.has_rules().then_some(every_ns)
+    }
 }
 
 /// What was seen of one edge. Times are 0 while nothing was measured.
@@ -119,6 +139,8 @@ pub struct Edges<A> {
     best: Option<A>,
     /// The list is the user's: what it leaves out is not used any more.
     is_users: bool,
+    /// The user has said which addresses hold, so that those of the name do not count.
+    is_pinned: bool,
     moved_ns: Option<u64>,
 }
 
@@ -128,12 +150,30 @@ impl<A: Copy + Eq> Edges<A> {
     pub fn new(slots: u32, rules: PlacementRules) -> Self {
         let slot = Slot { serves: None, next: None, is_moving: false };
         let slots = vec![slot; slots as usize];
-        Self { rules, known: Vec::new(), slots, best: None, is_users: false, moved_ns: None }
+        let (is_users, is_pinned) = (false, false);
+        Self { rules, known: Vec::new(), slots, best: None, is_users, is_pinned, moved_ns: None }
     }
 
-    /// The addresses of the venue are these now. `is_users`: the user has given them, so that
-    /// connections to others are to go.
-    pub fn listed(&mut self, addresses: &[A], is_users: bool) {
+    /// A look-up of the venue's name has these addresses. They do not count while the user has
+    /// given others.
+    pub fn looked_up(&mut self, addresses: &[A]) {
+        if !self.is_pinned {
+            self.listed(addresses, false);
+        }
+    }
+
+    /// The user gives these addresses, so that connections to others are to go. None: those of the
+    /// name count again, and it is to be looked up at once. Answers whether it is.
+    pub fn pinned(&mut self, addresses: &[A]) -> bool {
+        self.is_pinned = !addresses.is_empty();
+        if self.is_pinned {
+            self.listed(addresses, true);
+        }
+        !self.is_pinned
+    }
+
+    /// The addresses of the venue are these now. `is_users`: the user has given them.
+    fn listed(&mut self, addresses: &[A], is_users: bool) {
         self.is_users = is_users;
         for edge in &mut self.known {
             edge.is_listed = addresses.contains(&edge.address);

@@ -21,7 +21,7 @@
 //! It knows neither requests nor connections. Times are nanoseconds.
 
 use super::dispatch::SlotIndex;
-use crate::error::WireState;
+use crate::error::{Outcome, WireState};
 
 /// No such time.
 const NEVER: u64 = u64::MAX;
@@ -58,6 +58,23 @@ pub struct CopyEnd {
     pub status: Option<u16>,
     /// The other copies would end in the same way: it never had a slot, or the engine withdrew it.
     pub is_final: bool,
+}
+
+impl CopyEnd {
+    /// A copy has ended so. `status`: of what it was answered, whole or not. `had_slot`: it was on a
+    /// connection.
+    pub fn new(
+        outcome: Outcome,
+        wire_state: WireState,
+        status: Option<u16>,
+        had_slot: bool,
+    ) -> Self {
+        Self {
+            wire_state,
+            status: status.filter(|_| outcome == Outcome::Ok),
+            is_final: !had_slot || outcome == Outcome::Cancelled,
+        }
+    }
 }
 
 /// What the end of a copy is for its order.
@@ -270,6 +287,18 @@ mod tests {
         assert_eq!(fanout.next(now_ns), Step::Send);
         fanout.begins(slot);
         fanout.accepted();
+    }
+
+    #[test]
+    fn only_a_whole_answer_has_a_status_and_all_copies_share_some_ends() {
+        let end = |outcome, had_slot| {
+            let end = CopyEnd::new(outcome, WireState::Sent, Some(200), had_slot);
+            (end.status, end.is_final)
+        };
+        assert_eq!(end(Outcome::Ok, true), (Some(200), false));
+        assert_eq!(end(Outcome::Timeout, true), (None, false), "the answer is not whole");
+        assert_eq!(end(Outcome::Cancelled, true), (None, true), "the engine withdrew it");
+        assert_eq!(end(Outcome::Timeout, false), (None, true), "it never had a slot");
     }
 
     #[test]

@@ -20,6 +20,12 @@ use super::dispatch::SlotIndex;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// The most dials in a second that can be asked for.
+const MOST_DIALS: u32 = 1_000;
+
+/// The most connections that can be asked for.
+const MOST_CONNECTIONS: u32 = 100_000;
+
 /// The number of a pool among those of its host.
 pub type PoolNumber = u32;
 
@@ -56,6 +62,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Whether they can be asked for.
+    pub fn are_in_range(&self) -> bool {
+        self.dials_per_second <= MOST_DIALS && self.connections <= MOST_CONNECTIONS
+    }
+
     /// Whether there is no limit at all.
     pub fn is_none(&self) -> bool {
         *self == Self::default()

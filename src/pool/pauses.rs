@@ -49,6 +49,21 @@ impl Pauses {
         self.last_until_ns = 0;
     }
 
+    /// Whether there is a pause of that scope now. One that begins then makes it longer, and is not
+    /// a further one.
+    pub fn has(&self, scope: Scope, now_ns: u64) -> bool {
+        self.of(scope).until_ns() > now_ns
+    }
+
+    /// Whether a pause of that scope holds the slot, so that one that closes connections closes
+    /// that of the slot.
+    pub fn covers(&self, scope: Scope, slot: u32) -> bool {
+        match (scope, self.of_source.len() as u32) {
+            (Scope::Pool, _) | (_, 0) => true,
+            (Scope::Source(source), sources) => source_of_slot(slot, sources) == source,
+        }
+    }
+
     /// That of the whole pool, or of one source alone.
     pub fn of(&self, scope: Scope) -> &Pause {
         match scope {
@@ -127,6 +142,26 @@ mod tests {
         assert!(!pauses.end(Scope::Source(1), 149) && pauses.end(Scope::Source(1), 150));
         assert_eq!(pauses.last_until_ns(), 120);
         assert_eq!(*pauses.of(Scope::Source(1)), Pause::default());
+    }
+
+    #[test]
+    fn a_pause_covers_the_slots_of_its_source_or_all() {
+        let pauses = Pauses::new(3);
+        let covered = |pauses: &Pauses, scope| {
+            (0..6).filter(|slot| pauses.covers(scope, *slot)).collect::<Vec<_>>()
+        };
+        assert_eq!(covered(&pauses, Scope::Source(1)), [1, 4]);
+        assert_eq!(covered(&pauses, Scope::Pool), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(covered(&Pauses::new(1), Scope::Source(0)), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_pause_that_begins_in_another_is_not_a_further_one() {
+        let mut pauses = Pauses::new(2);
+        assert!(!pauses.has(Scope::Source(1), 100));
+        pauses.begin(Scope::Source(1), 100, 50, false);
+        assert!(pauses.has(Scope::Source(1), 149) && !pauses.has(Scope::Source(1), 150));
+        assert!(!pauses.has(Scope::Pool, 149) && !pauses.has(Scope::Source(0), 149));
     }
 
     #[test]

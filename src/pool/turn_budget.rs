@@ -35,15 +35,22 @@ impl Default for TurnBudget {
 }
 
 impl TurnBudget {
-    /// Whether another turn may begin in this round.
-    pub fn allows_turn(&self) -> bool {
-        self.turns > 0 && self.bytes >= TURN_BYTES
-    }
-
-    /// A turn has received so many bytes.
-    pub fn spend(&mut self, bytes: usize) {
+    /// A turn has received so many bytes. Answers whether another one may begin in this round.
+    pub fn turn_is_over(&mut self, bytes: usize) -> bool {
         self.turns = self.turns.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
+        self.allows_turn()
+    }
+
+    /// The next round begins. Answers whether a turn may begin that could not in the last one.
+    pub fn round_begins(&mut self) -> bool {
+        let waits = !self.allows_turn();
+        *self = Self::default();
+        waits
+    }
+
+    fn allows_turn(&self) -> bool {
+        self.turns > 0 && self.bytes >= TURN_BYTES
     }
 }
 
@@ -54,13 +61,15 @@ mod tests {
     /// What a pool does in one round, if each of its turns receives what `bytes` gives.
     fn round(mut bytes: impl FnMut() -> usize) -> (u32, usize) {
         let (mut budget, mut turns, mut received) = (TurnBudget::default(), 0, 0);
-        while budget.allows_turn() {
+        loop {
             let taken = bytes();
-            budget.spend(taken);
+            let goes_on = budget.turn_is_over(taken);
             turns += 1;
             received += taken;
+            if !goes_on {
+                return (turns, received);
+            }
         }
-        (turns, received)
     }
 
     #[test]
@@ -69,6 +78,18 @@ mod tests {
         assert_eq!(round(|| 500), (MAX_TURNS, 500 * MAX_TURNS as usize));
         assert_eq!(round(|| TURN_BYTES), (4, MAX_BYTES));
         assert_eq!(round(|| TURN_BYTES - 1).0, 4);
+    }
+
+    #[test]
+    fn a_round_gives_the_whole_budget_and_a_turn_to_who_waits_for_one() {
+        let mut budget = TurnBudget::default();
+        assert!(!budget.round_begins(), "a turn may begin already: one more would be two at once");
+        assert!(budget.turn_is_over(3 * TURN_BYTES), "one turn is left");
+        assert!(!budget.round_begins());
+        assert_eq!(budget, TurnBudget::default(), "what was left is not kept");
+        while budget.turn_is_over(TURN_BYTES) {}
+        assert!(budget.round_begins());
+        assert_eq!(budget, TurnBudget::default());
     }
 
     #[test]

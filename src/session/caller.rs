@@ -26,12 +26,12 @@ use super::event::Kept;
 use super::receiving::{MAX_TURN, ONE_READ};
 use super::{NotUp, Session};
 use crate::clock::now_ns;
-use crate::driver::caller::this_thread;
-use crate::driver::group::Driven;
 use crate::error::Status;
+use crate::group::Driven;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
 use crate::net::live_set::LiveSet;
+use crate::threads::current::this_thread;
 
 /// The number of the bell in the set.
 const BELL: u64 = u64::MAX;

@@ -6,8 +6,8 @@
 use super::event::{Failed, Lost, News, WsLoss};
 use crate::clock::now_ns;
 use crate::config::Config;
-use crate::driver::log::tell;
 use crate::error::Status;
+use crate::log::tell;
 use crate::log::{Level, LogHook};
 
 /// Keys and values of a record.

@@ -17,13 +17,13 @@ use super::receiving::MAX_TURN;
 use super::upgrade::Refused;
 use crate::clock::now_ns;
 use crate::config::Config;
-use crate::driver::shared_thread::SharedThread;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
 use crate::net::standard::spared;
 use crate::net::thread;
 use crate::net::watch::{Watch, watch};
+use crate::threads::shared_thread::SharedThread;
 use crate::ws::session::life::Why;
 
 /// Starts the thread, or the task on a shared one. Gives what waits for its end.

@@ -10,9 +10,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use venuepool::completion::Completion;
 use venuepool::config::Drive;
 use venuepool::driver::Pool;
-use venuepool::driver::group::{BUDGET, Group};
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
+use venuepool::group::Group;
+use venuepool::pool::fair_looks::BUDGET;
 
 use crate::rig::{PATIENCE, body, order, request, until, venue_config};
 

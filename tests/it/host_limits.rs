@@ -11,10 +11,10 @@ use mock_venue::Script;
 use socket2::{Domain, Socket, Type};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::shared_thread::SharedThread;
 use venuepool::error::{Outcome, Status};
 use venuepool::event::{EventHook, EventKind};
 use venuepool::pool::host_limits::Limits;
+use venuepool::threads::shared_thread::SharedThread;
 
 use crate::rig::{config, get, switch, until};
 

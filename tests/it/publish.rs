@@ -11,7 +11,6 @@ use std::time::Duration;
 use mock_venue::{How, Options, Venue};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::shared_thread::SharedThread;
 use venuepool::error::{CloseReason, Outcome, Status};
 use venuepool::lane::Lane;
 use venuepool::metrics::Kind;
@@ -20,6 +19,7 @@ use venuepool::publish::file::{ReadError, read_page};
 use venuepool::publish::layout::{Refusal, SEQUENCE_AT, VERSION};
 use venuepool::publish::page::{Page, Percentiles};
 use venuepool::publish::process::{Life, life, this_process};
+use venuepool::threads::shared_thread::SharedThread;
 
 use crate::rig::{get, lose_connections, until, until_idle, venue_config, venue_pool};
 

@@ -8,9 +8,9 @@ use mock_venue::{Options, Venue};
 use venuepool::completion::Completion;
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::shared_thread::SharedThread;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::{Outcome, Status};
+use venuepool::threads::shared_thread::SharedThread;
 
 use crate::rig::{PATIENCE, body, get, order, request, status, until, until_idle, venue_config};
 

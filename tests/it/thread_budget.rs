@@ -11,10 +11,10 @@ use mock_venue::{Peer, Script, ScriptServer};
 use venuepool::completion::{Callback, Completion};
 use venuepool::config::{Config, Drive};
 use venuepool::driver::Pool;
-use venuepool::driver::shared_thread::SharedThread;
 use venuepool::driver::submit::WhenBusy;
 use venuepool::error::Outcome;
 use venuepool::pool::turn_budget::{MAX_BYTES, MAX_TURNS};
+use venuepool::threads::shared_thread::SharedThread;
 
 use crate::rig::{PATIENCE, config, request};
 

@@ -5,10 +5,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use venuepool::config::{Config, Drive};
-use venuepool::driver::shared_thread::SharedThread;
 use venuepool::error::Status;
 use venuepool::session::Session;
 use venuepool::session::event::{News, Told};
+use venuepool::threads::shared_thread::SharedThread;
 use venuepool::ws::frame::Kind;
 
 use crate::desk::{Desk, config, settings};

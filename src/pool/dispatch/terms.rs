@@ -133,6 +133,30 @@ pub enum Cancel<R, L> {
     Unknown,
 }
 
+/// What follows a cancel.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AfterCancel<R, L> {
+    /// It ends as cancelled now.
+    Ends(Waiter<R, L>),
+    /// Somebody else ends it, and knows.
+    IsKnown,
+    /// It is to be looked for on the slots.
+    MayBeOnSlot,
+}
+
+impl<R, L> Cancel<R, L> {
+    /// What follows. `has_copies`: it is an order of several copies, and those that are on slots
+    /// were cancelled there.
+    pub fn follows(self, has_copies: bool) -> AfterCancel<R, L> {
+        match self {
+            Self::Left(who) => AfterCancel::Ends(who),
+            Self::Marked => AfterCancel::IsKnown,
+            Self::Unknown if has_copies => AfterCancel::IsKnown,
+            Self::Unknown => AfterCancel::MayBeOnSlot,
+        }
+    }
+}
+
 /// How many slots are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -53,6 +53,20 @@ fn checkout_is_lifo() {
 }
 
 #[test]
+fn one_that_is_cancelled_is_looked_for_on_the_slots_if_nobody_knows_of_it() {
+    let left = || Cancel::<_, &str>::Left(Waiter::Request("waits", DUE));
+    for has_copies in [false, true] {
+        let ends = AfterCancel::Ends(Waiter::Request("waits", DUE));
+        assert_eq!(left().follows(has_copies), ends);
+        let marked = Cancel::<&str, &str>::Marked;
+        assert_eq!(marked.follows(has_copies), AfterCancel::IsKnown);
+    }
+    let unknown = || Cancel::<&str, &str>::Unknown;
+    assert_eq!(unknown().follows(false), AfterCancel::MayBeOnSlot);
+    assert_eq!(unknown().follows(true), AfterCancel::IsKnown, "its copies were cancelled there");
+}
+
+#[test]
 fn a_caller_that_waits_for_a_lease_may_have_a_deadline() {
     let mut dispatcher = busy(1);
     dispatcher.enqueue_caller(1, Source::ANY, 10, "waits", 0).unwrap();

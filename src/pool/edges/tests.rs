@@ -18,7 +18,7 @@ fn rules(placement: Placement) -> PlacementRules {
 /// A pool that knows these addresses.
 fn edges(slots: u32, placement: Placement, addresses: &[char]) -> Edges<char> {
     let mut edges = Edges::new(slots, rules(placement));
-    edges.listed(addresses, false);
+    edges.looked_up(addresses);
     edges
 }
 
@@ -65,6 +65,33 @@ fn without_a_rule_the_given_order_holds_and_nothing_moves() {
 }
 
 #[test]
+fn addresses_of_the_name_do_not_count_while_the_user_has_given_others() {
+    let mut edges = edges(1, Placement::Spread, &[A]);
+    assert!(!edges.pinned(&[B]), "the name need not be looked up");
+    edges.looked_up(&[A, C]);
+    let listed = |edges: &Edges<char>| {
+        let all = edges.all().into_iter();
+        all.filter(|edge| edge.is_listed).map(|edge| edge.address).collect::<String>()
+    };
+    assert_eq!(listed(&edges), "b");
+    assert!(edges.pinned(&[]), "the name is to be looked up at once");
+    assert_eq!(listed(&edges), "b", "until it was");
+    edges.looked_up(&[A, C]);
+    assert_eq!(listed(&edges), "ac");
+}
+
+#[test]
+fn round_trips_are_measured_as_often_as_slots_may_be_moved_and_once_a_second_at_least() {
+    let every_ns = |placement, between_moves_ns| {
+        PlacementRules { placement, margin_percent: 0, between_moves_ns }.measure_every_ns()
+    };
+    assert_eq!(every_ns(Placement::Best, 0), Some(S), "for monitors: nothing is moved");
+    assert_eq!(every_ns(Placement::Best, 5 * S), Some(S));
+    assert_eq!(every_ns(Placement::Spread, S / 5), Some(S / 5));
+    assert_eq!(every_ns(Placement::InOrder, S / 5), None);
+}
+
+#[test]
 fn spreading_gives_each_edge_as_many_slots_also_while_they_dial() {
     let mut edges = edges(5, Placement::Spread, &[A, B]);
     let first: Vec<_> = (0..5).map(|slot| edges.begins(slot, &[A, B], 0)[0]).collect();
@@ -77,7 +104,7 @@ fn spreading_gives_each_edge_as_many_slots_also_while_they_dial() {
 fn spreading_moves_a_slot_from_the_crowd_and_not_for_one_slot_of_difference() {
     let mut edges = edges(4, Placement::Spread, &[A]);
     (0..4).for_each(|slot| assert_eq!(dial(&mut edges, slot, &[A], 0), A));
-    edges.listed(&[A, B], false);
+    edges.looked_up(&[A, B]);
     for now in [S, 2 * S] {
         let slot = edges.next_move(now).unwrap();
         assert_eq!(edges.next_move(now + S - 1), None, "one at a time");
@@ -132,10 +159,10 @@ fn one_slot_stays_elsewhere_and_another_edge_is_looked_at_each_time() {
     edges.lost(1);
     assert_eq!(dial(&mut edges, 1, &all, 9 * S), C, "the one of which least is known");
     edges.lost(1);
-    edges.listed(&[A], false);
+    edges.looked_up(&[A]);
     assert_eq!(dial(&mut edges, 1, &[A], 9 * S), A, "there is no other");
     assert_eq!(edges.next_move(20 * S), None);
-    edges.listed(&[A, B], false);
+    edges.looked_up(&[A, B]);
     let slot = edges.next_move(20 * S).unwrap();
     assert_eq!(dial(&mut edges, slot, &[A, B], 20 * S), B, "there is one again");
 }
@@ -178,9 +205,9 @@ fn spreading_tries_a_dead_edge_again_more_and_more_rarely() {
 fn a_list_of_the_user_moves_all_slots_that_it_leaves_out_and_an_answer_of_a_name_none() {
     let mut edges = edges(3, Placement::InOrder, &[A, B]);
     dial_all(&mut edges, 0..3, &[A, B]);
-    edges.listed(&[B], false);
+    edges.looked_up(&[B]);
     assert_eq!(edges.next_move(0), None);
-    edges.listed(&[B], true);
+    edges.pinned(&[B]);
     assert!(edges.has_removed());
     let moved: Vec<_> = std::iter::from_fn(|| edges.next_move(0)).collect();
     assert_eq!(moved, [0, 1, 2], "all at once: the dial limit is there for the rest");
@@ -198,7 +225,7 @@ fn addresses_that_come_and_go_do_not_fill_the_memory() {
     assert_eq!(dial(&mut edges, 0, &[A], 0), A);
     for number in 0..1_000 {
         let address = char::from_u32(0x1000 + number).unwrap();
-        edges.listed(&[address], false);
+        edges.looked_up(&[address]);
         assert!(edges.known.len() <= MAX_KNOWN);
     }
     assert_eq!(edges.all()[0], EdgeHealth { slots: 1, ..edges.all()[0] });

@@ -13,6 +13,14 @@ use crate::pool::pause::Pause;
 const MS: u64 = 1_000_000;
 const S: u64 = SECOND_NS;
 
+#[test]
+fn limits_have_a_range() {
+    let are_in_range =
+        |dials_per_second, connections| Limits { dials_per_second, connections }.are_in_range();
+    assert!(are_in_range(0, 0) && are_in_range(1_000, 100_000));
+    assert!(!are_in_range(1_001, 0) && !are_in_range(0, 100_001));
+}
+
 fn host(dials_per_second: u32, connections: u32) -> HostLimits {
     HostLimits::new(Limits { dials_per_second, connections })
 }

@@ -11,10 +11,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Pool;
 use super::thread::EndOfPool;
 use crate::clock::{NEVER, now_ns};
 use crate::config::Config;
+use crate::driver::Pool;
 use crate::lane::Lane;
 use crate::net::connection::Connection;
 use crate::pool::dispatch::Counts;
@@ -70,7 +70,10 @@ impl Model {
     /// The pool has a heartbeat in flight on that leased slot.
     pub fn beat(&self, slot: usize) {
         let pause = self.pool.pause_of_slot(slot as u32);
-        assert!(self.pool.maintenance.limit().begin(&pause, now_ns()).is_ok(), "none is in flight");
+        assert!(
+            self.pool.watches.maintenance.limit().begin(&pause, now_ns()).is_ok(),
+            "none is in flight"
+        );
         assert!(self.pool.dispatcher().heartbeat(slot as u32, now_ns()), "the slot rests");
         let recipient = Recipient::Heartbeat;
         let (id, user_data, submit_ns, deadline_ns) = (0, 0, now_ns(), NEVER - 1);
@@ -99,7 +102,7 @@ impl Model {
             // Asked first: what came before it is then served before this returns.
             let is_done = done(pool);
             let mut is_idle = true;
-            if pool.timer.rearm.take() {
+            if pool.watches.deadlines.rearm.take() {
                 armed = pool.keep_deadlines(PERIOD_NS);
                 is_idle = false;
             }

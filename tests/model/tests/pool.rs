@@ -12,13 +12,13 @@ use std::time::Duration;
 use checker::{check, spawn};
 use loom::thread::JoinHandle;
 use venuepool_model::completion::Callback;
-use venuepool_model::driver::model::Model;
 use venuepool_model::driver::submit::WhenBusy;
 use venuepool_model::error::{Outcome, Status};
 use venuepool_model::http::request::Request;
 use venuepool_model::lane::LaneSet;
 use venuepool_model::pool::dispatch::Lease;
 use venuepool_model::pool::fanout::{Completes, FanoutRules};
+use venuepool_model::tasks::model::Model;
 
 /// The venue answers whatever comes.
 const ALL: usize = usize::MAX;

@@ -187,14 +187,12 @@ impl Pool {
         if !self.orders.contains_key(&id) {
             return self.ledger.completed(id, ended.outcome, self.now);
         }
-        let answered = ended.answer.filter(|_| ended.outcome == Outcome::Ok);
         // Who asks for a pause has not executed the order.
-        let status = answered.map(|answer| if answer.pause.is_some() { 429 } else { 200 });
-        let end = CopyEnd {
-            wire_state: if status.is_some() { WireState::Answered } else { WireState::Sent },
-            status,
-            is_final: ended.outcome == Outcome::Cancelled,
-        };
+        let status = ended.answer.map(|answer| if answer.pause.is_some() { 429 } else { 200 });
+        let is_answered = ended.outcome == Outcome::Ok;
+        let wire_state = if is_answered { WireState::Answered } else { WireState::Sent };
+        let end = CopyEnd::new(ended.outcome, wire_state, status, true);
+        assert_eq!(end.status.is_some(), is_answered, "only a whole answer has a status");
         if self.copy_ended(id, &end, ended.outcome) {
             self.ledger.completed(id, ended.outcome, self.now);
             // As a copy that ended in the queue: it is not wanted any more.
@@ -210,7 +208,8 @@ impl Pool {
         if !self.orders.contains_key(&id) {
             return self.ledger.completed(id, end.outcome(), self.now);
         }
-        let unsent = CopyEnd { wire_state: WireState::NotSent, status: None, is_final: true };
+        let unsent = CopyEnd::new(end.outcome(), WireState::NotSent, None, false);
+        assert!(unsent.is_final, "no other copy would have a slot");
         let completes = self.copy_ended(id, &unsent, end.outcome());
         assert!(!completes, "without an answer");
         self.next_copy(id);

@@ -1,7 +1,7 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
 use venuepool_model::lane::{Lane, LaneSet};
-use venuepool_model::pool::dispatch::{Cancel, End, Lease, Queued, Refusal, Route, Want};
+use venuepool_model::pool::dispatch::{AfterCancel, End, Lease, Queued, Refusal, Route, Want};
 use venuepool_model::pool::exchange_time::Due;
 use venuepool_model::pool::pause::Scope;
 use venuepool_model::source::Source;
@@ -196,11 +196,10 @@ impl Pool {
     fn cancel(&mut self) {
         let Some(id) = self.ledger.newest_open(&mut self.random) else { return };
         let has_copies = self.cancel_copies(id);
-        match self.desk.cancel(id) {
-            Cancel::Left(_) => return self.end_waiting(id, End::Cancelled),
-            Cancel::Marked => return,
-            Cancel::Unknown if has_copies => return,
-            Cancel::Unknown => {}
+        match self.desk.cancel(id).follows(has_copies) {
+            AfterCancel::Ends(_) => return self.end_waiting(id, End::Cancelled),
+            AfterCancel::IsKnown => return,
+            AfterCancel::MayBeOnSlot => {}
         }
         let _ = (0..self.slots.len()).any(|index| self.cancel_on(index, id));
     }

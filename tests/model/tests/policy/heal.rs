@@ -1,6 +1,6 @@
 //! Carries out the healing and the maintenance of the simulated pool: it dials, waits and tells,
-//! as src/driver/slot_task.rs, src/driver/dials.rs and src/driver/maintenance.rs do. What is to be
-//! done is decided by [`Healing`](venuepool_model::pool::healing::Healing) and by the slot's state.
+//! as slot_task.rs, dials.rs and maintenance.rs in src/tasks do. What is to be done is decided by
+//! [`Healing`](venuepool_model::pool::healing::Healing) and by the slot's state.
 
 use std::time::Duration;
 
@@ -87,15 +87,14 @@ impl Pool {
         }
         self.dispatch();
         for slot in (0..self.setting.slots).filter(|_| closes) {
-            let source = source_of_slot(slot, self.setting.sources.max(1));
-            if place == 0 || scope == Scope::Source(source) {
+            if self.desk.covers(scope, slot) {
                 self.retire(slot, CloseReason::Suspended);
             }
         }
         self.after(0, Event::TellOfPause);
     }
 
-    /// As the task in src/driver/suspend.rs.
+    /// As the task in src/tasks/pauses.rs.
     pub(crate) fn tell_of_pauses(&mut self) {
         let scopes = self.desk.scopes();
         let again_ns = scopes.into_iter().filter_map(|scope| self.tell_of_pauses_of(scope)).min();
@@ -304,7 +303,7 @@ impl Pool {
         self.arrives(id, Arrival::Fin);
     }
 
-    // As in src/driver/maintenance.rs.
+    // As in src/tasks/maintenance.rs.
 
     pub(crate) fn look_at_maintenance(&mut self, in_ns: u64) {
         let at_ns = self.now.saturating_add(in_ns);

@@ -80,6 +80,15 @@ impl Desk {
         pause
     }
 
+    /// Whether a pause of that scope closes the connection of the slot, if it closes any.
+    pub(crate) fn covers(&self, scope: Scope, slot: u32) -> bool {
+        let covers = self.dispatcher.pauses().covers(scope, slot);
+        let place = self.place_of(scope);
+        let is_its = place == 0 || place == self.place_of(Scope::Source(self.source_of(slot)));
+        assert_eq!(covers, is_its, "slot {slot} in a pause of {scope:?}");
+        covers
+    }
+
     fn holds_of_slot(&self, slot: u32) -> [Hold; 2] {
         let scope = Scope::Source(self.source_of(slot));
         [self.holds[0], self.holds[self.place_of(scope)]]

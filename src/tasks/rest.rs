@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Pool;
+use crate::driver::Pool;
 
 /// The pause without anything large after which memory is given back. An engine that asks for large
 /// answers more often has no page faults for them.

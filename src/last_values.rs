@@ -3,13 +3,11 @@
 //! Written by the thread that ends an exchange, read by any thread. A reader copies the value and
 //! looks whether it was written meanwhile, so it does not hold up the writer. Only a reader that
 //! has met a writer copies again under a lock. A value that a later response has said is never
-//! replaced by an earlier one, on whatever thread their exchanges end.
+//! replaced by an earlier one, on whatever thread their exchanges end. It knows no pool.
 
 use crossbeam_utils::atomic::AtomicCell;
 
-use super::Pool;
 use crate::completion::Completion;
-use crate::error::Status;
 use crate::http::watch::number;
 
 /// How many bytes of a value are kept; as a string of C, they have room in 64 bytes.
@@ -38,23 +36,29 @@ impl LastValue {
 }
 
 /// The last value of each field, by its index.
-pub(super) struct LastValues(Box<[AtomicCell<Option<LastValue>>]>);
+pub(crate) struct LastValues(Box<[AtomicCell<Option<LastValue>>]>);
 
 impl LastValues {
     /// For so many fields, of which nothing is known yet.
-    pub(super) fn new(fields: usize) -> Self {
+    pub(crate) fn new(fields: usize) -> Self {
         Self((0..fields).map(|_| AtomicCell::new(None)).collect())
     }
 
     /// Keeps what the response of a completion says.
     #[inline(never)] // The values would be on the stack of whoever watches nothing.
-    fn keep_all(&self, completion: &Completion) {
+    pub(crate) fn keep_all(&self, completion: &Completion) {
         let Some(recycled) = &completion.response else { return };
         for index in 0..self.0.len() {
             if let Ok(value) = recycled.response.watched(index) {
                 self.keep(index, LastValue::new(value, completion.times.first_byte_ns));
             }
         }
+    }
+
+    /// The last value of the field with that index, or `Some(None)` if no response had it. `None`:
+    /// there is no such field.
+    pub(crate) fn get(&self, index: usize) -> Option<Option<LastValue>> {
+        self.0.get(index).map(AtomicCell::load)
     }
 
     /// Keeps a value, unless a later one is known.
@@ -67,24 +71,6 @@ impl LastValues {
                 Err(other) => known = other,
             }
         }
-    }
-}
-
-impl Pool {
-    /// Keeps what the response of this exchange says in the watched fields.
-    pub(super) fn keep_watched(&self, completion: &Completion) {
-        if let Some(last) = &self.reporting.last_values {
-            last.keep_all(completion);
-        }
-    }
-
-    /// The last value of the watched field with that index. Any thread.
-    ///
-    /// # Errors
-    /// `ERR_ARGUMENT` if no field has that index; `ERR_NOT_FOUND` if no response had the field.
-    pub fn watched(&self, index: usize) -> Result<LastValue, Status> {
-        let last = self.reporting.last_values.as_ref().and_then(|last| last.0.get(index));
-        last.ok_or(Status::ERR_ARGUMENT)?.load().ok_or(Status::ERR_NOT_FOUND)
     }
 }
 

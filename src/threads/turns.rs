@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Pool, thread_pools};
+use super::guests;
 use crate::pool::turn_budget::TurnBudget;
 
 /// The turns of one pool.
-pub(super) struct Turns {
+pub(crate) struct Turns {
     /// One permit while a turn may begin. It serves whoever asked first.
     permit: Semaphore,
     budget: Mutex<TurnBudget>,
@@ -24,19 +24,19 @@ pub(super) struct Turns {
 }
 
 /// A turn, until this is dropped.
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     turns: &'a Turns,
     received: usize,
 }
 
 impl Turns {
     /// Those of a pool on the thread that `spent` belongs to.
-    pub(super) fn new(spent: Arc<Notify>) -> Self {
+    pub(crate) fn new(spent: Arc<Notify>) -> Self {
         Self { permit: Semaphore::new(1), budget: Mutex::default(), spent }
     }
 
     /// Waits for a turn.
-    pub(super) async fn next(&self) -> Turn<'_> {
+    pub(crate) async fn next(&self) -> Turn<'_> {
         // It is never closed, so this is no error.
         if let Ok(permit) = self.permit.acquire().await {
             permit.forget();
@@ -45,11 +45,8 @@ impl Turns {
     }
 
     /// The next round begins.
-    fn begin_round(&self) {
-        let mut budget = self.budget();
-        let waits = !budget.allows_turn();
-        *budget = TurnBudget::default();
-        if waits {
+    pub(crate) fn begin_round(&self) {
+        if self.budget().round_begins() {
             self.permit.add_permits(1);
         }
     }
@@ -61,7 +58,7 @@ impl Turns {
 
 impl Turn<'_> {
     /// It is over, and has received so many bytes.
-    pub(super) fn end(mut self, received: usize) {
+    pub(crate) fn end(mut self, received: usize) {
         self.received = received;
     }
 }
@@ -69,35 +66,19 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut budget = self.turns.budget();
-        budget.spend(self.received);
-        match budget.allows_turn() {
+        match budget.turn_is_over(self.received) {
             true => self.turns.permit.add_permits(1),
             false => self.turns.spent.notify_one(),
         }
     }
 }
 
-impl Pool {
-    /// Waits for a turn, on a thread that the pool shares. On its own it never waits.
-    pub(super) async fn next_turn(&self) -> Option<Turn<'_>> {
-        match &self.turns {
-            None => None,
-            Some(turns) => Some(turns.next().await),
-        }
-    }
-
-    /// The next round of the thread begins.
-    pub(super) fn begin_round(&self) {
-        self.turns.as_ref().inspect(|turns| turns.begin_round());
-    }
-}
-
 /// The task of a shared thread that begins its rounds, until it is dropped.
-pub(super) async fn go_round(spent: Arc<Notify>) {
+pub(crate) async fn go_round(spent: Arc<Notify>) {
     loop {
         spent.notified().await;
         // Behind all that the sockets have by now, too.
         tokio::task::yield_now().await;
-        thread_pools::begin_round();
+        guests::begin_round();
     }
 }

@@ -13,10 +13,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use super::hosts::HostPlace;
-use super::{Pool, thread_pools};
 use crate::clock::now_ns;
 use crate::completion::queue::Taker;
+use crate::driver::Pool;
 use crate::error::{CloseReason, Status};
 use crate::log::Level;
 use crate::metrics::Kind;
@@ -28,18 +27,16 @@ use crate::net::probes;
 use crate::net::watch::{Watch, watch, watch_set};
 use crate::pool::connection_state::Loss;
 use crate::pool::healing::{AfterLoss, Place};
+use crate::pool::untold::UntoldTurns;
 use crate::recorder::record::{What, Words};
 use crate::slot::address_records::AddressRecord;
 use crate::slot::{ConnectionEnd, Slot, Turn};
-
-/// The runtime tells of completions when it goes to sleep. With many busy slots it never does, so
-/// they are also told of after so many turns. More turns would be a longer delay, fewer would wake
-/// the engine more often for the same completions.
-const MAX_UNTOLD_TURNS: u32 = 16;
+use crate::threads::guests;
+use crate::threads::hosts::HostPlace;
 
 thread_local! {
-    /// The turns that this pool thread has given since it last told of completions.
-    static UNTOLD_TURNS: Cell<u32> = const { Cell::new(0) };
+    /// Of this pool thread.
+    static UNTOLD_TURNS: Cell<UntoldTurns> = const { Cell::new(UntoldTurns::NONE) };
 }
 
 /// Takes the report of each slot's first dial.
@@ -153,7 +150,12 @@ impl<'a> SlotTask<'a> {
                     self.pool.delivery.stats.heals.add();
                     let down_ns = now_ns().saturating_sub(lost_ns);
                     self.slot.record(Kind::Heal, down_ns);
-                    probes::healed(&self.pool.policy, self.slot.index, down_ns, &self.pool.name);
+                    probes::healed(
+                        &self.pool.policy,
+                        self.slot.index,
+                        down_ns,
+                        &self.pool.reporting.name,
+                    );
                     self.pool.slots.heals[self.slot.index as usize].add();
                 }
             }
@@ -359,17 +361,18 @@ impl Pool {
 
     /// After each turn: tells of completions if that is due.
     fn tell_in_time(&self) {
-        let turns = UNTOLD_TURNS.get() + 1;
+        let mut turns = UNTOLD_TURNS.get();
+        let is_due = turns.turn_is_over();
         UNTOLD_TURNS.set(turns);
-        if turns == MAX_UNTOLD_TURNS {
+        if is_due {
             self.tell_of_completions();
-            thread_pools::tell_of_all();
+            guests::tell_of_all();
         }
     }
 
     /// Tells the engine of the completions of this thread's turns.
     pub(super) fn tell_of_completions(&self) {
-        UNTOLD_TURNS.set(0);
+        UNTOLD_TURNS.set(UntoldTurns::NONE);
         self.delivery.completions.ring();
     }
 
@@ -379,7 +382,7 @@ impl Pool {
     pub(super) async fn let_others_go_first(&self) {
         tokio::task::yield_now().await;
         self.tell_of_completions();
-        thread_pools::tell_of_all();
+        guests::tell_of_all();
     }
 
     /// The slot has a new live connection.
@@ -390,7 +393,7 @@ impl Pool {
         dispatcher.takes_path(slot.index, path);
         dispatcher.came_up(slot.index, epoch);
         self.dispatch(dispatcher);
-        self.maintenance.timer.rearm.notify_one();
+        self.watches.maintenance.timer.rearm.notify_one();
         self.tell_up(slot.index);
         // Last, because a pause that begins after this look finds the connection here.
         let (pause, now) = (self.pause_of_slot(slot.index), now_ns());
@@ -447,7 +450,7 @@ impl Pool {
 
     fn note_lost(&self, slot: &Slot, reason: CloseReason, lifetime_ns: u64) {
         self.delivery.stats.closed(reason);
-        probes::lost(&self.policy, slot.index, reason, lifetime_ns, &self.name);
+        probes::lost(&self.policy, slot.index, reason, lifetime_ns, &self.reporting.name);
     }
 
     fn note_dial_error(&self, error: DialError) {

@@ -3,9 +3,8 @@
 //!
 //! Whoever sees the answer that says so begins the pause; from then on submits are refused and the
 //! queue is emptied, of what may not go by another source. A task on the pool thread tells of its
-//! beginning and its end.
+//! beginning and its end (`src/tasks/pauses.rs`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pool;
@@ -14,18 +13,20 @@ use crate::completion::Completion;
 use crate::error::CloseReason;
 use crate::http::retry_after::retry_after;
 use crate::pool::healing::Healing;
-use crate::pool::pause::{Asked, Pause, Scope, SuspendRules, Telling, Told};
+use crate::pool::pause::{Asked, Pause, Scope, SuspendRules};
+use crate::slot::Slot;
 use crate::source::source_of_slot;
 use crate::sync::Notify;
 
 /// What begins a pause, and who is to tell of it.
-pub(super) struct PauseWatch {
+pub(crate) struct PauseWatch {
     rules: SuspendRules,
-    changed: Notify,
+    /// A pause has begun or ended.
+    pub(crate) changed: Notify,
 }
 
 impl PauseWatch {
-    pub(super) fn new(rules: SuspendRules) -> Self {
+    pub(crate) fn new(rules: SuspendRules) -> Self {
         Self { rules, changed: Notify::new() }
     }
 }
@@ -40,7 +41,7 @@ impl Pool {
                 dispatcher.resume_all();
                 // Whoever waited for a source that was held.
                 self.dispatch(dispatcher);
-                self.pauses.changed.notify_one();
+                self.watches.pauses.changed.notify_one();
                 self.dialling.dials.tell(Healing::resumed);
             }
             _ => self.begin_pause(Scope::Pool, for_ns, false),
@@ -56,9 +57,9 @@ impl Pool {
     /// Begins a pause if the response of this exchange asks for one. Comes before the slot is free
     /// again, so that no order in the queue is sent on it.
     #[inline]
-    pub(super) fn check_pause(&self, completion: &Completion) {
+    pub(crate) fn check_pause(&self, completion: &Completion) {
         let status = completion.response.as_ref().map_or(0, |it| it.response.status());
-        if self.pauses.rules.has(status) {
+        if self.watches.pauses.rules.has(status) {
             self.begin_pause_by(completion);
         }
     }
@@ -71,7 +72,7 @@ impl Pool {
         };
         let response = &recycled.response;
         let source = || self.source_of((*slot).into());
-        let asked = self.pauses.rules.asked(response.status(), source, || {
+        let asked = self.watches.pauses.rules.asked(response.status(), source, || {
             let now = Duration::from_nanos(wall_ns());
             let wait = retry_after(response, now).unwrap_or_default();
             u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
@@ -81,72 +82,27 @@ impl Pool {
         }
     }
 
-    pub(super) fn begin_pause(&self, scope: Scope, for_ns: u64, closes: bool) {
+    pub(crate) fn begin_pause(&self, scope: Scope, for_ns: u64, closes: bool) {
         let mut dispatcher = self.dispatcher();
         let now = now_ns();
-        if dispatcher.pauses().of(scope).until_ns() <= now {
+        if !dispatcher.pauses().has(scope, now) {
             self.delivery.stats.pauses.add();
         }
         let closes = dispatcher.suspend(scope, now, for_ns, closes);
+        let covers = |slot: &&Slot| closes && dispatcher.pauses().covers(scope, slot.index);
+        let closed: Vec<_> = self.slots.iter().filter(covers).collect();
         self.dispatch(dispatcher);
-        if closes {
-            let is_held =
-                |slot| [Scope::Pool, Scope::Source(self.source_of(slot))].contains(&scope);
-            let held = self.slots.iter().filter(|slot| is_held(slot.index));
-            held.for_each(|slot| slot.retire(CloseReason::Suspended));
-        }
-        self.pauses.changed.notify_one();
+        closed.into_iter().for_each(|slot| slot.retire(CloseReason::Suspended));
+        self.watches.pauses.changed.notify_one();
     }
 
     /// The pause that counts for a slot now.
-    pub(super) fn pause_of_slot(&self, slot: u32) -> Pause {
+    pub(crate) fn pause_of_slot(&self, slot: u32) -> Pause {
         self.dispatcher().pauses().of_slot(slot)
     }
 
     /// The source of a slot; 0 if the system chooses.
     fn source_of(&self, slot: u32) -> u32 {
         source_of_slot(slot, self.policy.sources.max(1))
-    }
-
-    /// Tells what is new of the pauses of that scope. Answers when there is more to tell, if
-    /// that is known.
-    fn tell_of_pauses(&self, scope: Scope, told: &mut Told) -> Option<u64> {
-        loop {
-            let mut dispatcher = self.dispatcher();
-            match told.next(dispatcher.pauses().of(scope), now_ns()) {
-                Telling::Begun(until_ns) => {
-                    drop(dispatcher);
-                    self.tell_suspended(scope, until_ns);
-                }
-                Telling::Over(until_ns) => {
-                    if dispatcher.resume(scope, until_ns) {
-                        // Whoever waited for that source.
-                        self.dispatch(dispatcher);
-                        self.tell_resumed(scope);
-                        told.over();
-                    }
-                }
-                Telling::At(ns) => return Some(ns),
-                Telling::Nothing => return None,
-            }
-        }
-    }
-}
-
-/// The task that tells of pauses, until it is dropped.
-pub(super) async fn watch_pauses(pool: Arc<Pool>) {
-    // In a pool without several sources, a pause is the pool's.
-    let sources = if pool.policy.sources > 1 { pool.policy.sources } else { 0 };
-    let scopes = [Scope::Pool].into_iter().chain((0..sources).map(Scope::Source));
-    let mut told: Vec<_> = scopes.map(|scope| (scope, Told::default())).collect();
-    loop {
-        let tell = |(scope, told): &mut (Scope, Told)| pool.tell_of_pauses(*scope, told);
-        let again_ns = told.iter_mut().filter_map(tell).min();
-        let now = now_ns();
-        let sleep = Duration::from_nanos(again_ns.unwrap_or(now).saturating_sub(now));
-        tokio::select! {
-            () = tokio::time::sleep(sleep), if again_ns.is_some() => {}
-            () = pool.pauses.changed.notified() => {}
-        }
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::Pool;
 use crate::completion::queue::Taker;
+use crate::driver::Pool;
 
 /// Looks between two turns of the runtime, which serves everything else.
 const LOOKS: u32 = 16;
@@ -17,7 +17,7 @@ pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
         return;
     }
     loop {
-        if pool.turns.is_some() {
+        if pool.lifetime.turns.is_some() {
             look_in_turn(&pool).await;
         } else {
             for _ in 0..LOOKS {

@@ -1,30 +1,32 @@
-//! What a pool dials with, made of its settings.
+//! What a pool or a session dials with, made of its settings.
 //!
-//! Settings that do not go together are refused here, at open.
+//! Settings that do not go together are refused here, at open. It knows settings and the engine's
+//! log, which is told where the secrets of TLS sessions go.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::edges::Edges;
-use super::log;
+use super::addresses::Placing;
+use super::connect::{DialError, Dialer};
+use super::key_log::OpenKeyLog;
+use super::proxy::Target;
+use super::resolve::Resolver;
+use super::tls::{client_config, server_name};
+use super::ways::{Proxies, Way, Ways};
 use crate::config::{Config, Proxy, Scheme, Url};
 use crate::error::Status;
-use crate::net::addresses::Placing;
-use crate::net::connect::{DialError, Dialer};
-use crate::net::key_log::OpenKeyLog;
-use crate::net::proxy::Target;
-use crate::net::resolve::Resolver;
-use crate::net::tls::{client_config, server_name};
-use crate::net::ways::{Proxies, Way, Ways};
-use crate::pool::edges::Placement;
+use crate::log::{Level, LogHook, tell};
 
-/// How the dials of a pool get to its venue.
-pub(super) fn ways(config: &Config, url: &Url, edges: &Arc<Edges>) -> Result<Ways, DialError> {
+/// How the dials of a pool get to its venue. `placing` says in which order they try its addresses.
+pub(crate) fn ways(
+    config: &Config,
+    url: &Url,
+    placing: Arc<dyn Placing>,
+) -> Result<Ways, DialError> {
     let mut ways = unplaced_ways(config, url)?;
     if let Way::Straight = ways.way {
-        let placing: Arc<dyn Placing> = Arc::<Edges>::clone(edges);
         ways.dialer.placing = Some(placing);
     }
     Ok(ways)
@@ -34,7 +36,7 @@ pub(super) fn ways(config: &Config, url: &Url, edges: &Arc<Edges>) -> Result<Way
 pub(crate) fn unplaced_ways(config: &Config, url: &Url) -> Result<Ways, DialError> {
     let dialer = dialer(config, url)?;
     let (ways, has_addresses) = (config.ways(), !config.sockets().addresses.is_empty());
-    let is_placed = config.edges().placement.placement != Placement::InOrder;
+    let is_placed = config.edges().placement.has_rules();
     let conflict = |text| Err(refused(Status::ERR_ADDRESS, text));
     let way = match (&ways.unix_socket, &ways.proxies[..]) {
         (None, []) => Way::Straight,
@@ -99,14 +101,29 @@ fn key_log(config: &Config, url: &Url) -> Result<Option<OpenKeyLog>, DialError> 
     let on_failure = {
         let (hook, name, host) = (hook.cloned(), name.to_owned(), host.clone());
         move |error: &io::Error| {
-            log::tell_key_log_ended(hook.as_ref(), &name, &host, &error.to_string());
+            tell_key_log_ended(hook.as_ref(), &name, &host, &error.to_string());
         }
     };
     let opened = OpenKeyLog::open(&config.tls().key_log, on_failure)?;
     Ok(opened.map(|(key_log, to)| {
-        log::tell_key_log(hook, name, host, &to);
+        tell_key_log(hook, name, host, &to);
         key_log
     }))
+}
+
+/// Tells the log that the secrets of TLS sessions are written, and where.
+fn tell_key_log(hook: Option<&LogHook>, name: &str, host: &str, to: &str) {
+    tell(hook, (Level::Warn, "pool"), (name, host), || {
+        let text = format!("TLS secrets are written to {to}: they open all captured traffic");
+        (text, vec![("key_log", to.to_owned())])
+    });
+}
+
+/// Tells the log that a key log takes no more. On the dial thread.
+fn tell_key_log_ended(hook: Option<&LogHook>, name: &str, host: &str, error: &str) {
+    tell(hook, (Level::Warn, "pool"), (name, host), || {
+        (format!("the key log has ended, secrets are missing: {error}"), Vec::new())
+    });
 }
 
 /// Pinned addresses need no look-up.

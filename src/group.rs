@@ -2,30 +2,28 @@
 //!
 //! It knows the descriptor of each pool, and polls those that the system names. So a look at a
 //! group in which nothing has happened is one system call, however many pools there are. It drives
-//! no slot itself: [`Pool::poll`] does, on the thread that looks.
+//! no slot itself: the pool does, on the thread that looks.
 //!
-//! What is driven as a pool is and tells its engine by a function (a WebSocket session) may be a
-//! member, too. It is known by what it is asked to do ([`Driven`]), and gives no completions.
+//! A pool is known by what it is asked to do ([`Polled`]). What is driven as a pool is and tells
+//! its engine by a function (a WebSocket session) may be a member, too ([`Driven`]). It gives no
+//! completions.
 //!
-//! Fair: pools are served in the order in which they were told of, at most [`BUDGET`] completions
-//! of each in one call. One that has more stands behind the others.
+//! In which order they are looked at, and how much is taken of each, is decided in
+//! [`fair_looks`](crate::pool::fair_looks).
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Pool, lifetime};
 use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::Completion;
 use crate::completion::queue::Taker;
 use crate::error::Status;
 use crate::net::live_set::LiveSet;
-
-/// At most so many completions of one pool in one call.
-pub const BUDGET: usize = 16;
+use crate::pool::fair_looks::FairLooks;
+use crate::threads::current::is_any_pool_thread;
 
 /// Pools that one thread looks at together. `T` is what the owner knows a pool by.
 pub struct Group<T> {
@@ -34,8 +32,7 @@ pub struct Group<T> {
     members: Vec<Member<T>>,
     /// No number is used twice, so that none means a later pool.
     next_number: u64,
-    /// Those that the system has told of and that had no look since, the first one first.
-    due: VecDeque<u64>,
+    due: FairLooks,
 }
 
 struct Member<T> {
@@ -46,8 +43,24 @@ struct Member<T> {
 }
 
 enum What {
-    Pool(Arc<Pool>),
+    Pool(Arc<dyn Polled>),
     Driven(Arc<dyn Driven>),
+}
+
+/// What gives completions to who polls it.
+pub trait Polled: Send + Sync {
+    /// A descriptor that is readable while a look may find something.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    fn fd(&self) -> io::Result<BorrowedFd<'_>>;
+
+    /// Takes completions, after a look at what is in flight. `Ok(None)`: it has ended, and all were
+    /// taken.
+    ///
+    /// # Errors
+    /// A status, when it cannot be driven now.
+    fn look(&self, taker: &mut Taker<'_>) -> Result<Option<usize>, Status>;
 }
 
 /// What is driven by who looks, and tells its engine by a function that runs in the look.
@@ -78,12 +91,12 @@ impl<T> Group<T> {
     /// A group without a pool.
     pub fn new() -> io::Result<Self> {
         let set = LiveSet::of_descriptors()?;
-        Ok(Self { set, members: Vec::new(), next_number: 0, due: VecDeque::new() })
+        Ok(Self { set, members: Vec::new(), next_number: 0, due: FairLooks::default() })
     }
 
     /// Adds a pool, which belongs to no group.
-    pub fn add(&mut self, pool: Arc<Pool>, tag: T) -> io::Result<()> {
-        self.set.add_level(pool.event_fd()?, self.next_number)?;
+    pub fn add(&mut self, pool: Arc<impl Polled + 'static>, tag: T) -> io::Result<()> {
+        self.set.add_level(pool.fd()?, self.next_number)?;
         self.enter(What::Pool(pool), tag);
         Ok(())
     }
@@ -137,7 +150,7 @@ impl<T> Group<T> {
         patience: Duration,
         mut take: impl FnMut(&T, &mut Completion),
     ) -> Result<Option<usize>, Status> {
-        if lifetime::is_any_pool_thread() {
+        if is_any_pool_thread() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
         // A deadline too far to represent is no deadline.
@@ -160,11 +173,8 @@ impl<T> Group<T> {
         let patience = if self.due.is_empty() { patience } else { Some(Duration::ZERO) };
         let Self { set, members, due, .. } = self;
         let told = set.wait(patience, |number| {
-            if let Ok(at) = members.binary_search_by_key(&number, |member| member.number)
-                && !members[at].is_due
-            {
-                members[at].is_due = true;
-                due.push_back(number);
+            if let Ok(at) = members.binary_search_by_key(&number, |member| member.number) {
+                due.told(number, &mut members[at].is_due);
             }
         });
         told.map_err(|_| Status::ERR_SYSTEM)
@@ -177,21 +187,17 @@ impl<T> Group<T> {
         mut take: impl FnMut(&T, &mut Completion),
     ) -> Result<Served, Status> {
         let (mut served, mut refusal) = (Served::default(), None);
-        for _ in 0..self.due.len() {
-            if served.taken == limit {
-                break;
-            }
-            let Some(number) = self.due.pop_front() else { break };
+        let mut call = self.due.call(limit);
+        while let Some((number, budget)) = self.due.next(&mut call) {
             let found = self.members.binary_search_by_key(&number, |member| member.number);
             // It may have left meanwhile.
             let Ok(at) = found else { continue };
             let Member { what, tag, is_due, .. } = &mut self.members[at];
             *is_due = false;
-            let budget = BUDGET.min(limit - served.taken);
             let looked = match what {
                 What::Pool(pool) => {
                     let mut take = |completion: &mut Completion| take(tag, completion);
-                    pool.poll_to(&mut Taker::new(budget, &mut take))
+                    pool.look(&mut Taker::new(budget, &mut take))
                 }
                 What::Driven(driven) => driven.look().map(|told| {
                     // The last thing that it tells is its end.
@@ -200,7 +206,10 @@ impl<T> Group<T> {
                 }),
             };
             match looked {
-                Ok(Some(count)) => served.taken += count,
+                Ok(Some(count)) => {
+                    served.taken += count;
+                    call.took(count);
+                }
                 Ok(None) => drop(self.leave(at)),
                 Err(status) => refusal = Some(status),
             }
@@ -214,7 +223,7 @@ impl<T> Group<T> {
     fn leave(&mut self, at: usize) -> T {
         let Member { what, tag, .. } = self.members.remove(at);
         let fd = match &what {
-            What::Pool(pool) => pool.event_fd(),
+            What::Pool(pool) => pool.fd(),
             What::Driven(driven) => driven.fd(),
         };
         if let Ok(fd) = fd {

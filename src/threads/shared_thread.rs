@@ -1,26 +1,24 @@
-//! A pool thread that many pools share: one runtime, on which the tasks of each of them run.
+//! A thread that many pools and sessions share: one runtime, on which the tasks of each of them
+//! run.
 //!
-//! It knows pools as tasks and as completion queues to ring, and others as tasks alone. What one
-//! pool may do before the others have had their turn is bounded (`turns.rs`).
+//! It knows tasks. What one pool may do before the others have had their turn is bounded
+//! (`turns.rs`).
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use super::hosts::Hosts;
-use super::slot_task::Report;
-use super::thread::{EndOfPool, run, try_cpu};
+use super::own_thread::{runtime, try_cpu};
 use super::turns::{Turns, go_round};
-use super::{Pool, lifetime, thread_pools};
+use super::{current, guests};
 use crate::config::Config;
 use crate::error::Status;
 use crate::net::connect::DialError;
-use crate::net::dial_thread::DialThread;
 use crate::net::fork;
-use crate::net::standard::spared;
 use crate::net::thread;
 use crate::pool::host_limits::Limits;
 
@@ -45,18 +43,14 @@ impl SharedThread {
     pub fn start(config: &Config) -> Result<Arc<Self>, DialError> {
         fork::watch();
         let forks = fork::count();
-        config.cpu().map(try_cpu).transpose()?;
-        let runtime = || {
-            let mut builder = Builder::new_current_thread();
-            builder.enable_io().enable_time().on_thread_park(thread_pools::tell_of_all).build()
-        };
-        let runtime = spared(runtime).map_err(DialError::of_system("runtime"))?;
+        try_cpu(config)?;
+        let runtime = runtime(guests::tell_of_all)?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<Infallible>();
         let spent = Arc::new(Notify::new());
         runtime.spawn(go_round(Arc::clone(&spent)));
         let body = move || {
-            lifetime::is_pool_thread_now();
+            current::is_pool_thread_now();
             let _ = runtime.block_on(ended);
         };
         let thread = thread::spawn(config.thread_name(), config.cpu(), body)
@@ -84,39 +78,18 @@ impl SharedThread {
     }
 
     /// The hosts of its pools.
-    pub(super) fn hosts(&self) -> &Hosts {
+    pub(crate) fn hosts(&self) -> &Hosts {
         &self.hosts
     }
 
     /// Whether it never sleeps.
-    pub(super) fn busy_poll(&self) -> bool {
+    pub(crate) fn busy_poll(&self) -> bool {
         self.busy_poll
     }
 
     /// The turns of a further pool on it.
-    pub(super) fn turns(&self) -> Turns {
+    pub(crate) fn turns(&self) -> Turns {
         Turns::new(Arc::clone(&self.spent))
-    }
-
-    /// Runs a pool on it. Each slot's first dial is reported once. Gives what waits for its end.
-    pub(super) fn run(
-        self: &Arc<Self>,
-        pool: Arc<Pool>,
-        report: Report,
-    ) -> Result<Box<dyn FnOnce() + Send>, DialError> {
-        let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
-        let dial_thread = Arc::new(dial_thread);
-        Ok(self.run_task(async move {
-            pool.lifetime.set_thread_id();
-            thread_pools::enter(&pool);
-            let leaves = Leaves(&pool);
-            run(&pool, &dial_thread, report).await;
-            drop(leaves);
-            // Before the end is told: whoever closes the pool then has the last of it.
-            drop(pool);
-            // Letting go of it may wait, which is for the thread that closes the pool.
-            dial_thread
-        }))
     }
 
     /// Runs a task on it. Gives what waits for its end, and then drops what the task has ended with
@@ -135,16 +108,6 @@ impl SharedThread {
             drop(end.recv());
             drop(thread);
         })
-    }
-}
-
-/// A pool leaves the thread, however its task ends.
-struct Leaves<'a>(&'a Arc<Pool>);
-
-impl Drop for Leaves<'_> {
-    fn drop(&mut self) {
-        drop(EndOfPool(self.0));
-        thread_pools::leave(self.0);
     }
 }
 

@@ -17,15 +17,9 @@ use crate::pool::dispatch::SlotIndex;
 use crate::pool::host_limits::{Answer, Gate, HostLimits, Limits, PoolNumber};
 use crate::sync::{Mutex, MutexGuard};
 
-/// The most dials in a second that can be asked for.
-const MOST_DIALS: u32 = 1_000;
-
-/// The most connections that can be asked for.
-const MOST_CONNECTIONS: u32 = 100_000;
-
 /// The hosts of one thread.
 #[derive(Default)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     inner: Mutex<Inner>,
 }
 
@@ -60,19 +54,18 @@ struct Pools {
 
 /// A pool among those of its host.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     host: Arc<Host>,
     number: PoolNumber,
 }
 
 /// One of the connections that a host may have. It is given back when this is dropped.
-pub(super) struct HostPlace(Member);
+pub(crate) struct HostPlace(Member);
 
 impl Hosts {
     /// Sets the limits of each host, before the first pool is opened.
-    pub(super) fn set_limits(&self, limits: Limits) -> Result<(), Status> {
-        let Limits { dials_per_second, connections } = limits;
-        if dials_per_second > MOST_DIALS || connections > MOST_CONNECTIONS {
+    pub(crate) fn set_limits(&self, limits: Limits) -> Result<(), Status> {
+        if !limits.are_in_range() {
             return Err(Status::ERR_ARGUMENT);
         }
         let mut inner = self.lock();
@@ -85,7 +78,7 @@ impl Hosts {
 
     /// A pool is opened for that host, and a source of its own. `wakes`: by slot, its dial is to go
     /// on. `None`: there are no limits.
-    pub(super) fn join(
+    pub(crate) fn join(
         &self,
         of: (&str, u16, Option<IpAddr>),
         wakes: &Arc<[Notify]>,
@@ -146,18 +139,18 @@ impl Host {
 
 impl Member {
     /// The place that was granted with a dial. Called once for each.
-    pub(super) fn place(&self) -> HostPlace {
+    pub(crate) fn place(&self) -> HostPlace {
         HostPlace(self.clone())
     }
 
     /// The pool dials no more.
-    pub(super) fn leave_all(&self) {
+    pub(crate) fn leave_all(&self) {
         self.host.lock().wakes.remove(&self.number);
         self.host.tell(|limits| limits.leave_all(self.number));
     }
 
     /// Why a slot has no connection that waits for a place.
-    pub(super) fn no_place(&self) -> DialError {
+    pub(crate) fn no_place(&self) -> DialError {
         let Host { name, port, .. } = &*self.host;
         let connections = self.host.lock().limits.limits().connections;
         let text = format!(

@@ -1,7 +1,7 @@
 //! Collects what is known of each slot, for monitors.
 
-use super::Pool;
 use crate::clock::now_ns;
+use crate::driver::Pool;
 use crate::pool::health::SlotHealth;
 
 impl Pool {

@@ -1,37 +1,41 @@
-//! The pool thread: its start, its way to behave in the host process, its end.
+//! A pool on its thread, its own or one that it shares: the start and the end of its tasks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use super::slot_task::Report;
-use super::{Pool, busy, edges, linger, maintenance, rest, slot_task, suspend, timer};
+use super::{busy, deadlines, edges, linger, maintenance, pauses, rest, slot_task};
+use crate::clock::NEVER;
 use crate::config::Config;
+use crate::driver::Pool;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
-use crate::net::standard::spared;
-use crate::net::thread;
+use crate::threads::guests::Guest;
+use crate::threads::shared_thread::SharedThread;
+use crate::threads::turns::Turn;
+use crate::threads::{guests, own_thread};
 
 /// How often the end looks, a millisecond apart, whether all requests on their way were sent or put
 /// back.
 const MAX_LOOKS: u32 = 2_000;
 
-/// Starts the thread. Each slot's first dial is reported once. Gives what waits for its end.
+/// Runs the pool on a thread of its own. Each slot's first dial is reported once. Gives what waits
+/// for its end.
 pub(super) fn spawn(
     pool: Arc<Pool>,
     config: &Config,
     report: Report,
 ) -> Result<Box<dyn FnOnce() + Send>, DialError> {
-    let runtime = spared(|| runtime(&pool)).map_err(DialError::of_system("runtime"))?;
-    config.cpu().map(try_cpu).transpose()?;
+    let ringer = Arc::clone(&pool);
+    // All that is ready is done: tell the engine once of all completions of this turn.
+    let runtime = own_thread::runtime(move || ringer.tell_of_completions())?;
+    own_thread::try_cpu(config)?;
     let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
     let dial_thread = Arc::new(dial_thread);
-    let body = move || {
+    own_thread::spawn(config, move || {
         pool.lifetime.set_thread_id();
         let end = EndOfPool(&pool);
         runtime.block_on(run(&pool, &dial_thread, report));
@@ -39,11 +43,62 @@ pub(super) fn spawn(
         drop(runtime);
         drop(end);
         drop(dial_thread);
-    };
-    let thread = thread::spawn(config.thread_name(), config.cpu(), body)
-        .map_err(DialError::of_system("thread"))?;
-    // The thread catches its panics, so its result says nothing more.
-    Ok(Box::new(move || drop(thread.join())))
+    })
+}
+
+/// Runs the pool on a thread that it shares, as [`spawn`] does.
+pub(super) fn run_on(
+    shared: &Arc<SharedThread>,
+    pool: Arc<Pool>,
+    report: Report,
+) -> Result<Box<dyn FnOnce() + Send>, DialError> {
+    let dial_thread = DialThread::hold().map_err(DialError::of_system("dial thread"))?;
+    let dial_thread = Arc::new(dial_thread);
+    Ok(shared.run_task(async move {
+        pool.lifetime.set_thread_id();
+        let guest: Arc<dyn Guest> = Arc::<Pool>::clone(&pool);
+        guests::enter(Arc::clone(&guest));
+        let leaves = Leaves { pool: &pool, guest };
+        run(&pool, &dial_thread, report).await;
+        drop(leaves);
+        // Before the end is told: whoever closes the pool then has the last of it.
+        drop(pool);
+        // Letting go of it may wait, which is for the thread that closes the pool.
+        dial_thread
+    }))
+}
+
+/// A pool leaves the thread that it shares, however its task ends.
+struct Leaves<'a> {
+    pool: &'a Pool,
+    guest: Arc<dyn Guest>,
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        drop(EndOfPool(self.pool));
+        guests::leave(&self.guest);
+    }
+}
+
+impl Guest for Pool {
+    fn begin_round(&self) {
+        self.lifetime.turns.as_ref().inspect(|turns| turns.begin_round());
+    }
+
+    fn tell_if_any(&self) {
+        self.delivery.completions.ring_if_announced();
+    }
+}
+
+impl Pool {
+    /// Waits for a turn, on a thread that the pool shares. On its own it never waits.
+    pub(super) async fn next_turn(&self) -> Option<Turn<'_>> {
+        match &self.lifetime.turns {
+            None => None,
+            Some(turns) => Some(turns.next().await),
+        }
+    }
 }
 
 /// What must happen when the thread ends, however it ends: who waits for completions is told.
@@ -69,17 +124,7 @@ impl Drop for EndOfPool<'_> {
     }
 }
 
-fn runtime(pool: &Arc<Pool>) -> std::io::Result<Runtime> {
-    let ringer = Arc::clone(pool);
-    Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        // All that is ready is done: tell the engine once of all completions of this turn.
-        .on_thread_park(move || ringer.tell_of_completions())
-        .build()
-}
-
-pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
+async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     // A callback or an event function may cancel the thread that it runs on.
     PutOff::begin().for_ever();
     let mut ending = pool.lifetime.ending.subscribe();
@@ -89,14 +134,14 @@ pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report:
         slots.spawn(slot_task::run(pool, dial_thread, index, report.clone()));
     }
     drop(report);
-    let timekeeper = tokio::spawn(timer::keep_time(Arc::clone(pool)));
+    let timekeeper = tokio::spawn(deadlines::keep_time(Arc::clone(pool)));
     let watcher = tokio::spawn(slot_task::watch_losses(Arc::clone(pool)));
     let looker = tokio::spawn(busy::look_all_the_time(Arc::clone(pool)));
     let edges = tokio::spawn(edges::watch_edges(Arc::clone(pool)));
     let resolving = edges::resolve_again(Arc::clone(pool), Arc::clone(dial_thread));
     let resolver = tokio::spawn(resolving);
     let maintainer = tokio::spawn(maintenance::maintain(Arc::clone(pool)));
-    let pauses = tokio::spawn(suspend::watch_pauses(Arc::clone(pool)));
+    let pauses = tokio::spawn(pauses::watch_pauses(Arc::clone(pool)));
     let late = tokio::spawn(linger::await_late_answers(Arc::clone(pool)));
     let rest = tokio::spawn(rest::give_memory_back(Arc::clone(pool)));
     // The sender lives in the pool, which we hold: this ends by a shutdown only.
@@ -116,20 +161,7 @@ pub(super) async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report:
         // When this has returned, no task of the pool is left, also on a thread that goes on.
         let _ = task.await;
     }
-    debug_assert_ne!(pool.lifetime.grace_ns(), super::NEVER);
-}
-
-/// Tries the CPU on the opener's own thread first, where a refusal can be told.
-pub(super) fn try_cpu(cpu: usize) -> Result<(), DialError> {
-    let mut wanted = CpuSet::new();
-    wanted.set(cpu).map_err(os("CPU number"))?;
-    let before = nix::sched::sched_getaffinity(Pid::from_raw(0)).map_err(os("CPU affinity"))?;
-    sched_setaffinity(Pid::from_raw(0), &wanted).map_err(os("CPU affinity"))?;
-    sched_setaffinity(Pid::from_raw(0), &before).map_err(os("CPU affinity"))
-}
-
-fn os(what: &'static str) -> impl Fn(nix::Error) -> DialError {
-    move |error| DialError::of_system(what)(error.into())
+    debug_assert_ne!(pool.lifetime.grace_ns(), NEVER);
 }
 
 #[cfg(test)]

@@ -5,38 +5,21 @@
 //! until its answer is there or the linger time is over, and is then closed. The waiting is on the
 //! pool thread in both drives.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Pool;
+use crate::driver::Pool;
 use crate::net::watch::watch;
+use crate::pool::late_answers::{LateAnswers, Receiver};
 use crate::pool::turn_budget::TURN_BYTES;
 use crate::slot::in_flight::{Ended, LateLook, Lingering, Recipient};
-use crate::sync::{Mutex, Notify};
-
-/// On its way to the task that waits for late answers and tells of them.
-#[derive(Default)]
-pub(super) struct Late {
-    queue: Mutex<Vec<Lingering>>,
-    answers: Mutex<Vec<Ended>>,
-    wake: Notify,
-}
-
-impl Late {
-    /// An answer has come that is late already.
-    pub(super) fn tell(&self, late: Ended) {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(late);
-        self.wake.notify_one();
-    }
-}
 
 impl Pool {
     /// Tells of the answers that have come late.
     fn tell_late_answers(&self) {
-        let late = &self.delivery.late.answers;
-        let answers = std::mem::take(&mut *late.lock().unwrap_or_else(PoisonError::into_inner));
+        let answers = self.delivery.late.take_answers();
         answers.into_iter().for_each(|answer| self.late_answer(answer));
     }
 
@@ -44,27 +27,31 @@ impl Pool {
     /// event.
     fn late_answer(&self, late: Ended) {
         self.delivery.stats.late.add();
-        self.record_late(&late.completion);
+        self.reporting.recorded.late(&self.slots, &late.completion);
         let Ended { recipient, completion } = late;
         let queue = &self.delivery.completions;
+        let receiver = match recipient {
+            Recipient::Callback(_) => Receiver::Callback,
+            Recipient::Queue => Receiver::Queue,
+            _ => Receiver::Other,
+        };
+        if !self.late_answers().is_completion(receiver, || queue.reserve()) {
+            return self.tell_late(completion);
+        }
         match recipient {
-            Recipient::Callback(callback) if self.policy.late_completes => {
+            Recipient::Callback(callback) => {
                 self.deliver(Ended { recipient: Recipient::LateCallback(callback), completion });
             }
-            Recipient::Queue if self.policy.late_completes && queue.reserve() => {
+            _ => {
                 queue.push(completion);
                 queue.announce();
                 queue.ring();
             }
-            _ => self.tell_late(completion),
         }
     }
 
-    /// Hands over an exchange whose answer is still waited for. Any thread.
-    pub(super) fn linger(&self, mut lingering: Lingering) {
-        lingering.replace_recipient(|id| self.recipient_of_order(id));
-        self.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
-        self.delivery.late.wake.notify_one();
+    fn late_answers(&self) -> LateAnswers {
+        LateAnswers { slots: self.slots.len(), completes: self.policy.late_completes }
     }
 }
 
@@ -73,12 +60,10 @@ impl Pool {
 pub(super) async fn await_late_answers(pool: Arc<Pool>) {
     let mut waiting = JoinSet::new();
     loop {
-        let queue = std::mem::take(
-            &mut *pool.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let queue = pool.delivery.late.take_lingering();
         pool.tell_late_answers();
         for lingering in queue {
-            if waiting.len() < pool.slots.len() {
+            if pool.late_answers().waits(waiting.len()) {
                 waiting.spawn(await_answer(Arc::clone(&pool), lingering));
             }
         }
@@ -95,7 +80,9 @@ async fn await_answer(pool: Arc<Pool>, mut lingering: Lingering) {
     if let Ok(Some(late)) = answer {
         // Too late for its order, and in time for all that follow.
         pool.check_pause(&late.completion);
-        pool.keep_watched(&late.completion);
+        if let Some(last) = &pool.reporting.last_values {
+            last.keep_all(&late.completion);
+        }
         pool.late_answer(*late);
     }
 }
