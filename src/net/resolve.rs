@@ -316,14 +316,16 @@ mod tests {
         run(async {
             let (resolver, asked) = resolver(&[Says::Found(ONE)]);
             resolver.resolve(PATIENCE).await.unwrap();
-            let patience = Duration::from_millis(20);
+            let patience = Duration::from_millis(200);
             assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));
             // Its time is over: no dial waits for it from now on.
-            let start = Instant::now();
-            for _ in 0..100 {
-                assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));
-            }
-            assert!(start.elapsed() < 50 * patience, "{:?}", start.elapsed());
+            let all = async {
+                for _ in 0..100 {
+                    assert_eq!(resolver.resolve(patience).await.unwrap(), addresses(ONE));
+                }
+            };
+            // Half of what they would take if each waited.
+            tokio::time::timeout(50 * patience, all).await.expect("none waits");
             assert_eq!((asked.load(Ordering::SeqCst), resolver.stale()), (2, 101));
         });
     }
