@@ -35,6 +35,15 @@ pub(crate) struct Desk {
     news: VecDeque<(u64, News)>,
 }
 
+/// A case that fails must not leave its session to the next one.
+impl Drop for Desk {
+    fn drop(&mut self) {
+        // Most are closed already.
+        let _ = self.session.shutdown(None, "");
+        let _ = self.session.close();
+    }
+}
+
 impl Desk {
     pub(crate) fn new(session: Arc<Session>) -> Self {
         let (calls, news) = (HashMap::new(), VecDeque::new());

@@ -45,6 +45,7 @@ const GROWTH: i64 = 24 * 1024;
 type MakeFar = Box<dyn Fn(Transport) -> Option<Far> + Sync>;
 type Set = Box<dyn Fn(&mut Config, &mut Settings, &Far) + Sync>;
 type Step = Box<dyn Fn(&mut Scene<'_>) + Sync>;
+type CheckLoss = Box<dyn Fn(&Desk, &Lost) + Sync>;
 
 /// What a step of a case can see and touch.
 pub(crate) struct Scene<'a> {
@@ -65,7 +66,7 @@ pub(crate) struct SessionCase {
     end_of_fault: Step,
     ends: Vec<End>,
     losses: Vec<(WsLoss, u16)>,
-    check_loss: Box<dyn Fn(&Desk, &Lost) + Sync>,
+    check_loss: CheckLoss,
     failed: Option<(Status, &'static str)>,
     opening_fails: Option<WsLoss>,
     heals: Heals,
