@@ -43,12 +43,10 @@ pub mod pool;
 pub mod publish;
 pub mod recorder;
 pub mod recycle;
-#[cfg(not(feature = "model"))] // The models are of the pool.
 pub mod session;
 pub mod slot;
 pub mod source;
 pub mod stats;
 pub mod sync;
 pub mod tag;
-#[cfg(not(feature = "model"))] // No thread meets another there.
 pub mod ws;
