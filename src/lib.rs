@@ -48,7 +48,6 @@ pub mod pool;
 pub mod publish;
 pub mod recorder;
 pub mod recycle;
-#[cfg(not(feature = "model"))] // The models are of the pool.
 pub mod session;
 pub mod slot;
 pub mod source;
@@ -57,5 +56,4 @@ pub mod sync;
 pub mod tag;
 pub mod tasks;
 pub mod threads;
-#[cfg(not(feature = "model"))] // No thread meets another there.
 pub mod ws;

@@ -11,11 +11,19 @@ pub use primitives::*;
 /// The real ones.
 #[cfg(not(feature = "model"))]
 mod primitives {
-    pub use std::sync::{Arc as Shared, Condvar, Mutex, MutexGuard, OnceLock, atomic};
+    pub use std::sync::{Arc as Shared, Condvar, Mutex, MutexGuard, OnceLock};
     pub use std::thread::{ThreadId, current as current_thread};
 
     pub use nix::sys::eventfd::EventFd;
     pub use tokio::sync::Notify;
+
+    /// As in std, and a name for one use of it.
+    pub mod atomic {
+        pub use std::sync::atomic::*;
+
+        /// A flag whose accesses have one order with those of other such flags.
+        pub use std::sync::atomic::AtomicBool as OrderedBool;
+    }
 }
 
 #[cfg(feature = "model")]

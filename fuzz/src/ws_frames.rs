@@ -43,6 +43,18 @@ pub enum Seen {
     Close(Option<u16>, String),
 }
 
+impl Seen {
+    /// The length of its payload; a close frame is not sent back.
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(bytes) | Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => {
+                bytes.len()
+            }
+            Self::Close(..) => 0,
+        }
+    }
+}
+
 /// Checks one input.
 pub fn check(data: &[u8]) {
     let mut input = Input(data);
@@ -88,7 +100,9 @@ fn feed(
     bytes: &[u8],
     mut cuts: Option<Cuts<'_>>,
 ) -> (Vec<Seen>, Option<Error>) {
-    let mut receiver = Receiver::new(settings, 0);
+    // In pieces it has no room at first, and grows; as a whole all has room, which costs less.
+    let room = if cuts.is_some() { 0 } else { bytes.len() + 4096 };
+    let mut receiver = Receiver::new(settings, room);
     let (mut seen, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() {
         let len = cuts.as_mut().map_or(rest.len(), Cuts::next_len);
@@ -134,7 +148,7 @@ fn ours(event: &Event<'_>) -> Seen {
 fn compare_with_theirs(limits: &Limits, bytes: &[u8], seen: &[Seen], error: Option<Error>) {
     // It looks at a frame when that is whole: what is refused early, it refuses by then.
     let padding = error.map_or(0, |_| limits.max_frame_size + 16);
-    let mut theirs = Their::new(Role::Client, limits, &[bytes, &vec![0; padding]].concat());
+    let mut theirs = Their::new(Role::Client, limits, bytes, padding);
     let violation = Seen::Close(Some(1002), "Protocol violation".to_owned());
     for ours in seen {
         let shown = theirs.next();
@@ -158,15 +172,16 @@ fn compare_with_theirs(limits: &Limits, bytes: &[u8], seen: &[Seen], error: Opti
 }
 
 /// A tungstenite endpoint that has been sent these bytes.
-struct Their(WebSocket<Wire>);
+struct Their<'a>(WebSocket<Wire<'a>>);
 
-impl Their {
-    fn new(role: Role, limits: &Limits, bytes: &[u8]) -> Self {
+impl<'a> Their<'a> {
+    /// `padding`: so many zeros come behind the bytes.
+    fn new(role: Role, limits: &Limits, bytes: &'a [u8], padding: usize) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(4096)
+            .read_buffer_size(1024)
             .max_frame_size(Some(limits.max_frame_size))
             .max_message_size(Some(limits.max_message_size));
-        let wire = Wire { bytes: bytes.to_vec(), at: 0 };
+        let wire = Wire { bytes, padding };
         Self(WebSocket::from_raw_socket(wire, role, Some(config)))
     }
 
@@ -188,26 +203,36 @@ impl Their {
     }
 }
 
-/// A connection on which these bytes came and no more do yet; what is sent is lost.
-struct Wire {
-    bytes: Vec<u8>,
-    at: usize,
+/// A connection on which these bytes came, then zeros, and no more do yet; what is sent is lost.
+///
+/// The zeros are made when they are read: most inputs are refused before the first of them.
+struct Wire<'a> {
+    bytes: &'a [u8],
+    padding: usize,
 }
 
-impl Read for Wire {
+impl Read for Wire<'_> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.bytes[self.at..];
-        if rest.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let len = rest.len().min(room.len());
-        room[..len].copy_from_slice(&rest[..len]);
-        self.at += len;
+        let len = match (self.bytes.len(), self.padding) {
+            (0, 0) => return Err(io::ErrorKind::WouldBlock.into()),
+            (0, zeros) => {
+                let len = zeros.min(room.len());
+                room[..len].fill(0);
+                self.padding -= len;
+                len
+            }
+            (held, _) => {
+                let (now, later) = self.bytes.split_at(held.min(room.len()));
+                room[..now.len()].copy_from_slice(now);
+                self.bytes = later;
+                now.len()
+            }
+        };
         Ok(len)
     }
 }
 
-impl Write for Wire {
+impl Write for Wire<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
@@ -219,7 +244,8 @@ impl Write for Wire {
 
 /// Sends what was seen as a client does; a tungstenite server must see it again.
 fn send_back(seen: &[Seen]) {
-    let mut writer = FrameWriter::new(MOST);
+    // No larger than it must be: an input costs what it has, so that many can be tried.
+    let mut writer = FrameWriter::new(seen.iter().map(Seen::len).max().unwrap_or(0));
     let (mut wire, mut sent) = (Vec::new(), Vec::new());
     for (number, what) in seen.iter().enumerate() {
         let key = (number as u32).wrapping_mul(0x9e37_79b9).to_be_bytes();
@@ -241,8 +267,11 @@ fn send_back(seen: &[Seen]) {
         }
         sent.push(what.clone());
     }
+    if sent.is_empty() {
+        return;
+    }
     let limits = Limits { max_frame_size: MOST, max_message_size: MOST, max_fragments: 1 };
-    let mut theirs = Their::new(Role::Server, &limits, &wire);
+    let mut theirs = Their::new(Role::Server, &limits, &wire, 0);
     for what in sent {
         assert_eq!(theirs.next(), Ok(Some(what)), "what we sent");
     }

@@ -20,7 +20,6 @@
 
 mod placeholder;
 mod take_over;
-#[cfg(not(feature = "model"))] // Only `ws` asks for an upgrade.
 mod upgrade;
 mod writer;
 

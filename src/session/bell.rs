@@ -5,30 +5,35 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::task::Wake;
 use std::time::Duration;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EfdFlags;
 use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
 use crate::net::standard::spared;
+use crate::sync::EventFd;
+use crate::sync::atomic::{OrderedBool, Ordering};
 
 /// A bell. Who listens first sets what is to be heard, and then looks whether it was rung.
 pub(super) struct Bell {
     event: EventFd,
-    is_rung: AtomicBool,
+    is_rung: OrderedBool,
     /// Someone sleeps on the descriptor, or may do so at any moment.
-    is_heard: AtomicBool,
+    is_heard: OrderedBool,
+    /// The engine has the descriptor, and may sleep on it at any moment.
+    is_given: OrderedBool,
 }
 
 impl Bell {
     pub(super) fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = spared(|| Ok(EventFd::from_value_and_flags(0, flags)?))?;
-        Ok(Self { event, is_rung: AtomicBool::new(false), is_heard: AtomicBool::new(false) })
+        let [is_rung, is_heard, is_given] = [false; 3].map(OrderedBool::new);
+        Ok(Self { event, is_rung, is_heard, is_given })
     }
 
     /// Rings, behind what it is rung for.
@@ -38,35 +43,58 @@ impl Bell {
         }
     }
 
-    /// Rings on the descriptor, too, whether it was rung before or not.
-    pub(super) fn ring_anyway(&self) {
-        self.is_rung.store(true, Ordering::SeqCst);
-        self.write();
-    }
-
     fn write(&self) {
         // It fails when the descriptor is readable for long.
         let _ = self.event.write(1);
     }
 
-    /// From now on the descriptor is readable when it is rung, or no more.
-    pub(super) fn listen(&self, listens: bool) {
-        self.is_heard.store(listens, Ordering::SeqCst);
+    /// The engine gets the descriptor. It is readable at once, the first time.
+    pub(super) fn give(&self) {
+        if !self.is_given.swap(true, Ordering::SeqCst) {
+            self.is_heard.store(true, Ordering::SeqCst);
+            self.is_rung.store(true, Ordering::SeqCst);
+            self.write();
+        }
     }
 
-    /// Whether it was rung, and not taken since.
-    pub(super) fn is_rung(&self) -> bool {
-        self.is_rung.load(Ordering::SeqCst)
+    /// Whether the engine has the descriptor.
+    pub(super) fn is_given(&self) -> bool {
+        self.is_given.load(Ordering::SeqCst)
+    }
+
+    /// Who drives is about to sleep on the descriptor, which is readable from now on when it is
+    /// rung. `false`: it was rung before, so there is to be no sleep.
+    pub(super) fn begin_sleep(&self) -> bool {
+        self.is_heard.store(true, Ordering::SeqCst);
+        !self.is_rung.load(Ordering::SeqCst)
+    }
+
+    /// Who drives is awake, and looks before the next sleep.
+    pub(super) fn end_sleep(&self) {
+        self.is_heard.store(false, Ordering::SeqCst);
+        // Behind that: the descriptor may be asked for meanwhile.
+        if self.is_given() {
+            self.is_heard.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Whether it was rung. What is looked at from now on has what it was rung for.
     pub(super) fn take(&self) -> bool {
-        self.is_rung.load(Ordering::Relaxed) && self.is_rung.swap(false, Ordering::SeqCst)
+        // Not relaxed: who was woken by the descriptor must see what was set before it was written.
+        self.is_rung.load(Ordering::SeqCst) && self.is_rung.swap(false, Ordering::SeqCst)
     }
 
     /// The descriptor is not readable any more; before [`Bell::take`].
     pub(super) fn silence(&self) {
         let _ = self.event.read();
+    }
+}
+
+#[cfg(feature = "model")]
+impl Bell {
+    /// Whether the descriptor is readable.
+    pub(super) fn is_readable(&self) -> bool {
+        self.event.is_readable()
     }
 }
 
@@ -147,14 +175,31 @@ mod tests {
     fn a_bell_is_readable_only_while_someone_listens_and_is_never_lost() {
         let bell = Bell::new().unwrap();
         bell.ring();
-        assert!(!is_readable(bell.as_fd(), 0) && bell.is_rung());
-        bell.listen(true);
-        assert!(bell.take() && !bell.take());
+        assert!(!is_readable(bell.as_fd(), 0) && !bell.begin_sleep());
+        assert!(bell.take() && !bell.take() && bell.begin_sleep());
         bell.ring();
         bell.ring();
         assert!(is_readable(bell.as_fd(), 0));
         bell.silence();
         assert!(bell.take() && !is_readable(bell.as_fd(), 0));
+        bell.end_sleep();
+        bell.ring();
+        assert!(bell.take() && !is_readable(bell.as_fd(), 0));
+    }
+
+    #[test]
+    fn a_bell_whose_descriptor_was_given_is_heard_for_ever() {
+        let bell = Bell::new().unwrap();
+        bell.give();
+        assert!(is_readable(bell.as_fd(), 0));
+        bell.silence();
+        assert!(bell.take() && bell.begin_sleep());
+        bell.end_sleep();
+        bell.ring();
+        assert!(is_readable(bell.as_fd(), 0));
+        bell.silence();
+        bell.give();
+        assert!(!is_readable(bell.as_fd(), 0), "it is told of once");
     }
 
     #[test]

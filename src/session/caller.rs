@@ -13,7 +13,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
@@ -49,8 +49,6 @@ pub(super) struct Caller {
     set: LiveSet,
     bell: Arc<Bell>,
     alarm: Alarm,
-    /// The engine sleeps on the set by itself, so a pass must clear it.
-    fd_is_out: AtomicBool,
     /// The number of the thread that drives; 0 for none.
     driver: AtomicUsize,
     seat: Mutex<Seat>,
@@ -102,14 +100,7 @@ impl Caller {
             has_ended: false,
             polls: 0,
         };
-        Ok(Self {
-            set,
-            bell,
-            alarm,
-            fd_is_out: AtomicBool::new(false),
-            driver: AtomicUsize::new(0),
-            seat: Mutex::new(seat),
-        })
+        Ok(Self { set, bell, alarm, driver: AtomicUsize::new(0), seat: Mutex::new(seat) })
     }
 
     /// Whether the calling thread drives at the moment: it is in a function of the session.
@@ -124,16 +115,14 @@ impl Caller {
 
     /// A descriptor that is readable while a poll may find something.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        if !self.fd_is_out.swap(true, Ordering::SeqCst) {
-            self.bell.listen(true);
-            // The next pass sets the clock.
-            self.bell.ring_anyway();
-        }
+        // It rings, so the next pass sets the clock.
+        self.bell.give();
         self.set.as_fd()
     }
 
+    /// The engine sleeps on the set by itself, so a pass must clear it.
     fn has_fd_out(&self) -> bool {
-        self.fd_is_out.load(Ordering::Relaxed)
+        self.bell.is_given()
     }
 
     /// Takes the right to drive. `None`: another thread has it.
@@ -289,8 +278,8 @@ impl Driving<'_> {
     /// Sleeps until something happens, until something is due, or for `left`.
     fn sleep(&mut self, left: Option<Duration>) -> Result<(), Status> {
         let caller = self.caller;
-        caller.bell.listen(true);
-        let slept = if self.has_more() || caller.bell.is_rung() {
+        let may_sleep = caller.bell.begin_sleep();
+        let slept = if self.has_more() || !may_sleep {
             Ok(())
         } else {
             let due = match self.seat.until_ns {
@@ -301,11 +290,7 @@ impl Driving<'_> {
         };
         // Any line may have woken it.
         self.seat.polls = POLLS_ASIDE;
-        caller.bell.listen(false);
-        // Behind that: the descriptor may be asked for meanwhile. A pass comes next.
-        if caller.fd_is_out.load(Ordering::SeqCst) {
-            caller.bell.listen(true);
-        }
+        caller.bell.end_sleep();
         slept.map_err(|_| Status::ERR_SYSTEM)
     }
 }

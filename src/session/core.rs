@@ -39,7 +39,7 @@ pub(super) struct Core {
     max_unsent: usize,
     /// Connections that were switched to WebSocket.
     pub(super) connections: u32,
-    last_id: u64,
+    pub(super) last_id: u64,
     /// When who drives wakes by itself.
     pub(super) wakes_ns: u64,
     /// The engine has closed the session.

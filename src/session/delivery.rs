@@ -7,16 +7,17 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EfdFlags;
 
 use super::data::Home;
 use super::event::{Kept, News, Told};
 use crate::buf::TAIL;
 use crate::error::Status;
 use crate::net::standard::spared;
+use crate::sync::{Condvar, EventFd, Mutex, MutexGuard, OnceLock};
 use crate::ws::session::inbox::{Class, Inbox, Item, Overflow};
 
 /// Receives what is told.
@@ -218,6 +219,12 @@ impl Delivery {
             }
         }
         self.event.get().map(AsFd::as_fd).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Whether the descriptor is readable.
+    #[cfg(feature = "model")]
+    pub(super) fn is_readable(&self) -> bool {
+        self.event.get().is_some_and(EventFd::is_readable)
     }
 
     /// Whether all was told and taken.

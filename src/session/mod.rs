@@ -27,6 +27,9 @@ pub mod frame;
 mod keys;
 mod line;
 mod log;
+#[cfg(feature = "model")]
+#[path = "../../tests/model/src/session.rs"]
+pub mod model;
 mod receiving;
 pub mod settings;
 mod thread;
@@ -38,10 +41,8 @@ use std::borrow::Cow;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use self::core::Core;
 use crate::clock::now_ns;
@@ -50,6 +51,7 @@ use crate::error::{Outcome, Status, WireState};
 use crate::net::configured::unplaced_ways;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
+use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::threads::shared_thread::SharedThread;
 use crate::ws::frame::Kind;
 use crate::ws::session::calls::Call;

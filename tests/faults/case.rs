@@ -59,7 +59,7 @@ const TABLES: i64 = 24 * 1024;
 /// clocks: one case at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-pub(crate) const BOTH_DRIVES: &[Drive] = &[Drive::Thread, Drive::Caller];
+pub(crate) const BOTH_DRIVES: &[Drive; 2] = &[Drive::Thread, Drive::Caller];
 pub(crate) const BOTH: &[Transport] = &[Transport::Plain, Transport::Tls];
 pub(crate) const PLAIN: &[Transport] = &[Transport::Plain];
 pub(crate) const TLS: &[Transport] = &[Transport::Tls];

@@ -6,11 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mock_venue::{Certificates, Options, Peer, Script, ScriptServer, Transport, Venue};
+use mock_venue::{Certificates, How, Options, Peer, Script, ScriptServer, Transport, Venue};
 use venuepool::config::Config;
 use venuepool::driver::Pool;
 
 use crate::cable::{Net, VENUE, on};
+use crate::proxy::Proxy;
 use crate::rig::until;
 
 /// What a scripted server does with an order that it is to spoil.
@@ -133,6 +134,8 @@ pub(crate) struct Far {
     pub(crate) _script: Option<ScriptServer>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) net: Option<Net>,
+    /// Stands between, for some cases.
+    pub(crate) proxy: Option<Proxy>,
     /// Opens the pool, on another host or with another view of this one.
     pub(crate) opener: Option<Opener>,
 }
@@ -152,8 +155,16 @@ impl Far {
             _script: None,
             ledger: Arc::default(),
             net: None,
+            proxy: None,
             opener: None,
         }
+    }
+
+    /// A mock venue behind a proxy.
+    pub(crate) fn behind_proxy(transport: Transport) -> Self {
+        let far = Self::venue(transport);
+        let proxy = Some(Proxy::start(far.first().address()));
+        Self { proxy, ..far }
     }
 
     /// A mock venue behind a cable. `None`, and a loud line, without the right to lay one.
@@ -201,6 +212,7 @@ impl Far {
             _script: Some(server),
             ledger,
             net: None,
+            proxy: None,
             opener: None,
         }
     }
@@ -226,6 +238,13 @@ impl Far {
         let venues: u64 = self.venues.iter().map(|venue| venue.stats().duplicates).sum();
         let twice = |times: &&u64| **times > 1;
         venues as usize + self.ledger.times.lock().unwrap().values().filter(twice).count()
+    }
+
+    /// Ends all connections of the one mock venue but the newest: a session has left them, and a
+    /// venue that stalls does not see that.
+    pub(crate) fn let_go_of_old_connections(&self) {
+        let old = self.first().stats().open.saturating_sub(1);
+        self.first().kill_some(How::Rst, old as usize);
     }
 
     /// Waits until the far side has as many connections as a pool believes to have.

@@ -16,22 +16,29 @@
 //! - `dialling.rs`: refusals, names and addresses, descriptors, restarts
 //! - `clocks.rs`: clocks that jump
 //! - `storms.rs`: many at once
+//! - `sessions.rs`, `session_dials.rs`: the same of WebSocket sessions, and of their dials
 //! - `case.rs`: the check; `ledger.rs`: the orders
+//! - `session_case.rs`: the check for sessions; `desk.rs`: their orders; `proxy.rs`: a proxy
 //! - `far.rs`: the other side; `process.rs`: this one
 
 #[path = "../it/cable.rs"]
 mod cable;
 mod case;
 mod clocks;
+mod desk;
 mod dialling;
 mod ends;
 mod far;
 mod ledger;
 mod process;
+mod proxy;
 mod resets;
 #[allow(dead_code)] // What only tests/it needs.
 #[path = "../it/rig.rs"]
 mod rig;
+mod session_case;
+mod session_dials;
+mod sessions;
 mod silence;
 mod storms;
 mod tls;

@@ -80,7 +80,7 @@ pub(crate) fn run(venue: &mut VenueProcess, ledger: &mut Ledger, mut random: Rng
         println!("{:?} {:?} {:?}", config.drive(), config.maintenance(), config.timeouts());
     }
     let drive = config.drive();
-    let pool = Pool::open(&config).unwrap();
+    let pool = open(&config);
     let scene = Scene {
         pool: &pool,
         lanes: &lanes,
@@ -239,6 +239,21 @@ fn misbehave(venue: &mut VenueProcess, random: &mut Rng) {
     std::thread::sleep(Duration::from_millis(random.u64(5..60)));
     venue.tell("clear");
     std::thread::sleep(Duration::from_millis(random.u64(..20)));
+}
+
+/// Opens a pool. On a busy machine a handshake may take longer than the configuration allows, so
+/// this tries again.
+pub(crate) fn open(config: &Config) -> Arc<Pool> {
+    let end = Instant::now() + HEALED_IN;
+    loop {
+        match Pool::open(config) {
+            Ok(pool) => return pool,
+            Err(error) => {
+                let is_late = matches!(error.step, Status::ERR_CONNECT | Status::ERR_TLS);
+                assert!(is_late && Instant::now() < end, "{error:?}");
+            }
+        }
+    }
 }
 
 /// Sends orders until the round is over.

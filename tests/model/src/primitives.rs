@@ -67,6 +67,35 @@ pub mod atomic {
         changes!(swap fetch_add fetch_and fetch_max fetch_min fetch_or);
     }
 
+    /// A flag of which who sets it and who looks at it know the one order of their accesses.
+    #[derive(Debug)]
+    pub struct OrderedBool(AtomicBool);
+
+    impl OrderedBool {
+        /// As in std.
+        pub fn new(value: bool) -> Self {
+            Self(AtomicBool::new(value))
+        }
+
+        /// As in std.
+        pub fn load(&self, order: Ordering) -> bool {
+            fence_if(order);
+            self.0.load(order)
+        }
+
+        /// As in std; swapped, for the same reason.
+        pub fn store(&self, value: bool, order: Ordering) {
+            self.swap(value, order);
+        }
+
+        /// As in std.
+        pub fn swap(&self, value: bool, order: Ordering) -> bool {
+            let old = self.0.swap(value, order);
+            fence_if(order);
+            old
+        }
+    }
+
     fn fence_if(order: Ordering) {
         if order == SeqCst {
             fence(SeqCst);

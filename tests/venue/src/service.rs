@@ -57,10 +57,10 @@ impl Session {
         self.served.set(self.served.get() + 1);
         self.state.ledger().request(self.served.get());
 
-        if let Some(response) = self.switch(&call) {
+        let plan = self.state.faults.plan(call.head.uri.path(), self.served.get());
+        if let Some(response) = self.switch(&call, &plan) {
             return Ok(response);
         }
-        let plan = self.state.faults.plan(call.head.uri.path(), self.served.get());
         let reply = self.carry_out(&call, &plan);
         if let Some(code) = plan.interim {
             self.exchange.send(&replies::interim(code));
@@ -74,13 +74,13 @@ impl Session {
         Ok(response)
     }
 
-    /// The answer to a request for WebSocket at `/ws`, if no fault is set for it.
-    fn switch(&self, call: &Call) -> Option<Response<AnswerBody>> {
+    /// The answer to a request for WebSocket at `/ws`, if no fault takes its place.
+    fn switch(&self, call: &Call, plan: &Plan) -> Option<Response<AnswerBody>> {
         let key = call.head.headers.get("sec-websocket-key")?.to_str().ok()?;
         if call.head.uri.path() != "/ws" || self.over_limit {
             return None;
         }
-        if self.state.faults.plan("/ws", self.served.get()).status.is_some() {
+        if plan.status.is_some() || plan.stall || plan.cut.is_some() {
             return None;
         }
         self.is_switched.set(true);

@@ -9,8 +9,8 @@
 //! - `fault`, with `name`: a fault at once
 //!
 //! An order with a `fault` is counted, and then the fault shows in place of its answer, or in it:
-//! `close` (with `code`), `half-frame`, `half-stall`, `rst`, `stall`, `mute`, `late` (with `ms`),
-//! `twice`, `slow`, `pings` (with `count`).
+//! `close` (with `code`), `half-frame`, `half-rst`, `half-stall`, `half-close`, `rst`, `stall`,
+//! `mute`, `late` (with `ms`), `twice`, `slow`, `pings` (with `count`).
 
 use crate::line::Line;
 use crate::options::How;
@@ -163,6 +163,15 @@ impl Session<'_> {
             "half-frame" => {
                 self.half_of(answer).await?;
                 return Ok(Some(How::Fin));
+            }
+            "half-rst" => {
+                self.half_of(answer).await?;
+                return Ok(Some(How::Rst));
+            }
+            "half-close" => {
+                // It sends no more, and reads until the client ends the connection, too.
+                self.line.shutdown().await?;
+                while self.frame().await.is_ok() {}
             }
             "half-stall" => {
                 self.half_of(answer).await?;

@@ -1,0 +1,231 @@
+//! The real session for the models: without its runtime, and with a venue in the next room.
+//!
+//! The core with its lock, the calls, the delivery and the bell are what they are, and so is the
+//! connection: its socket is one end of a local pair. The thread of the session is one of the
+//! model, which does what that does at each wake-up; it dials no second time. The venue is asked by
+//! that thread, because the checker sees no socket: an answer comes where it is looked for.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::bell::Bell;
+use super::dialling::Dialled;
+use super::due::{Next, Work};
+use super::receiving::MAX_TURN;
+use super::{Hook, Session, Settings};
+use crate::clock::now_ns;
+use crate::config::Config;
+use crate::net::connection::Connection;
+use crate::sync::{begin_run, park_runtime, set_now_ns, unpark_runtime};
+use crate::ws::message::Receiver;
+use crate::ws::settings::{Limits, ReceiverSettings};
+
+/// The first byte and the length of a frame of a client that holds one byte, and its key.
+const FRAME: usize = 7;
+
+/// A session that is up, and the other end of its connection.
+pub struct Model {
+    /// The session.
+    pub session: Arc<Session>,
+    /// What its thread keeps; a lock that the checker does not see.
+    work: Mutex<Work>,
+    /// The venue's end, and what it has read; the same.
+    venue: Mutex<(Option<UnixStream>, Vec<u8>)>,
+    /// Until when the thread sleeps; the same.
+    sleeps_until_ns: Mutex<Option<u64>>,
+}
+
+impl Model {
+    /// A session in a new run, whose UP is not taken. A message's first byte is its key.
+    pub fn new(told: Option<Hook>) -> Arc<Self> {
+        begin_run();
+        let mut config = Config::default();
+        config.set_url(b"http://127.0.0.1:1").expect("a URL");
+        let mut settings = Settings::default();
+        settings.set_match(Some(Arc::new(|_, padded: &[u8]| Some(padded[0].into()))));
+        settings.set_told(told);
+        settings.set_keep_alive(0, 0, 0).expect("no ping");
+        settings.set_sizes(64, 64, 1024).expect("so many bytes");
+        settings.set_counts(4, 8).expect("so many calls");
+        let session = Arc::new(Session::new(&config, &settings, b"/").expect("a session"));
+        let mut work = Work::new(1);
+        assert_eq!(session.settle(&mut work), Next::Dial(0));
+        let (near, far) = UnixStream::pair().expect("a pair of sockets");
+        near.set_nonblocking(true).expect("non-blocking");
+        far.set_nonblocking(true).expect("non-blocking");
+        let connection = Connection::plain(TcpStream::from(OwnedFd::from(near)));
+        let limits = Limits { max_frame_size: 125, max_message_size: 125, max_fragments: 1 };
+        let receiver = ReceiverSettings { limits, check_utf8: true, deflate: None };
+        let receiver = Receiver::new(receiver, 4096);
+        work.readings[0] = session.dialled(0, Ok(Dialled { connection, receiver }));
+        assert_eq!(session.settle(&mut work), Next::Wait(None));
+        let venue = Mutex::new((Some(far), Vec::new()));
+        let (work, sleeps_until_ns) = (Mutex::new(work), Mutex::default());
+        Arc::new(Self { session, work, venue, sleeps_until_ns })
+    }
+
+    /// The calling thread is the session's own from now on. It serves until `done`, or until the
+    /// session has ended. `answers`: the venue answers so many messages, each by itself.
+    pub fn serve(&self, mut answers: usize, mut done: impl FnMut(&Session) -> bool) {
+        let session = &*self.session;
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // Asked first: what came before it is then served before this returns.
+            let is_done = done(session);
+            let until_ns = match session.settle(&mut work) {
+                Next::Closed => return session.end(),
+                Next::Dial(_) => None,
+                Next::Wait(until_ns) => until_ns,
+            };
+            let is_found = session.look(0, &mut work, MAX_TURN);
+            let is_answered = answers > 0 && self.answer();
+            answers -= usize::from(is_answered);
+            if is_found || is_answered || session.wake.take() {
+                continue;
+            }
+            if is_done {
+                return;
+            }
+            // What is due may have been done just now.
+            if !done(session) {
+                self.sleep(until_ns);
+            }
+        }
+    }
+
+    /// What the session's thread does before it sleeps, its sleep, and what it does behind that.
+    fn sleep(&self, until_ns: Option<u64>) {
+        let wakes_ns = {
+            let mut core = self.session.core();
+            let due_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
+            core.wakes_ns = due_ns.unwrap_or(u64::MAX);
+            core.wakes_ns
+        };
+        *self.until() = Some(wakes_ns);
+        if now_ns() < wakes_ns {
+            park_runtime();
+        }
+        *self.until() = None;
+        self.session.core().wakes_ns = 0;
+    }
+
+    fn until(&self) -> std::sync::MutexGuard<'_, Option<u64>> {
+        self.sleeps_until_ns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is later now, and whose time has come wakes.
+    pub fn pass_time_until(&self, later_ns: u64) {
+        set_now_ns(later_ns);
+        let is_due = self.until().is_some_and(|until_ns| until_ns <= later_ns);
+        if is_due {
+            unpark_runtime();
+        }
+    }
+
+    /// What an engine sees of a message that it has sent: the venue may answer.
+    pub fn sent(&self) {
+        unpark_runtime();
+    }
+
+    /// The venue hangs up, and whoever watches the socket is told.
+    pub fn hang_up(&self) {
+        self.venue().0 = None;
+        unpark_runtime();
+    }
+
+    /// The payloads of the frames that have come to the venue, each of one byte.
+    pub fn received(&self) -> Vec<u8> {
+        self.read();
+        let venue = self.venue();
+        let frames = venue.1.chunks(FRAME);
+        frames
+            .map(|frame| {
+                assert_eq!((frame.len(), frame[0] & 0x0f, frame[1]), (FRAME, 1, 0x81), "a frame");
+                frame[6] ^ frame[2]
+            })
+            .collect()
+    }
+
+    /// Whether the descriptor of the queue is readable.
+    pub fn is_readable(&self) -> bool {
+        self.session.delivery.is_readable()
+    }
+
+    fn venue(&self) -> std::sync::MutexGuard<'_, (Option<UnixStream>, Vec<u8>)> {
+        self.venue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The venue reads what has come, and answers how many bytes of it there were.
+    fn read(&self) -> usize {
+        let mut venue = self.venue();
+        let (peer, received) = &mut *venue;
+        let Some(peer) = peer else { return 0 };
+        let mut bytes = [0; 64];
+        let Ok(count) = peer.read(&mut bytes) else { return 0 };
+        received.extend_from_slice(&bytes[..count]);
+        count
+    }
+
+    /// The venue answers each message that has come by itself.
+    fn answer(&self) -> bool {
+        let count = self.read() / FRAME;
+        let mut venue = self.venue();
+        let (Some(peer), received) = &mut *venue else { return false };
+        let new = received.len() - count * FRAME;
+        let answers = received[new..].chunks_exact(FRAME);
+        let answers: Vec<u8> = answers.flat_map(|it| [0x81, 1, it[6] ^ it[2]]).collect();
+        !answers.is_empty() && peer.write_all(&answers).is_ok()
+    }
+}
+
+impl Session {
+    /// The number of the last call.
+    pub fn last_call(&self) -> u64 {
+        self.core().last_id
+    }
+}
+
+/// The bell of a session in caller drive, and nothing else of that.
+pub struct BellModel(Bell);
+
+impl BellModel {
+    /// A bell in a new run.
+    pub fn new() -> Arc<Self> {
+        begin_run();
+        Arc::new(Self(Bell::new().expect("a bell")))
+    }
+
+    /// Any thread rings.
+    pub fn ring(&self) {
+        self.0.ring();
+    }
+
+    /// The engine asks for the descriptor.
+    pub fn give(&self) {
+        self.0.give();
+    }
+
+    /// Who drives goes to sleep; whether it does.
+    pub fn begin_sleep(&self) -> bool {
+        self.0.begin_sleep()
+    }
+
+    /// And is awake.
+    pub fn end_sleep(&self) {
+        self.0.end_sleep();
+    }
+
+    /// A pass begins: the descriptor is cleared, and then it is asked whether it was rung.
+    pub fn pass(&self) -> bool {
+        self.0.silence();
+        self.0.take()
+    }
+
+    /// Whether who sleeps on the descriptor wakes.
+    pub fn is_readable(&self) -> bool {
+        self.0.is_readable()
+    }
+}
