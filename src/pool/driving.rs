@@ -6,19 +6,19 @@
 //!   the driving to it. Of two that poll or wait, the second one is refused.
 //! - The thread that closes the pool drives for the last time, and is not disturbed.
 //! - A sleeper drives when no other thread has done so for [`TAKE_OVER_NS`]. While the engine is
-//!   told of a completion, its thread may be the one that sleeps, so the sleeper waits for an eighth
-//!   of what it has slept, at least [`SHORTEST_PAUSE_NS`].
+//!   told of a completion, its thread may be the one that sleeps. So the sleeper waits for an
+//!   eighth of what it has slept, at least [`SHORTEST_PAUSE_NS`].
 //!
 //! It knows threads by their numbers, which are even and not 0.
 
 /// Added to the number of a thread that drives only until somebody polls or waits.
-pub const SLEEPER: usize = 1;
+pub(crate) const SLEEPER: usize = 1;
 
 /// A sleeper drives when no other thread has done so for this long.
-pub const TAKE_OVER_NS: u64 = 5_000_000;
+const TAKE_OVER_NS: u64 = 5_000_000;
 
 /// A sleeper that has others take what is in the queue looks for itself this often at the most.
-pub const SHORTEST_PAUSE_NS: u64 = 50_000;
+const SHORTEST_PAUSE_NS: u64 = 50_000;
 
 /// Why a thread that polls or waits does not drive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //!
 //! Rules, all kept here:
 //! - Members are looked at in the order in which they were told of, each once in a call.
-//! - At most [`BUDGET`] completions of each are taken in one call. A member that has more is told of
-//!   again, so it stands behind the others.
+//! - At most [`BUDGET`] completions of each are taken in one call. A member that has more is told
+//!   of again, so it stands behind the others.
 //! - A call ends when it has what it was asked for. Who had no look then is the first in the next
 //!   call.
 //!

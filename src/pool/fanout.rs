@@ -61,8 +61,8 @@ pub struct CopyEnd {
 }
 
 impl CopyEnd {
-    /// A copy has ended so. `status`: of what it was answered, whole or not. `had_slot`: it was on a
-    /// connection.
+    /// A copy has ended so. `status`: of what it was answered, whole or not. `had_slot`: it was on
+    /// a connection.
     pub fn new(
         outcome: Outcome,
         wire_state: WireState,

@@ -2,7 +2,8 @@
 //! is told.
 //!
 //! Rules, all kept here:
-//! - Of the exchanges that are waited for there are never more than slots. One too many is given up.
+//! - Of the exchanges that are waited for there are never more than slots. One too many is given
+//!   up.
 //! - A late answer is an event. If the engine wants it as another completion, it goes where the
 //!   first one went: to a callback, or to the completion queue if that has room.
 
@@ -32,8 +33,8 @@ impl LateAnswers {
         waiting < self.slots
     }
 
-    /// Whether the answer is another completion, as opposed to an event. `has_room` reserves a place
-    /// in the queue, and is asked only if the completion would go there.
+    /// Whether the answer is another completion, as opposed to an event. `has_room` reserves a
+    /// place in the queue, and is asked only if the completion would go there.
     pub fn is_completion(&self, receiver: Receiver, has_room: impl FnOnce() -> bool) -> bool {
         self.completes
             && match receiver {

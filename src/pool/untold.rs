@@ -5,7 +5,7 @@
 //! wake the engine more often for the same completions.
 
 /// Turns of one thread between two times that it tells.
-pub const MAX_TURNS: u32 = 16;
+const MAX_TURNS: u32 = 16;
 
 /// The turns that a thread has given since it last told of completions.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,9 @@ pub struct UntoldTurns(u32);
 
 impl UntoldTurns {
     /// All is told.
-    pub const NONE: Self = Self(0);
+    pub const fn none() -> Self {
+        Self(0)
+    }
 
     /// A turn is over. Answers whether the thread tells now.
     #[inline]
@@ -29,11 +31,11 @@ mod tests {
 
     #[test]
     fn the_engine_is_told_after_so_many_turns_and_anew_once_it_was() {
-        let mut untold = UntoldTurns::NONE;
+        let mut untold = UntoldTurns::none();
         for _ in 0..2 {
             assert!((1..MAX_TURNS).all(|_| !untold.turn_is_over()));
             assert!(untold.turn_is_over());
-            untold = UntoldTurns::NONE;
+            untold = UntoldTurns::none();
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::threads::hosts::HostPlace;
 
 thread_local! {
     /// Of this pool thread.
-    static UNTOLD_TURNS: Cell<UntoldTurns> = const { Cell::new(UntoldTurns::NONE) };
+    static UNTOLD_TURNS: Cell<UntoldTurns> = const { Cell::new(UntoldTurns::none()) };
 }
 
 /// Takes the report of each slot's first dial.
@@ -372,7 +372,7 @@ impl Pool {
 
     /// Tells the engine of the completions of this thread's turns.
     pub(super) fn tell_of_completions(&self) {
-        UNTOLD_TURNS.set(UntoldTurns::NONE);
+        UNTOLD_TURNS.set(UntoldTurns::none());
         self.delivery.completions.ring();
     }
 
