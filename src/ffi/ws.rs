@@ -180,7 +180,8 @@ fn refused(text: &str, step: Status) -> DialError {
 /// Threads: any, also in a function of the session.
 /// Lifetime: the message is the caller's again.
 /// Errors: ERR_NULL, ERR_ARGUMENT, ERR_SLOT_DOWN while the session is not up, ERR_TOO_LARGE,
-/// ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED. With an
+/// ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED.
+/// ERR_WAITING_FULL also if a call waits that goes before it (`vp_ws_config_set_waiting`). With an
 /// error nothing was sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_send(
@@ -231,7 +232,8 @@ pub unsafe extern "C" fn vp_ws_call(
     })
 }
 
-/// Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending.
+/// Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending. A
+/// call that waits ends as CANCELLED, NOT_SENT, and is never sent.
 ///
 /// Threads: as `vp_ws_send`.
 /// Lifetime: none.

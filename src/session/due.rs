@@ -15,7 +15,7 @@ use super::settings::Source;
 use super::upgrade::{Refused, undialled};
 use super::{NotUp, Session};
 use crate::clock::{now_ns, wall_ns};
-use crate::error::{Outcome, Status, WireState};
+use crate::error::{Outcome, Status};
 use crate::net::connect::DialError;
 use crate::ws::frame::Kind;
 use crate::ws::keep_alive::PingPayload;
@@ -60,6 +60,7 @@ impl Session {
             let now = now_ns();
             self.end_expired(now);
             let until_ns = self.take_steps(now);
+            self.serve_waiting();
             let due = self.core().due(now);
             match due {
                 LinesDue::One(line, Due::Dial) => {
@@ -234,13 +235,12 @@ impl Session {
     /// Ends the calls whose deadline has passed.
     fn end_expired(&self, now_ns: u64) {
         loop {
-            let Some(call) = self.core().calls.expired(now_ns) else { return };
-            // Its bytes were handed over, and leave sooner or later while the connection lives.
-            self.tell_end(Ended { call, outcome: Outcome::Timeout, wire_state: WireState::Sent });
+            let Some((call, wire_state)) = self.core().expired(now_ns) else { return };
+            self.tell_end(Ended { call, outcome: Outcome::Timeout, wire_state });
         }
     }
 
-    fn tell_end(&self, ended: Ended) {
+    pub(super) fn tell_end(&self, ended: Ended) {
         let connection = ended.call.connection;
         self.tell_at(now_ns(), connection, &News::Completion(ended, Kind::Text), &[]);
     }
@@ -277,6 +277,7 @@ impl Session {
     /// The engine is told that nothing follows, once.
     pub(super) fn end(&self) {
         self.report(Err(self.ended_early().into()));
+        self.serve_waiting();
         self.delivery.hand_on();
         let connection = self.connection.load(Ordering::Relaxed);
         self.tell_news(connection, &News::Closed, &[]);

@@ -102,7 +102,7 @@ impl Session {
             left = left.saturating_sub(received);
             turn = self.take_apart(reading);
         }
-        self.core().flush(reading.line);
+        self.flush(&mut self.core(), reading.line);
         (turn, fault)
     }
 
@@ -131,7 +131,7 @@ impl Session {
             }
             Ok(Received::Nothing) => {
                 line.life.on_empty(now_ns);
-                core.flush(index);
+                self.flush(&mut core, index);
                 Ok(0)
             }
             Ok(Received::End { .. }) => Err(Turn::Over(line.life.on_eof())),

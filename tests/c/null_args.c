@@ -667,6 +667,8 @@ static void ws_config(vp_ws_config *config) {
     CHECK_STATUS(vp_ws_config_set_sizes(config, 1, 0, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_counts(NULL, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_counts(config, 1, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_waiting(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_waiting(config, (1u << 20) + 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_codec(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_codec(config, 4), VP_ERR_ARGUMENT);
 }
@@ -677,6 +679,7 @@ static void ws_frame_is_null(void) {
     CHECK_STATUS(vp_ws_frame_new(NULL, 1, &frame), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_frame_room(NULL, &room, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_frame_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_frame_set_lane(NULL, VP_LANE_URGENT), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_send_frame(NULL, frame, VP_WS_TEXT, 1, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_call_frame(NULL, frame, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
     vp_ws_frame_free(NULL);

@@ -10,6 +10,7 @@
 //! - `venue_faults.rs`: orders that meet the faults of the mock venue
 //! - `frames.rs`: messages that are written straight into their frames
 //! - `late.rs`: messages that are signed when they are sent
+//! - `waiting.rs`: calls that wait until they can go
 //! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `races.rs`: several threads at once, slow functions, a close in the midst of something
@@ -54,6 +55,7 @@ mod storm;
 mod takers;
 mod trading;
 mod venue_faults;
+mod waiting;
 
 /// Who drives, in the tests of both drives; `caller_drive` has another one.
 const DRIVE: venuepool::config::Drive = venuepool::config::Drive::Thread;

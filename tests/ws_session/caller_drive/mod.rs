@@ -26,5 +26,7 @@ mod standby;
 mod storm;
 #[path = "../trading.rs"]
 mod trading;
+#[path = "../waiting.rs"]
+mod waiting;
 
 const DRIVE: venuepool::config::Drive = venuepool::config::Drive::Caller;
