@@ -2405,7 +2405,8 @@ VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOE
 
 /**
  * Makes the pool thread poll the sockets in flight without sleeping (on when not 0). This saves
- * the wake-up for each response and costs a whole CPU. Use it in thread drive, with a CPU of its
+ * the wake-up for each response and costs a whole CPU. The thread of a WebSocket session polls all
+ * its sockets so. Use it in thread drive, with a CPU of its
  * own (`vp_config_set_cpu`). It has no effect in caller drive. Off by default.
  *
  * Threads: as `vp_config_new`.
@@ -3347,9 +3348,14 @@ VP_API void vp_thread_free(struct vp_thread *thread) VP_NOEXCEPT;
  * `vp_pool_open` fails with ERR_HOST_LIMIT, unless a degraded start is allowed. Replacements wait
  * likewise, and their old connection serves. At the limit nothing is closed for another pool.
  *
+ * WebSocket sessions whose configuration names the thread count with the pools, in both drives. At
+ * the limit of connections a dial of a session fails with ERR_HOST_LIMIT, and comes again after
+ * its backoff.
+ *
  * Threads: any.
- * Lifetime: the thread keeps the numbers. They are set before the first pool is opened on it.
- * Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when a pool was opened on it, also if that has failed.
+ * Lifetime: the thread keeps the numbers. They are set before the first pool or session is opened
+ * on it.
+ * Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when one was opened on it, also if that has failed.
  */
 VP_API
 vp_status vp_thread_set_host_limits(struct vp_thread *thread,
@@ -4950,7 +4956,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  *
  * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
  * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
- * body, backoff, degraded open, log, drive, thread name and CPU, and the shared thread.
+ * body, backoff, degraded open, log and drive. It uses thread name, CPU, busy polling, and the
+ * shared thread with its limits of the host.
  *
  * With VP_DRIVE_THREAD, the default, "the session's thread" is one of its own, or the one of
  * `vp_config_set_thread`. With VP_DRIVE_CALLER there is none: the session receives, heals and
@@ -4966,8 +4973,9 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  * Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
  * The handle stays valid for ever, and answers ERR_CLOSED after the close.
  * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for VP_WS_AWAIT without a
- * function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for a source that the configuration
- * does not have.
+ * function for it; ERR_UPGRADE, ERR_OPENING. ERR_HOST_LIMIT if the host has all connections that
+ * it may have on the shared thread. ERR_ADDRESS also for a source that the configuration does not
+ * have.
  */
 VP_API
 vp_status vp_ws_open(const struct vp_config *config,

@@ -60,13 +60,13 @@ struct Pools {
 
 /// A pool among those of its host.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     host: Arc<Host>,
     number: PoolNumber,
 }
 
 /// One of the connections that a host may have. It is given back when this is dropped.
-pub(super) struct HostPlace(Member);
+pub(crate) struct HostPlace(Member);
 
 impl Hosts {
     /// Sets the limits of each host, before the first pool is opened.

@@ -29,6 +29,7 @@ mod edges;
 mod events;
 pub mod fanout;
 pub mod group;
+pub(crate) mod guests;
 mod health;
 mod hosts;
 pub mod last_values;

@@ -4,12 +4,14 @@
 //! pool may do before the others have had their turn is bounded (`turns.rs`).
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
+use super::guests::Guest;
 use super::hosts::Hosts;
 use super::slot_task::Report;
 use super::thread::{EndOfPool, run, try_cpu};
@@ -88,8 +90,13 @@ impl SharedThread {
         &self.hosts
     }
 
+    /// What is no pool and dials for itself to a host, from these local addresses.
+    pub(crate) fn guest(&self, host: (&str, u16), sources: &[IpAddr], lines: usize) -> Guest {
+        Guest::new(&self.hosts, host, sources, lines)
+    }
+
     /// Whether it never sleeps.
-    pub(super) fn busy_poll(&self) -> bool {
+    pub(crate) fn busy_poll(&self) -> bool {
         self.busy_poll
     }
 

@@ -237,9 +237,10 @@ impl Driving<'_> {
         let until_ns = loop {
             let seat = &mut *self.seat;
             match session.settle(&mut seat.work) {
-                Next::Dial(line) => {
+                Next::Dial(line, purpose) => {
                     let Some(dial_thread) = &seat.dial_thread else { break None };
-                    seat.work.dial = Some((line, Dials::begin(&session.dials, line, dial_thread)));
+                    let dial = Dials::begin(&session.dials, line, purpose, dial_thread);
+                    seat.work.dial = Some((line, dial));
                     // It rings when it has ended; asked once, so that it knows whom.
                     self.end_dial(session);
                 }

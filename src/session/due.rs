@@ -17,6 +17,7 @@ use super::{NotUp, Session};
 use crate::clock::{now_ns, wall_ns};
 use crate::error::{Outcome, Status};
 use crate::net::connect::DialError;
+use crate::pool::dial_limit::Purpose;
 use crate::ws::frame::Kind;
 use crate::ws::keep_alive::PingPayload;
 use crate::ws::session::life::{Due, Why};
@@ -28,13 +29,15 @@ pub(super) struct Work {
     pub(super) readings: Vec<Option<Reading>>,
     /// The dial under way, and its line.
     pub(super) dial: Option<(usize, Dial)>,
+    /// The line that has the first look in thread drive.
+    pub(super) first: usize,
 }
 
 /// What is next for who drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A dial is to begin, for that line.
-    Dial(usize),
+    /// A dial is to begin, for that line and for that reason.
+    Dial(usize, Purpose),
     /// Nothing, until that time or until something happens; `None`: for ever.
     Wait(Option<u64>),
     /// Nothing, ever again.
@@ -43,7 +46,7 @@ pub(super) enum Next {
 
 impl Work {
     pub(super) fn new(lines: usize) -> Self {
-        Self { readings: (0..lines).map(|_| None).collect(), dial: None }
+        Self { readings: (0..lines).map(|_| None).collect(), dial: None, first: 0 }
     }
 
     /// Whether there is more to be read at once.
@@ -65,7 +68,9 @@ impl Session {
             match due {
                 LinesDue::One(line, Due::Dial) => {
                     self.log.dials();
-                    return Next::Dial(line);
+                    let is_replacement = self.core().standby.is_replacement(line);
+                    let purpose = if is_replacement { Purpose::Replacement } else { Purpose::Loss };
+                    return Next::Dial(line, purpose);
                 }
                 LinesDue::One(line, due) => {
                     self.carry_out(line, due, &mut work.readings[line], now);

@@ -92,6 +92,8 @@ pub struct Session {
     /// What its frames know it by: no other session of the process has it.
     number: u64,
     dials: Arc<Dials>,
+    /// In thread drive the thread never sleeps.
+    busy_poll: bool,
     log: Log,
     core: Mutex<Core>,
     delivery: Delivery,
@@ -159,7 +161,7 @@ impl Session {
             let text = "open on its own thread";
             return Err(refused(text)(Status::ERR_WOULD_DEADLOCK).into());
         }
-        let session = Arc::new(Self::new(config, settings, path)?);
+        let session = Arc::new(Self::new(shared, config, settings, path)?);
         session.dials.asks.request().map_err(refused("the request for the upgrade"))?;
         let (report, reports) = mpsc::channel();
         *session.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
@@ -182,7 +184,12 @@ impl Session {
         Ok(session)
     }
 
-    fn new(config: &Config, settings: &Settings, path: &[u8]) -> Result<Self, DialError> {
+    fn new(
+        shared: Option<&Arc<SharedThread>>,
+        config: &Config,
+        settings: &Settings,
+        path: &[u8],
+    ) -> Result<Self, DialError> {
         let url = config.url().map_err(refused("no URL is set"))?;
         check(settings)?;
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
@@ -198,9 +205,15 @@ impl Session {
         };
         let core = Core::new(settings, bounds, now_ns());
         let lines = core.lines.len();
+        let guest = shared.map(|shared| {
+            let dialer = &ways.dialer;
+            shared.guest((&dialer.host, ways.port), &dialer.sockets.bind_addresses, lines)
+        });
+        let busy_poll = shared.map_or(config.busy_poll(), |shared| shared.busy_poll());
         Ok(Self {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
-            dials: Arc::new(Dials { ways, asks }),
+            dials: Arc::new(Dials { ways, guest, asks }),
+            busy_poll,
             log: Log::new(config),
             caller: (config.drive() == Drive::Caller).then(|| Caller::new(lines)).transpose()?,
             core: Mutex::new(core),

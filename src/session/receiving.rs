@@ -53,6 +53,8 @@ pub(super) struct Reading {
     time_ns: u64,
     /// The socket may have more than was read.
     pub(super) has_more: bool,
+    /// How many bytes were read.
+    pub(super) received: u64,
 }
 
 impl Reading {
@@ -66,6 +68,7 @@ impl Reading {
             awaits_pong_message: false,
             time_ns: 0,
             has_more: true,
+            received: 0,
         }
     }
 }
@@ -126,6 +129,7 @@ impl Session {
                 line.life.on_bytes(now_ns);
                 drop(core);
                 reading.receiver.commit(n);
+                reading.received += n as u64;
                 reading.time_ns = now_ns;
                 Ok(n)
             }

@@ -19,6 +19,7 @@
 //! - `nginx.rs`: nginx in front
 //! - `allocations.rs`: nothing is allocated to send over plaintext, nor to receive
 //! - `shared.rs`: a thread that sessions share
+//! - `shared_limits.rs`: what such a thread limits, and one that never sleeps
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `key_log.rs`: Wireshark reads what was captured, with the secrets
 //! - `storm.rs`: many threads, while connections are lost
@@ -48,6 +49,7 @@ mod python;
 mod races;
 mod roads;
 mod shared;
+mod shared_limits;
 mod simulated;
 mod simulated_standby;
 mod standby;
