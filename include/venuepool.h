@@ -4093,16 +4093,17 @@ VP_API vp_status vp_group_add(struct vp_group *group, struct vp_pool *pool) VP_N
 VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) VP_NOEXCEPT;
 
 /**
- * Adds a WebSocket session of caller drive that has a function for its events. `vp_group_poll` and
- * `vp_group_wait` drive it as `vp_ws_poll` does: the function runs in that call, and the session
- * gives no completions. `vp_group_wait` then returns 0 if there are none of pools. A session is in
- * one group at most.
+ * Adds a WebSocket session. `vp_group_poll` and `vp_group_wait` drive it, if it is in caller
+ * drive. It gives no completions: `vp_group_wait` returns 0 when something has come of sessions
+ * alone. The function of a session runs in that call. Of a session without one, take the events by
+ * `vp_ws_poll`; `vp_group_ready_ws` tells which sessions have some. A session is in one group at
+ * most.
  *
  * Threads: any, one at a time for each group.
  * Lifetime: the session stays yours to close. A closed session leaves the group by itself at the
- * next look, and keeps its memory until then.
- * Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive, or has
- * no function.
+ * next look, once its events were taken, and keeps its memory until then.
+ * Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive and has
+ * a function.
  */
 VP_API vp_status vp_group_add_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
 
@@ -4115,6 +4116,24 @@ VP_API vp_status vp_group_add_ws(struct vp_group *group, struct vp_ws *session) 
  * Errors: as `vp_group_remove`, for the session.
  */
 VP_API vp_status vp_group_remove_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
+
+/**
+ * Writes the sessions of the group that have events to take into `out[]`, at most `capacity`, and
+ * returns how many. They are those without a function in which a call of `vp_group_poll` or
+ * `vp_group_wait` has found some; each is named once behind that. Take the events by `vp_ws_poll`
+ * until it returns 0, or leave them: then the next call finds the session again, and
+ * `vp_group_wait` does not sleep. Nothing is copied and no system is called.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_FORKED, ERR_DRIVEN and ERR_WOULD_DEADLOCK as
+ * `vp_group_add`.
+ */
+VP_API
+int32_t vp_group_ready_ws(struct vp_group *group,
+                          struct vp_ws **out,
+                          size_t capacity)
+VP_NOEXCEPT;
 
 /**
  * Moves up to `capacity` completions of all pools of the group into `out[]`, and returns how many;
@@ -4144,7 +4163,8 @@ VP_NOEXCEPT;
 
 /**
  * Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
- * as `vp_group_poll`. Returns 0 when the time ran out, or the function of a session has run.
+ * as `vp_group_poll`. Returns 0 when the time ran out, when the function of a session has run, or
+ * when a session has events to take (`vp_group_ready_ws`).
  * UINT64_MAX waits without limit, until there is one or the last pool has left the group.
  *
  * Threads: any but a pool thread; one at a time for each group.

@@ -12,7 +12,8 @@ use std::ptr::null_mut;
 use venuepool::error::Status;
 use venuepool::ffi::config::{vp_config, vp_config_set_degraded_open};
 use venuepool::ffi::group::{
-    vp_group_add_ws, vp_group_free, vp_group_new, vp_group_poll, vp_group_remove_ws, vp_group_wait,
+    vp_group_add_ws, vp_group_free, vp_group_new, vp_group_poll, vp_group_ready_ws,
+    vp_group_remove_ws, vp_group_wait,
 };
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
@@ -176,6 +177,11 @@ unsafe fn in_group(input: &mut Input<'_>, session: *mut vp_ws) {
                 timeout => vp_group_wait(group, &raw mut completion, null_mut(), 1, timeout),
             };
             assert!(count <= 0 && count != Status::ERR_INTERNAL as i32);
+            let mut ready = null_mut();
+            let room = any_number(input) as usize % 2;
+            let named = vp_group_ready_ws(group, or_null(input, &raw mut ready), room);
+            assert!(named < 1 || ready == session);
+            assert_ne!(named, Status::ERR_INTERNAL as i32);
         }
         ok(vp_group_remove_ws(group, or_null(input, session)));
         assert!(ok(vp_group_free(group)));

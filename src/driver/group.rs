@@ -4,8 +4,9 @@
 //! group in which nothing has happened is one system call, however many pools there are. It drives
 //! no slot itself: [`Pool::poll`] does, on the thread that looks.
 //!
-//! What is driven as a pool is and tells its engine by a function (a WebSocket session) may be a
-//! member, too. It is known by what it is asked to do ([`Driven`]), and gives no completions.
+//! What is no pool (a WebSocket session) may be a member, too. It is known by what it is asked to
+//! do ([`Driven`]), and gives no completions: it tells its engine by a function, or the engine
+//! takes from it, and the group names it ([`Group::take_ready`]).
 //!
 //! Fair: pools are served in the order in which they were told of, at most [`BUDGET`] completions
 //! of each in one call. One that has more stands behind the others.
@@ -36,6 +37,8 @@ pub struct Group<T> {
     next_number: u64,
     /// Those that the system has told of and that had no look since, the first one first.
     due: VecDeque<u64>,
+    /// Those that are no pools, have something to take, and were not named since.
+    ready: VecDeque<u64>,
 }
 
 struct Member<T> {
@@ -43,6 +46,7 @@ struct Member<T> {
     what: What,
     tag: T,
     is_due: bool,
+    is_ready: bool,
 }
 
 enum What {
@@ -50,7 +54,7 @@ enum What {
     Driven(Arc<dyn Driven>),
 }
 
-/// What is driven by who looks, and tells its engine by a function that runs in the look.
+/// What is no pool, and is driven by who looks, if it needs that.
 pub trait Driven: Send + Sync {
     /// A descriptor that is readable while a look may find something.
     ///
@@ -58,11 +62,15 @@ pub trait Driven: Send + Sync {
     /// What the system refuses.
     fn fd(&self) -> io::Result<BorrowedFd<'_>>;
 
-    /// A look. Answers whether the function has run; `None`: it has ended, and all was told.
+    /// A look. Answers whether its function has run, or there is something to take. `None`: it has
+    /// ended, and all was told and taken.
     ///
     /// # Errors
     /// A status, when it cannot be driven now.
     fn look(&self) -> Result<Option<bool>, Status>;
+
+    /// Whether the engine takes from it what it tells. If not, that is for its function.
+    fn is_taken_from(&self) -> bool;
 }
 
 /// What a look has come to.
@@ -70,7 +78,7 @@ pub trait Driven: Send + Sync {
 struct Served {
     /// So many completions were taken.
     taken: usize,
-    /// A function of what is no pool has run.
+    /// A function of what is no pool has run, or there is something to take.
     has_told: bool,
 }
 
@@ -78,7 +86,8 @@ impl<T> Group<T> {
     /// A group without a pool.
     pub fn new() -> io::Result<Self> {
         let set = LiveSet::of_descriptors()?;
-        Ok(Self { set, members: Vec::new(), next_number: 0, due: VecDeque::new() })
+        let (due, ready) = Default::default();
+        Ok(Self { set, members: Vec::new(), next_number: 0, due, ready })
     }
 
     /// Adds a pool, which belongs to no group.
@@ -98,15 +107,31 @@ impl<T> Group<T> {
     fn enter(&mut self, what: What, tag: T) {
         let number = self.next_number;
         self.next_number += 1;
-        self.members.push(Member { number, what, tag, is_due: false });
+        self.members.push(Member { number, what, tag, is_due: false, is_ready: false });
         // A look allocates nothing.
         self.due.reserve(self.members.len());
+        self.ready.reserve(self.members.len());
     }
 
     /// Takes a pool out, with what it was known by. The pool goes on as before.
     pub fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
         let at = self.members.iter().position(|member| is_it(&member.tag))?;
         Some(self.leave(at))
+    }
+
+    /// What is no pool and had something to take at the last look that found it. Each is named once
+    /// behind a look; of what is left, the next look tells.
+    pub fn take_ready(&mut self) -> Option<&T> {
+        while let Some(number) = self.ready.pop_front() {
+            let found = self.members.binary_search_by_key(&number, |member| member.number);
+            // It may have left meanwhile.
+            if let Ok(at) = found {
+                let member = &mut self.members[at];
+                member.is_ready = false;
+                return Some(&member.tag);
+            }
+        }
+        None
     }
 
     /// Whether no pool is left.
@@ -185,7 +210,7 @@ impl<T> Group<T> {
             let found = self.members.binary_search_by_key(&number, |member| member.number);
             // It may have left meanwhile.
             let Ok(at) = found else { continue };
-            let Member { what, tag, is_due, .. } = &mut self.members[at];
+            let Member { what, tag, is_due, is_ready, .. } = &mut self.members[at];
             *is_due = false;
             let budget = BUDGET.min(limit - served.taken);
             let looked = match what {
@@ -196,6 +221,10 @@ impl<T> Group<T> {
                 What::Driven(driven) => driven.look().map(|told| {
                     // The last thing that it tells is its end.
                     served.has_told |= told != Some(false);
+                    if told == Some(true) && driven.is_taken_from() && !*is_ready {
+                        *is_ready = true;
+                        self.ready.push_back(number);
+                    }
                     told.map(|_| 0)
                 }),
             };

@@ -337,22 +337,66 @@ static void count_events(void *context, const vp_ws_event *event) {
     if (event->kind == VP_WS_EVENT_MESSAGE) ++*(int *)context;
 }
 
-/* A group drives a session that has a function, and refuses any other. */
+/* A group names a session that has events to take, in either drive, and its events are polled. */
+static void is_named_by_a_group(uint32_t drive) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session, *ready = NULL, *calls;
+    vp_group *group;
+    vp_completion done = {.struct_size = sizeof done};
+    vp_ws_event event = {.struct_size = sizeof event};
+    int messages = 0;
+    OK(vp_config_set_drive(config, drive));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    OK(vp_group_new(&group));
+    OK(vp_group_add_ws(group, session));
+    if (drive == VP_DRIVE_THREAD) {
+        OK(vp_ws_open(config, settings, text("/ws"), count_events, &messages, &calls, NULL));
+        CHECK_STATUS(vp_group_add_ws(group, calls), VP_ERR_PHASE);
+        OK(vp_ws_close(calls));
+    }
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+    OK(vp_ws_send(session, VP_WS_TEXT, text(SUBSCRIBE), NULL));
+    for (messages = 0; messages < 2;) {
+        CHECK_EQ(vp_group_wait(group, &done, NULL, 1, PATIENCE_NS), 0);
+        while (vp_group_ready_ws(group, &ready, 1) == 1) {
+            CHECK(ready == session);
+            while (vp_ws_poll(session, &event, 1) == 1) {
+                messages += event.kind == VP_WS_EVENT_MESSAGE;
+                vp_ws_data_release(event.data);
+            }
+        }
+    }
+    OK(vp_ws_close(session));
+    /* It stays until its last event was taken. */
+    do {
+        CHECK_EQ(vp_group_wait(group, &done, NULL, 1, PATIENCE_NS), 0);
+        CHECK_EQ(vp_group_ready_ws(group, &ready, 1), 1);
+        CHECK_EQ(vp_ws_poll(session, &event, 1), 1);
+        vp_ws_data_release(event.data);
+    } while (event.kind != VP_WS_EVENT_CLOSED);
+    while (vp_group_poll(group, &done, NULL, 1) == 0) continue;
+    CHECK_STATUS(vp_group_poll(group, &done, NULL, 1), VP_ERR_CLOSED);
+    CHECK_EQ(vp_group_ready_ws(group, &ready, 1), 0);
+    OK(vp_group_free(group));
+}
+
+/* A group drives a session that has a function. */
 static void is_in_a_group(void) {
     vp_config *config = venue_config(1);
     vp_ws_config *settings;
-    vp_ws *session, *without_function;
+    vp_ws *session;
     vp_group *group;
     vp_completion done = {.struct_size = sizeof done};
     int messages = 0;
     OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
     OK(vp_ws_config_new(&settings));
     OK(vp_ws_open(config, settings, text("/ws"), count_events, &messages, &session, NULL));
-    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &without_function, NULL));
     vp_ws_config_free(settings);
     vp_config_free(config);
     OK(vp_group_new(&group));
-    CHECK_STATUS(vp_group_add_ws(group, without_function), VP_ERR_PHASE);
     OK(vp_group_add_ws(group, session));
     CHECK_STATUS(vp_group_add_ws(group, session), VP_ERR_GROUPED);
     OK(vp_ws_send(session, VP_WS_TEXT, text(SUBSCRIBE), NULL));
@@ -361,7 +405,6 @@ static void is_in_a_group(void) {
     CHECK_STATUS(vp_group_remove_ws(group, session), VP_ERR_NOT_FOUND);
     OK(vp_group_free(group));
     OK(vp_ws_close(session));
-    OK(vp_ws_close(without_function));
 }
 
 int main(void) {
@@ -372,5 +415,7 @@ int main(void) {
     waits_while_down(VP_DRIVE_THREAD);
     waits_while_down(VP_DRIVE_CALLER);
     is_in_a_group();
+    is_named_by_a_group(VP_DRIVE_THREAD);
+    is_named_by_a_group(VP_DRIVE_CALLER);
     return 0;
 }

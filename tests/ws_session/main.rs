@@ -20,6 +20,7 @@
 //! - `allocations.rs`: nothing is allocated to send over plaintext, nor to receive
 //! - `shared.rs`: a thread that sessions share
 //! - `shared_limits.rs`: what such a thread limits, and one that never sleeps
+//! - `named.rs`: a group names the sessions that have something to take
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `key_log.rs`: Wireshark reads what was captured, with the secrets
 //! - `storm.rs`: many threads, while connections are lost
@@ -38,6 +39,7 @@ mod frames;
 mod key_log;
 mod late;
 mod log;
+mod named;
 mod nginx;
 #[path = "../it/nginx_server.rs"]
 mod nginx_server;

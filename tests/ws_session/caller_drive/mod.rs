@@ -14,6 +14,8 @@ mod grouped;
 mod late;
 #[path = "../log.rs"]
 mod log;
+#[path = "../named.rs"]
+mod named;
 #[path = "../opening.rs"]
 mod opening;
 #[path = "../python.rs"]
