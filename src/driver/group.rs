@@ -119,8 +119,8 @@ impl<T> Group<T> {
         Some(self.leave(at))
     }
 
-    /// What is no pool and had something to take at the last look that found it. Each is named once
-    /// behind a look; of what is left, the next look tells.
+    /// Names a member that is no pool and had something to take when it was looked at. Each is
+    /// named once behind a look; of what is left, the next look tells.
     pub fn take_ready(&mut self) -> Option<&T> {
         while let Some(number) = self.ready.pop_front() {
             let found = self.members.binary_search_by_key(&number, |member| member.number);

@@ -9,6 +9,7 @@
 //!                                        |  suspend.rs   pauses     linger.rs  late answers
 //!  group.rs    many pools by one call    |
 //!                                        |  hosts.rs     limits of a host, for many pools
+//!                                        |  guests.rs    and for what is no pool
 //!  caller.rs   caller drive: drive too   |  thread.rs    its start and its end
 //!                   ../slot.rs     the connection and the exchange on it (a lock per slot)
 //!                        deliver.rs  after a turn: who gets the slot, who the completion
@@ -29,6 +30,7 @@ mod edges;
 mod events;
 pub mod fanout;
 pub mod group;
+#[cfg(not(feature = "model"))] // For sessions: the models are of the pool.
 pub(crate) mod guests;
 mod health;
 mod hosts;

@@ -4,6 +4,7 @@
 //! pool may do before the others have had their turn is bounded (`turns.rs`).
 
 use std::convert::Infallible;
+#[cfg(not(feature = "model"))]
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
@@ -11,6 +12,7 @@ use std::thread::{JoinHandle, ThreadId};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 
+#[cfg(not(feature = "model"))]
 use super::guests::Guest;
 use super::hosts::Hosts;
 use super::slot_task::Report;
@@ -91,6 +93,7 @@ impl SharedThread {
     }
 
     /// What is no pool and dials for itself to a host, from these local addresses.
+    #[cfg(not(feature = "model"))]
     pub(crate) fn guest(&self, host: (&str, u16), sources: &[IpAddr], lines: usize) -> Guest {
         Guest::new(&self.hosts, host, sources, lines)
     }
