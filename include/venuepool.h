@@ -2090,11 +2090,12 @@ typedef struct vp_ws_event {
    */
   uint64_t user_data;
   /**
-   * COMPLETION: the call began.
+   * COMPLETION: the message was sent; of a call that was not, it began.
    */
   uint64_t sent_ns;
   /**
-   * COMPLETION: the number of its message.
+   * COMPLETION: the number of its message; 0 for a call that has waited and was not sent, and
+   * then `connection` is 0, too.
    */
   uint64_t sequence;
   /**
@@ -2181,7 +2182,7 @@ typedef struct vp_ws_health {
    */
   uint32_t connections;
   /**
-   * Calls that are not answered.
+   * Calls that are not answered, with those that wait.
    */
   uint64_t calls;
   /**
@@ -2196,6 +2197,10 @@ typedef struct vp_ws_health {
    * Connections that are logged in and wait to take over.
    */
   uint64_t ready;
+  /**
+   * Calls that wait until they can go (`vp_ws_config_set_waiting`).
+   */
+  uint64_t waiting;
 } vp_ws_health;
 
 /**
@@ -2206,8 +2211,9 @@ typedef struct vp_ws_health {
  *
  * It runs on the thread that sends, immediately before the message is masked, under the lock of
  * its session. So the order of its calls is the order on the wire, and a counter in it is a nonce.
- * It must be short and must not throw. A call on a session or a pool in it returns
- * ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
+ * For a call that has waited the thread is the session's, and a number other than 0 ends the call
+ * as CANCELLED, NOT_SENT. The function must be short and must not throw. A call on a session or a
+ * pool in it returns ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
  */
 typedef int32_t (*vp_ws_on_send)(void *context, uint64_t wall_ns, uint8_t *message, size_t length);
 
@@ -2399,7 +2405,8 @@ VP_API vp_status vp_config_set_cpu(struct vp_config *config, int32_t cpu) VP_NOE
 
 /**
  * Makes the pool thread poll the sockets in flight without sleeping (on when not 0). This saves
- * the wake-up for each response and costs a whole CPU. Use it in thread drive, with a CPU of its
+ * the wake-up for each response and costs a whole CPU. The thread of a WebSocket session polls all
+ * its sockets so. Use it in thread drive, with a CPU of its
  * own (`vp_config_set_cpu`). It has no effect in caller drive. Off by default.
  *
  * Threads: as `vp_config_new`.
@@ -3341,9 +3348,14 @@ VP_API void vp_thread_free(struct vp_thread *thread) VP_NOEXCEPT;
  * `vp_pool_open` fails with ERR_HOST_LIMIT, unless a degraded start is allowed. Replacements wait
  * likewise, and their old connection serves. At the limit nothing is closed for another pool.
  *
+ * WebSocket sessions whose configuration names the thread count with the pools, in both drives. At
+ * the limit of connections a dial of a session fails with ERR_HOST_LIMIT, and comes again after
+ * its backoff.
+ *
  * Threads: any.
- * Lifetime: the thread keeps the numbers. They are set before the first pool is opened on it.
- * Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when a pool was opened on it, also if that has failed.
+ * Lifetime: the thread keeps the numbers. They are set before the first pool or session is opened
+ * on it.
+ * Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when one was opened on it, also if that has failed.
  */
 VP_API
 vp_status vp_thread_set_host_limits(struct vp_thread *thread,
@@ -4081,16 +4093,17 @@ VP_API vp_status vp_group_add(struct vp_group *group, struct vp_pool *pool) VP_N
 VP_API vp_status vp_group_remove(struct vp_group *group, struct vp_pool *pool) VP_NOEXCEPT;
 
 /**
- * Adds a WebSocket session of caller drive that has a function for its events. `vp_group_poll` and
- * `vp_group_wait` drive it as `vp_ws_poll` does: the function runs in that call, and the session
- * gives no completions. `vp_group_wait` then returns 0 if there are none of pools. A session is in
- * one group at most.
+ * Adds a WebSocket session. `vp_group_poll` and `vp_group_wait` drive it, if it is in caller
+ * drive. It gives no completions: `vp_group_wait` returns 0 when something has come of sessions
+ * alone. The function of a session runs in that call. Of a session without one, take the events by
+ * `vp_ws_poll`; `vp_group_ready_ws` tells which sessions have some. A session is in one group at
+ * most.
  *
  * Threads: any, one at a time for each group.
  * Lifetime: the session stays yours to close. A closed session leaves the group by itself at the
- * next look, and keeps its memory until then.
- * Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive, or has
- * no function.
+ * next look, once its events were taken, and keeps its memory until then.
+ * Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive and has
+ * a function.
  */
 VP_API vp_status vp_group_add_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
 
@@ -4103,6 +4116,24 @@ VP_API vp_status vp_group_add_ws(struct vp_group *group, struct vp_ws *session) 
  * Errors: as `vp_group_remove`, for the session.
  */
 VP_API vp_status vp_group_remove_ws(struct vp_group *group, struct vp_ws *session) VP_NOEXCEPT;
+
+/**
+ * Writes the sessions of the group that have events to take into `out[]`, at most `capacity`, and
+ * returns how many. They are those without a function in which a call of `vp_group_poll` or
+ * `vp_group_wait` has found some; each is named once behind that. Take the events by `vp_ws_poll`
+ * until it returns 0, or leave them: then the next call finds the session again, and
+ * `vp_group_wait` does not sleep. Nothing is copied and no system is called.
+ *
+ * Threads: any, one at a time for each group.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_FORKED, ERR_DRIVEN and ERR_WOULD_DEADLOCK as
+ * `vp_group_add`.
+ */
+VP_API
+int32_t vp_group_ready_ws(struct vp_group *group,
+                          struct vp_ws **out,
+                          size_t capacity)
+VP_NOEXCEPT;
 
 /**
  * Moves up to `capacity` completions of all pools of the group into `out[]`, and returns how many;
@@ -4132,7 +4163,8 @@ VP_NOEXCEPT;
 
 /**
  * Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
- * as `vp_group_poll`. Returns 0 when the time ran out, or the function of a session has run.
+ * as `vp_group_poll`. Returns 0 when the time ran out, when the function of a session has run, or
+ * when a session has events to take (`vp_group_ready_ws`).
  * UINT64_MAX waits without limit, until there is one or the last pool has left the group.
  *
  * Threads: any but a pool thread; one at a time for each group.
@@ -4906,6 +4938,28 @@ vp_status vp_ws_config_set_counts(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
+ * Sets how many calls of frames may wait in each lane, up to 1,048,576; 0, the default: none
+ * waits, and a call that cannot go now is refused. A call of `vp_ws_call_frame` waits while the
+ * session is not up. It waits while the kernel does not take all bytes of messages before it, or
+ * too many messages are not acknowledged. And it waits behind calls of its lane, and of lanes
+ * above, that do. It is sent on the session's thread. Calls that wait count for `max_calls`, too.
+ *
+ * The lanes are those of requests (`vp_config_set_lane`, `vp_ws_frame_set_lane`): a lane goes
+ * before the lanes below it, which have larger numbers. Within a lane, calls go in their order.
+ * While a lane waits, at most 64 messages in a row go before it from lanes above. What is on its
+ * way to the kernel is never overtaken.
+ *
+ * While a call waits, a message that cannot wait is refused with ERR_WAITING_FULL, unless it is of
+ * a lane above: that of `vp_ws_send`, `vp_ws_call` and `vp_ws_send_frame`. So the order of calls
+ * stays the order on the wire.
+ *
+ * Threads: as `vp_ws_config_new`.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT.
+ */
+VP_API vp_status vp_ws_config_set_waiting(struct vp_ws_config *config, size_t capacity) VP_NOEXCEPT;
+
+/**
  * Sets flags of the codec: VP_WS_DEFLATE, VP_WS_UNCHECKED_UTF8, both or 0, which is the default.
  *
  * Threads: as `vp_ws_config_new`.
@@ -4922,7 +4976,8 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  *
  * Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
  * the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
- * body, backoff, degraded open, log, drive, thread name and CPU, and the shared thread.
+ * body, backoff, degraded open, log and drive. It uses thread name, CPU, busy polling, and the
+ * shared thread with its limits of the host.
  *
  * With VP_DRIVE_THREAD, the default, "the session's thread" is one of its own, or the one of
  * `vp_config_set_thread`. With VP_DRIVE_CALLER there is none: the session receives, heals and
@@ -4938,8 +4993,9 @@ VP_API vp_status vp_ws_config_set_codec(struct vp_ws_config *config, uint32_t fl
  * Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
  * The handle stays valid for ever, and answers ERR_CLOSED after the close.
  * Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for VP_WS_AWAIT without a
- * function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for a source that the configuration
- * does not have.
+ * function for it; ERR_UPGRADE, ERR_OPENING. ERR_HOST_LIMIT if the host has all connections that
+ * it may have on the shared thread. ERR_ADDRESS also for a source that the configuration does not
+ * have.
  */
 VP_API
 vp_status vp_ws_open(const struct vp_config *config,
@@ -4962,7 +5018,8 @@ VP_NOEXCEPT;
  * Threads: any, also in a function of the session.
  * Lifetime: the message is the caller's again.
  * Errors: ERR_NULL, ERR_ARGUMENT, ERR_SLOT_DOWN while the session is not up, ERR_TOO_LARGE,
- * ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED. With an
+ * ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED.
+ * ERR_WAITING_FULL also if a call waits that goes before it (`vp_ws_config_set_waiting`). With an
  * error nothing was sent.
  */
 VP_API
@@ -4994,7 +5051,8 @@ vp_status vp_ws_call(struct vp_ws *session,
 VP_NOEXCEPT;
 
 /**
- * Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending.
+ * Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending. A
+ * call that waits ends as CANCELLED, NOT_SENT, and is never sent.
  *
  * Threads: as `vp_ws_send`.
  * Lifetime: none.
@@ -5137,8 +5195,9 @@ VP_NOEXCEPT;
  * in place. The room is always at the same address. It may hold bytes of the last message.
  *
  * Threads: one at a time.
- * Lifetime: the room is yours until the message is sent, or the frame is freed.
- * Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ * Lifetime: the room is yours until the message is sent or waits, or the frame is freed.
+ * Errors: ERR_NULL, ERR_PHASE while a call of the frame waits, ERR_CLOSED for a frame that was
+ * freed, ERR_FORKED.
  */
 VP_API
 vp_status vp_ws_frame_room(struct vp_ws_frame *frame,
@@ -5151,14 +5210,29 @@ VP_NOEXCEPT;
  * `vp_ws_call_frame`. NULL for none.
  *
  * Threads: one at a time.
- * Lifetime: `context` must be valid until another function is set, or the frame is freed.
- * Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ * Lifetime: `context` must be valid until another function is set, or the frame is freed and no
+ * call of it waits.
+ * Errors: ERR_NULL, ERR_PHASE while a call of the frame waits, ERR_CLOSED for a frame that was
+ * freed, ERR_FORKED.
  */
 VP_API
 vp_status vp_ws_frame_set_on_send(struct vp_ws_frame *frame,
                                   vp_ws_on_send on_send,
                                   void *context)
 VP_NOEXCEPT;
+
+/**
+ * Sets the lane of the messages of a frame, VP_LANE_URGENT to VP_LANE_BACKGROUND; VP_LANE_ORDERS
+ * until it is set. Stays until it is changed. It says which calls go first of those that wait
+ * (`vp_ws_config_set_waiting`), and which of these a message goes before that is sent now.
+ * Messages of `vp_ws_send` and `vp_ws_call` are of the lane of orders.
+ *
+ * Threads: one at a time.
+ * Lifetime: none.
+ * Errors: ERR_NULL, ERR_ARGUMENT for a number above 3, ERR_PHASE while a call of the frame waits,
+ * ERR_CLOSED for a frame that was freed, ERR_FORKED.
+ */
+VP_API vp_status vp_ws_frame_set_lane(struct vp_ws_frame *frame, uint32_t lane) VP_NOEXCEPT;
 
 /**
  * Sends the first `len` bytes of the room of a frame as a message, as `vp_ws_send` does. It masks
@@ -5170,8 +5244,10 @@ VP_NOEXCEPT;
  * Lifetime: the frame can take the next message.
  * Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
  * more than the room. ERR_ARGUMENT also if the function of `vp_ws_frame_set_on_send` has withdrawn
- * the message. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that was
- * freed. With an error nothing was sent, and the room is yours with what you wrote.
+ * the message. ERR_WAITING_FULL also while a call of its lane, or of one above, waits. ERR_PHASE
+ * also while a call of the frame waits. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED
+ * also for one that was freed. With an error nothing was sent, and the room is yours with what you
+ * wrote.
  */
 VP_API
 vp_status vp_ws_send_frame(struct vp_ws *session,
@@ -5185,9 +5261,15 @@ VP_NOEXCEPT;
  * Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
  * message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
  *
+ * With `vp_ws_config_set_waiting` a call that cannot go now is accepted, and waits. The frame then
+ * belongs to the session until the call has gone, or has ended: in any case until its completion.
+ * Its other functions answer ERR_PHASE meanwhile. A cancel, the deadline and the end of the
+ * session end a call that waits as NOT_SENT.
+ *
  * Threads: as `vp_ws_send_frame`.
- * Lifetime: as `vp_ws_send_frame`.
- * Errors: as `vp_ws_call` and `vp_ws_send_frame`.
+ * Lifetime: as `vp_ws_send_frame`, unless the call waits.
+ * Errors: as `vp_ws_call` and `vp_ws_send_frame`. If calls may wait, not ERR_SLOT_DOWN, and
+ * ERR_WAITING_FULL only if too many calls of its lane do.
  */
 VP_API
 vp_status vp_ws_call_frame(struct vp_ws *session,
@@ -5202,7 +5284,8 @@ VP_NOEXCEPT;
 
 /**
  * Wipes and frees the memory of a frame; NULL is allowed. A few words of it stay for ever, so that
- * a later call gets ERR_CLOSED. What was sent from it goes on.
+ * a later call gets ERR_CLOSED. What was sent from it goes on, and so does a call that waits: its
+ * memory is freed when that has gone or ended.
  *
  * Threads: any; no other thread may use the frame.
  * Lifetime: ends its room; the handle stays valid.

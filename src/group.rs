@@ -4,13 +4,14 @@
 //! group in which nothing has happened is one system call, however many pools there are. It drives
 //! no slot itself: the pool does, on the thread that looks.
 //!
-//! A pool is known by what it is asked to do ([`Polled`]). What is driven as a pool is and tells
-//! its engine by a function (a WebSocket session) may be a member, too ([`Driven`]). It gives no
-//! completions.
+//! A pool is known by what it is asked to do ([`Polled`]). What is no pool (a WebSocket session)
+//! may be a member, too ([`Driven`]). It gives no completions: it tells its engine by a function,
+//! or the engine takes from it, and the group names it ([`Group::take_ready`]).
 //!
 //! In which order they are looked at, and how much is taken of each, is decided in
 //! [`fair_looks`](crate::pool::fair_looks).
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Group<T> {
     /// No number is used twice, so that none means a later pool.
     next_number: u64,
     due: FairLooks,
+    /// Those that are no pools, have something to take, and were not named since.
+    ready: VecDeque<u64>,
 }
 
 struct Member<T> {
@@ -40,6 +43,7 @@ struct Member<T> {
     what: What,
     tag: T,
     is_due: bool,
+    is_ready: bool,
 }
 
 enum What {
@@ -63,7 +67,7 @@ pub trait Polled: Send + Sync {
     fn look(&self, taker: &mut Taker<'_>) -> Result<Option<usize>, Status>;
 }
 
-/// What is driven by who looks, and tells its engine by a function that runs in the look.
+/// What is no pool, and is driven by who looks, if it needs that.
 pub trait Driven: Send + Sync {
     /// A descriptor that is readable while a look may find something.
     ///
@@ -71,11 +75,15 @@ pub trait Driven: Send + Sync {
     /// What the system refuses.
     fn fd(&self) -> io::Result<BorrowedFd<'_>>;
 
-    /// A look. Answers whether the function has run; `None`: it has ended, and all was told.
+    /// A look. Answers whether its function has run, or there is something to take. `None`: it has
+    /// ended, and all was told and taken.
     ///
     /// # Errors
     /// A status, when it cannot be driven now.
     fn look(&self) -> Result<Option<bool>, Status>;
+
+    /// Whether the engine takes from it what it tells. If not, that is for its function.
+    fn is_taken_from(&self) -> bool;
 }
 
 /// What a look has come to.
@@ -83,7 +91,7 @@ pub trait Driven: Send + Sync {
 struct Served {
     /// So many completions were taken.
     taken: usize,
-    /// A function of what is no pool has run.
+    /// A function of what is no pool has run, or there is something to take.
     has_told: bool,
 }
 
@@ -91,7 +99,8 @@ impl<T> Group<T> {
     /// A group without a pool.
     pub fn new() -> io::Result<Self> {
         let set = LiveSet::of_descriptors()?;
-        Ok(Self { set, members: Vec::new(), next_number: 0, due: FairLooks::default() })
+        let (due, ready) = Default::default();
+        Ok(Self { set, members: Vec::new(), next_number: 0, due, ready })
     }
 
     /// Adds a pool, which belongs to no group.
@@ -111,15 +120,31 @@ impl<T> Group<T> {
     fn enter(&mut self, what: What, tag: T) {
         let number = self.next_number;
         self.next_number += 1;
-        self.members.push(Member { number, what, tag, is_due: false });
+        self.members.push(Member { number, what, tag, is_due: false, is_ready: false });
         // A look allocates nothing.
         self.due.reserve(self.members.len());
+        self.ready.reserve(self.members.len());
     }
 
     /// Takes a pool out, with what it was known by. The pool goes on as before.
     pub fn remove(&mut self, is_it: impl Fn(&T) -> bool) -> Option<T> {
         let at = self.members.iter().position(|member| is_it(&member.tag))?;
         Some(self.leave(at))
+    }
+
+    /// Names a member that is no pool and had something to take when it was looked at. Each is
+    /// named once behind a look; of what is left, the next look tells.
+    pub fn take_ready(&mut self) -> Option<&T> {
+        while let Some(number) = self.ready.pop_front() {
+            let found = self.members.binary_search_by_key(&number, |member| member.number);
+            // It may have left meanwhile.
+            if let Ok(at) = found {
+                let member = &mut self.members[at];
+                member.is_ready = false;
+                return Some(&member.tag);
+            }
+        }
+        None
     }
 
     /// Whether no pool is left.
@@ -192,7 +217,7 @@ impl<T> Group<T> {
             let found = self.members.binary_search_by_key(&number, |member| member.number);
             // It may have left meanwhile.
             let Ok(at) = found else { continue };
-            let Member { what, tag, is_due, .. } = &mut self.members[at];
+            let Member { what, tag, is_due, is_ready, .. } = &mut self.members[at];
             *is_due = false;
             let looked = match what {
                 What::Pool(pool) => {
@@ -202,6 +227,10 @@ impl<T> Group<T> {
                 What::Driven(driven) => driven.look().map(|told| {
                     // The last thing that it tells is its end.
                     served.has_told |= told != Some(false);
+                    if told == Some(true) && driven.is_taken_from() && !*is_ready {
+                        *is_ready = true;
+                        self.ready.push_back(number);
+                    }
                     told.map(|_| 0)
                 }),
             };

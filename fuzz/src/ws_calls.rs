@@ -12,7 +12,8 @@ use std::ptr::null_mut;
 use venuepool::error::Status;
 use venuepool::ffi::config::{vp_config, vp_config_set_degraded_open};
 use venuepool::ffi::group::{
-    vp_group_add_ws, vp_group_free, vp_group_new, vp_group_poll, vp_group_remove_ws, vp_group_wait,
+    vp_group_add_ws, vp_group_free, vp_group_new, vp_group_poll, vp_group_ready_ws,
+    vp_group_remove_ws, vp_group_wait,
 };
 use venuepool::ffi::types::*;
 use venuepool::ffi::version::*;
@@ -74,6 +75,7 @@ unsafe fn settings(input: &mut Input<'_>, config: *mut vp_ws_config) {
         ok(vp_ws_config_set_queue(config, x, flags));
         ok(vp_ws_config_set_sizes(config, x, y, z));
         ok(vp_ws_config_set_counts(config, x % 1000, y % 1000));
+        ok(vp_ws_config_set_waiting(config, x % 3));
         ok(vp_ws_config_set_codec(config, flags));
         // The upgrade is not to take long, whatever was set.
         assert!(ok(vp_ws_config_set_timeouts(config, 3_000_000, 3_000_000, 3_000_000)));
@@ -97,7 +99,7 @@ unsafe fn live(input: &mut Input<'_>, session: *mut vp_ws) {
                 3 => drop(ok(vp_ws_fd(at, or_null(input, &raw mut fd)))),
                 4 => {
                     let mut health: vp_ws_health = std::mem::zeroed();
-                    health.struct_size = any_number(input) as usize % 49;
+                    health.struct_size = any_number(input) as usize % 57;
                     ok(vp_ws_state(at, &raw mut health));
                 }
                 5 => drop(ok(vp_ws_shutdown(at, any_number(input) as u16, any_text(input)))),
@@ -119,7 +121,8 @@ unsafe fn in_place(input: &mut Input<'_>, session: *mut vp_ws, opcode: i32) {
         for _ in 0..input.byte() % 4 {
             let at = or_null(input, frame);
             let len = any_number(input) as usize % 100_000;
-            match input.byte() % 5 {
+            match input.byte() % 6 {
+                5 => drop(ok(vp_ws_frame_set_lane(at, any_number(input) as u32 % 6))),
                 4 => {
                     let signer = (input.byte() & 1 == 0).then_some(sign as _);
                     ok(vp_ws_frame_set_on_send(at, signer, null_mut()));
@@ -174,6 +177,11 @@ unsafe fn in_group(input: &mut Input<'_>, session: *mut vp_ws) {
                 timeout => vp_group_wait(group, &raw mut completion, null_mut(), 1, timeout),
             };
             assert!(count <= 0 && count != Status::ERR_INTERNAL as i32);
+            let mut ready = null_mut();
+            let room = any_number(input) as usize % 2;
+            let named = vp_group_ready_ws(group, or_null(input, &raw mut ready), room);
+            assert!(named < 1 || ready == session);
+            assert_ne!(named, Status::ERR_INTERNAL as i32);
         }
         ok(vp_group_remove_ws(group, or_null(input, session)));
         assert!(ok(vp_group_free(group)));

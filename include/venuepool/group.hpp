@@ -79,12 +79,19 @@ class [[nodiscard]] Group {
     /// Takes a pool out, which stays open. Errors: VP_ERR_NOT_FOUND.
     Status remove(const Pool& pool) noexcept { return vp_group_remove(raw_, pool.get()); }
 
-    /// Adds a WebSocket session of caller drive with a function, by WsSession::get. The function
-    /// runs in poll and wait. Errors: VP_ERR_PHASE for any other session, VP_ERR_GROUPED,
-    /// VP_ERR_CLOSED, VP_ERR_SYSTEM.
+    /// Adds a WebSocket session, by WsSession::get. Its function runs in poll and wait; without
+    /// one, ready names it when it has events. Errors: VP_ERR_PHASE for a session of thread drive
+    /// with a function, VP_ERR_GROUPED, VP_ERR_CLOSED, VP_ERR_SYSTEM.
     Status add(vp_ws* session) noexcept { return vp_group_add_ws(raw_, session); }
     /// Takes a session out, which stays open. Errors: VP_ERR_NOT_FOUND.
     Status remove(vp_ws* session) noexcept { return vp_group_remove_ws(raw_, session); }
+
+    /// Gives the next session that has events to take, by its handle; nullptr when there is none.
+    /// Those are named in which poll or wait has found some. Take them by WsSession::poll.
+    vp_ws* ready() noexcept {
+        vp_ws* session = nullptr;
+        return vp_group_ready_ws(raw_, &session, 1) == 1 ? session : nullptr;
+    }
 
     /// Takes the completions that are there, at most 16 of each pool; `room` tells which pool each
     /// is of. What `room` held before is released. Errors: VP_ERR_CLOSED when no pool is left;

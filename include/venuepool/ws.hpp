@@ -108,6 +108,11 @@ class [[nodiscard]] WsConfig {
     Status counts(std::size_t calls, std::size_t unacknowledged) noexcept {
         return vp_ws_config_set_counts(raw_, calls, unacknowledged);
     }
+    /// Sets how many calls of frames may wait in each lane until they can go; 0: none waits. See
+    /// vp_ws_config_set_waiting.
+    Status waiting(std::size_t capacity) noexcept {
+        return vp_ws_config_set_waiting(raw_, capacity);
+    }
     /// Sets VP_WS_DEFLATE, VP_WS_UNCHECKED_UTF8, both or neither.
     Status codec(std::uint32_t flags) noexcept { return vp_ws_config_set_codec(raw_, flags); }
 
@@ -173,10 +178,15 @@ class [[nodiscard]] WsFrame {
     }
 
     /// Sets the function that signs each message when it is sent; nullptr for none. Lifetime:
-    /// `context` until another one is set, or the frame is destroyed. See vp_ws_on_send.
+    /// `context` until another one is set, or the frame is destroyed and no call of it waits. See
+    /// vp_ws_on_send.
     Status on_send(vp_ws_on_send function, void* context) noexcept {
         return vp_ws_frame_set_on_send(raw_, function, context);
     }
+
+    /// Sets the lane of its messages, VP_LANE_URGENT to VP_LANE_BACKGROUND: which calls go first
+    /// of those that wait. Errors: VP_ERR_PHASE while a call of the frame waits.
+    Status lane(std::uint32_t lane) noexcept { return vp_ws_frame_set_lane(raw_, lane); }
 
   private:
     friend class WsSession;

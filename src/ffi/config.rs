@@ -258,7 +258,8 @@ pub unsafe extern "C" fn vp_config_set_cpu(config: *mut vp_config, cpu: i32) -> 
 }
 
 /// Makes the pool thread poll the sockets in flight without sleeping (on when not 0). This saves
-/// the wake-up for each response and costs a whole CPU. Use it in thread drive, with a CPU of its
+/// the wake-up for each response and costs a whole CPU. The thread of a WebSocket session polls all
+/// its sockets so. Use it in thread drive, with a CPU of its
 /// own (`vp_config_set_cpu`). It has no effect in caller drive. Off by default.
 ///
 /// Threads: as `vp_config_new`.

@@ -40,6 +40,14 @@ impl Seat {
             Self::Session(_) => std::ptr::null_mut(),
         }
     }
+
+    /// The session; NULL for a pool.
+    const fn session(&self) -> *mut vp_ws {
+        match self {
+            Self::Pool(_) => std::ptr::null_mut(),
+            Self::Session(session) => std::ptr::from_ref(*session).cast_mut(),
+        }
+    }
 }
 
 impl Drop for Seat {
@@ -153,16 +161,17 @@ pub unsafe extern "C" fn vp_group_remove(group: *mut vp_group, pool: *mut vp_poo
     })
 }
 
-/// Adds a WebSocket session of caller drive that has a function for its events. `vp_group_poll` and
-/// `vp_group_wait` drive it as `vp_ws_poll` does: the function runs in that call, and the session
-/// gives no completions. `vp_group_wait` then returns 0 if there are none of pools. A session is in
-/// one group at most.
+/// Adds a WebSocket session. `vp_group_poll` and `vp_group_wait` drive it, if it is in caller
+/// drive. It gives no completions: `vp_group_wait` returns 0 when something has come of sessions
+/// alone. The function of a session runs in that call. Of a session without one, take the events by
+/// `vp_ws_poll`; `vp_group_ready_ws` tells which sessions have some. A session is in one group at
+/// most.
 ///
 /// Threads: any, one at a time for each group.
 /// Lifetime: the session stays yours to close. A closed session leaves the group by itself at the
-/// next look, and keeps its memory until then.
-/// Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive, or has
-/// no function.
+/// next look, once its events were taken, and keeps its memory until then.
+/// Errors: as `vp_group_add`, for the session; ERR_PHASE if the session is in thread drive and has
+/// a function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_group_add_ws(group: *mut vp_group, session: *mut vp_ws) -> Status {
     status(|| {
@@ -170,7 +179,7 @@ pub unsafe extern "C" fn vp_group_add_ws(group: *mut vp_group, session: *mut vp_
         let (group, handle) = unsafe { (borrow(group)?, borrow(session.cast_const())?) };
         let mut call = group.call()?;
         let session = handle.with_open(|session| Ok(Arc::clone(session)))?;
-        if !session.is_driven_with_function() {
+        if !session.fits_group() {
             return Err(Status::ERR_PHASE);
         }
         if !handle.enter_group() {
@@ -195,6 +204,44 @@ pub unsafe extern "C" fn vp_group_remove_ws(group: *mut vp_group, session: *mut 
         let mut call = group.call()?;
         let is_it = |seat: &Seat| matches!(seat, Seat::Session(its) if std::ptr::eq(*its, handle));
         call.group.remove(is_it).map(drop).ok_or(Status::ERR_NOT_FOUND)
+    })
+}
+
+/// Writes the sessions of the group that have events to take into `out[]`, at most `capacity`, and
+/// returns how many. They are those without a function in which a call of `vp_group_poll` or
+/// `vp_group_wait` has found some; each is named once behind that. Take the events by `vp_ws_poll`
+/// until it returns 0, or leave them: then the next call finds the session again, and
+/// `vp_group_wait` does not sleep. Nothing is copied and no system is called.
+///
+/// Threads: any, one at a time for each group.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT for capacity 0, ERR_FORKED, ERR_DRIVEN and ERR_WOULD_DEADLOCK as
+/// `vp_group_add`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_group_ready_ws(
+    group: *mut vp_group,
+    out: *mut *mut vp_ws,
+    capacity: usize,
+) -> i32 {
+    count(|| {
+        // SAFETY: the header.
+        let group = unsafe { borrow(group.cast_const()) }?;
+        if out.is_null() {
+            return Err(Status::ERR_NULL);
+        }
+        if capacity == 0 {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        let mut call = group.call()?;
+        let mut written = 0;
+        while written < capacity
+            && let Some(seat) = call.group.take_ready()
+        {
+            // SAFETY: the header: `capacity` pointers can be written.
+            unsafe { out.add(written).write(seat.session()) };
+            written += 1;
+        }
+        Ok(written)
     })
 }
 
@@ -227,7 +274,8 @@ pub unsafe extern "C" fn vp_group_poll(
 }
 
 /// Waits until there is a completion in one of the pools, at most for `timeout_ns`, and then does
-/// as `vp_group_poll`. Returns 0 when the time ran out, or the function of a session has run.
+/// as `vp_group_poll`. Returns 0 when the time ran out, when the function of a session has run, or
+/// when a session has events to take (`vp_group_ready_ws`).
 /// UINT64_MAX waits without limit, until there is one or the last pool has left the group.
 ///
 /// Threads: any but a pool thread; one at a time for each group.

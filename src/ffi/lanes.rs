@@ -19,7 +19,8 @@ pub const VP_LANE_BACKGROUND: u32 = 3;
 /// wait for the first new one.
 pub const VP_LANE_THROUGH_PAUSE: u32 = 1;
 
-fn lane(number: u32) -> Result<Lane, Status> {
+/// The lane of that number.
+pub(super) fn lane(number: u32) -> Result<Lane, Status> {
     Lane::from_number(number).ok_or(Status::ERR_ARGUMENT)
 }
 

@@ -77,9 +77,14 @@ pub unsafe extern "C" fn vp_thread_free(thread: *mut vp_thread) {
 /// `vp_pool_open` fails with ERR_HOST_LIMIT, unless a degraded start is allowed. Replacements wait
 /// likewise, and their old connection serves. At the limit nothing is closed for another pool.
 ///
+/// WebSocket sessions whose configuration names the thread count with the pools, in both drives. At
+/// the limit of connections a dial of a session fails with ERR_HOST_LIMIT, and comes again after
+/// its backoff.
+///
 /// Threads: any.
-/// Lifetime: the thread keeps the numbers. They are set before the first pool is opened on it.
-/// Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when a pool was opened on it, also if that has failed.
+/// Lifetime: the thread keeps the numbers. They are set before the first pool or session is opened
+/// on it.
+/// Errors: ERR_NULL, ERR_ARGUMENT, ERR_PHASE when one was opened on it, also if that has failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_thread_set_host_limits(
     thread: *mut vp_thread,

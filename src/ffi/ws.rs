@@ -102,7 +102,8 @@ impl vp_ws {
 ///
 /// Of `config` a session uses the URL, base path, default headers, TLS and dial timeouts. It uses
 /// the addresses, proxies, Unix socket, sources and socket options. It uses the limits of head and
-/// body, backoff, degraded open, log, drive, thread name and CPU, and the shared thread.
+/// body, backoff, degraded open, log and drive. It uses thread name, CPU, busy polling, and the
+/// shared thread with its limits of the host.
 ///
 /// With VP_DRIVE_THREAD, the default, "the session's thread" is one of its own, or the one of
 /// `vp_config_set_thread`. With VP_DRIVE_CALLER there is none: the session receives, heals and
@@ -118,8 +119,9 @@ impl vp_ws {
 /// Lifetime: both configurations stay yours. `context` must be valid until `vp_ws_close` returns.
 /// The handle stays valid for ever, and answers ERR_CLOSED after the close.
 /// Errors: as `vp_pool_open`; ERR_PATH, ERR_TOO_LARGE; ERR_ARGUMENT for VP_WS_AWAIT without a
-/// function for it; ERR_UPGRADE, ERR_OPENING. ERR_ADDRESS also for a source that the configuration
-/// does not have.
+/// function for it; ERR_UPGRADE, ERR_OPENING. ERR_HOST_LIMIT if the host has all connections that
+/// it may have on the shared thread. ERR_ADDRESS also for a source that the configuration does not
+/// have.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_open(
     config: *const vp_config,
@@ -180,7 +182,8 @@ fn refused(text: &str, step: Status) -> DialError {
 /// Threads: any, also in a function of the session.
 /// Lifetime: the message is the caller's again.
 /// Errors: ERR_NULL, ERR_ARGUMENT, ERR_SLOT_DOWN while the session is not up, ERR_TOO_LARGE,
-/// ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED. With an
+/// ERR_WAITING_FULL if too many bytes or messages are on their way, ERR_CLOSED, ERR_FORKED.
+/// ERR_WAITING_FULL also if a call waits that goes before it (`vp_ws_config_set_waiting`). With an
 /// error nothing was sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_send(
@@ -231,7 +234,8 @@ pub unsafe extern "C" fn vp_ws_call(
     })
 }
 
-/// Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending.
+/// Cancels a call: it ends as CANCELLED, SENT, because its message was handed over for sending. A
+/// call that waits ends as CANCELLED, NOT_SENT, and is never sent.
 ///
 /// Threads: as `vp_ws_send`.
 /// Lifetime: none.

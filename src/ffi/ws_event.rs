@@ -72,9 +72,10 @@ pub struct vp_ws_event {
     pub id: u64,
     /// COMPLETION: the number that `vp_ws_call` was given.
     pub user_data: u64,
-    /// COMPLETION: the call began.
+    /// COMPLETION: the message was sent; of a call that was not, it began.
     pub sent_ns: u64,
-    /// COMPLETION: the number of its message.
+    /// COMPLETION: the number of its message; 0 for a call that has waited and was not sent, and
+    /// then `connection` is 0, too.
     pub sequence: u64,
     /// LOST, SWITCHED: a `vp_ws_loss`.
     pub loss: i32,
@@ -139,7 +140,7 @@ pub struct vp_ws_health {
     pub stage: i32,
     /// Connections that it had, the present ones included.
     pub connections: u32,
-    /// Calls that are not answered.
+    /// Calls that are not answered, with those that wait.
     pub calls: u64,
     /// Bytes that wait for the kernel to take them.
     pub bytes_unsent: u64,
@@ -147,6 +148,8 @@ pub struct vp_ws_health {
     pub rtt_ns: u64,
     /// Connections that are logged in and wait to take over.
     pub ready: u64,
+    /// Calls that wait until they can go (`vp_ws_config_set_waiting`).
+    pub waiting: u64,
 }
 
 // SAFETY: `repr(C)` with `struct_size` first.
@@ -155,7 +158,7 @@ unsafe impl Versioned for vp_ws_event {
 }
 // SAFETY: `repr(C)` with `struct_size` first.
 unsafe impl Versioned for vp_ws_health {
-    const FIRST: usize = 48;
+    const FIRST: usize = 56;
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -181,6 +184,7 @@ impl vp_ws_health {
             bytes_unsent: health.unsent as u64,
             rtt_ns: health.rtt_ns,
             ready: health.ready as u64,
+            waiting: health.waiting as u64,
         }
     }
 }

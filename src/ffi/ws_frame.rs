@@ -77,8 +77,9 @@ pub unsafe extern "C" fn vp_ws_frame_new(
 /// in place. The room is always at the same address. It may hold bytes of the last message.
 ///
 /// Threads: one at a time.
-/// Lifetime: the room is yours until the message is sent, or the frame is freed.
-/// Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+/// Lifetime: the room is yours until the message is sent or waits, or the frame is freed.
+/// Errors: ERR_NULL, ERR_PHASE while a call of the frame waits, ERR_CLOSED for a frame that was
+/// freed, ERR_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_frame_room(
     frame: *mut vp_ws_frame,
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn vp_ws_frame_room(
         // SAFETY: the header; a frame leaves a tombstone.
         let (frame, out) = unsafe { (borrow(frame.cast_const())?, borrow_mut(out)?) };
         let (room, capacity) = frame.with(|frame| {
-            let room = frame.room();
+            let room = frame.room()?;
             Ok((room.as_mut_ptr(), room.len()))
         })?;
         *out = room;
@@ -108,8 +109,9 @@ pub unsafe extern "C" fn vp_ws_frame_room(
 ///
 /// It runs on the thread that sends, immediately before the message is masked, under the lock of
 /// its session. So the order of its calls is the order on the wire, and a counter in it is a nonce.
-/// It must be short and must not throw. A call on a session or a pool in it returns
-/// ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
+/// For a call that has waited the thread is the session's, and a number other than 0 ends the call
+/// as CANCELLED, NOT_SENT. The function must be short and must not throw. A call on a session or a
+/// pool in it returns ERR_WOULD_DEADLOCK. `message` is borrowed until the function returns.
 pub type vp_ws_on_send = Option<
     unsafe extern "C" fn(
         context: *mut c_void,
@@ -123,8 +125,10 @@ pub type vp_ws_on_send = Option<
 /// `vp_ws_call_frame`. NULL for none.
 ///
 /// Threads: one at a time.
-/// Lifetime: `context` must be valid until another function is set, or the frame is freed.
-/// Errors: ERR_NULL, ERR_CLOSED for a frame that was freed, ERR_FORKED.
+/// Lifetime: `context` must be valid until another function is set, or the frame is freed and no
+/// call of it waits.
+/// Errors: ERR_NULL, ERR_PHASE while a call of the frame waits, ERR_CLOSED for a frame that was
+/// freed, ERR_FORKED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_frame_set_on_send(
     frame: *mut vp_ws_frame,
@@ -143,10 +147,26 @@ pub unsafe extern "C" fn vp_ws_frame_set_on_send(
                     == 0
             }) as _
         });
-        frame.with(|frame| {
-            frame.set_on_send(signed);
-            Ok(())
-        })
+        frame.with(|frame| frame.set_on_send(signed))
+    })
+}
+
+/// Sets the lane of the messages of a frame, VP_LANE_URGENT to VP_LANE_BACKGROUND; VP_LANE_ORDERS
+/// until it is set. Stays until it is changed. It says which calls go first of those that wait
+/// (`vp_ws_config_set_waiting`), and which of these a message goes before that is sent now.
+/// Messages of `vp_ws_send` and `vp_ws_call` are of the lane of orders.
+///
+/// Threads: one at a time.
+/// Lifetime: none.
+/// Errors: ERR_NULL, ERR_ARGUMENT for a number above 3, ERR_PHASE while a call of the frame waits,
+/// ERR_CLOSED for a frame that was freed, ERR_FORKED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vp_ws_frame_set_lane(frame: *mut vp_ws_frame, lane: u32) -> Status {
+    status(|| {
+        // SAFETY: the header; a frame leaves a tombstone.
+        let frame = unsafe { borrow(frame.cast_const()) }?;
+        let lane = super::lanes::lane(lane)?;
+        frame.with(|frame| frame.set_lane(lane))
     })
 }
 
@@ -159,8 +179,10 @@ pub unsafe extern "C" fn vp_ws_frame_set_on_send(
 /// Lifetime: the frame can take the next message.
 /// Errors: as `vp_ws_send`; ERR_PHASE without `vp_ws_frame_room`, ERR_TOO_LARGE also if `len` is
 /// more than the room. ERR_ARGUMENT also if the function of `vp_ws_frame_set_on_send` has withdrawn
-/// the message. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED also for one that was
-/// freed. With an error nothing was sent, and the room is yours with what you wrote.
+/// the message. ERR_WAITING_FULL also while a call of its lane, or of one above, waits. ERR_PHASE
+/// also while a call of the frame waits. ERR_WRONG_POOL for a frame of another session, ERR_CLOSED
+/// also for one that was freed. With an error nothing was sent, and the room is yours with what you
+/// wrote.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_send_frame(
     session: *mut vp_ws,
@@ -186,9 +208,15 @@ pub unsafe extern "C" fn vp_ws_send_frame(
 /// Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
 /// message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
 ///
+/// With `vp_ws_config_set_waiting` a call that cannot go now is accepted, and waits. The frame then
+/// belongs to the session until the call has gone, or has ended: in any case until its completion.
+/// Its other functions answer ERR_PHASE meanwhile. A cancel, the deadline and the end of the
+/// session end a call that waits as NOT_SENT.
+///
 /// Threads: as `vp_ws_send_frame`.
-/// Lifetime: as `vp_ws_send_frame`.
-/// Errors: as `vp_ws_call` and `vp_ws_send_frame`.
+/// Lifetime: as `vp_ws_send_frame`, unless the call waits.
+/// Errors: as `vp_ws_call` and `vp_ws_send_frame`. If calls may wait, not ERR_SLOT_DOWN, and
+/// ERR_WAITING_FULL only if too many calls of its lane do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_call_frame(
     session: *mut vp_ws,
@@ -216,7 +244,8 @@ pub unsafe extern "C" fn vp_ws_call_frame(
 }
 
 /// Wipes and frees the memory of a frame; NULL is allowed. A few words of it stay for ever, so that
-/// a later call gets ERR_CLOSED. What was sent from it goes on.
+/// a later call gets ERR_CLOSED. What was sent from it goes on, and so does a call that waits: its
+/// memory is freed when that has gone or ended.
 ///
 /// Threads: any; no other thread may use the frame.
 /// Lifetime: ends its room; the handle stays valid.

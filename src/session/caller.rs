@@ -226,9 +226,10 @@ impl Driving<'_> {
         let until_ns = loop {
             let seat = &mut *self.seat;
             match session.settle(&mut seat.work) {
-                Next::Dial(line) => {
+                Next::Dial(line, purpose) => {
                     let Some(dial_thread) = &seat.dial_thread else { break None };
-                    seat.work.dial = Some((line, Dials::begin(&session.dials, line, dial_thread)));
+                    let dial = Dials::begin(&session.dials, line, purpose, dial_thread);
+                    seat.work.dial = Some((line, dial));
                     // It rings when it has ended; asked once, so that it knows whom.
                     self.end_dial(session);
                 }
@@ -303,16 +304,25 @@ impl Driven for Session {
 
     fn look(&self) -> Result<Option<bool>, Status> {
         let told = self.delivery.told();
-        // There is a function, so there is nothing to take.
-        let taken = self.poll(1, Duration::ZERO, drop)?;
-        Ok(taken.map(|_| self.delivery.told() != told))
+        if let Some(caller) = &self.caller {
+            // It takes nothing.
+            self.poll_here(caller, 0, Duration::ZERO, drop)?;
+        }
+        if self.is_drained() {
+            return Ok(None);
+        }
+        Ok(Some(self.delivery.told() != told || self.delivery.has_any()))
+    }
+
+    fn is_taken_from(&self) -> bool {
+        self.settings().hooks.told.is_none()
     }
 }
 
 impl Session {
-    /// Whether the engine's thread drives it, and a function is told all. A group takes only these.
-    pub fn is_driven_with_function(&self) -> bool {
-        self.caller.is_some() && self.settings().hooks.told.is_some()
+    /// Whether it can be in a group: its function does not run on a thread of the library.
+    pub fn fits_group(&self) -> bool {
+        self.caller.is_some() || self.is_taken_from()
     }
 
     /// A pass, and what the queue has then. Without anything it sleeps, at most for `patience`, and

@@ -5,12 +5,13 @@
 //! Who drives receives through it, a read at a time, and decides by [`Life`] and [`Standby`] what
 //! is next.
 
-use super::frame::Payload;
+use super::frame::{Lent, Payload};
 use super::keys::Keys;
 use super::line::{Accepted, Line, Numbering};
 use super::settings::Settings;
 use crate::clock::wall_ns;
-use crate::error::Status;
+use crate::error::{Outcome, Status, WireState};
+use crate::lane::Lane;
 use crate::net::connection::Connection;
 use crate::pool::backoff::Bounds;
 use crate::pool::watch_period::WatchPeriod;
@@ -21,15 +22,22 @@ use crate::ws::session::calls::{Call, Calls};
 use crate::ws::session::ledger::Fate;
 use crate::ws::session::life::{Due, Life, Rules, Stage, Why};
 use crate::ws::session::standby::{Standby, Step, Then};
+use crate::ws::session::waiting::Waiting;
 use crate::ws::writer::FrameWriter;
 
 /// The longest sleep of the thread of a session, in nanoseconds; it costs an idle one nothing.
 const LONGEST_WATCH_NS: u64 = 60_000_000_000;
 
+/// When calls wait although the socket takes bytes, who drives looks again after so long: no event
+/// tells that the peer's TCP has acknowledged messages.
+const ACKNOWLEDGED_NS: u64 = 1_000_000;
+
 pub(super) struct Core {
     pub(super) lines: Vec<Line>,
     pub(super) standby: Standby,
     pub(super) calls: Calls,
+    /// Those of them that have not gone.
+    waiting: Waiting<Lent>,
     rules: Rules,
     /// The line of the engine's messages. A copy of what `standby` knows, for each sending.
     live: Option<usize>,
@@ -57,6 +65,14 @@ pub(super) enum LinesDue {
     Wait(Option<u64>),
     /// Nothing, ever again: the session has ended.
     Closed,
+}
+
+/// What became of a call that waited.
+pub(super) enum Served {
+    /// It has gone. `wakes`: as in [`Accepted`].
+    Sent { wakes: bool },
+    /// It ends, and was not sent.
+    Ended(Call, Outcome),
 }
 
 /// What a loss has come to.
@@ -93,6 +109,7 @@ impl Core {
             lines: (0..standby.lines()).map(line).collect(),
             standby,
             calls: Calls::new(settings.max_calls),
+            waiting: Waiting::new(settings.max_waiting),
             rules,
             live: None,
             numbering: Numbering::default(),
@@ -176,6 +193,7 @@ impl Core {
             }
             is_over = false;
         }
+        let until_ns = until_ns.into_iter().chain(self.serves_again_ns(now_ns)).min();
         if is_over { LinesDue::Closed } else { LinesDue::Wait(until_ns) }
     }
 
@@ -184,22 +202,119 @@ impl Core {
         self.standby.ready(line, self.lines[line].since_ns, random);
     }
 
-    /// Whether the engine may send a message of that length now.
+    /// Whether the engine may send that message now.
     ///
     /// # Errors
     /// `ERR_CLOSED`, `ERR_SLOT_DOWN`; `ERR_TOO_LARGE` for a message that is too long;
-    /// `ERR_WAITING_FULL` if too many bytes wait for the kernel, or too many messages for an
-    /// acknowledgement.
-    pub(super) fn check(&mut self, len: usize) -> Result<(), Status> {
+    /// `ERR_WAITING_FULL` if too many bytes wait for the kernel, too many messages for an
+    /// acknowledgement, or a call that goes before it.
+    pub(super) fn check(&mut self, payload: &Payload<'_>) -> Result<(), Status> {
         if self.is_ending {
             return Err(Status::ERR_CLOSED);
         }
         let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
+        let len = payload.len();
         if len > self.writer.capacity() {
             // A line that is down is the first thing to be told.
             return self.lines[line].check_up().and(Err(Status::ERR_TOO_LARGE));
         }
-        self.lines[line].check(len, self.max_unsent)
+        self.lines[line].check(len, self.max_unsent)?;
+        let passes = self.waiting.may_pass(payload.lane());
+        if passes { Ok(()) } else { Err(Status::ERR_WAITING_FULL) }
+    }
+
+    /// Whether a call that may wait goes now. Bytes that the kernel did not take are before it.
+    ///
+    /// # Errors
+    /// `ERR_CLOSED`, `ERR_TOO_LARGE`.
+    pub(super) fn may_go(&mut self, payload: &Payload<'_>) -> Result<bool, Status> {
+        match self.check(payload) {
+            Ok(()) => Ok(self.live.is_some_and(|line| !self.lines[line].has_unsent())),
+            Err(Status::ERR_SLOT_DOWN | Status::ERR_WAITING_FULL) => Ok(false),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// # Errors
+    /// `ERR_WAITING_FULL` if too many calls of that lane wait.
+    pub(super) fn has_room_to_wait(&self, lane: Lane) -> Result<(), Status> {
+        self.waiting.check(lane)
+    }
+
+    /// Lets a call wait, which [`Core::has_room_to_wait`] has allowed. Answers its number.
+    pub(super) fn wait(&mut self, lane: Lane, message: Lent, call: Call) -> u64 {
+        self.last_id += 1;
+        let id = self.last_id;
+        self.calls.begin(Call { id, sequence: 0, connection: 0, ..call });
+        self.waiting.join(lane, id, message);
+        id
+    }
+
+    /// How many calls wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Sends the call whose turn it is, if the socket takes it; ends one that is never sent.
+    /// `None`: none waits, or none can go.
+    pub(super) fn serve_waiting(&mut self, now_ns: u64) -> Option<Served> {
+        if self.is_ending {
+            let (id, _) = self.waiting.take_oldest()?;
+            return Some(Served::Ended(self.calls.cancelled(id)?, Outcome::Shutdown));
+        }
+        let line = self.open_line().filter(|_| !self.waiting.is_empty())?;
+        self.lines[line].check(0, self.max_unsent).ok()?;
+        let (id, mut message) = self.waiting.take_first()?;
+        let is_late = self.calls.deadline_of(id).is_none_or(|at_ns| at_ns <= now_ns);
+        let kind = message.kind;
+        let payload = message.payload().filter(|_| !is_late);
+        // The function of the frame may withdraw it.
+        match payload.map(|payload| self.send_on(line, kind, payload)) {
+            Some(Ok(Accepted { sequence, wakes })) => {
+                self.calls.went(id, sequence, self.lines[line].number, now_ns);
+                Some(Served::Sent { wakes })
+            }
+            withdrawn => {
+                let outcome = withdrawn.map_or(Outcome::Timeout, |_| Outcome::Cancelled);
+                Some(Served::Ended(self.calls.cancelled(id)?, outcome))
+            }
+        }
+    }
+
+    /// The line on which a call that waits can go, unless too many messages are not acknowledged.
+    fn open_line(&self) -> Option<usize> {
+        let is_open = |line: &usize| {
+            let line = &self.lines[*line];
+            line.check_up().is_ok() && !line.has_unsent()
+        };
+        self.live.filter(is_open)
+    }
+
+    /// When calls that wait are to be looked at again, if no event tells.
+    fn serves_again_ns(&self, now_ns: u64) -> Option<u64> {
+        let is_open = !self.waiting.is_empty() && self.open_line().is_some();
+        is_open.then(|| now_ns.saturating_add(ACKNOWLEDGED_NS))
+    }
+
+    /// A call whose deadline has passed, and whether it was sent; ask until there is none.
+    pub(super) fn expired(&mut self, now_ns: u64) -> Option<(Call, WireState)> {
+        let call = self.calls.expired(now_ns)?;
+        Some((call, self.left(&call)))
+    }
+
+    /// The engine wants no answer any more. `None`: there is no such call.
+    pub(super) fn cancelled(&mut self, id: u64) -> Option<(Call, WireState)> {
+        let call = self.calls.cancelled(id)?;
+        Some((call, self.left(&call)))
+    }
+
+    /// A call has ended without an answer. If it waits, it waits no more.
+    fn left(&mut self, call: &Call) -> WireState {
+        match self.waiting.leave(call.id) {
+            Some(_) => WireState::NotSent,
+            // Its bytes were handed over, and leave sooner or later while the connection lives.
+            None => WireState::Sent,
+        }
     }
 
     /// Sends a message that [`Core::check`] has allowed.
@@ -209,7 +324,12 @@ impl Core {
     /// it. Nothing was masked or sent then.
     pub(super) fn send(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Accepted, Status> {
         let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
-        self.send_on(line, kind, payload)
+        let lane = payload.lane();
+        let mut accepted = self.send_on(line, kind, payload)?;
+        self.waiting.passed(lane);
+        // It may have sent what those below it have waited for.
+        accepted.wakes |= !self.waiting.is_empty();
+        Ok(accepted)
     }
 
     fn send_on(
@@ -223,7 +343,7 @@ impl Core {
         let key = self.keys.next();
         let frame = match payload {
             Payload::Copied(bytes) => self.writer.write(kind, bytes, key)?,
-            Payload::Written { frame, len, on_send } => {
+            Payload::Written { frame, len, on_send, .. } => {
                 if let Some(on_send) = on_send
                     && !on_send(wall_ns(), frame.written(len)?)
                 {
@@ -282,8 +402,12 @@ impl Core {
         self.lines[line].life.ping_sent(now_ns);
     }
 
-    pub(super) fn flush(&mut self, line: usize) {
-        self.lines[line].flush(&mut self.keys);
+    /// Sends what the kernel did not take before. Answers whether calls have waited for that.
+    pub(super) fn flush(&mut self, line: usize) -> bool {
+        let its = &mut self.lines[line];
+        let had_unsent = its.has_unsent();
+        its.flush(&mut self.keys);
+        had_unsent && !its.has_unsent() && !self.waiting.is_empty()
     }
 
     /// The peer has sent a close frame, which is answered.

@@ -14,6 +14,8 @@ use crate::net::connection::Connection;
 use crate::net::dial_thread::{DialThread, Dialling};
 use crate::net::watch::watch;
 use crate::net::ways::Ways;
+use crate::pool::dial_limit::Purpose;
+use crate::threads::host_dials::HostDials;
 use crate::ws::message::Receiver;
 use crate::ws::settings::ReceiverSettings;
 
@@ -23,6 +25,8 @@ const CAPACITY: usize = 64 * 1024;
 /// What a dial takes.
 pub(super) struct Dials {
     pub(super) ways: Ways,
+    /// On a shared thread: the session among the pools of its host.
+    pub(super) host: Option<HostDials>,
     pub(super) asks: Asks,
 }
 
@@ -45,15 +49,26 @@ impl Future for Dial {
 }
 
 impl Dials {
-    /// Begins a dial for a line. Lines begin with different addresses, as the slots of a pool do.
-    pub(super) fn begin(self: &Arc<Self>, line: usize, dial_thread: &DialThread) -> Dial {
+    /// Begins a dial for a line, when the limits of the host let it. Lines begin with different
+    /// addresses, as the slots of a pool do.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        line: usize,
+        purpose: Purpose,
+        dial_thread: &DialThread,
+    ) -> Dial {
         let its = Arc::clone(self);
-        Dial(dial_thread.run(async move { its.dial(line as u32).await }))
+        Dial(dial_thread.run(async move { its.dial(line as u32, purpose).await }))
     }
 
-    async fn dial(&self, line: u32) -> Result<Dialled, Refused> {
+    async fn dial(&self, line: u32, purpose: Purpose) -> Result<Dialled, Refused> {
+        let place = match &self.host {
+            None => None,
+            Some(host) => host.place(line, purpose).await.map_err(undialled)?,
+        };
         let dialled = self.ways.dial(line).await;
         let mut connection = dialled.map_err(undialled)?.connection;
+        place.into_iter().for_each(|place| connection.keep(Box::new(place)));
         let watch = watch(&connection).map_err(of_system("epoll"))?;
         let Switched { agreed, behind } = self.asks.ask(&mut connection, &watch).await?;
         let settings = &self.asks.settings;

@@ -15,8 +15,9 @@ use super::settings::Source;
 use super::upgrade::{Refused, undialled};
 use super::{NotUp, Session};
 use crate::clock::{now_ns, wall_ns};
-use crate::error::{Outcome, Status, WireState};
+use crate::error::{Outcome, Status};
 use crate::net::connect::DialError;
+use crate::pool::dial_limit::Purpose;
 use crate::ws::frame::Kind;
 use crate::ws::keep_alive::PingPayload;
 use crate::ws::session::life::{Due, Why};
@@ -28,13 +29,15 @@ pub(super) struct Work {
     pub(super) readings: Vec<Option<Reading>>,
     /// The dial under way, and its line.
     pub(super) dial: Option<(usize, Dial)>,
+    /// The line that has the first look in thread drive.
+    pub(super) first: usize,
 }
 
 /// What is next for who drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A dial is to begin, for that line.
-    Dial(usize),
+    /// A dial is to begin, for that line and for that reason.
+    Dial(usize, Purpose),
     /// Nothing, until that time or until something happens; `None`: for ever.
     Wait(Option<u64>),
     /// Nothing, ever again.
@@ -43,7 +46,7 @@ pub(super) enum Next {
 
 impl Work {
     pub(super) fn new(lines: usize) -> Self {
-        Self { readings: (0..lines).map(|_| None).collect(), dial: None }
+        Self { readings: (0..lines).map(|_| None).collect(), dial: None, first: 0 }
     }
 
     /// Whether there is more to be read at once.
@@ -60,11 +63,14 @@ impl Session {
             let now = now_ns();
             self.end_expired(now);
             let until_ns = self.take_steps(now);
+            self.serve_waiting();
             let due = self.core().due(now);
             match due {
                 LinesDue::One(line, Due::Dial) => {
                     self.log.dials();
-                    return Next::Dial(line);
+                    let is_replacement = self.core().standby.is_replacement(line);
+                    let purpose = if is_replacement { Purpose::Replacement } else { Purpose::Loss };
+                    return Next::Dial(line, purpose);
                 }
                 LinesDue::One(line, due) => {
                     self.carry_out(line, due, &mut work.readings[line], now);
@@ -234,13 +240,12 @@ impl Session {
     /// Ends the calls whose deadline has passed.
     fn end_expired(&self, now_ns: u64) {
         loop {
-            let Some(call) = self.core().calls.expired(now_ns) else { return };
-            // Its bytes were handed over, and leave sooner or later while the connection lives.
-            self.tell_end(Ended { call, outcome: Outcome::Timeout, wire_state: WireState::Sent });
+            let Some((call, wire_state)) = self.core().expired(now_ns) else { return };
+            self.tell_end(Ended { call, outcome: Outcome::Timeout, wire_state });
         }
     }
 
-    fn tell_end(&self, ended: Ended) {
+    pub(super) fn tell_end(&self, ended: Ended) {
         let connection = ended.call.connection;
         self.tell_at(now_ns(), connection, &News::Completion(ended, Kind::Text), &[]);
     }
@@ -277,6 +282,7 @@ impl Session {
     /// The engine is told that nothing follows, once.
     pub(super) fn end(&self) {
         self.report(Err(self.ended_early().into()));
+        self.serve_waiting();
         self.delivery.hand_on();
         let connection = self.connection.load(Ordering::Relaxed);
         self.tell_news(connection, &News::Closed, &[]);

@@ -5,7 +5,8 @@
 //!  Session::send, call                   |             caller.rs (the engine's, in poll, wait)
 //!    frame.rs is written by the engine   |  due.rs        does what is due
 //!    core.rs  frame, mask, encrypt, send |  receiving.rs  reads, takes apart, tells
-//!             (one lock)                 |  dialling.rs   dials, and asks for WebSocket
+//!             (one lock)                 |  waiting.rs    sends calls that had to wait
+//!                                        |  dialling.rs   dials, and asks for WebSocket
 //!                                        |  upgrade.rs    (both on the dial thread)
 //!  Session::poll, wait  ◄─ delivery.rs ◄─┴─ or the engine's function, here
 //! ```
@@ -34,6 +35,7 @@ mod receiving;
 pub mod settings;
 mod thread;
 mod upgrade;
+mod waiting;
 
 pub use delivery::Hook;
 
@@ -47,7 +49,7 @@ use std::time::Duration;
 use self::core::Core;
 use crate::clock::now_ns;
 use crate::config::{Config, Drive};
-use crate::error::{Outcome, Status, WireState};
+use crate::error::{Outcome, Status};
 use crate::net::configured::unplaced_ways;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
@@ -92,6 +94,8 @@ pub struct Session {
     /// What its frames know it by: no other session of the process has it.
     number: u64,
     dials: Arc<Dials>,
+    /// In thread drive the thread never sleeps.
+    busy_poll: bool,
     log: Log,
     core: Mutex<Core>,
     delivery: Delivery,
@@ -116,8 +120,10 @@ pub struct Health {
     pub connections: u32,
     /// Connections that are logged in and wait to take over.
     pub ready: usize,
-    /// Calls that are not answered.
+    /// Calls that are not answered, with those that wait.
     pub calls: usize,
+    /// Calls that wait until they can go.
+    pub waiting: usize,
     /// Bytes that wait for the kernel.
     pub unsent: usize,
     /// The last round trip of a ping, in nanoseconds; 0 before the first.
@@ -157,7 +163,7 @@ impl Session {
             let text = "open on its own thread";
             return Err(refused(text)(Status::ERR_WOULD_DEADLOCK).into());
         }
-        let session = Arc::new(Self::new(config, settings, path)?);
+        let session = Arc::new(Self::new(shared, config, settings, path)?);
         session.dials.asks.request().map_err(refused("the request for the upgrade"))?;
         let (report, reports) = mpsc::channel();
         *session.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
@@ -180,7 +186,12 @@ impl Session {
         Ok(session)
     }
 
-    fn new(config: &Config, settings: &Settings, path: &[u8]) -> Result<Self, DialError> {
+    fn new(
+        shared: Option<&Arc<SharedThread>>,
+        config: &Config,
+        settings: &Settings,
+        path: &[u8],
+    ) -> Result<Self, DialError> {
         let url = config.url().map_err(refused("no URL is set"))?;
         check(settings)?;
         let origin = config.origin().map_err(refused("the default headers are too long"))?;
@@ -196,9 +207,15 @@ impl Session {
         };
         let core = Core::new(settings, bounds, now_ns());
         let lines = core.lines.len();
+        let host = shared.map(|shared| {
+            let dialer = &ways.dialer;
+            shared.host_dials((&dialer.host, ways.port), &dialer.sockets.bind_addresses, lines)
+        });
+        let busy_poll = shared.map_or(config.busy_poll(), |shared| shared.busy_poll());
         Ok(Self {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
-            dials: Arc::new(Dials { ways, asks }),
+            dials: Arc::new(Dials { ways, host, asks }),
+            busy_poll,
             log: Log::new(config),
             caller: (config.drive() == Drive::Caller).then(|| Caller::new(lines)).transpose()?,
             core: Mutex::new(core),
@@ -261,10 +278,13 @@ impl Session {
         self.send_payload(kind, frame.payload(self.number, len)?)
     }
 
-    /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does.
+    /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does. If calls
+    /// may wait ([`Settings::set_waiting`]), one that cannot go now has its frame until it goes or
+    /// ends.
     ///
     /// # Errors
-    /// As for [`Session::call`] and [`Session::send_frame`].
+    /// As for [`Session::call`] and [`Session::send_frame`]. If calls may wait, not
+    /// `ERR_SLOT_DOWN`, and `ERR_WAITING_FULL` only if too many do.
     pub fn call_frame(
         &self,
         frame: &mut Frame,
@@ -275,7 +295,10 @@ impl Session {
         user_data: u64,
     ) -> Result<u64, Status> {
         let call = Self::new_call(key, timeout_ns, user_data);
-        self.call_payload(kind, frame.payload(self.number, len)?, call)
+        match self.settings().max_waiting {
+            0 => self.call_payload(kind, frame.payload(self.number, len)?, call),
+            _ => self.call_or_wait(frame, kind, len, call),
+        }
     }
 
     /// A call that begins now.
@@ -287,7 +310,7 @@ impl Session {
 
     fn send_payload(&self, kind: Kind, payload: Payload<'_>) -> Result<u64, Status> {
         let mut core = self.core();
-        core.check(payload.len())?;
+        core.check(&payload)?;
         let Accepted { sequence, wakes } = core.send(kind, payload)?;
         drop(core);
         if wakes {
@@ -297,34 +320,35 @@ impl Session {
     }
 
     fn call_payload(&self, kind: Kind, payload: Payload<'_>, call: Call) -> Result<u64, Status> {
-        let (key, deadline_ns) = (call.key, call.deadline_ns);
-        let timeout_ns = deadline_ns - call.sent_ns;
         let untaken = self.delivery.untaken_completions();
         let mut core = self.core();
-        core.check(payload.len())?;
-        core.calls.check(key, untaken)?;
+        core.check(&payload)?;
+        core.calls.check(call.key, untaken)?;
         let (id, accepted) = core.call(kind, payload, call)?;
-        let is_early = deadline_ns < core.wakes_ns;
-        if is_early {
-            core.watch.woken(timeout_ns);
-        }
-        let wakes = accepted.wakes || is_early;
-        drop(core);
-        if wakes {
-            self.wake();
-        }
+        self.watch(core, &call, accepted.wakes);
         Ok(id)
     }
 
-    /// Ends a call: its end is told as CANCELLED. Its message was sent, and is not taken back.
+    /// A call has begun. Who drives is woken for its deadline, or because that is to be.
+    fn watch(&self, mut core: MutexGuard<'_, Core>, call: &Call, wakes: bool) {
+        let is_early = call.deadline_ns < core.wakes_ns;
+        if is_early {
+            core.watch.woken(call.deadline_ns - call.sent_ns);
+        }
+        drop(core);
+        if wakes || is_early {
+            self.wake();
+        }
+    }
+
+    /// Ends a call: its end is told as CANCELLED. If its message was sent, it is not taken back.
     ///
     /// # Errors
     /// `ERR_UNKNOWN_ID` when it has ended.
     pub fn cancel(&self, id: u64) -> Result<(), Status> {
         let mut core = self.core();
-        let call = core.calls.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
-        let connection = call.connection;
-        let (outcome, wire_state) = (Outcome::Cancelled, WireState::Sent);
+        let (call, wire_state) = core.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
+        let (connection, outcome) = (call.connection, Outcome::Cancelled);
         let news = News::Completion(Ended { call, outcome, wire_state }, Kind::Text);
         // Under the lock: the loss that comes next, and the end of the session, are told behind it.
         self.delivery.keep(&Told { time_ns: now_ns(), connection, news: &news, padded: &[] });
@@ -411,6 +435,7 @@ impl Session {
             connections: core.connections,
             ready: core.standby.ready_lines(),
             calls: core.calls.len(),
+            waiting: core.waiting(),
             rtt_ns: line.life.rtt_ns().unwrap_or(0),
             unsent: line.unsent(),
         }

@@ -53,6 +53,8 @@ pub(super) struct Reading {
     time_ns: u64,
     /// The socket may have more than was read.
     pub(super) has_more: bool,
+    /// How many bytes were read.
+    pub(super) received: u64,
 }
 
 impl Reading {
@@ -66,6 +68,7 @@ impl Reading {
             awaits_pong_message: false,
             time_ns: 0,
             has_more: true,
+            received: 0,
         }
     }
 }
@@ -102,7 +105,7 @@ impl Session {
             left = left.saturating_sub(received);
             turn = self.take_apart(reading);
         }
-        self.core().flush(reading.line);
+        self.flush(&mut self.core(), reading.line);
         (turn, fault)
     }
 
@@ -126,12 +129,13 @@ impl Session {
                 line.life.on_bytes(now_ns);
                 drop(core);
                 reading.receiver.commit(n);
+                reading.received += n as u64;
                 reading.time_ns = now_ns;
                 Ok(n)
             }
             Ok(Received::Nothing) => {
                 line.life.on_empty(now_ns);
-                core.flush(index);
+                self.flush(&mut core, index);
                 Ok(0)
             }
             Ok(Received::End { .. }) => Err(Turn::Over(line.life.on_eof())),

@@ -93,6 +93,8 @@ pub struct Settings {
     /// The most bytes that wait for the kernel.
     pub(super) max_unsent: usize,
     pub(super) max_calls: usize,
+    /// The most calls of frames that wait in each lane; 0: none waits.
+    pub(super) max_waiting: usize,
     pub(super) max_unacknowledged: usize,
     pub(super) queue: (usize, Overflow),
     /// Which of the local addresses it connects from; any: the first.
@@ -122,6 +124,7 @@ impl Default for Settings {
             max_send: 64 * 1024,
             max_unsent: 1024 * 1024,
             max_calls: 1024,
+            max_waiting: 0,
             max_unacknowledged: 4096,
             queue: (65_536, Overflow::DropOldest),
             source: LocalSource::ANY,
@@ -278,6 +281,19 @@ impl Settings {
             return Err(Status::ERR_ARGUMENT);
         }
         (self.max_calls, self.max_unacknowledged) = (calls, unacknowledged);
+        Ok(())
+    }
+
+    /// Sets how many calls of frames may wait in each lane until they can go; 0: none waits, and
+    /// what cannot go is refused.
+    ///
+    /// # Errors
+    /// `ERR_ARGUMENT` for more than 1,048,576.
+    pub fn set_waiting(&mut self, capacity: usize) -> Result<(), Status> {
+        if capacity > 1 << 20 {
+            return Err(Status::ERR_ARGUMENT);
+        }
+        self.max_waiting = capacity;
         Ok(())
     }
 

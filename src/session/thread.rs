@@ -2,6 +2,7 @@
 //! what is due, and sleeps until there is more.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,6 +26,9 @@ use crate::net::thread;
 use crate::net::watch::{Watch, watch};
 use crate::threads::shared_thread::SharedThread;
 use crate::ws::session::life::Why;
+
+/// With busy polling: looks between two turns of the runtime, which serves everything else.
+const LOOKS: u32 = 16;
 
 /// Starts the thread, or the task on a shared one. Gives what waits for its end.
 pub(super) fn spawn(
@@ -68,6 +72,22 @@ impl Drop for End<'_> {
     }
 }
 
+/// Lets others on the thread have their turns. Gives what the dial has ended with, if it has.
+async fn go_round(dial: &mut Option<(usize, Dial)>) -> Option<Result<Dialled, Refused>> {
+    tokio::task::yield_now().await;
+    let (_, dial) = dial.as_mut()?;
+    poll_fn(|context| match Pin::new(&mut *dial).poll(context) {
+        Poll::Ready(dialled) => Poll::Ready(Some(dialled)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// How many bytes the connection of a line has received; of one that is lost, none.
+fn received(work: &Work, line: usize) -> u64 {
+    work.readings[line].as_ref().map_or(0, |reading| reading.received)
+}
+
 fn clear<T: std::os::fd::AsRawFd>(mut ready: AsyncFdReadyGuard<'_, T>) {
     ready.clear_ready();
 }
@@ -88,8 +108,9 @@ impl Session {
         loop {
             match self.settle(&mut work) {
                 Next::Closed => return,
-                Next::Dial(line) => {
-                    work.dial = Some((line, Dials::begin(&self.dials, line, dial_thread)));
+                Next::Dial(line, purpose) => {
+                    let dial = Dials::begin(&self.dials, line, purpose, dial_thread);
+                    work.dial = Some((line, dial));
                 }
                 Next::Wait(until_ns) => {
                     // The registration of a line that has no connection any more goes.
@@ -100,15 +121,38 @@ impl Session {
                     if work.has_more() || has_fault {
                         tokio::task::yield_now().await;
                     } else {
-                        let dialled = self.wait(&watches, &mut work.dial, until_ns).await;
+                        let dialled = match self.busy_poll {
+                            true => go_round(&mut work.dial).await,
+                            false => self.wait(&watches, &mut work.dial, until_ns).await,
+                        };
                         self.end_dial(dialled, &mut work, &mut watches);
                     }
-                    for line in 0..watches.len() {
-                        self.look(line, &mut work, MAX_TURN);
-                    }
+                    let looks = if self.busy_poll { LOOKS } else { 1 };
+                    let _ = (0..looks).any(|_| self.look_at_all(&mut work));
                 }
             }
         }
+    }
+
+    /// A look at each line, the one first that was left out before, if any was. All of them
+    /// together receive no more than one may, so that others on the thread have their turns.
+    /// `false`: nothing has come.
+    fn look_at_all(&self, work: &mut Work) -> bool {
+        let lines = work.readings.len();
+        let (first, mut left, mut is_found) = (work.first, MAX_TURN, false);
+        for line in (0..lines).map(|at| (first + at) % lines) {
+            if left == 0 {
+                // Its socket tells nothing again, so it is looked at without waiting.
+                work.readings[line].iter_mut().for_each(|reading| reading.has_more = true);
+                continue;
+            }
+            let had = received(work, line);
+            is_found |= self.look(line, work, left);
+            let now = received(work, line);
+            left = left.saturating_sub(now.saturating_sub(had) as usize);
+            work.first = if left == 0 { (line + 1) % lines } else { 0 };
+        }
+        is_found
     }
 
     /// Waits for what is next. Gives what the dial has ended with, if that is it.

@@ -6,6 +6,7 @@
 //!  guests.rs         the pools on the calling thread, for what is done for all of them
 //!  turns.rs          what one of them may do before the others
 //!  hosts.rs          what they may dial together, by host
+//!  host_dials.rs     the same for what is no pool
 //!  current.rs        what the calling thread is
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 pub(crate) mod current;
 pub(crate) mod guests;
+pub(crate) mod host_dials;
 pub(crate) mod hosts;
 pub(crate) mod own_thread;
 pub mod shared_thread;

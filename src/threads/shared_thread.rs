@@ -5,12 +5,14 @@
 //! (`turns.rs`).
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{JoinHandle, ThreadId};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
+use super::host_dials::HostDials;
 use super::hosts::Hosts;
 use super::own_thread::{runtime, try_cpu};
 use super::turns::{Turns, go_round};
@@ -80,6 +82,16 @@ impl SharedThread {
     /// The hosts of its pools.
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// The dials of what is no pool to a host, from these local addresses.
+    pub(crate) fn host_dials(
+        &self,
+        host: (&str, u16),
+        sources: &[IpAddr],
+        lines: usize,
+    ) -> HostDials {
+        HostDials::new(&self.hosts, host, sources, lines)
     }
 
     /// Whether it never sleeps.

@@ -222,7 +222,7 @@ int main(void) {
     FIELD(vp_ws_event, os_error, 168, 4);
     FIELD(vp_ws_event, previous, 172, 4);
     FIELD(vp_ws_event, dropped, 176, 8);
-    SIZE(vp_ws_health, 48);
+    SIZE(vp_ws_health, 56);
     FIELD(vp_ws_health, struct_size, 0, 8);
     FIELD(vp_ws_health, stage, 8, 4);
     FIELD(vp_ws_health, connections, 12, 4);
@@ -230,5 +230,6 @@ int main(void) {
     FIELD(vp_ws_health, bytes_unsent, 24, 8);
     FIELD(vp_ws_health, rtt_ns, 32, 8);
     FIELD(vp_ws_health, ready, 40, 8);
+    FIELD(vp_ws_health, waiting, 48, 8);
     return 0;
 }

@@ -481,6 +481,8 @@ static void group_is_null(vp_pool *pool) {
     CHECK_STATUS(vp_group_remove(NULL, pool), VP_ERR_NULL);
     CHECK_STATUS(vp_group_add_ws(NULL, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove_ws(NULL, NULL), VP_ERR_NULL);
+    vp_ws *ready;
+    CHECK_STATUS(vp_group_ready_ws(NULL, &ready, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_poll(NULL, &completion, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_wait(NULL, &completion, NULL, 1, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_group_fd(NULL, &fd), VP_ERR_NULL);
@@ -495,6 +497,10 @@ static void group_gets_nothing(vp_pool *pool) {
     CHECK_STATUS(vp_group_remove(group, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_add_ws(group, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_group_remove_ws(group, NULL), VP_ERR_NULL);
+    vp_ws *session;
+    CHECK_STATUS(vp_group_ready_ws(group, NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_group_ready_ws(group, &session, 0), VP_ERR_ARGUMENT);
+    CHECK_EQ(vp_group_ready_ws(group, &session, 1), 0);
     CHECK_STATUS(vp_group_remove(group, pool), VP_ERR_NOT_FOUND);
     CHECK_STATUS(vp_group_poll(group, NULL, NULL, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_group_wait(group, NULL, NULL, 1, 0), VP_ERR_NULL);
@@ -667,6 +673,8 @@ static void ws_config(vp_ws_config *config) {
     CHECK_STATUS(vp_ws_config_set_sizes(config, 1, 0, 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_counts(NULL, 1, 1), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_counts(config, 1, 0), VP_ERR_ARGUMENT);
+    CHECK_STATUS(vp_ws_config_set_waiting(NULL, 1), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_config_set_waiting(config, (1u << 20) + 1), VP_ERR_ARGUMENT);
     CHECK_STATUS(vp_ws_config_set_codec(NULL, 0), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_config_set_codec(config, 4), VP_ERR_ARGUMENT);
 }
@@ -677,6 +685,7 @@ static void ws_frame_is_null(void) {
     CHECK_STATUS(vp_ws_frame_new(NULL, 1, &frame), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_frame_room(NULL, &room, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_frame_set_on_send(NULL, NULL, NULL), VP_ERR_NULL);
+    CHECK_STATUS(vp_ws_frame_set_lane(NULL, VP_LANE_URGENT), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_send_frame(NULL, frame, VP_WS_TEXT, 1, NULL), VP_ERR_NULL);
     CHECK_STATUS(vp_ws_call_frame(NULL, frame, VP_WS_TEXT, 1, 1, 1, 1, NULL), VP_ERR_NULL);
     vp_ws_frame_free(NULL);

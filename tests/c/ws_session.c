@@ -1,6 +1,6 @@
 /*
  * A WebSocket session from C, against the mock venue, in both drives: login, subscription, calls, a
- * loss and its truth, healing, what is refused, and the end.
+ * loss and its truth, healing, what is refused, calls that wait, and the end.
  */
 #include "venue.h"
 
@@ -271,26 +271,132 @@ static void takes_over(uint32_t drive, uint64_t first) {
     OK(vp_ws_close(session));
 }
 
+/* The end of a call that has waited; dials that fail are told before it. */
+static void ends_unsent(vp_ws *session, uint64_t id, int32_t outcome) {
+    vp_ws_event event;
+    do {
+        event = next(session);
+        vp_ws_data_release(event.data);
+    } while (event.kind == VP_WS_EVENT_FAILED);
+    CHECK_EQ(event.kind, VP_WS_EVENT_COMPLETION);
+    CHECK_EQ(event.id, id);
+    CHECK_EQ(event.outcome, outcome);
+    CHECK_EQ(event.wire_state, VP_WIRE_NOT_SENT);
+    CHECK(event.sequence == 0 && event.connection == 0);
+}
+
+/* Calls wait while there is no venue, in two lanes of one place each. */
+static void waits_while_down(uint32_t drive) {
+    vp_config *config;
+    vp_ws_config *settings;
+    vp_ws *session;
+    vp_ws_frame *frame, *other;
+    vp_ws_health health = {.struct_size = sizeof health};
+    uint8_t *room;
+    uint64_t id, urgent;
+    OK(vp_config_new(&config));
+    OK(vp_config_set_url(config, text("http://127.0.0.1:1")));
+    OK(vp_config_set_degraded_open(config, 1));
+    OK(vp_config_set_drive(config, drive));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_config_set_waiting(settings, 1));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+    OK(vp_ws_frame_new(session, 8, &frame));
+    OK(vp_ws_frame_new(session, 8, &other));
+
+    OK(vp_ws_frame_room(frame, &room, NULL));
+    memcpy(room, "a cancel", 8);
+    OK(vp_ws_call_frame(session, frame, VP_WS_TEXT, 8, 1, PATIENCE_NS, 0, &id));
+    CHECK_STATUS(vp_ws_frame_room(frame, &room, NULL), VP_ERR_PHASE);
+    CHECK_STATUS(vp_ws_frame_set_lane(frame, VP_LANE_URGENT), VP_ERR_PHASE);
+    CHECK_STATUS(vp_ws_frame_set_on_send(frame, signs, NULL), VP_ERR_PHASE);
+    CHECK_STATUS(vp_ws_send_frame(session, frame, VP_WS_TEXT, 8, NULL), VP_ERR_PHASE);
+    OK(vp_ws_frame_room(other, &room, NULL));
+    CHECK_STATUS(vp_ws_call_frame(session, other, VP_WS_TEXT, 8, 2, PATIENCE_NS, 0, &urgent),
+                 VP_ERR_WAITING_FULL);
+    CHECK_STATUS(vp_ws_frame_set_lane(other, 4), VP_ERR_ARGUMENT);
+    OK(vp_ws_frame_set_lane(other, VP_LANE_URGENT));
+    OK(vp_ws_call_frame(session, other, VP_WS_TEXT, 8, 2, PATIENCE_NS, 0, &urgent));
+    OK(vp_ws_state(session, &health));
+    CHECK(health.waiting == 2 && health.calls == 2);
+
+    OK(vp_ws_cancel(session, id));
+    ends_unsent(session, id, VP_OUTCOME_CANCELLED);
+    OK(vp_ws_frame_room(frame, &room, NULL));
+    CHECK(memcmp(room, "a cancel", 8) == 0);
+    /* A frame that is freed meanwhile was accepted all the same. */
+    vp_ws_frame_free(other);
+    OK(vp_ws_close(session));
+    ends_unsent(session, urgent, VP_OUTCOME_SHUTDOWN);
+    vp_ws_frame_free(frame);
+}
+
 static void count_events(void *context, const vp_ws_event *event) {
     if (event->kind == VP_WS_EVENT_MESSAGE) ++*(int *)context;
 }
 
-/* A group drives a session that has a function, and refuses any other. */
+/* A group names a session that has events to take, in either drive, and its events are polled. */
+static void is_named_by_a_group(uint32_t drive) {
+    vp_config *config = venue_config(1);
+    vp_ws_config *settings;
+    vp_ws *session, *ready = NULL, *calls;
+    vp_group *group;
+    vp_completion done = {.struct_size = sizeof done};
+    vp_ws_event event = {.struct_size = sizeof event};
+    int messages = 0;
+    OK(vp_config_set_drive(config, drive));
+    OK(vp_ws_config_new(&settings));
+    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &session, NULL));
+    OK(vp_group_new(&group));
+    OK(vp_group_add_ws(group, session));
+    if (drive == VP_DRIVE_THREAD) {
+        OK(vp_ws_open(config, settings, text("/ws"), count_events, &messages, &calls, NULL));
+        CHECK_STATUS(vp_group_add_ws(group, calls), VP_ERR_PHASE);
+        OK(vp_ws_close(calls));
+    }
+    vp_ws_config_free(settings);
+    vp_config_free(config);
+    OK(vp_ws_send(session, VP_WS_TEXT, text(SUBSCRIBE), NULL));
+    for (messages = 0; messages < 2;) {
+        CHECK_EQ(vp_group_wait(group, &done, NULL, 1, PATIENCE_NS), 0);
+        while (vp_group_ready_ws(group, &ready, 1) == 1) {
+            CHECK(ready == session);
+            while (vp_ws_poll(session, &event, 1) == 1) {
+                messages += event.kind == VP_WS_EVENT_MESSAGE;
+                vp_ws_data_release(event.data);
+            }
+        }
+    }
+    OK(vp_ws_close(session));
+    /* It stays until its last event was taken. */
+    do {
+        CHECK_EQ(vp_group_wait(group, &done, NULL, 1, PATIENCE_NS), 0);
+        CHECK_EQ(vp_group_ready_ws(group, &ready, 1), 1);
+        CHECK_EQ(vp_ws_poll(session, &event, 1), 1);
+        vp_ws_data_release(event.data);
+    } while (event.kind != VP_WS_EVENT_CLOSED);
+    while (vp_group_poll(group, &done, NULL, 1) == 0) continue;
+    CHECK_STATUS(vp_group_poll(group, &done, NULL, 1), VP_ERR_CLOSED);
+    CHECK_EQ(vp_group_ready_ws(group, &ready, 1), 0);
+    OK(vp_group_free(group));
+}
+
+/* A group drives a session that has a function. */
 static void is_in_a_group(void) {
     vp_config *config = venue_config(1);
     vp_ws_config *settings;
-    vp_ws *session, *without_function;
+    vp_ws *session;
     vp_group *group;
     vp_completion done = {.struct_size = sizeof done};
     int messages = 0;
     OK(vp_config_set_drive(config, VP_DRIVE_CALLER));
     OK(vp_ws_config_new(&settings));
     OK(vp_ws_open(config, settings, text("/ws"), count_events, &messages, &session, NULL));
-    OK(vp_ws_open(config, settings, text("/ws"), NULL, NULL, &without_function, NULL));
     vp_ws_config_free(settings);
     vp_config_free(config);
     OK(vp_group_new(&group));
-    CHECK_STATUS(vp_group_add_ws(group, without_function), VP_ERR_PHASE);
     OK(vp_group_add_ws(group, session));
     CHECK_STATUS(vp_group_add_ws(group, session), VP_ERR_GROUPED);
     OK(vp_ws_send(session, VP_WS_TEXT, text(SUBSCRIBE), NULL));
@@ -299,7 +405,6 @@ static void is_in_a_group(void) {
     CHECK_STATUS(vp_group_remove_ws(group, session), VP_ERR_NOT_FOUND);
     OK(vp_group_free(group));
     OK(vp_ws_close(session));
-    OK(vp_ws_close(without_function));
 }
 
 int main(void) {
@@ -307,6 +412,10 @@ int main(void) {
     in_drive(VP_DRIVE_CALLER, 2000);
     takes_over(VP_DRIVE_THREAD, 4000);
     takes_over(VP_DRIVE_CALLER, 5000);
+    waits_while_down(VP_DRIVE_THREAD);
+    waits_while_down(VP_DRIVE_CALLER);
     is_in_a_group();
+    is_named_by_a_group(VP_DRIVE_THREAD);
+    is_named_by_a_group(VP_DRIVE_CALLER);
     return 0;
 }

@@ -178,7 +178,7 @@ impl Trading {
             let called = if random.bool() {
                 self.session.call(Kind::Text, order.as_bytes(), number, timeout_ns, number)
             } else {
-                frame.room()[..order.len()].copy_from_slice(order.as_bytes());
+                frame.room().unwrap()[..order.len()].copy_from_slice(order.as_bytes());
                 let len = order.len();
                 self.session.call_frame(&mut frame, Kind::Text, len, number, timeout_ns, number)
             };

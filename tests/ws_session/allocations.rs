@@ -48,9 +48,9 @@ fn a_message_and_a_call_that_are_sent_allocate_nothing() {
         let before = ALLOCATIONS.get();
         session.send(Kind::Text, b"an order of some length").unwrap();
         session.call(Kind::Text, b"id:1", 1, 10 * SECOND, round).unwrap();
-        frame.room()[..8].copy_from_slice(b"an order");
+        frame.room().unwrap()[..8].copy_from_slice(b"an order");
         session.send_frame(&mut frame, Kind::Text, 8).unwrap();
-        frame.room()[..4].copy_from_slice(b"id:2");
+        frame.room().unwrap()[..4].copy_from_slice(b"id:2");
         session.call_frame(&mut frame, Kind::Text, 4, 2, 10 * SECOND, round).unwrap();
         // The buffers have their size after a few rounds.
         if round >= 10 {

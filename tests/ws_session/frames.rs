@@ -25,12 +25,12 @@ fn messages_and_calls_go_out_of_their_frames_plain_and_over_tls() {
         // Each length of the header.
         for (round, len) in [1, 125, 126, 65_535, 65_536].into_iter().enumerate() {
             let text = "x".repeat(len);
-            let len = write(frame.room(), &text);
+            let len = write(frame.room().unwrap(), &text);
             let sequence = desk.session.send_frame(&mut frame, Kind::Text, len).unwrap();
             assert_eq!(sequence, 2 * round as u64 + 1);
             assert!(desk.message() == text, "{len}");
             let key = round as u64;
-            let len = write(frame.room(), &format!("id:{key}"));
+            let len = write(frame.room().unwrap(), &format!("id:{key}"));
             let call = desk.session.call_frame(&mut frame, Kind::Text, len, key, SECOND * 10, 7);
             let (ended, answer) = desk.completion();
             assert_eq!((ended.call.id, ended.call.user_data), (call.unwrap(), 7));
@@ -54,13 +54,13 @@ fn a_message_is_masked_where_it_was_written() {
     });
     let desk = Desk::open(&server, &settings());
     let mut frame = desk.session.frame(100).unwrap();
-    let place = frame.room().as_ptr();
-    let len = write(frame.room(), TEXT);
+    let place = frame.room().unwrap().as_ptr();
+    let len = write(frame.room().unwrap(), TEXT);
     desk.session.send_frame(&mut frame, Kind::Text, len).unwrap();
     let frame_on_the_wire = on_the_wire.recv().unwrap();
     let (key, payload) = frame_on_the_wire[2..].split_at(4);
-    assert_eq!(&frame.room()[..len], payload);
-    assert_eq!((frame.room().as_ptr(), frame.room().len()), (place, 100));
+    assert_eq!(&frame.room().unwrap()[..len], payload);
+    assert_eq!((frame.room().unwrap().as_ptr(), frame.room().unwrap().len()), (place, 100));
     let plain = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
     assert_eq!(plain.collect::<Vec<u8>>(), TEXT.as_bytes());
     desk.close();
@@ -77,7 +77,7 @@ fn eight_threads_each_with_a_frame_find_their_messages_in_their_order() {
             scope.spawn(move || {
                 let mut frame = session.frame(32).unwrap();
                 for number in 0..EACH {
-                    let len = write(frame.room(), &format!("{sender}:{number}"));
+                    let len = write(frame.room().unwrap(), &format!("{sender}:{number}"));
                     // A refusal for too much on its way leaves the message in the frame.
                     while let Err(status) = session.send_frame(&mut frame, Kind::Text, len) {
                         assert_eq!(status, Status::ERR_WAITING_FULL);
@@ -110,7 +110,7 @@ fn a_frame_that_is_used_wrongly_is_refused_by_name() {
     let mut frame = desk.session.frame(10).unwrap();
     let send = |frame: &mut _, len| desk.session.send_frame(frame, Kind::Text, len);
     assert_eq!(send(&mut frame, 1), Err(Status::ERR_PHASE));
-    let len = write(frame.room(), "an order");
+    let len = write(frame.room().unwrap(), "an order");
     let elsewhere = other.session.send_frame(&mut frame, Kind::Text, len);
     assert_eq!(elsewhere, Err(Status::ERR_WRONG_POOL));
     for too_long in [11, 101, usize::MAX] {
@@ -124,7 +124,7 @@ fn a_frame_that_is_used_wrongly_is_refused_by_name() {
     desk.completion();
     let session = std::sync::Arc::clone(&desk.session);
     desk.close();
-    write(frame.room(), "late");
+    write(frame.room().unwrap(), "late");
     assert_eq!(session.send_frame(&mut frame, Kind::Text, 4), Err(Status::ERR_CLOSED));
     other.close();
 }
@@ -144,7 +144,7 @@ fn a_call_that_is_refused_leaves_its_message_in_the_frame() {
     let mut desk = Desk::open(&server, &settings());
     desk.call(1);
     let mut frame = desk.session.frame(10).unwrap();
-    let len = write(frame.room(), "id:2");
+    let len = write(frame.room().unwrap(), "id:2");
     let mut call = |key| desk.session.call_frame(&mut frame, Kind::Text, len, key, SECOND * 10, 0);
     assert_eq!(call(1), Err(Status::ERR_ARGUMENT));
     let id = call(2).unwrap();

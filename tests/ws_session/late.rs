@@ -14,13 +14,14 @@ use crate::peer::{Server, exchange};
 /// Fills the eight digits at the end of each message with the next number of all senders.
 fn sign_by(frame: &mut Frame, numbers: &Arc<AtomicU64>) {
     let numbers = Arc::clone(numbers);
-    frame.set_on_send(Some(Box::new(move |wall_ns, message| {
+    let sign = move |wall_ns, message: &mut [u8]| {
         assert!(wall_ns > 1_600_000_000 * SECOND);
         let number = numbers.fetch_add(1, Ordering::SeqCst);
         let at = message.len() - 8;
         message[at..].copy_from_slice(format!("{number:08}").as_bytes());
         true
-    })));
+    };
+    frame.set_on_send(Some(Box::new(sign))).unwrap();
 }
 
 fn write(room: &mut [u8], text: &str) -> usize {
@@ -43,7 +44,7 @@ fn the_order_of_signing_is_the_order_on_the_wire_from_any_threads() {
                     let mut frame = session.frame(32).unwrap();
                     sign_by(&mut frame, numbers);
                     for _ in 0..EACH {
-                        let len = write(frame.room(), "nonce 00000000");
+                        let len = write(frame.room().unwrap(), "nonce 00000000");
                         session.send_frame(&mut frame, Kind::Text, len).unwrap();
                     }
                 });
@@ -67,10 +68,10 @@ fn a_call_is_signed_when_it_is_sent_and_not_when_it_is_refused() {
     let call =
         |frame: &mut Frame, len| session.call_frame(frame, Kind::Text, len, 7, 60 * SECOND, 0);
     // What comes back has no key, so the call goes on.
-    let len = write(frame.room(), "hold 00000000");
+    let len = write(frame.room().unwrap(), "hold 00000000");
     let id = call(&mut frame, len).unwrap();
     assert_eq!(desk.message(), "hold 00000005");
-    write(frame.room(), "id:7 00000000");
+    write(frame.room().unwrap(), "id:7 00000000");
     assert_eq!(call(&mut frame, len), Err(Status::ERR_ARGUMENT), "its key is in use");
     assert_eq!(numbers.load(Ordering::SeqCst), 6, "what is refused takes no nonce");
     session.cancel(id).unwrap();
@@ -89,12 +90,12 @@ fn a_message_that_is_withdrawn_is_not_sent_and_has_no_number() {
     let mut desk = Desk::open(&server, &settings());
     let session = Arc::clone(&desk.session);
     let mut frame = session.frame(32).unwrap();
-    frame.set_on_send(Some(Box::new(|_, _| false)));
-    let len = write(frame.room(), "id:1 order");
+    frame.set_on_send(Some(Box::new(|_, _| false))).unwrap();
+    let len = write(frame.room().unwrap(), "id:1 order");
     let refused = Err(Status::ERR_ARGUMENT);
     assert_eq!(session.send_frame(&mut frame, Kind::Text, len), refused);
     assert_eq!(session.call_frame(&mut frame, Kind::Text, len, 1, SECOND, 0), refused);
-    frame.set_on_send(None);
+    frame.set_on_send(None).unwrap();
     assert_eq!(session.send_frame(&mut frame, Kind::Text, len), Ok(1), "it stays in its room");
     assert_eq!(desk.message(), "id:1 order ok");
     assert_eq!(session.health().calls, 0);

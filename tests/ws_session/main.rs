@@ -10,6 +10,7 @@
 //! - `venue_faults.rs`: orders that meet the faults of the mock venue
 //! - `frames.rs`: messages that are written straight into their frames
 //! - `late.rs`: messages that are signed when they are sent
+//! - `waiting.rs`: calls that wait until they can go
 //! - `log.rs`: what the log of the engine is told
 //! - `opening.rs`: the upgrade and the opening messages
 //! - `races.rs`: several threads at once, slow functions, a close in the midst of something
@@ -18,6 +19,8 @@
 //! - `nginx.rs`: nginx in front
 //! - `allocations.rs`: nothing is allocated to send over plaintext, nor to receive
 //! - `shared.rs`: a thread that sessions share
+//! - `shared_limits.rs`: what such a thread limits, and one that never sleeps
+//! - `named.rs`: a group names the sessions that have something to take
 //! - `roads.rs`: a proxy, a Unix socket, local addresses
 //! - `key_log.rs`: Wireshark reads what was captured, with the secrets
 //! - `storm.rs`: many threads, while connections are lost
@@ -36,6 +39,7 @@ mod frames;
 mod key_log;
 mod late;
 mod log;
+mod named;
 mod nginx;
 #[path = "../it/nginx_server.rs"]
 mod nginx_server;
@@ -47,6 +51,7 @@ mod python;
 mod races;
 mod roads;
 mod shared;
+mod shared_limits;
 mod simulated;
 mod simulated_standby;
 mod standby;
@@ -54,6 +59,7 @@ mod storm;
 mod takers;
 mod trading;
 mod venue_faults;
+mod waiting;
 
 /// Who drives, in the tests of both drives; `caller_drive` has another one.
 const DRIVE: venuepool::config::Drive = venuepool::config::Drive::Thread;

@@ -214,7 +214,9 @@ fn a_source_changes_no_order_of_proxies() {
     }
     assert!(Session::open(&config, &from_source(1), b"/ws").is_err());
     let source = "127.0.0.3".parse::<IpAddr>().unwrap();
-    assert_eq!(*seen.lock().unwrap(), [(1, source), (2, source)]);
+    // A second dial may have begun before the session was closed.
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[..2], [(1, source), (2, source)], "{seen:?}");
 }
 
 #[test]

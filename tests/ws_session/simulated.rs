@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use venuepool::error::WireState;
+use venuepool::lane::Lane;
 use venuepool::pool::backoff::Bounds;
 use venuepool::ws::close_frame::CloseFrame;
 use venuepool::ws::closing::CloseLimits;
@@ -13,9 +14,12 @@ use venuepool::ws::keep_alive::KeepAliveSettings;
 use venuepool::ws::session::calls::{Call, Calls};
 use venuepool::ws::session::ledger::Ledger;
 use venuepool::ws::session::life::{Due, Life, Rules, Stage, Why};
+use venuepool::ws::session::waiting::Waiting;
 
 const MS: u64 = 1_000_000;
 const MOST: usize = 16;
+/// So many calls may wait in each lane.
+const MOST_WAITING: usize = 3;
 
 /// The bytes of one connection.
 #[derive(Default)]
@@ -31,6 +35,12 @@ struct World {
     life: Life,
     ledger: Ledger,
     calls: Calls,
+    /// Calls that have not gone, with their lanes.
+    waiting: Waiting<Lane>,
+    /// The last call of each lane that has gone.
+    last_gone: [u64; Lane::ALL.len()],
+    went_later: u64,
+    never_went: u64,
     wire: Option<Wire>,
     /// The messages of this connection: number, first and last byte.
     sent: Vec<(u64, u64, u64)>,
@@ -65,6 +75,10 @@ impl World {
             life: Life::new(rules, 1),
             ledger: Ledger::new(MOST),
             calls: Calls::new(MOST),
+            waiting: Waiting::new(MOST_WAITING),
+            last_gone: [0; Lane::ALL.len()],
+            went_later: 0,
+            never_went: 0,
             wire: None,
             sent: Vec::new(),
             open: BTreeMap::new(),
@@ -99,8 +113,12 @@ impl World {
 
     /// The kernel and the peer's TCP go on for a while.
     fn flow(&mut self) {
+        let takes_all = self.chance(50);
         let Some(wire) = &mut self.wire else { return };
-        wire.taken += self.rng.u64(0..=wire.handed - wire.taken);
+        wire.taken = match takes_all {
+            true => wire.handed,
+            false => self.rng.u64(wire.taken..=wire.handed),
+        };
         wire.acked += self.rng.u64(0..=wire.taken - wire.acked);
     }
 
@@ -110,8 +128,9 @@ impl World {
         for _ in 0..100 {
             while let Some(call) = self.calls.expired(self.now) {
                 assert!(call.deadline_ns <= self.now);
-                self.end(&call);
+                self.leave(&call);
             }
+            self.serve_waiting();
             match self.life.due(self.now) {
                 Due::Wait(until) => {
                     let until = until.into_iter().chain(self.calls.deadline_ns()).min();
@@ -149,6 +168,49 @@ impl World {
         panic!("it is never at rest");
     }
 
+    /// Whether a message that may wait can go now: all before it is with the kernel.
+    fn is_clear(&mut self) -> bool {
+        let Some(wire) = self.wire.as_ref().filter(|_| self.life.is_up()) else { return false };
+        if self.ledger.is_full() {
+            self.ledger.acknowledged(wire.acked);
+        }
+        wire.handed == wire.taken && !self.ledger.is_full()
+    }
+
+    /// Sends those that wait and can go, as the session does.
+    fn serve_waiting(&mut self) {
+        while self.life.is_ending()
+            && let Some((id, _)) = self.waiting.take_oldest()
+        {
+            let call = self.calls.cancelled(id).expect("one that waits has not ended");
+            self.never_went += 1;
+            self.end(&call);
+        }
+        while self.is_clear()
+            && let Some((id, lane)) = self.waiting.take_first()
+        {
+            let sequence = self.put().expect("there is room");
+            self.calls.went(id, sequence, 1, self.now);
+            self.open.get_mut(&id).expect("it has not ended").1 = sequence;
+            self.went_later += 1;
+            self.goes(lane, id);
+        }
+    }
+
+    /// Within a lane calls go in their order.
+    fn goes(&mut self, lane: Lane, id: u64) {
+        assert!(self.last_gone[lane as usize] < id, "{lane:?}");
+        self.last_gone[lane as usize] = id;
+    }
+
+    /// A call ends without an answer. One that waits was never on the wire.
+    fn leave(&mut self, call: &Call) {
+        let waits = self.waiting.leave(call.id).is_some();
+        assert_eq!((waits, call.connection), (call.sequence == 0, u32::from(!waits)));
+        self.never_went += u64::from(waits);
+        self.end(call);
+    }
+
     fn end(&mut self, call: &Call) {
         assert!(self.open.remove(&call.id).is_some(), "a call ends once");
         self.ended += 1;
@@ -169,12 +231,24 @@ impl World {
         for call in self.calls.lost(1) {
             self.end(&call);
         }
-        assert!(self.open.is_empty(), "a loss ends all calls");
+        assert_eq!(self.open.len(), self.waiting.len(), "a loss ends all calls that have gone");
+        assert!(self.open.values().all(|(_, sequence)| *sequence == 0));
         self.losses += 1;
         self.openings_sent = 0;
         match self.life.lost(why, self.now, self.rng.u64(..)) {
             None => assert!(self.life.is_ending()),
             Some(until) => assert!(until <= self.now + BOUNDS.max_ns),
+        }
+    }
+
+    /// The engine closes the session, and waits for its end.
+    fn close(&mut self) {
+        let _ = self.life.close(Some(1000), "", self.now);
+        while let Some(until) = self.settle() {
+            self.now = until;
+        }
+        if self.life.stage() == Stage::Dialling {
+            self.life.dial_failed(self.now, 0);
         }
     }
 
@@ -191,6 +265,7 @@ impl World {
             }
             Stage::Opening if self.chance(20) => self.lose(Why::OpeningRefused),
             Stage::Up => self.trade(),
+            Stage::Waiting if self.chance(30) => self.call(),
             Stage::Closing if self.chance(30) => {
                 let why = self.life.on_eof();
                 self.lose(why);
@@ -213,7 +288,7 @@ impl World {
             17 => {
                 if let Some(id) = self.open.keys().next_back().copied() {
                     let call = self.calls.cancelled(id).unwrap();
-                    self.end(&call);
+                    self.leave(&call);
                 }
             }
             18 => {
@@ -230,11 +305,26 @@ impl World {
         if self.calls.check(key, 0).is_err() {
             return;
         }
-        let Some(sequence) = self.put() else { return };
+        let lane = Lane::ALL[self.rng.usize(..Lane::ALL.len())];
+        let goes = self.is_clear() && self.waiting.may_pass(lane);
+        if !goes && self.waiting.check(lane).is_err() {
+            return;
+        }
+        let (sequence, connection) = match goes {
+            true => (self.put().expect("there is room"), 1),
+            false => (0, 0),
+        };
         self.ids += 1;
         let deadline_ns = self.now + self.rng.u64(1..2_000) * MS;
         let (id, sent_ns) = (self.ids, self.now);
-        let call = Call { id, key, user_data: 0, deadline_ns, sequence, connection: 1, sent_ns };
+        match goes {
+            true => {
+                self.waiting.passed(lane);
+                self.goes(lane, id);
+            }
+            false => self.waiting.join(lane, id, lane),
+        }
+        let call = Call { id, key, user_data: 0, deadline_ns, sequence, connection, sent_ns };
         self.calls.begin(call);
         self.open.insert(id, (key, sequence));
     }
@@ -243,6 +333,7 @@ impl World {
 #[test]
 fn what_is_told_agrees_with_the_wire_in_each_of_many_worlds() {
     let (mut ups, mut losses, mut ended) = (0, 0, 0);
+    let (mut went_later, mut never_went) = (0, 0);
     for seed in 0..400 {
         let mut world = World::new(seed);
         for _ in 0..500 {
@@ -252,17 +343,14 @@ fn what_is_told_agrees_with_the_wire_in_each_of_many_worlds() {
             world.now = until.map_or(world.now + step, |until| until.min(world.now + step));
             world.happen();
         }
-        let _ = world.life.close(Some(1000), "", world.now);
-        while let Some(until) = world.settle() {
-            world.now = until;
-        }
-        if world.life.stage() == Stage::Dialling {
-            world.life.dial_failed(world.now, 0);
-        }
+        world.close();
         assert_eq!(world.life.stage(), Stage::Closed, "seed {seed}");
         assert_eq!((world.open.len(), world.ended), (0, world.ids), "each call ends once");
         (ups, losses, ended) = (ups + world.ups, losses + world.losses, ended + world.ended);
+        went_later += world.went_later;
+        never_went += world.never_went;
     }
     // The worlds are not empty.
     assert!(ups > 1_000 && losses > 1_000 && ended > 5_000, "{ups} {losses} {ended}");
+    assert!(went_later > 1_000 && never_went > 1_000, "{went_later} {never_went}");
 }

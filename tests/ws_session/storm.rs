@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use tungstenite::Message;
 use venuepool::error::{Outcome, Status, WireState};
+use venuepool::lane::Lane;
+use venuepool::session::Session;
 use venuepool::session::event::News;
+use venuepool::session::frame::Frame;
 use venuepool::ws::frame::Kind;
 
 use super::desk::{Desk, SECOND, settings};
@@ -52,11 +55,26 @@ fn server(is_tls: bool, received: &Received) -> Server {
     })
 }
 
-fn storm(is_tls: bool) {
+/// The frames of one thread: those of calls that wait are with the session.
+struct Frames(Vec<Frame>);
+
+impl Frames {
+    fn call(&mut self, session: &Session, text: &str, key: u64) -> Result<u64, Status> {
+        let free = self.0.iter_mut().find_map(|it| it.room().is_ok().then_some(it));
+        let frame = free.ok_or(Status::ERR_WAITING_FULL)?;
+        let lane = Lane::ALL[fastrand::usize(..Lane::ALL.len())];
+        frame.set_lane(lane).unwrap();
+        frame.room().unwrap()[..text.len()].copy_from_slice(text.as_bytes());
+        session.call_frame(frame, Kind::Text, text.len(), key, SECOND / 4, key)
+    }
+}
+
+fn storm(is_tls: bool, waits: bool) {
     let received = Received::default();
     let server = server(is_tls, &received);
     let mut settings = settings();
     settings.set_counts(1 << 16, 4096).unwrap();
+    settings.set_waiting(if waits { 16 } else { 0 }).unwrap();
     let mut desk = Desk::open(&server, &settings);
     let (is_over, keys) = (AtomicBool::new(false), AtomicU64::new(0));
     let accepted: Mutex<HashMap<u64, u64>> = Mutex::default();
@@ -66,14 +84,20 @@ fn storm(is_tls: bool) {
         let callers: Vec<_> = (0..THREADS)
             .map(|_| {
                 scope.spawn(|| {
+                    let frames = (0..32).map(|_| session.frame(1000).unwrap());
+                    let mut frames = Frames(frames.collect());
                     while !is_over.load(Ordering::Relaxed) {
                         let key = keys.fetch_add(1, Ordering::Relaxed);
                         let text = format!("id:{key} {}", "x".repeat(fastrand::usize(..500)));
-                        let timeout_ns = SECOND / 4;
-                        let called =
-                            session.call(Kind::Text, text.as_bytes(), key, timeout_ns, key);
+                        let called = match waits {
+                            true => frames.call(&session, &text, key),
+                            false => {
+                                session.call(Kind::Text, text.as_bytes(), key, SECOND / 4, key)
+                            }
+                        };
                         match called {
                             Ok(id) => drop(accepted.lock().unwrap().insert(id, key)),
+                            Err(Status::ERR_SLOT_DOWN) if waits => panic!("it waits"),
                             Err(Status::ERR_SLOT_DOWN | Status::ERR_WAITING_FULL) => {
                                 thread::sleep(Duration::from_micros(200));
                             }
@@ -126,10 +150,15 @@ fn storm(is_tls: bool) {
 
 #[test]
 fn each_call_ends_once_and_with_the_truth_while_connections_are_lost() {
-    storm(false);
+    storm(false, false);
 }
 
 #[test]
 fn also_over_tls() {
-    storm(true);
+    storm(true, false);
+}
+
+#[test]
+fn also_while_calls_of_all_lanes_wait() {
+    storm(false, true);
 }

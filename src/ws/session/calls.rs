@@ -19,11 +19,11 @@ pub struct Call {
     pub user_data: u64,
     /// It ends without an answer then, in nanoseconds.
     pub deadline_ns: u64,
-    /// The number of its message.
+    /// The number of its message; 0 while it waits to go.
     pub sequence: u64,
-    /// The number of its connection, on which the answer comes.
+    /// The number of its connection, on which the answer comes; 0 while it waits to go.
     pub connection: u32,
-    /// When it was sent, in nanoseconds.
+    /// When it was sent, in nanoseconds; while it waits, when it began.
     pub sent_ns: u64,
 }
 
@@ -83,6 +83,19 @@ impl Calls {
         self.by_key.insert(call.key, call);
         self.keys.insert(call.id, call.key);
         self.deadlines.push(Reverse((call.deadline_ns, call.id)));
+    }
+
+    /// When a call ends without an answer. `None`: there is no such call.
+    pub fn deadline_of(&self, id: u64) -> Option<u64> {
+        Some(self.by_key.get(self.keys.get(&id)?)?.deadline_ns)
+    }
+
+    /// A call that waited has gone, as the message of that number.
+    pub fn went(&mut self, id: u64, sequence: u64, connection: u32, now_ns: u64) {
+        let key = self.keys.get(&id);
+        if let Some(call) = key.and_then(|key| self.by_key.get_mut(key)) {
+            (call.sequence, call.connection, call.sent_ns) = (sequence, connection, now_ns);
+        }
     }
 
     /// An answer with that key has come on that connection. `None`: no call awaits it there.
@@ -163,6 +176,19 @@ mod tests {
         assert_eq!((calls.lost(1), calls.has_any_of(1)), (vec![call(1, 10, 100)], false));
         assert_eq!(calls.answered(20, 2).map(|call| call.id), Some(2));
         assert_eq!((calls.deadline_ns(), calls.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn a_call_that_waits_is_answered_and_lost_only_when_it_has_gone() {
+        let mut calls = Calls::new(8);
+        calls.begin(Call { sequence: 0, connection: 0, ..call(1, 10, 100) });
+        assert_eq!((calls.answered(10, 1), calls.lost(1)), (None, vec![]));
+        assert_eq!((calls.check(10, 0), calls.len()), (Err(Status::ERR_ARGUMENT), 1));
+        calls.went(1, 7, 1, 50);
+        let gone = Call { sequence: 7, sent_ns: 50, ..call(1, 10, 100) };
+        assert_eq!((calls.answered(10, 1), calls.len()), (Some(gone), 0));
+        calls.went(1, 8, 1, 60);
+        assert!(calls.is_empty(), "one that has ended does not come back");
     }
 
     #[test]

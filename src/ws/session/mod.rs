@@ -9,6 +9,7 @@
 //!  standby.rs  which line is live, which one takes over, when one is replaced
 //!  ledger.rs   which messages the peer's TCP has not acknowledged yet
 //!  calls.rs    which calls are not answered yet: by key, by id, by deadline
+//!  waiting.rs  which of them have not gone yet: by lane, in the order of the calls
 //!  inbox.rs    what is told and not taken yet, with its bounds
 //! ```
 //!
@@ -20,3 +21,4 @@ pub mod inbox;
 pub mod ledger;
 pub mod life;
 pub mod standby;
+pub mod waiting;

@@ -104,6 +104,11 @@ impl Standby {
         matches!(self.roles[line], Role::Leaving { .. })
     }
 
+    /// Whether the connection that comes on the line is to replace one that is too old.
+    pub fn is_replacement(&self, line: usize) -> bool {
+        matches!(self.roles[line], Role::Coming { replaces: Some(_) })
+    }
+
     /// Whether no connection is wanted on the line.
     pub fn is_spare(&self, line: usize) -> bool {
         self.roles[line] == Role::Spare

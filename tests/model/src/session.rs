@@ -50,9 +50,9 @@ impl Model {
         settings.set_keep_alive(0, 0, 0).expect("no ping");
         settings.set_sizes(64, 64, 1024).expect("so many bytes");
         settings.set_counts(4, 8).expect("so many calls");
-        let session = Arc::new(Session::new(&config, &settings, b"/").expect("a session"));
+        let session = Arc::new(Session::new(None, &config, &settings, b"/").expect("a session"));
         let mut work = Work::new(1);
-        assert_eq!(session.settle(&mut work), Next::Dial(0));
+        assert!(matches!(session.settle(&mut work), Next::Dial(0, _)));
         let (near, far) = UnixStream::pair().expect("a pair of sockets");
         near.set_nonblocking(true).expect("non-blocking");
         far.set_nonblocking(true).expect("non-blocking");
@@ -77,7 +77,7 @@ impl Model {
             let is_done = done(session);
             let until_ns = match session.settle(&mut work) {
                 Next::Closed => return session.end(),
-                Next::Dial(_) => None,
+                Next::Dial(..) => None,
                 Next::Wait(until_ns) => until_ns,
             };
             let is_found = session.look(0, &mut work, MAX_TURN);

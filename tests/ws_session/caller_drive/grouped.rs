@@ -30,7 +30,7 @@ fn session(server: &Server, number: usize, seen: &Seen) -> Arc<Session> {
         seen.lock().unwrap().push((number, told.news.clone()));
     })));
     let session = Session::open(&config(server), &settings, b"/").unwrap();
-    assert!(session.is_driven_with_function());
+    assert!(session.fits_group());
     session
 }
 

@@ -14,6 +14,8 @@ mod grouped;
 mod late;
 #[path = "../log.rs"]
 mod log;
+#[path = "../named.rs"]
+mod named;
 #[path = "../opening.rs"]
 mod opening;
 #[path = "../python.rs"]
@@ -26,5 +28,7 @@ mod standby;
 mod storm;
 #[path = "../trading.rs"]
 mod trading;
+#[path = "../waiting.rs"]
+mod waiting;
 
 const DRIVE: venuepool::config::Drive = venuepool::config::Drive::Caller;

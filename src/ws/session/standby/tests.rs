@@ -48,6 +48,7 @@ fn an_old_line_is_replaced_before_it_leaves_and_leaves_behind_its_calls() {
     assert_eq!(standby.step(100 * S, none), Step::Open(2));
     assert_eq!(standby.step(100 * S, none), Step::Wait(None));
     assert_eq!(standby.live(), Some(0), "it serves until then");
+    assert_eq!([0, 1, 2].map(|line| standby.is_replacement(line)), [false, false, true]);
     standby.ready(2, 101 * S, 0);
     let switch = Step::Switch { from: 0, to: 2, is_rotation: true };
     assert_eq!(standby.step(101 * S, none), switch);
