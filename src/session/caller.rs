@@ -228,6 +228,11 @@ impl Driving<'_> {
         }
     }
 
+    /// Something is to be done besides reading.
+    fn is_due(&self) -> bool {
+        self.caller.bell.is_rung() || now_ns() >= self.seat.until_ns
+    }
+
     /// There is more to be done at once.
     fn has_more(&self) -> bool {
         self.seat.work.has_more()
@@ -352,7 +357,10 @@ impl Session {
         let waits = !patience.is_zero();
         let deadline = waits.then(|| Instant::now().checked_add(patience)).flatten();
         loop {
-            driving.pass(self)?;
+            // What is there already is given first: who takes is not to be outrun.
+            if self.delivery.len() < limit || driving.is_due() {
+                driving.pass(self)?;
+            }
             let taken = self.delivery.drain(limit, &mut give);
             // What a function was told is an end of the wait, too.
             if taken != Some(0) || self.delivery.told() != told || !waits {

@@ -6,17 +6,19 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use super::batch::Batch;
 use super::data::Home;
 use super::event::{Kept, News, Told};
 use crate::buf::TAIL;
 use crate::error::Status;
 use crate::net::standard::spared;
+use crate::ws::frame::Kind;
 use crate::ws::session::inbox::{Class, Inbox, Item, Overflow};
 
 /// Receives what is told.
@@ -25,6 +27,8 @@ pub type Hook = Arc<dyn Fn(&Told<'_>) + Send + Sync>;
 pub(super) struct Delivery {
     hook: Option<Hook>,
     queue: Mutex<Queue>,
+    /// How many items are in the queue, so that a look at it takes no lock. Written under the lock.
+    len: AtomicUsize,
     bell: Condvar,
     event: OnceLock<EventFd>,
     home: Arc<Home>,
@@ -36,6 +40,8 @@ struct Queue {
     inbox: Inbox<Kept>,
     has_ended: bool,
     sleepers: usize,
+    /// Those that slept at that moment were woken, and none has begun to sleep since.
+    is_rung: bool,
     /// The descriptor is readable.
     is_signalled: bool,
 }
@@ -45,7 +51,14 @@ impl Delivery {
         let inbox = Inbox::new(capacity, overflow);
         Self {
             hook,
-            queue: Mutex::new(Queue { inbox, has_ended: false, sleepers: 0, is_signalled: false }),
+            queue: Mutex::new(Queue {
+                inbox,
+                has_ended: false,
+                sleepers: 0,
+                is_rung: false,
+                is_signalled: false,
+            }),
+            len: AtomicUsize::new(0),
             bell: Condvar::new(),
             event: OnceLock::new(),
             home: Arc::default(),
@@ -79,6 +92,46 @@ impl Delivery {
         }
     }
 
+    /// Messages on their way to the queue.
+    pub(super) fn batch(&self) -> Batch {
+        Batch::new(&self.home)
+    }
+
+    /// Tells a message that answers no call, on the thread that drives: at once, or with others of
+    /// its batch. `false`: there is no room for one of them.
+    pub(super) fn tell_message(
+        &self,
+        batch: &mut Batch,
+        (kind, key): (Kind, Option<u64>),
+        (time_ns, connection): (u64, u32),
+        padded: &[u8],
+    ) -> bool {
+        if self.hook.is_some() {
+            let news = News::Message(kind, key);
+            return self.tell(&Told { time_ns, connection, news: &news, padded });
+        }
+        let payload = &padded[..padded.len().saturating_sub(TAIL)];
+        let is_kept =
+            batch.has_room(payload.len()) || self.keep_batch(batch, (time_ns, connection));
+        batch.put(kind, key, payload);
+        is_kept
+    }
+
+    /// Keeps the messages of a batch in the queue. `false`: there is no room for one of them.
+    pub(super) fn keep_batch(&self, batch: &mut Batch, (time_ns, connection): (u64, u32)) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        let mut are_kept = true;
+        let mut queue = self.queue();
+        batch.drain(|kind, key, view| {
+            let (news, data) = (News::Message(kind, key), Some(view));
+            are_kept &= queue.inbox.push(Class::Message, Kept { time_ns, connection, news, data });
+        });
+        self.ring(&mut queue);
+        are_kept
+    }
+
     /// Keeps something in the queue; any thread.
     pub(super) fn keep(&self, told: &Told<'_>) -> bool {
         let payload = &told.padded[..told.padded.len().saturating_sub(TAIL)];
@@ -96,8 +149,11 @@ impl Delivery {
         is_kept
     }
 
+    /// Something was put into the queue, or nothing comes any more.
     fn ring(&self, queue: &mut Queue) {
-        if queue.sleepers > 0 {
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
+        if queue.sleepers > 0 && !queue.is_rung {
+            queue.is_rung = true;
             self.bell.notify_all();
         }
         if let Some(event) = self.event.get()
@@ -110,13 +166,17 @@ impl Delivery {
     /// Hands what other threads have told to the engine's function.
     pub(super) fn hand_on(&self) {
         let Some(hook) = &self.hook else { return };
-        while let Some(kept) = self.take() {
+        // What another thread has put there before it let go of the session's lock is seen.
+        while self.len() > 0
+            && let Some(kept) = self.take()
+        {
             self.call(hook, &kept.told());
         }
     }
 
     fn call(&self, hook: &Hook, told: &Told<'_>) {
-        self.told.fetch_add(1, Ordering::Relaxed);
+        // By who drives, and by no other thread.
+        self.told.store(self.told() + 1, Ordering::Relaxed);
         hook(told);
     }
 
@@ -128,7 +188,16 @@ impl Delivery {
     }
 
     fn take(&self) -> Option<Kept> {
-        self.queue().take()
+        let mut queue = self.queue();
+        let kept = queue.take();
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
+        kept
+    }
+
+    /// How many items are in the queue. What another thread is about to put there or to take may be
+    /// missed, but not what the caller knows to have happened.
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Whether there is something to take, or that nothing follows.
@@ -176,6 +245,7 @@ impl Delivery {
             give(kept);
             count += 1;
         }
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
         // When all is told, the descriptor stays readable: no one is to wait for more.
         if queue.is_signalled && queue.inbox.is_empty() && !queue.has_ended {
             queue.is_signalled = self.event.get().is_some_and(|event| event.read().is_err());
@@ -193,6 +263,7 @@ impl Delivery {
         queue.sleepers += 1;
         while queue.inbox.is_empty() && !queue.has_ended {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            queue.is_rung = false;
             queue = match left {
                 Some(Duration::ZERO) => break,
                 Some(left) => {

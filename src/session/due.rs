@@ -144,7 +144,7 @@ impl Session {
                     if core.standby.live().is_none() {
                         self.connection.store(number, Ordering::Relaxed);
                     }
-                    return Some(Reading::new(receiver, line, number));
+                    return Some(Reading::new(receiver, self.delivery.batch(), line, number));
                 }
                 undialled(self.ended_early())
             }

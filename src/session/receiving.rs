@@ -4,6 +4,7 @@
 //! while the engine's functions run.
 
 use super::Session;
+use super::batch::Batch;
 use super::event::{Ended, News};
 use super::line::why;
 use super::settings::Verdict;
@@ -40,6 +41,8 @@ const MAX_READ_ASIDE: usize = 16 * 1024;
 /// What was read of a line, and what is known of it for the length of a turn.
 pub(super) struct Reading {
     receiver: Receiver,
+    /// Messages that the queue is to have.
+    batch: Batch,
     line: usize,
     /// The number of the connection.
     connection: u32,
@@ -56,9 +59,15 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) const fn new(receiver: Receiver, line: usize, connection: u32) -> Self {
+    pub(super) const fn new(
+        receiver: Receiver,
+        batch: Batch,
+        line: usize,
+        connection: u32,
+    ) -> Self {
         Self {
             receiver,
+            batch,
             line,
             connection,
             is_told: true,
@@ -126,6 +135,7 @@ impl Session {
                 line.life.on_bytes(now_ns);
                 drop(core);
                 reading.receiver.commit(n);
+                reading.batch.expect(n);
                 reading.time_ns = now_ns;
                 Ok(n)
             }
@@ -141,6 +151,15 @@ impl Session {
 
     /// Tells all messages that are whole.
     fn take_apart(&self, reading: &mut Reading) -> Turn {
+        let turn = self.tell_whole(reading);
+        let Reading { batch, time_ns, connection, .. } = reading;
+        match self.delivery.keep_batch(batch, (*time_ns, *connection)) {
+            false if turn == Turn::More => Turn::Over(Why::SlowTaker),
+            _ => turn,
+        }
+    }
+
+    fn tell_whole(&self, reading: &mut Reading) -> Turn {
         let Reading { receiver, line, .. } = reading;
         let line = *line;
         // The receiver lends messages, so what else is known of the turn is apart from it.
@@ -150,6 +169,7 @@ impl Session {
             is_told: reading.is_told,
             is_opening: reading.is_opening,
             awaits_pong_message: &mut reading.awaits_pong_message,
+            batch: &mut reading.batch,
             time_ns: reading.time_ns,
         };
         loop {
@@ -183,7 +203,6 @@ impl Session {
     }
 
     fn on_message(&self, known: &mut Known<'_>, message: &Message<'_>) -> Option<Why> {
-        let hooks = &self.settings().hooks;
         let verdict = self.judge(known, message);
         // The text is looked for only while one is awaited.
         if *known.awaits_pong_message
@@ -192,23 +211,40 @@ impl Session {
             *known.awaits_pong_message = false;
             self.core().lines[known.line].life.on_pong_message(now_ns());
         }
-        let is_told = !known.is_told || {
-            let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
-            let call = key.and_then(|key| self.core().calls.answered(key, known.connection));
-            let news = match call {
-                None => News::Message(message.kind(), key),
-                Some(call) => {
-                    let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
-                    News::Completion(Ended { call, outcome, wire_state }, message.kind())
-                }
-            };
-            self.tell_at(known.time_ns, known.connection, &news, message.padded())
-        };
+        let is_told = !known.is_told || self.tell_or_answer(known, message);
         match verdict {
             Verdict::Refused => Some(Why::OpeningRefused),
             _ if !is_told => Some(Why::SlowTaker),
             _ => None,
         }
+    }
+
+    /// Tells a message, as what it is: the answer of a call, or none. `false`: there is no room.
+    fn tell_or_answer(&self, known: &mut Known<'_>, message: &Message<'_>) -> bool {
+        let (kind, padded) = (message.kind(), message.padded());
+        let (time_ns, connection) = (known.time_ns, known.connection);
+        let key = self.settings().hooks.key.as_ref().and_then(|key| key(kind, padded));
+        let mut are_kept = true;
+        if let Some(key) = key
+            && !known.batch.is_empty()
+            && self.core().calls.is_awaited(key, connection)
+        {
+            // Whoever sees that the call has ended finds all that came before its answer.
+            are_kept = self.delivery.keep_batch(known.batch, (time_ns, connection));
+        }
+        let call = key.and_then(|key| self.core().calls.answered(key, connection));
+        are_kept
+            & match call {
+                None => {
+                    let when = (time_ns, connection);
+                    self.delivery.tell_message(known.batch, (kind, key), when, padded)
+                }
+                Some(call) => {
+                    let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
+                    let news = News::Completion(Ended { call, outcome, wire_state }, kind);
+                    self.tell_at(time_ns, connection, &news, padded)
+                }
+            }
     }
 
     /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
@@ -234,5 +270,6 @@ struct Known<'a> {
     is_told: bool,
     is_opening: bool,
     awaits_pong_message: &'a mut bool,
+    batch: &'a mut Batch,
     time_ns: u64,
 }

@@ -85,6 +85,11 @@ impl Calls {
         self.deadlines.push(Reverse((call.deadline_ns, call.id)));
     }
 
+    /// Whether a call awaits an answer with that key on that connection.
+    pub fn is_awaited(&self, key: u64, connection: u32) -> bool {
+        self.by_key.get(&key).is_some_and(|call| call.connection == connection)
+    }
+
     /// An answer with that key has come on that connection. `None`: no call awaits it there.
     pub fn answered(&mut self, key: u64, connection: u32) -> Option<Call> {
         let call = *self.by_key.get(&key).filter(|call| call.connection == connection)?;

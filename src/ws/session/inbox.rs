@@ -58,6 +58,11 @@ impl<T> Inbox<T> {
         self.counts[Class::Completion as usize]
     }
 
+    /// How many items there are to be taken.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// Whether there is nothing to be taken.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
