@@ -188,10 +188,11 @@ impl Driving<'_> {
         let is_dialled = self.end_dial(session);
         // Without a descriptor each pass looks by itself, so what one read gives is told at once.
         let most = if has_fd_out { MAX_TURN } else { ONE_READ };
-        let is_found = self.look(session, most);
-        if is_rung || is_dialled || (is_found && has_fd_out) || now_ns() >= self.seat.until_ns {
+        self.look(session, most);
+        let is_eventful = self.seat.work.is_eventful;
+        if is_rung || is_dialled || (is_eventful && has_fd_out) || now_ns() >= self.seat.until_ns {
             self.settle(session);
-        } else if is_found {
+        } else if is_eventful {
             // The engine has what was read before the next pass does what is due behind it.
             self.seat.until_ns = 0;
         }
@@ -200,22 +201,20 @@ impl Driving<'_> {
 
     /// A look at each line. At those that wait to take over now and then: an empty look costs as
     /// much as one at the live line.
-    fn look(&mut self, session: &Session, most: usize) -> bool {
+    fn look(&mut self, session: &Session, most: usize) {
         let Seat { work, polls, .. } = &mut *self.seat;
         *polls += 1;
         let looks_aside = most == MAX_TURN || *polls >= POLLS_ASIDE;
         if looks_aside {
             *polls = 0;
         }
-        let mut is_found = false;
         for line in 0..work.readings.len() {
             let reading = work.readings[line].as_ref();
             if looks_aside || reading.is_some_and(|reading| reading.has_more || !reading.is_aside())
             {
-                is_found |= session.look(line, work, most);
+                session.look(line, work, most);
             }
         }
-        is_found
     }
 
     /// What descriptors tell of is cleared by a pass; what is left then makes them readable again.

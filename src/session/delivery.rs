@@ -128,7 +128,7 @@ impl Delivery {
             let (news, data) = (News::Message(kind, key), Some(view));
             are_kept &= queue.inbox.push(Class::Message, Kept { time_ns, connection, news, data });
         });
-        self.ring(&mut queue);
+        self.ring(queue);
         are_kept
     }
 
@@ -145,21 +145,24 @@ impl Delivery {
         };
         let mut queue = self.queue();
         let is_kept = queue.inbox.push(class, Kept { time_ns, connection, news, data });
-        self.ring(&mut queue);
+        self.ring(queue);
         is_kept
     }
 
     /// Something was put into the queue, or nothing comes any more.
-    fn ring(&self, queue: &mut Queue) {
+    fn ring(&self, mut queue: MutexGuard<'_, Queue>) {
         self.len.store(queue.inbox.len(), Ordering::Relaxed);
-        if queue.sleepers > 0 && !queue.is_rung {
-            queue.is_rung = true;
-            self.bell.notify_all();
-        }
         if let Some(event) = self.event.get()
             && !queue.is_signalled
         {
             queue.is_signalled = event.write(1).is_ok();
+        }
+        let is_heard = queue.sleepers > 0 && !queue.is_rung;
+        queue.is_rung |= is_heard;
+        // Outside, so that who wakes up does not run into the closed lock.
+        drop(queue);
+        if is_heard {
+            self.bell.notify_all();
         }
     }
 
@@ -184,7 +187,7 @@ impl Delivery {
     pub(super) fn end(&self) {
         let mut queue = self.queue();
         queue.has_ended = true;
-        self.ring(&mut queue);
+        self.ring(queue);
     }
 
     fn take(&self) -> Option<Kept> {

@@ -28,6 +28,8 @@ pub(super) struct Work {
     pub(super) readings: Vec<Option<Reading>>,
     /// The dial under way, and its line.
     pub(super) dial: Option<(usize, Dial)>,
+    /// Something has happened since nothing was due, by which more may be due than by time.
+    pub(super) is_eventful: bool,
 }
 
 /// What is next for who drives.
@@ -43,7 +45,7 @@ pub(super) enum Next {
 
 impl Work {
     pub(super) fn new(lines: usize) -> Self {
-        Self { readings: (0..lines).map(|_| None).collect(), dial: None }
+        Self { readings: (0..lines).map(|_| None).collect(), dial: None, is_eventful: true }
     }
 
     /// Whether there is more to be read at once.
@@ -55,6 +57,7 @@ impl Work {
 impl Session {
     /// Does what is due, until there is nothing.
     pub(super) fn settle(&self, work: &mut Work) -> Next {
+        work.is_eventful = false;
         loop {
             self.delivery.hand_on();
             let now = now_ns();
@@ -171,9 +174,9 @@ impl Session {
         self.report(Err(NotUp { error: DialError { step, os_error, text }, logged }));
     }
 
-    /// A look at a line: reads and tells what has come. `false`: nothing has.
-    pub(super) fn look(&self, line: usize, work: &mut Work, most: usize) -> bool {
-        let Some(reading) = &mut work.readings[line] else { return false };
+    /// A look at a line: reads and tells what has come.
+    pub(super) fn look(&self, line: usize, work: &mut Work, most: usize) {
+        let Some(reading) = &mut work.readings[line] else { return };
         let (turn, fault) = self.turn(reading, most);
         reading.has_more = turn == Turn::More;
         let over = match turn {
@@ -185,12 +188,13 @@ impl Session {
             work.readings[line] = None;
             self.lose(line, why);
         }
-        let has_found = turn != Turn::Empty || over.is_some();
-        if has_found {
+        let is_eventful = over.is_some()
+            || work.readings[line].as_mut().is_some_and(|it| std::mem::take(&mut it.is_eventful));
+        if is_eventful {
             // Before a look at the next line: which of them are told may have changed.
             self.take_steps(now_ns());
         }
-        has_found
+        work.is_eventful |= is_eventful;
     }
 
     fn ping(&self, line: usize, payload: PingPayload, reading: &mut Option<Reading>, now: u64) {

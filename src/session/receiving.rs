@@ -53,7 +53,9 @@ pub(super) struct Reading {
     /// A ping was sent as a message, and no answer to it was seen.
     pub(super) awaits_pong_message: bool,
     /// When the last read was.
-    time_ns: u64,
+    pub(super) time_ns: u64,
+    /// Something else than messages has come, so more may be due than before.
+    pub(super) is_eventful: bool,
     /// The socket may have more than was read.
     pub(super) has_more: bool,
 }
@@ -74,6 +76,7 @@ impl Reading {
             is_opening: true,
             awaits_pong_message: false,
             time_ns: 0,
+            is_eventful: true,
             has_more: true,
         }
     }
@@ -95,14 +98,16 @@ impl Session {
             reading.is_told = core.standby.is_told(reading.line);
             let line = &core.lines[reading.line];
             reading.is_opening = !line.life.is_up();
+            // Which of several lines is told may change by each other.
+            reading.is_eventful |= reading.is_opening || core.lines.len() > 1;
             line.fault
         };
         // What came with the answer to the upgrade.
         let mut turn = self.take_apart(reading);
         let mut left = most;
         while turn == Turn::More && left > 0 {
-            let received = match self.read(reading) {
-                Ok(received) => received,
+            let (received, is_all) = match self.read(reading) {
+                Ok(read) => read,
                 Err(over) => return (over, fault),
             };
             if received == 0 {
@@ -110,13 +115,17 @@ impl Session {
             }
             left = left.saturating_sub(received);
             turn = self.take_apart(reading);
+            if turn == Turn::More && is_all {
+                turn = Turn::Drained;
+            }
         }
         self.core().flush(reading.line);
         (turn, fault)
     }
 
-    /// One read; 0 when there is nothing, and then it sends what waits.
-    fn read(&self, reading: &mut Reading) -> Result<usize, Turn> {
+    /// One read, and whether the socket has no more for sure; 0 when there is nothing, and then it
+    /// sends what waits.
+    fn read(&self, reading: &mut Reading) -> Result<(usize, bool), Turn> {
         let (index, most) = match reading.is_told {
             true => (reading.line, MAX_READ),
             false => (reading.line, MAX_READ_ASIDE),
@@ -129,20 +138,25 @@ impl Session {
         let line = &mut core.lines[index];
         let Some(connection) = line.connection() else { return Err(Turn::Over(Why::Internal)) };
         let received = connection.receive(space);
+        // The runtime tells of an end for as long as it is not read, so it may stand behind. The
+        // set of caller drive tells once, and then only a read that gives nothing is the last one.
+        let is_all = self.caller.is_none() && connection.has_read_all();
         let now_ns = now_ns();
         match received {
             Ok(Received::Bytes(n)) => {
+                // The socket was found empty only if nothing comes while this is told: a peer whose
+                // window was closed has had no time to send more.
                 line.life.on_bytes(now_ns);
                 drop(core);
                 reading.receiver.commit(n);
                 reading.batch.expect(n);
                 reading.time_ns = now_ns;
-                Ok(n)
+                Ok((n, is_all))
             }
             Ok(Received::Nothing) => {
                 line.life.on_empty(now_ns);
                 core.flush(index);
-                Ok(0)
+                Ok((0, true))
             }
             Ok(Received::End { .. }) => Err(Turn::Over(line.life.on_eof())),
             Err(fault) => Err(Turn::Over(why(&fault))),
@@ -169,29 +183,27 @@ impl Session {
             is_told: reading.is_told,
             is_opening: reading.is_opening,
             awaits_pong_message: &mut reading.awaits_pong_message,
+            is_eventful: &mut reading.is_eventful,
             batch: &mut reading.batch,
             time_ns: reading.time_ns,
         };
         loop {
-            let why = match receiver.next() {
+            let event = match receiver.next() {
                 Ok(None) => return Turn::More,
-                Ok(Some(Event::Message(message))) => self.on_message(&mut known, &message),
-                Ok(Some(Event::Ping(payload))) => {
-                    self.core().lines[line].pongs.on_ping(payload);
-                    None
-                }
-                Ok(Some(Event::Pong(payload))) => {
-                    self.core().lines[line].life.on_pong(payload, now_ns());
-                    None
-                }
-                Ok(Some(Event::Close(frame))) => {
-                    self.core().on_close(line, &frame, now_ns());
-                    None
-                }
+                Ok(Some(Event::Message(message))) => match self.on_message(&mut known, &message) {
+                    None => continue,
+                    Some(why) => return Turn::Over(why),
+                },
+                Ok(Some(event)) => event,
                 Err(error) => return self.broken(line, error),
             };
-            if let Some(why) = why {
-                return Turn::Over(why);
+            *known.is_eventful = true;
+            let mut core = self.core();
+            match event {
+                Event::Ping(payload) => core.lines[line].pongs.on_ping(payload),
+                Event::Pong(payload) => core.lines[line].life.on_pong(payload, now_ns()),
+                Event::Close(frame) => core.on_close(line, &frame, now_ns()),
+                Event::Message(_) => {}
             }
         }
     }
@@ -208,7 +220,7 @@ impl Session {
         if *known.awaits_pong_message
             && self.settings().text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
         {
-            *known.awaits_pong_message = false;
+            (*known.awaits_pong_message, *known.is_eventful) = (false, true);
             self.core().lines[known.line].life.on_pong_message(now_ns());
         }
         let is_told = !known.is_told || self.tell_or_answer(known, message);
@@ -270,6 +282,7 @@ struct Known<'a> {
     is_told: bool,
     is_opening: bool,
     awaits_pong_message: &'a mut bool,
+    is_eventful: &'a mut bool,
     batch: &'a mut Batch,
     time_ns: u64,
 }
