@@ -1,45 +1,38 @@
-//! Messages of one read on their way to the queue: copied side by side, and put there under one
-//! lock.
+//! Messages of one read on their way to the queue: copied side by side, and put there as a row.
 //!
 //! It knows messages and buffers. Who takes from the queue is not its business.
 
 use std::sync::Arc;
 
-use super::data::{Filling, Home, LARGE, View};
+use super::data::{Filling, Home, LARGE, Row};
 use crate::buf::TAIL;
 use crate::ws::frame::Kind;
+
+/// A read of more bytes than these is one of a stream.
+const ALONE: usize = 512;
 
 /// Messages that were received and are not in the queue yet.
 pub(super) struct Batch {
     home: Arc<Home>,
     filling: Option<Filling>,
-    messages: Vec<Noted>,
-    /// Further messages are expected in the same read.
     is_stream: bool,
-}
-
-/// What is known of a message besides its bytes.
-struct Noted {
-    kind: Kind,
-    key: Option<u64>,
-    start: usize,
-    len: usize,
+    /// Some of them are in the queue, and who sleeps was not woken for them.
+    pub(super) is_unrung: bool,
 }
 
 impl Batch {
     /// An empty one, which takes its memory from there.
     pub(super) fn new(home: &Arc<Home>) -> Self {
-        Self { home: Arc::clone(home), filling: None, messages: Vec::new(), is_stream: false }
+        Self { home: Arc::clone(home), filling: None, is_stream: false, is_unrung: false }
     }
 
     /// So many bytes were read.
-    pub(super) fn expect(&mut self, bytes: usize) {
-        // One message that is short, or two.
-        self.is_stream = bytes > 512;
+    pub(super) const fn expect(&mut self, bytes: usize) {
+        self.is_stream = bytes > ALONE;
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.filling.is_none()
     }
 
     /// Whether there is room for a message of that length. There always is in an empty one.
@@ -52,19 +45,12 @@ impl Batch {
         let room = payload.len() + TAIL;
         let room = if self.is_stream { room.max(LARGE) } else { room };
         let filling = self.filling.get_or_insert_with(|| self.home.take(room));
-        let start = filling.put(payload);
-        self.messages.push(Noted { kind, key, start, len: payload.len() });
+        filling.put_in_row(kind, key, payload);
     }
 
-    /// Gives all messages, in their order.
-    pub(super) fn drain(&mut self, mut give: impl FnMut(Kind, Option<u64>, View)) {
-        let Some(data) = self.filling.take().map(Filling::end) else { return };
-        let Some(last) = self.messages.pop() else { return };
-        for Noted { kind, key, start, len } in self.messages.drain(..) {
-            give(kind, key, View::new(Arc::clone(&data), start, len));
-        }
-        // The count of who has filled it goes to the last one.
-        give(last.kind, last.key, View::new(data, last.start, last.len));
+    /// Gives all messages, in their order. `None`: there is none.
+    pub(super) fn take(&mut self) -> Option<Row> {
+        self.filling.take().map(Filling::end_row)
     }
 }
 
@@ -82,16 +68,17 @@ mod tests {
                 assert!(batch.has_room(text.len()));
                 batch.put(Kind::Text, key, text.as_bytes());
             }
-            assert_eq!(batch.has_room(2_000), is_stream);
+            assert_eq!((batch.is_empty(), batch.has_room(2_000)), (false, is_stream));
+            let mut row = batch.take().unwrap();
             let mut seen = Vec::new();
-            batch.drain(|kind, key, view| {
+            while let Some((kind, key, view)) = row.take_first() {
                 let text = view.padded()[..view.padded().len() - TAIL].to_vec();
                 seen.push((kind, key, String::from_utf8(text).unwrap()));
                 view.release();
-            });
+            }
             let text = |key, text: &str| (Kind::Text, key, text.to_owned());
             assert_eq!(seen, [text(None, "one"), text(Some(2), "two"), text(None, "")]);
         }
-        batch.drain(|_, _, _| panic!("there is nothing"));
+        assert!(batch.take().is_none());
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::buf::TAIL;
+use crate::ws::frame::Kind;
 
 /// The size of a buffer for what comes alone, in bytes.
 const SMALL: usize = 1024;
@@ -33,7 +34,27 @@ struct Free {
 pub struct Data {
     /// Messages, each with [`TAIL`] zeros behind.
     bytes: Vec<u8>,
+    /// What is known of those that wait for the engine.
+    messages: Vec<Noted>,
     home: Weak<Home>,
+}
+
+/// What is known of a message in a buffer.
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    kind: Kind,
+    key: Option<u64>,
+    start: usize,
+    len: usize,
+}
+
+/// Messages of a buffer that wait for the engine, in a row.
+#[derive(Debug)]
+pub(super) struct Row {
+    data: Arc<Data>,
+    /// Which of them.
+    next: usize,
+    end: usize,
 }
 
 /// One message in a buffer.
@@ -51,6 +72,7 @@ pub(super) struct Filling {
     data: Arc<Data>,
     /// The buffer's own, out of it meanwhile.
     bytes: Vec<u8>,
+    messages: Vec<Noted>,
 }
 
 impl Home {
@@ -58,14 +80,21 @@ impl Home {
     pub(super) fn take(self: &Arc<Self>, room: usize) -> Filling {
         let is_small = room <= SMALL;
         let found = self.free().of_size(is_small).pop();
-        let fresh = || Arc::new(Data { bytes: Vec::new(), home: Arc::downgrade(self) });
+        let (bytes, messages) = (Vec::new(), Vec::new());
+        let fresh = || Arc::new(Data { bytes, messages, home: Arc::downgrade(self) });
         let mut data = found.unwrap_or_else(fresh);
-        // What is free is held by no one else.
-        let bytes = Arc::get_mut(&mut data).map(|data| std::mem::take(&mut data.bytes));
-        let mut bytes = bytes.unwrap_or_default();
-        bytes.clear();
-        bytes.reserve_exact(if is_small { SMALL } else { room });
-        Filling { data, bytes }
+        let mut filling = match Arc::get_mut(&mut data) {
+            Some(Data { bytes, messages, .. }) => {
+                let (bytes, messages) = (std::mem::take(bytes), std::mem::take(messages));
+                Filling { data, bytes, messages }
+            }
+            // What is free is held by no one else.
+            None => Filling { data, bytes: Vec::new(), messages: Vec::new() },
+        };
+        filling.bytes.clear();
+        filling.messages.clear();
+        filling.bytes.reserve_exact(if is_small { SMALL } else { room });
+        filling
     }
 
     /// A copy of one message.
@@ -92,6 +121,12 @@ impl Filling {
         self.bytes.capacity() - self.bytes.len() >= len + TAIL
     }
 
+    /// As [`Filling::put`], for a message that waits for the engine.
+    pub(super) fn put_in_row(&mut self, kind: Kind, key: Option<u64>, payload: &[u8]) {
+        let start = self.put(payload);
+        self.messages.push(Noted { kind, key, start, len: payload.len() });
+    }
+
     /// Copies a message behind those that are in it, and answers where it begins.
     pub(super) fn put(&mut self, payload: &[u8]) -> usize {
         let start = self.bytes.len();
@@ -103,9 +138,40 @@ impl Filling {
     /// All messages are in it.
     pub(super) fn end(mut self) -> Arc<Data> {
         if let Some(data) = Arc::get_mut(&mut self.data) {
-            data.bytes = self.bytes;
+            (data.bytes, data.messages) = (self.bytes, self.messages);
         }
         self.data
+    }
+
+    /// The same, and the row of those that wait.
+    pub(super) fn end_row(self) -> Row {
+        let end = self.messages.len();
+        Row { data: self.end(), next: 0, end }
+    }
+}
+
+impl Row {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.end - self.next
+    }
+
+    /// Only the first ones are to stay.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.end = self.end.min(self.next + count);
+    }
+
+    /// Takes the first one, which leaves others behind.
+    pub(super) fn take_first(&mut self) -> Option<(Kind, Option<u64>, View)> {
+        let Noted { kind, key, start, len } = *self.data.messages[..self.end].get(self.next)?;
+        self.next += 1;
+        Some((kind, key, View { data: Arc::clone(&self.data), start, len }))
+    }
+
+    /// Takes the only one.
+    pub(super) fn take_last(self) -> Option<(Kind, Option<u64>, View)> {
+        let Noted { kind, key, start, len } = *self.data.messages[..self.end].get(self.next)?;
+        Some((kind, key, View { data: self.data, start, len }))
     }
 }
 
@@ -113,12 +179,8 @@ impl View {
     /// A copy of `payload` that belongs to no session.
     pub fn of(payload: &[u8]) -> Self {
         let bytes = [payload, &[0; TAIL]].concat();
-        Self { data: Arc::new(Data { bytes, home: Weak::new() }), start: 0, len: payload.len() }
-    }
-
-    /// The message of that length that begins there.
-    pub(super) fn new(data: Arc<Data>, start: usize, len: usize) -> Self {
-        Self { data, start, len }
+        let data = Data { bytes, messages: Vec::new(), home: Weak::new() };
+        Self { data: Arc::new(data), start: 0, len: payload.len() }
     }
 
     /// The message and the zeros behind it.
@@ -186,14 +248,21 @@ mod tests {
     fn messages_lie_side_by_side_each_with_its_zeros() {
         let home = Arc::new(Home::default());
         let mut filling = home.take(LARGE);
-        let starts = [&b"one"[..], b"", b"three"].map(|text| (filling.put(text), text));
+        let all = [&b"one"[..], b"", b"three", b"four"];
+        all.iter().for_each(|text| filling.put_in_row(Kind::Text, None, text));
         assert!(filling.has_room(1000) && !filling.has_room(LARGE));
-        let data = filling.end();
-        for (start, text) in starts {
-            let view = View::new(Arc::clone(&data), start, text.len());
+        let mut row = filling.end_row();
+        row.truncate(3);
+        let data = Arc::clone(&row.data);
+        for (left, text) in [(3, all[0]), (2, all[1])] {
+            assert_eq!(row.len(), left);
+            let (_, _, view) = row.take_first().unwrap();
             assert_eq!(view.padded(), [text, &[0; TAIL]].concat());
             view.release();
         }
+        let (_, _, view) = row.take_last().unwrap();
+        assert_eq!(view.padded(), [all[2], &[0; TAIL]].concat());
+        view.release();
         let place = data.bytes.as_ptr();
         Data::release(data);
         assert_ne!(home.keep(b"alone").padded().as_ptr(), place);

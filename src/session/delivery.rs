@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::batch::Batch;
-use super::data::Home;
+use super::data::{Home, Row, View};
 use super::event::{Kept, News, Told};
 use crate::buf::TAIL;
 use crate::error::Status;
 use crate::net::standard::spared;
 use crate::ws::frame::Kind;
-use crate::ws::session::inbox::{Class, Inbox, Item, Overflow};
+use crate::ws::session::inbox::{Class, Inbox, Item, Overflow, Several};
 
 /// Receives what is told.
 pub type Hook = Arc<dyn Fn(&Told<'_>) + Send + Sync>;
@@ -37,7 +37,7 @@ pub(super) struct Delivery {
 }
 
 struct Queue {
-    inbox: Inbox<Kept>,
+    inbox: Inbox<Untaken>,
     has_ended: bool,
     sleepers: usize,
     /// Those that slept at that moment were woken, and none has begun to sleep since.
@@ -111,24 +111,29 @@ impl Delivery {
             return self.tell(&Told { time_ns, connection, news: &news, padded });
         }
         let payload = &padded[..padded.len().saturating_sub(TAIL)];
-        let is_kept =
-            batch.has_room(payload.len()) || self.keep_batch(batch, (time_ns, connection));
+        let is_kept = batch.has_room(payload.len()) || self.keep_row(batch, (time_ns, connection));
         batch.put(kind, key, payload);
         is_kept
     }
 
-    /// Keeps the messages of a batch in the queue. `false`: there is no room for one of them.
-    pub(super) fn keep_batch(&self, batch: &mut Batch, (time_ns, connection): (u64, u32)) -> bool {
-        if batch.is_empty() {
-            return true;
+    /// Keeps the messages of a batch in the queue, and wakes who sleeps. `false`: there is no room
+    /// for one of them.
+    pub(super) fn keep_batch(&self, batch: &mut Batch, when: (u64, u32)) -> bool {
+        let are_kept = self.keep_row(batch, when);
+        if std::mem::take(&mut batch.is_unrung) {
+            self.ring(self.queue());
         }
-        let mut are_kept = true;
+        are_kept
+    }
+
+    fn keep_row(&self, batch: &mut Batch, (time_ns, connection): (u64, u32)) -> bool {
+        let Some(row) = batch.take() else { return true };
+        // Who sleeps is woken once for all rows of a read.
+        batch.is_unrung = true;
         let mut queue = self.queue();
-        batch.drain(|kind, key, view| {
-            let (news, data) = (News::Message(kind, key), Some(view));
-            are_kept &= queue.inbox.push(Class::Message, Kept { time_ns, connection, news, data });
-        });
-        self.ring(queue);
+        let row = Untaken::Row { time_ns, connection, row };
+        let are_kept = queue.inbox.push(Class::Message, row);
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
         are_kept
     }
 
@@ -144,7 +149,8 @@ impl Delivery {
             _ => Class::News,
         };
         let mut queue = self.queue();
-        let is_kept = queue.inbox.push(class, Kept { time_ns, connection, news, data });
+        let kept = Kept { time_ns, connection, news, data };
+        let is_kept = queue.inbox.push(class, Untaken::One(kept));
         self.ring(queue);
         is_kept
     }
@@ -301,10 +307,52 @@ impl Delivery {
     }
 }
 
+/// What waits for the engine.
+enum Untaken {
+    One(Kept),
+    /// Messages that came by one read.
+    Row {
+        time_ns: u64,
+        connection: u32,
+        row: Row,
+    },
+}
+
+impl Several for Untaken {
+    fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Row { row, .. } => row.len(),
+        }
+    }
+
+    fn take_first(&mut self) -> Option<Self> {
+        let Self::Row { time_ns, connection, row } = self else { return None };
+        if row.len() == 1 {
+            return None;
+        }
+        let first = row.take_first()?;
+        Some(Self::One(message(*time_ns, *connection, first)))
+    }
+
+    fn truncate(&mut self, count: usize) {
+        if let Self::Row { row, .. } = self {
+            row.truncate(count);
+        }
+    }
+}
+
+fn message(time_ns: u64, connection: u32, (kind, key, view): (Kind, Option<u64>, View)) -> Kept {
+    Kept { time_ns, connection, news: News::Message(kind, key), data: Some(view) }
+}
+
 impl Queue {
     fn take(&mut self) -> Option<Kept> {
         Some(match self.inbox.take()? {
-            Item::Told(_, kept) => kept,
+            Item::Told(_, Untaken::One(kept)) => kept,
+            Item::Told(_, Untaken::Row { time_ns, connection, row }) => {
+                message(time_ns, connection, row.take_last()?)
+            }
             Item::Dropped(count) => {
                 Kept { time_ns: 0, connection: 0, news: News::Dropped(count), data: None }
             }
