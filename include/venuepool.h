@@ -5066,7 +5066,8 @@ VP_API vp_status vp_ws_cancel(struct vp_ws *session, uint64_t id) VP_NOEXCEPT;
  * next.
  *
  * In caller drive it drives the session first: it reads once, takes the connection of a dial that
- * has ended, and does what is due by time. It never looks up, connects or shakes hands. If the
+ * has ended, and does what is due by time. While `capacity` events wait already and nothing is
+ * due, it gives those and reads nothing. It never looks up, connects or shakes hands. If the
  * session has a function, it runs in this call, and 0 is returned. Over plaintext nothing is
  * allocated, once the buffers have their size.
  *
@@ -5162,7 +5163,8 @@ VP_API void vp_ws_data_release(struct vp_ws_data *data) VP_NOEXCEPT;
 
 /**
  * Adds a reference to the bytes of an event from `vp_ws_poll` or `vp_ws_wait`. They stay valid
- * until they are released once more.
+ * until they are released once more. Messages of a stream share buffers of 16 KiB: one that is
+ * kept keeps its buffer. Copy what is kept for long.
  *
  * Threads: any.
  * Lifetime: prolonged, also beyond the session's.

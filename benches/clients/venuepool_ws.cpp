@@ -119,7 +119,10 @@ class Session {
             if (event.kind == VP_WS_EVENT_LOST && event.loss == VP_WS_LOSS_CLOSED) return false;
             fail("the session was lost");
         }
-        return left_.fetch_sub(1, std::memory_order_relaxed) == 1;
+        // One thread counts at a time, as in every peer.
+        const std::uint64_t left = left_.load(std::memory_order_relaxed) - 1;
+        left_.store(left, std::memory_order_relaxed);
+        return left == 0;
     }
 
     bool is_called_, spins_;

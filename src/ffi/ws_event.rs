@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::types::{VP_BYTES_UNKNOWN, vp_str};
 use super::versioned::{Versioned, write_sized};
 use super::ws_config::{message, opcode};
-use crate::session::data::Data;
+use crate::session::data::View;
 use crate::session::event::{Ended, Failed, Kept, Lost, News, Switched, Told};
 use crate::session::{Health, Hook};
 use crate::ws::session::ledger::Fate;
@@ -307,7 +307,7 @@ pub(super) fn hook(on_event: vp_ws_on_event, context: *mut c_void) -> Option<Hoo
     Some(Arc::new(move |told: &Told<'_>| {
         let mut event = vp_ws_event::new(told);
         // Words are followed by zeros, too.
-        let words = words(told).map(Data::of);
+        let words = words(told).map(View::of);
         if let Some(words) = &words {
             event.payload = message(words.padded());
         }
@@ -322,11 +322,11 @@ pub(super) fn hook(on_event: vp_ws_on_event, context: *mut c_void) -> Option<Hoo
 /// `out` points to `size` writable bytes, `size` as `struct_size` answered.
 pub(super) unsafe fn write_kept(out: *mut vp_ws_event, size: usize, kept: Kept) {
     let mut event = vp_ws_event::new(&kept.told());
-    let words = words(&kept.told()).map(Data::of);
+    let words = words(&kept.told()).map(View::of);
     if let Some(data) = words.or(kept.data) {
         event.payload = message(data.padded());
         // The count goes to C with the pointer.
-        event.data = Arc::into_raw(data).cast::<vp_ws_data>().cast_mut();
+        event.data = Arc::into_raw(data.into_data()).cast::<vp_ws_data>().cast_mut();
     }
     // SAFETY: the caller's promise.
     unsafe { write_sized(out, size, &event) };

@@ -23,6 +23,7 @@ pub mod pins;
 pub mod probes;
 pub mod proxy;
 pub mod proxy_order;
+pub mod random;
 pub mod resolve;
 pub mod socket;
 mod socks5;

@@ -78,6 +78,11 @@ impl Bell {
         }
     }
 
+    /// Whether it was rung, and not taken since.
+    pub(super) fn is_rung(&self) -> bool {
+        self.is_rung.load(Ordering::SeqCst)
+    }
+
     /// Whether it was rung. What is looked at from now on has what it was rung for.
     pub(super) fn take(&self) -> bool {
         // Not relaxed: who was woken by the descriptor must see what was set before it was written.

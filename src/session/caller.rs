@@ -177,10 +177,11 @@ impl Driving<'_> {
         let is_dialled = self.end_dial(session);
         // Without a descriptor each pass looks by itself, so what one read gives is told at once.
         let most = if has_fd_out { MAX_TURN } else { ONE_READ };
-        let is_found = self.look(session, most);
-        if is_rung || is_dialled || (is_found && has_fd_out) || now_ns() >= self.seat.until_ns {
+        self.look(session, most);
+        let is_eventful = self.seat.work.is_eventful;
+        if is_rung || is_dialled || (is_eventful && has_fd_out) || now_ns() >= self.seat.until_ns {
             self.settle(session);
-        } else if is_found {
+        } else if is_eventful {
             // The engine has what was read before the next pass does what is due behind it.
             self.seat.until_ns = 0;
         }
@@ -189,22 +190,20 @@ impl Driving<'_> {
 
     /// A look at each line. At those that wait to take over now and then: an empty look costs as
     /// much as one at the live line.
-    fn look(&mut self, session: &Session, most: usize) -> bool {
+    fn look(&mut self, session: &Session, most: usize) {
         let Seat { work, polls, .. } = &mut *self.seat;
         *polls += 1;
         let looks_aside = most == MAX_TURN || *polls >= POLLS_ASIDE;
         if looks_aside {
             *polls = 0;
         }
-        let mut is_found = false;
         for line in 0..work.readings.len() {
             let reading = work.readings[line].as_ref();
             if looks_aside || reading.is_some_and(|reading| reading.has_more || !reading.is_aside())
             {
-                is_found |= session.look(line, work, most);
+                session.look(line, work, most);
             }
         }
-        is_found
     }
 
     /// What descriptors tell of is cleared by a pass; what is left then makes them readable again.
@@ -215,6 +214,11 @@ impl Driving<'_> {
             }
             self.caller.alarm.set(self.seat.until_ns);
         }
+    }
+
+    /// Something is to be done besides reading.
+    fn is_due(&self) -> bool {
+        self.caller.bell.is_rung() || now_ns() >= self.seat.until_ns
     }
 
     /// There is more to be done at once.
@@ -347,7 +351,10 @@ impl Session {
         let waits = !patience.is_zero();
         let deadline = waits.then(|| Instant::now().checked_add(patience)).flatten();
         loop {
-            driving.pass(self)?;
+            // What is there already is given first: who takes is not to be outrun.
+            if self.delivery.len() < limit.max(1) || driving.is_due() {
+                driving.pass(self)?;
+            }
             let taken = self.delivery.drain(limit, &mut give);
             // What a function was told is an end of the wait, too.
             if taken != Some(0) || self.delivery.told() != told || !waits {

@@ -6,19 +6,21 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::EfdFlags;
 
-use super::data::Home;
+use super::batch::Batch;
+use super::data::{Home, Row, View};
 use super::event::{Kept, News, Told};
 use crate::buf::TAIL;
 use crate::error::Status;
 use crate::net::standard::spared;
 use crate::sync::{Condvar, EventFd, Mutex, MutexGuard, OnceLock};
-use crate::ws::session::inbox::{Class, Inbox, Item, Overflow};
+use crate::ws::frame::Kind;
+use crate::ws::session::inbox::{Class, Inbox, Item, Overflow, Several};
 
 /// Receives what is told.
 pub type Hook = Arc<dyn Fn(&Told<'_>) + Send + Sync>;
@@ -26,6 +28,8 @@ pub type Hook = Arc<dyn Fn(&Told<'_>) + Send + Sync>;
 pub(super) struct Delivery {
     hook: Option<Hook>,
     queue: Mutex<Queue>,
+    /// How many items are in the queue, so that a look at it takes no lock. Written under the lock.
+    len: AtomicUsize,
     bell: Condvar,
     event: OnceLock<EventFd>,
     home: Arc<Home>,
@@ -34,9 +38,11 @@ pub(super) struct Delivery {
 }
 
 struct Queue {
-    inbox: Inbox<Kept>,
+    inbox: Inbox<Untaken>,
     has_ended: bool,
     sleepers: usize,
+    /// Those that slept at that moment were woken, and none has begun to sleep since.
+    is_rung: bool,
     /// The descriptor is readable.
     is_signalled: bool,
 }
@@ -46,7 +52,14 @@ impl Delivery {
         let inbox = Inbox::new(capacity, overflow);
         Self {
             hook,
-            queue: Mutex::new(Queue { inbox, has_ended: false, sleepers: 0, is_signalled: false }),
+            queue: Mutex::new(Queue {
+                inbox,
+                has_ended: false,
+                sleepers: 0,
+                is_rung: false,
+                is_signalled: false,
+            }),
+            len: AtomicUsize::new(0),
             bell: Condvar::new(),
             event: OnceLock::new(),
             home: Arc::default(),
@@ -80,6 +93,51 @@ impl Delivery {
         }
     }
 
+    /// Messages on their way to the queue.
+    pub(super) fn batch(&self) -> Batch {
+        Batch::new(&self.home)
+    }
+
+    /// Tells a message that answers no call, on the thread that drives: at once, or with others of
+    /// its batch. `false`: there is no room for one of them.
+    pub(super) fn tell_message(
+        &self,
+        batch: &mut Batch,
+        (kind, key): (Kind, Option<u64>),
+        (time_ns, connection): (u64, u32),
+        padded: &[u8],
+    ) -> bool {
+        if self.hook.is_some() {
+            let news = News::Message(kind, key);
+            return self.tell(&Told { time_ns, connection, news: &news, padded });
+        }
+        let payload = &padded[..padded.len().saturating_sub(TAIL)];
+        let is_kept = batch.has_room(payload.len()) || self.keep_row(batch, (time_ns, connection));
+        batch.put(kind, key, payload);
+        is_kept
+    }
+
+    /// Keeps the messages of a batch in the queue, and wakes who sleeps. `false`: there is no room
+    /// for one of them.
+    pub(super) fn keep_batch(&self, batch: &mut Batch, when: (u64, u32)) -> bool {
+        let are_kept = self.keep_row(batch, when);
+        if std::mem::take(&mut batch.is_unrung) {
+            self.ring(self.queue());
+        }
+        are_kept
+    }
+
+    fn keep_row(&self, batch: &mut Batch, (time_ns, connection): (u64, u32)) -> bool {
+        let Some(row) = batch.take() else { return true };
+        // Who sleeps is woken once for all rows of a read.
+        batch.is_unrung = true;
+        let mut queue = self.queue();
+        let row = Untaken::Row { time_ns, connection, row };
+        let are_kept = queue.inbox.push(Class::Message, row);
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
+        are_kept
+    }
+
     /// Keeps something in the queue; any thread.
     pub(super) fn keep(&self, told: &Told<'_>) -> bool {
         let payload = &told.padded[..told.padded.len().saturating_sub(TAIL)];
@@ -92,32 +150,43 @@ impl Delivery {
             _ => Class::News,
         };
         let mut queue = self.queue();
-        let is_kept = queue.inbox.push(class, Kept { time_ns, connection, news, data });
-        self.ring(&mut queue);
+        let kept = Kept { time_ns, connection, news, data };
+        let is_kept = queue.inbox.push(class, Untaken::One(kept));
+        self.ring(queue);
         is_kept
     }
 
-    fn ring(&self, queue: &mut Queue) {
-        if queue.sleepers > 0 {
-            self.bell.notify_all();
-        }
+    /// Something was put into the queue, or nothing comes any more.
+    fn ring(&self, mut queue: MutexGuard<'_, Queue>) {
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
         if let Some(event) = self.event.get()
             && !queue.is_signalled
         {
             queue.is_signalled = event.write(1).is_ok();
+        }
+        let is_heard = queue.sleepers > 0 && !queue.is_rung;
+        queue.is_rung |= is_heard;
+        // Outside, so that who wakes up does not run into the closed lock.
+        drop(queue);
+        if is_heard {
+            self.bell.notify_all();
         }
     }
 
     /// Hands what other threads have told to the engine's function.
     pub(super) fn hand_on(&self) {
         let Some(hook) = &self.hook else { return };
-        while let Some(kept) = self.take() {
+        // What another thread has put there before it let go of the session's lock is seen.
+        while self.len() > 0
+            && let Some(kept) = self.take()
+        {
             self.call(hook, &kept.told());
         }
     }
 
     fn call(&self, hook: &Hook, told: &Told<'_>) {
-        self.told.fetch_add(1, Ordering::Relaxed);
+        // By who drives, and by no other thread.
+        self.told.store(self.told() + 1, Ordering::Relaxed);
         hook(told);
     }
 
@@ -125,11 +194,20 @@ impl Delivery {
     pub(super) fn end(&self) {
         let mut queue = self.queue();
         queue.has_ended = true;
-        self.ring(&mut queue);
+        self.ring(queue);
     }
 
     fn take(&self) -> Option<Kept> {
-        self.queue().take()
+        let mut queue = self.queue();
+        let kept = queue.take();
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
+        kept
+    }
+
+    /// How many items are in the queue. What another thread is about to put there or to take may be
+    /// missed, but not what the caller knows to have happened.
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Whether there is something to take, or that nothing follows.
@@ -177,6 +255,7 @@ impl Delivery {
             give(kept);
             count += 1;
         }
+        self.len.store(queue.inbox.len(), Ordering::Relaxed);
         // When all is told, the descriptor stays readable: no one is to wait for more.
         if queue.is_signalled && queue.inbox.is_empty() && !queue.has_ended {
             queue.is_signalled = self.event.get().is_some_and(|event| event.read().is_err());
@@ -194,6 +273,7 @@ impl Delivery {
         queue.sleepers += 1;
         while queue.inbox.is_empty() && !queue.has_ended {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            queue.is_rung = false;
             queue = match left {
                 Some(Duration::ZERO) => break,
                 Some(left) => {
@@ -234,10 +314,52 @@ impl Delivery {
     }
 }
 
+/// What waits for the engine.
+enum Untaken {
+    One(Kept),
+    /// Messages that came by one read.
+    Row {
+        time_ns: u64,
+        connection: u32,
+        row: Row,
+    },
+}
+
+impl Several for Untaken {
+    fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Row { row, .. } => row.len(),
+        }
+    }
+
+    fn take_first(&mut self) -> Option<Self> {
+        let Self::Row { time_ns, connection, row } = self else { return None };
+        if row.len() == 1 {
+            return None;
+        }
+        let first = row.take_first()?;
+        Some(Self::One(message(*time_ns, *connection, first)))
+    }
+
+    fn truncate(&mut self, count: usize) {
+        if let Self::Row { row, .. } = self {
+            row.truncate(count);
+        }
+    }
+}
+
+fn message(time_ns: u64, connection: u32, (kind, key, view): (Kind, Option<u64>, View)) -> Kept {
+    Kept { time_ns, connection, news: News::Message(kind, key), data: Some(view) }
+}
+
 impl Queue {
     fn take(&mut self) -> Option<Kept> {
         Some(match self.inbox.take()? {
-            Item::Told(_, kept) => kept,
+            Item::Told(_, Untaken::One(kept)) => kept,
+            Item::Told(_, Untaken::Row { time_ns, connection, row }) => {
+                message(time_ns, connection, row.take_last()?)
+            }
             Item::Dropped(count) => {
                 Kept { time_ns: 0, connection: 0, news: News::Dropped(count), data: None }
             }

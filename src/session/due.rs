@@ -31,6 +31,8 @@ pub(super) struct Work {
     pub(super) dial: Option<(usize, Dial)>,
     /// The line that has the first look in thread drive.
     pub(super) first: usize,
+    /// Something has happened since nothing was due, by which more may be due than by time.
+    pub(super) is_eventful: bool,
 }
 
 /// What is next for who drives.
@@ -46,7 +48,13 @@ pub(super) enum Next {
 
 impl Work {
     pub(super) fn new(lines: usize) -> Self {
-        Self { readings: (0..lines).map(|_| None).collect(), dial: None, first: 0 }
+        let readings = (0..lines).map(|_| None).collect();
+        Self { readings, dial: None, first: 0, is_eventful: true }
+    }
+
+    /// How many bytes the connection of a line has received; of one that is lost, none.
+    pub(super) fn received(&self, line: usize) -> u64 {
+        self.readings[line].as_ref().map_or(0, |reading| reading.received)
     }
 
     /// Whether there is more to be read at once.
@@ -58,6 +66,7 @@ impl Work {
 impl Session {
     /// Does what is due, until there is nothing.
     pub(super) fn settle(&self, work: &mut Work) -> Next {
+        work.is_eventful = false;
         loop {
             self.delivery.hand_on();
             let now = now_ns();
@@ -150,7 +159,7 @@ impl Session {
                     if core.standby.live().is_none() {
                         self.connection.store(number, Ordering::Relaxed);
                     }
-                    return Some(Reading::new(receiver, line, number));
+                    return Some(Reading::new(receiver, self.delivery.batch(), line, number));
                 }
                 undialled(self.ended_early())
             }
@@ -177,9 +186,9 @@ impl Session {
         self.report(Err(NotUp { error: DialError { step, os_error, text }, logged }));
     }
 
-    /// A look at a line: reads and tells what has come. `false`: nothing has.
-    pub(super) fn look(&self, line: usize, work: &mut Work, most: usize) -> bool {
-        let Some(reading) = &mut work.readings[line] else { return false };
+    /// A look at a line: reads and tells what has come.
+    pub(super) fn look(&self, line: usize, work: &mut Work, most: usize) {
+        let Some(reading) = &mut work.readings[line] else { return };
         let (turn, fault) = self.turn(reading, most);
         reading.has_more = turn == Turn::More;
         let over = match turn {
@@ -191,12 +200,13 @@ impl Session {
             work.readings[line] = None;
             self.lose(line, why);
         }
-        let has_found = turn != Turn::Empty || over.is_some();
-        if has_found {
+        let is_eventful = over.is_some()
+            || work.readings[line].as_mut().is_some_and(|it| std::mem::take(&mut it.is_eventful));
+        if is_eventful {
             // Before a look at the next line: which of them are told may have changed.
             self.take_steps(now_ns());
         }
-        has_found
+        work.is_eventful |= is_eventful;
     }
 
     fn ping(&self, line: usize, payload: PingPayload, reading: &mut Option<Reading>, now: u64) {

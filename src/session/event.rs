@@ -1,10 +1,8 @@
 //! What a session tells its engine: messages, ends of calls, news of the connection, in one order.
 
-use std::sync::Arc;
-
 use strum::{IntoStaticStr, VariantArray};
 
-use super::data::Data;
+use super::data::View;
 use crate::error::{Outcome, Status, WireState, c_name};
 use crate::ws::error::Error;
 use crate::ws::frame::Kind;
@@ -185,7 +183,7 @@ pub struct Kept {
     /// What.
     pub news: News,
     /// The payload.
-    pub data: Option<Arc<Data>>,
+    pub data: Option<View>,
 }
 
 impl Kept {

@@ -1,15 +1,16 @@
 //! The keys that mask frames: fresh ones, which no third party can foresee (RFC 6455 section 5.3).
 //!
-//! Random bytes of the provider's generator are taken by the block, because each call of it costs
-//! more than a frame.
+//! Random bytes of the system are taken by the block, because each call costs more than a frame.
+//! The generator of the TLS library is seeded once for each thread: the first order of a thread of
+//! the engine would wait milliseconds for that.
 
-use aws_lc_rs::rand;
 use zeroize::Zeroize;
 
+use crate::net::random;
 use crate::ws::mask::Key;
 
-/// The keys that one call of the generator gives.
-const BLOCK: usize = 256;
+/// The keys that one call of the system gives.
+const BLOCK: usize = 64;
 
 /// Keys, each given once.
 pub(super) struct Keys {
@@ -25,10 +26,10 @@ impl Keys {
     /// The next key.
     ///
     /// # Panics
-    /// When the provider has no random bytes, which it has whenever TLS works.
+    /// When there are no random bytes, without which TLS does not work either.
     pub(super) fn next(&mut self) -> Key {
         if self.used == BLOCK {
-            rand::fill(&mut self.block).expect("there are random bytes");
+            random::fill(&mut self.block);
             self.used = 0;
         }
         let place = 4 * self.used..4 * (self.used + 1);
@@ -40,7 +41,7 @@ impl Keys {
 /// 16 random bytes, for one handshake.
 pub(super) fn nonce() -> [u8; 16] {
     let mut nonce = [0; 16];
-    rand::fill(&mut nonce).expect("there are random bytes");
+    random::fill(&mut nonce);
     nonce
 }
 

@@ -16,6 +16,7 @@
 //! send or one read, that of the queue under it or alone; neither while an engine's function runs.
 //! In caller drive who drives holds a lock of its own, which is taken before these.
 
+mod batch;
 mod bell;
 mod caller;
 mod core;

@@ -4,6 +4,7 @@
 //! while the engine's functions run.
 
 use super::Session;
+use super::batch::Batch;
 use super::event::{Ended, News};
 use super::line::why;
 use super::settings::Verdict;
@@ -40,6 +41,8 @@ const MAX_READ_ASIDE: usize = 16 * 1024;
 /// What was read of a line, and what is known of it for the length of a turn.
 pub(super) struct Reading {
     receiver: Receiver,
+    /// Messages that the queue is to have.
+    batch: Batch,
     line: usize,
     /// The number of the connection.
     connection: u32,
@@ -50,7 +53,9 @@ pub(super) struct Reading {
     /// A ping was sent as a message, and no answer to it was seen.
     pub(super) awaits_pong_message: bool,
     /// When the last read was.
-    time_ns: u64,
+    pub(super) time_ns: u64,
+    /// Something else than messages has come, so more may be due than before.
+    pub(super) is_eventful: bool,
     /// The socket may have more than was read.
     pub(super) has_more: bool,
     /// How many bytes were read.
@@ -58,15 +63,22 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) const fn new(receiver: Receiver, line: usize, connection: u32) -> Self {
+    pub(super) const fn new(
+        receiver: Receiver,
+        batch: Batch,
+        line: usize,
+        connection: u32,
+    ) -> Self {
         Self {
             receiver,
+            batch,
             line,
             connection,
             is_told: true,
             is_opening: true,
             awaits_pong_message: false,
             time_ns: 0,
+            is_eventful: true,
             has_more: true,
             received: 0,
         }
@@ -89,14 +101,18 @@ impl Session {
             reading.is_told = core.standby.is_told(reading.line);
             let line = &core.lines[reading.line];
             reading.is_opening = !line.life.is_up();
+            // Which of several lines is told may change by each other.
+            reading.is_eventful |= reading.is_opening || core.lines.len() > 1;
+            // A call that waits may go now.
+            reading.is_eventful |= core.waiting() > 0;
             line.fault
         };
         // What came with the answer to the upgrade.
         let mut turn = self.take_apart(reading);
         let mut left = most;
         while turn == Turn::More && left > 0 {
-            let received = match self.read(reading) {
-                Ok(received) => received,
+            let (received, is_all) = match self.read(reading) {
+                Ok(read) => read,
                 Err(over) => return (over, fault),
             };
             if received == 0 {
@@ -104,13 +120,17 @@ impl Session {
             }
             left = left.saturating_sub(received);
             turn = self.take_apart(reading);
+            if turn == Turn::More && is_all {
+                turn = Turn::Drained;
+            }
         }
         self.flush(&mut self.core(), reading.line);
         (turn, fault)
     }
 
-    /// One read; 0 when there is nothing, and then it sends what waits.
-    fn read(&self, reading: &mut Reading) -> Result<usize, Turn> {
+    /// One read, and whether the socket has no more for sure; 0 when there is nothing, and then it
+    /// sends what waits.
+    fn read(&self, reading: &mut Reading) -> Result<(usize, bool), Turn> {
         let (index, most) = match reading.is_told {
             true => (reading.line, MAX_READ),
             false => (reading.line, MAX_READ_ASIDE),
@@ -123,20 +143,26 @@ impl Session {
         let line = &mut core.lines[index];
         let Some(connection) = line.connection() else { return Err(Turn::Over(Why::Internal)) };
         let received = connection.receive(space);
+        // The runtime tells of an end for as long as it is not read, so it may stand behind. The
+        // set of caller drive tells once, and then only a read that gives nothing is the last one.
+        let is_all = self.caller.is_none() && connection.has_read_all();
         let now_ns = now_ns();
         match received {
             Ok(Received::Bytes(n)) => {
+                // The socket was found empty only if nothing comes while this is told: a peer whose
+                // window was closed has had no time to send more.
                 line.life.on_bytes(now_ns);
                 drop(core);
                 reading.receiver.commit(n);
                 reading.received += n as u64;
+                reading.batch.expect(n);
                 reading.time_ns = now_ns;
-                Ok(n)
+                Ok((n, is_all))
             }
             Ok(Received::Nothing) => {
                 line.life.on_empty(now_ns);
                 self.flush(&mut core, index);
-                Ok(0)
+                Ok((0, true))
             }
             Ok(Received::End { .. }) => Err(Turn::Over(line.life.on_eof())),
             Err(fault) => Err(Turn::Over(why(&fault))),
@@ -145,6 +171,15 @@ impl Session {
 
     /// Tells all messages that are whole.
     fn take_apart(&self, reading: &mut Reading) -> Turn {
+        let turn = self.tell_whole(reading);
+        let Reading { batch, time_ns, connection, .. } = reading;
+        match self.delivery.keep_batch(batch, (*time_ns, *connection)) {
+            false if turn == Turn::More => Turn::Over(Why::SlowTaker),
+            _ => turn,
+        }
+    }
+
+    fn tell_whole(&self, reading: &mut Reading) -> Turn {
         let Reading { receiver, line, .. } = reading;
         let line = *line;
         // The receiver lends messages, so what else is known of the turn is apart from it.
@@ -154,28 +189,27 @@ impl Session {
             is_told: reading.is_told,
             is_opening: reading.is_opening,
             awaits_pong_message: &mut reading.awaits_pong_message,
+            is_eventful: &mut reading.is_eventful,
+            batch: &mut reading.batch,
             time_ns: reading.time_ns,
         };
         loop {
-            let why = match receiver.next() {
+            let event = match receiver.next() {
                 Ok(None) => return Turn::More,
-                Ok(Some(Event::Message(message))) => self.on_message(&mut known, &message),
-                Ok(Some(Event::Ping(payload))) => {
-                    self.core().lines[line].pongs.on_ping(payload);
-                    None
-                }
-                Ok(Some(Event::Pong(payload))) => {
-                    self.core().lines[line].life.on_pong(payload, now_ns());
-                    None
-                }
-                Ok(Some(Event::Close(frame))) => {
-                    self.core().on_close(line, &frame, now_ns());
-                    None
-                }
+                Ok(Some(Event::Message(message))) => match self.on_message(&mut known, &message) {
+                    None => continue,
+                    Some(why) => return Turn::Over(why),
+                },
+                Ok(Some(event)) => event,
                 Err(error) => return self.broken(line, error),
             };
-            if let Some(why) = why {
-                return Turn::Over(why);
+            *known.is_eventful = true;
+            let mut core = self.core();
+            match event {
+                Event::Ping(payload) => core.lines[line].pongs.on_ping(payload),
+                Event::Pong(payload) => core.lines[line].life.on_pong(payload, now_ns()),
+                Event::Close(frame) => core.on_close(line, &frame, now_ns()),
+                Event::Message(_) => {}
             }
         }
     }
@@ -187,32 +221,48 @@ impl Session {
     }
 
     fn on_message(&self, known: &mut Known<'_>, message: &Message<'_>) -> Option<Why> {
-        let hooks = &self.settings().hooks;
         let verdict = self.judge(known, message);
         // The text is looked for only while one is awaited.
         if *known.awaits_pong_message
             && self.settings().text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
         {
-            *known.awaits_pong_message = false;
+            (*known.awaits_pong_message, *known.is_eventful) = (false, true);
             self.core().lines[known.line].life.on_pong_message(now_ns());
         }
-        let is_told = !known.is_told || {
-            let key = hooks.key.as_ref().and_then(|key| key(message.kind(), message.padded()));
-            let call = key.and_then(|key| self.core().calls.answered(key, known.connection));
-            let news = match call {
-                None => News::Message(message.kind(), key),
-                Some(call) => {
-                    let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
-                    News::Completion(Ended { call, outcome, wire_state }, message.kind())
-                }
-            };
-            self.tell_at(known.time_ns, known.connection, &news, message.padded())
-        };
+        let is_told = !known.is_told || self.tell_or_answer(known, message);
         match verdict {
             Verdict::Refused => Some(Why::OpeningRefused),
             _ if !is_told => Some(Why::SlowTaker),
             _ => None,
         }
+    }
+
+    /// Tells a message, as what it is: the answer of a call, or none. `false`: there is no room.
+    fn tell_or_answer(&self, known: &mut Known<'_>, message: &Message<'_>) -> bool {
+        let (kind, padded) = (message.kind(), message.padded());
+        let (time_ns, connection) = (known.time_ns, known.connection);
+        let key = self.settings().hooks.key.as_ref().and_then(|key| key(kind, padded));
+        let mut are_kept = true;
+        if let Some(key) = key
+            && !known.batch.is_empty()
+            && self.core().calls.is_awaited(key, connection)
+        {
+            // Whoever sees that the call has ended finds all that came before its answer.
+            are_kept = self.delivery.keep_batch(known.batch, (time_ns, connection));
+        }
+        let call = key.and_then(|key| self.core().calls.answered(key, connection));
+        are_kept
+            & match call {
+                None => {
+                    let when = (time_ns, connection);
+                    self.delivery.tell_message(known.batch, (kind, key), when, padded)
+                }
+                Some(call) => {
+                    let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
+                    let news = News::Completion(Ended { call, outcome, wire_state }, kind);
+                    self.tell_at(time_ns, connection, &news, padded)
+                }
+            }
     }
 
     /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
@@ -238,5 +288,7 @@ struct Known<'a> {
     is_told: bool,
     is_opening: bool,
     awaits_pong_message: &'a mut bool,
+    is_eventful: &'a mut bool,
+    batch: &'a mut Batch,
     time_ns: u64,
 }

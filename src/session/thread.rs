@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::unix::AsyncFdReadyGuard;
 use tokio::runtime::Builder;
+use tokio::time::Sleep;
 
 use super::Session;
 use super::dialling::{Dial, Dialled, Dials, of_system};
@@ -72,20 +73,64 @@ impl Drop for End<'_> {
     }
 }
 
-/// Lets others on the thread have their turns. Gives what the dial has ended with, if it has.
-async fn go_round(dial: &mut Option<(usize, Dial)>) -> Option<Result<Dialled, Refused>> {
+/// Lets others on the thread have their turns, and looks whether the dial has ended.
+async fn go_round(dial: &mut Option<(usize, Dial)>) -> Woken {
     tokio::task::yield_now().await;
-    let (_, dial) = dial.as_mut()?;
-    poll_fn(|context| match Pin::new(&mut *dial).poll(context) {
-        Poll::Ready(dialled) => Poll::Ready(Some(dialled)),
-        Poll::Pending => Poll::Ready(None),
+    let Some((_, dial)) = dial else { return Woken::Otherwise };
+    poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut *dial).poll(context) {
+            Poll::Ready(dialled) => Woken::Dialled(Box::new(dialled)),
+            Poll::Pending => Woken::Otherwise,
+        })
     })
     .await
 }
 
-/// How many bytes the connection of a line has received; of one that is lost, none.
-fn received(work: &Work, line: usize) -> u64 {
-    work.readings[line].as_ref().map_or(0, |reading| reading.received)
+/// What has ended a wait.
+enum Woken {
+    /// A socket has something, and nothing else has happened.
+    BySocket,
+    /// A dial has ended.
+    Dialled(Box<Result<Dialled, Refused>>),
+    /// Time has passed, or another thread has something to be done.
+    Otherwise,
+}
+
+/// The clock of the waits. It is set anew only for an earlier time than before: it is cheaper to be
+/// woken now and then for nothing.
+struct Clock {
+    sleep: Pin<Box<Sleep>>,
+    /// When it ends a wait; [`u64::MAX`]: it is not set.
+    at_ns: u64,
+    /// It is set to the end of a [watch period](crate::pool::watch_period), and to nothing else.
+    is_watch: bool,
+    /// Nothing has come since it was set.
+    was_idle: bool,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self { sleep, at_ns: u64::MAX, is_watch: false, was_idle: true }
+    }
+
+    /// Sets it to that time, and to no later one than the end of a watch period from now.
+    fn set(&mut self, due_ns: u64, watch_ns: u64) {
+        if self.at_ns != u64::MAX && self.at_ns <= due_ns {
+            return;
+        }
+        let now_ns = now_ns();
+        let watch_ns = now_ns.saturating_add(watch_ns);
+        (self.at_ns, self.is_watch) = (due_ns.min(watch_ns), watch_ns <= due_ns);
+        self.was_idle = true;
+        let left = Duration::from_nanos(self.at_ns.saturating_sub(now_ns));
+        self.sleep.set(tokio::time::sleep(left));
+    }
+
+    /// Whether a whole watch period has passed, and nothing came in it.
+    const fn has_watched(&self) -> bool {
+        self.is_watch && self.was_idle
+    }
 }
 
 fn clear<T: std::os::fd::AsRawFd>(mut ready: AsyncFdReadyGuard<'_, T>) {
@@ -105,6 +150,7 @@ impl Session {
     async fn run(&self, dial_thread: &DialThread) {
         let mut work = Work::new(self.core().lines.len());
         let mut watches: Vec<Option<Watch>> = work.readings.iter().map(|_| None).collect();
+        let mut clock = Clock::new();
         loop {
             match self.settle(&mut work) {
                 Next::Closed => return,
@@ -117,21 +163,41 @@ impl Session {
                     for (watch, reading) in watches.iter_mut().zip(&work.readings) {
                         watch.take_if(|_| reading.is_none());
                     }
-                    let has_fault = self.core().lines.iter().any(|line| line.fault.is_some());
-                    if work.has_more() || has_fault {
-                        tokio::task::yield_now().await;
-                    } else {
-                        let dialled = match self.busy_poll {
-                            true => go_round(&mut work.dial).await,
-                            false => self.wait(&watches, &mut work.dial, until_ns).await,
-                        };
-                        self.end_dial(dialled, &mut work, &mut watches);
-                    }
-                    let looks = if self.busy_poll { LOOKS } else { 1 };
-                    let _ = (0..looks).any(|_| self.look_at_all(&mut work));
+                    // While only messages come, what is due stays what it is.
+                    while !self.round(&mut work, &mut watches, &mut clock, until_ns).await {}
                 }
             }
         }
+    }
+
+    /// Waits for what is next, and looks at all lines. Answers whether something may be due.
+    async fn round(
+        &self,
+        work: &mut Work,
+        watches: &mut [Option<Watch>],
+        clock: &mut Clock,
+        until_ns: Option<u64>,
+    ) -> bool {
+        let woken = if work.has_more() {
+            // Others on the same thread have their turns.
+            tokio::task::yield_now().await;
+            Woken::Otherwise
+        } else if self.busy_poll {
+            go_round(&mut work.dial).await
+        } else {
+            self.wait(watches, &mut work.dial, clock, until_ns).await
+        };
+        let by_socket = matches!(woken, Woken::BySocket);
+        match woken {
+            Woken::BySocket => {}
+            Woken::Dialled(dialled) => self.end_dial(Some(*dialled), work, watches),
+            Woken::Otherwise => self.end_dial(None, work, watches),
+        }
+        let looks = if self.busy_poll { LOOKS } else { 1 };
+        let _ = (0..looks).any(|_| self.look_at_all(work));
+        // Where messages come all the time, the clock is never waited for.
+        let is_late = work.readings.iter().flatten().any(|it| it.time_ns >= clock.at_ns);
+        !by_socket || is_late || work.is_eventful || work.has_more()
     }
 
     /// A look at each line, the one first that was left out before, if any was. All of them
@@ -146,36 +212,36 @@ impl Session {
                 work.readings[line].iter_mut().for_each(|reading| reading.has_more = true);
                 continue;
             }
-            let had = received(work, line);
-            is_found |= self.look(line, work, left);
-            let now = received(work, line);
+            let had = work.received(line);
+            self.look(line, work, left);
+            let now = work.received(line);
+            is_found |= now != had;
             left = left.saturating_sub(now.saturating_sub(had) as usize);
             work.first = if left == 0 { (line + 1) % lines } else { 0 };
         }
         is_found
     }
 
-    /// Waits for what is next. Gives what the dial has ended with, if that is it.
+    /// Waits for what is next.
     async fn wait(
         &self,
         watches: &[Option<Watch>],
         dial: &mut Option<(usize, Dial)>,
+        clock: &mut Clock,
         until_ns: Option<u64>,
-    ) -> Option<Result<Dialled, Refused>> {
-        let now_ns = now_ns();
-        let (left_ns, is_watch, unsent) = {
+    ) -> Woken {
+        let unsent = {
             let mut core = self.core();
+            // What a sender has met is dealt with by a look at the line, behind what came before.
+            if core.lines.iter().any(|line| line.fault.is_some()) {
+                return Woken::Otherwise;
+            }
             let due_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
-            let watch_ns = now_ns.saturating_add(core.watch.ns());
-            core.wakes_ns = due_ns.map_or(watch_ns, |due_ns| due_ns.min(watch_ns));
+            clock.set(due_ns.unwrap_or(u64::MAX), core.watch.ns());
+            core.wakes_ns = clock.at_ns;
             let unsent = core.lines.iter().map(Line::has_unsent).enumerate();
-            (
-                core.wakes_ns.saturating_sub(now_ns),
-                core.wakes_ns == watch_ns,
-                unsent.fold(0_u32, |bits, (line, it)| bits | u32::from(it) << line),
-            )
+            unsent.fold(0_u32, |bits, (line, it)| bits | u32::from(it) << line)
         };
-        let sleep = tokio::time::sleep(Duration::from_nanos(left_ns));
         let sockets = poll_fn(|context| {
             let mut is_ready = false;
             for (line, watch) in watches.iter().enumerate() {
@@ -200,22 +266,22 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
-        let mut has_slept = false;
-        let dialled = tokio::select! {
-            () = sockets => None,
-            () = self.wake.notified() => None,
-            () = sleep => {
-                has_slept = true;
-                None
+        tokio::select! {
+            biased; // A socket that is always readable comes behind what is rare.
+            () = self.wake.notified() => Woken::Otherwise,
+            dialled = dialled => Woken::Dialled(Box::new(dialled)),
+            () = sockets => {
+                clock.was_idle = false;
+                Woken::BySocket
             }
-            dialled = dialled => Some(dialled),
-        };
-        let mut core = self.core();
-        if has_slept && is_watch {
-            core.watch.slept();
+            () = &mut clock.sleep => {
+                if clock.has_watched() {
+                    self.core().watch.slept();
+                }
+                clock.at_ns = u64::MAX;
+                Woken::Otherwise
+            }
         }
-        core.wakes_ns = 0;
-        dialled
     }
 
     /// Takes over the connection of a dial that has ended, and registers it.

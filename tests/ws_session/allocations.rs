@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use venuepool::config::Drive;
 use venuepool::session::Session;
-use venuepool::session::data::Data;
+use venuepool::session::data::View;
 use venuepool::session::event::{Kept, News, Told};
 use venuepool::ws::frame::Kind;
 
@@ -92,7 +92,7 @@ fn what_is_sent_and_received_in_caller_drive_allocates_nothing() {
                 let polled = session.poll(4, patience, |kept| {
                     messages += u32::from(matches!(kept.news, News::Message(..)));
                     ends += u32::from(matches!(kept.news, News::Completion(..)));
-                    kept.data.into_iter().for_each(Data::release);
+                    kept.data.into_iter().for_each(View::release);
                 });
                 assert!(polled.unwrap().is_some());
             }
@@ -109,7 +109,7 @@ fn what_is_sent_and_received_in_caller_drive_allocates_nothing() {
 
 /// The buffer of what was taken is used again, as after vp_ws_data_release.
 fn release(kept: Kept) {
-    kept.data.into_iter().for_each(Data::release);
+    kept.data.into_iter().for_each(View::release);
 }
 
 /// How often the session's thread allocates for `rounds` of a call that is answered and of three

@@ -33,6 +33,12 @@ impl Connection {
         self.outbox.len() - self.outbox_taken
     }
 
+    /// Whether the last read has taken all that the socket had: it had room for more. An end may
+    /// stand right behind it. Under TLS no one knows.
+    pub fn has_read_all(&self) -> bool {
+        self.session.is_none() && !self.may_hold_more
+    }
+
     /// The bytes that the kernel has taken, ever.
     pub fn taken(&self) -> u64 {
         self.taken

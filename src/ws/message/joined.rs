@@ -131,12 +131,41 @@ impl Joined {
                 self.at = place.end;
                 return control(header.opcode, place, buf).map(Some);
             }
+            if let Some(kind) = self.kind_of_whole(&header)
+                && let Some(end) = (self.at + size).checked_add(header.payload_len as usize)
+                && end <= buf.len()
+            {
+                return self.take_whole(kind, self.at + size..end, buf).map(Some);
+            }
             let frame = self.begin_frame(&header)?;
             self.frame = Some(frame);
             self.at += size;
         }
         self.drop_looked_at(buf);
         Ok(None)
+    }
+
+    /// What a message in one frame is, which needs no second look: it is not compressed, and no
+    /// longer than it may be. Most messages are such.
+    fn kind_of_whole(&self, header: &Header) -> Option<Kind> {
+        let kind = match header.opcode {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            _ => return None,
+        };
+        let is_first = self.message.is_none() && self.limits.max_fragments > 0;
+        let most = self.limits.max_frame_size.min(self.limits.max_message_size) as u64;
+        let is_whole = header.fin && is_first && header.payload_len <= most;
+        (is_whole && self.inflater.is_none()).then_some(kind)
+    }
+
+    /// Takes such a message, which has come to its end.
+    fn take_whole(&mut self, kind: Kind, place: Range<usize>, buf: &Buf) -> Result<Found, Error> {
+        if self.check_utf8 && kind == Kind::Text {
+            Utf8::default().advance(&buf.filled()[place.clone()], true)?;
+        }
+        (self.start, self.end, self.at) = (place.start, place.end, place.end);
+        Ok(Found::Message(kind, place))
     }
 
     fn found(&self, message: &Partial) -> Found {

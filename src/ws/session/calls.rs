@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::error::Status;
 
@@ -27,11 +28,38 @@ pub struct Call {
     pub sent_ns: u64,
 }
 
+/// Numbers by which calls are found. They are the engine's own, and no peer chooses which of them
+/// have one place: so they need no hash that resists that, which takes longer.
+type Numbers<T> = HashMap<u64, T, BuildHasherDefault<Spread>>;
+
+/// Spreads numbers that are near to each other, or far, over all bits.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(self.0 ^ number) * u128::from(SPREAD);
+        // The low half knows the low bits alone, and the high half the high ones.
+        self.0 = (product as u64) ^ (product >> 64) as u64;
+    }
+}
+
+/// 2^64 over the golden ratio, odd (Knuth, The Art of Computer Programming, section 6.4).
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The calls of one session.
 #[derive(Debug)]
 pub struct Calls {
-    by_key: HashMap<u64, Call>,
-    keys: HashMap<u64, u64>,
+    by_key: Numbers<Call>,
+    keys: Numbers<u64>,
     /// Deadlines with their ids. Calls that have ended are still in it for a while.
     deadlines: BinaryHeap<Reverse<(u64, u64)>>,
     most: usize,
@@ -42,8 +70,8 @@ impl Calls {
     pub fn new(most: usize) -> Self {
         Self {
             // Twice as much, so that the tables never grow for the places of those that have left.
-            by_key: HashMap::with_capacity(2 * most),
-            keys: HashMap::with_capacity(2 * most),
+            by_key: Numbers::with_capacity_and_hasher(2 * most, Default::default()),
+            keys: Numbers::with_capacity_and_hasher(2 * most, Default::default()),
             deadlines: BinaryHeap::with_capacity(2 * most + 1),
             most,
         }
@@ -96,6 +124,11 @@ impl Calls {
         if let Some(call) = key.and_then(|key| self.by_key.get_mut(key)) {
             (call.sequence, call.connection, call.sent_ns) = (sequence, connection, now_ns);
         }
+    }
+
+    /// Whether a call awaits an answer with that key on that connection.
+    pub fn is_awaited(&self, key: u64, connection: u32) -> bool {
+        self.by_key.get(&key).is_some_and(|call| call.connection == connection)
     }
 
     /// An answer with that key has come on that connection. `None`: no call awaits it there.
@@ -165,6 +198,20 @@ mod tests {
         assert_eq!((calls.expired(350), calls.expired(350)), (Some(call(1, 10, 100)), None));
         assert_eq!((calls.lost(1), calls.len()), (vec![call(4, 40, 400)], 0));
         assert_eq!((calls.expired(u64::MAX), calls.deadline_ns()), (None, None));
+    }
+
+    #[test]
+    fn numbers_in_a_row_and_at_equal_distances_are_spread() {
+        for shift in [0, 3, 12, 32, 44] {
+            let mut places = [0_u32; 256];
+            for number in 0..4096_u64 {
+                let mut hasher = Spread::default();
+                hasher.write_u64(number << shift);
+                places[(hasher.finish() & 255) as usize] += 1;
+            }
+            // 16 each; of a hash by chance the fullest has 32 or so.
+            assert!(places.iter().all(|count| *count < 48), "{shift}: {places:?}");
+        }
     }
 
     #[test]

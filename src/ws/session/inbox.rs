@@ -35,6 +35,18 @@ pub enum Item<T> {
     Dropped(u64),
 }
 
+/// What has a place in the queue: one thing that is told, or several messages in a row.
+pub trait Several: Sized {
+    /// How many there are: at least one.
+    fn count(&self) -> usize;
+
+    /// Takes the first of several. `None`: there is one only.
+    fn take_first(&mut self) -> Option<Self>;
+
+    /// Only so many of the first ones are to stay, which is at least one.
+    fn truncate(&mut self, count: usize);
+}
+
 /// The queue.
 #[derive(Debug)]
 pub struct Inbox<T> {
@@ -47,7 +59,7 @@ pub struct Inbox<T> {
 /// As many news as are kept. A connection that is lost and healed makes three.
 const MAX_NEWS: usize = 256;
 
-impl<T> Inbox<T> {
+impl<T: Several> Inbox<T> {
     /// An empty queue for `capacity` messages.
     pub fn new(capacity: usize, overflow: Overflow) -> Self {
         Self { items: VecDeque::new(), counts: [0; 3], capacity, overflow }
@@ -58,36 +70,52 @@ impl<T> Inbox<T> {
         self.counts[Class::Completion as usize]
     }
 
+    /// How many are to be taken, what stands for dropped ones not counted unless there is nothing
+    /// else.
+    pub fn len(&self) -> usize {
+        self.counts.iter().sum::<usize>().max(self.items.len())
+    }
+
     /// Whether there is nothing to be taken.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Puts an item behind all others. `false`: it was refused, by [`Overflow::Close`].
-    pub fn push(&mut self, class: Class, item: T) -> bool {
+    /// Puts an item behind all others. `false`: it was refused, by [`Overflow::Close`], or a part
+    /// of it.
+    pub fn push(&mut self, class: Class, mut item: T) -> bool {
         let room = match class {
             Class::Message => self.capacity,
             Class::News => MAX_NEWS,
             Class::Completion => usize::MAX,
         };
-        if self.counts[class as usize] >= room {
-            if class == Class::Message && self.overflow == Overflow::Close {
+        let (mut count, free) = (item.count(), room.saturating_sub(self.counts[class as usize]));
+        let is_refused =
+            count > free && class == Class::Message && self.overflow == Overflow::Close;
+        if is_refused {
+            if free == 0 {
                 return false;
             }
+            item.truncate(free);
+            count = free;
+        }
+        self.counts[class as usize] += count;
+        self.items.push_back(Item::Told(class, item));
+        while self.counts[class as usize] > room {
             self.drop_oldest(class);
         }
-        self.counts[class as usize] += 1;
-        self.items.push_back(Item::Told(class, item));
-        true
+        !is_refused
     }
 
-    /// Takes the oldest item.
+    /// Takes the oldest one.
     pub fn take(&mut self) -> Option<Item<T>> {
-        let item = self.items.pop_front();
-        if let Some(Item::Told(class, _)) = &item {
+        if let Item::Told(class, item) = self.items.front_mut()? {
             self.counts[*class as usize] -= 1;
+            if let Some(first) = item.take_first() {
+                return Some(Item::Told(*class, first));
+            }
         }
-        item
+        self.items.pop_front()
     }
 
     /// Leaves the number of what was dropped in its place.
@@ -95,13 +123,25 @@ impl<T> Inbox<T> {
         let is_it = |item: &Item<T>| matches!(item, Item::Told(of, _) if *of == class);
         let Some(mut at) = self.items.iter().position(is_it) else { return };
         self.counts[class as usize] -= 1;
-        let before = at.checked_sub(1).and_then(|before| self.items.get(before));
+        let is_last = match &mut self.items[at] {
+            Item::Told(_, item) => item.take_first().is_none(),
+            Item::Dropped(_) => return,
+        };
         let mut dropped = 1;
         // Neighbours are one item, so that a queue which no one takes from does not grow.
-        if let Some(Item::Dropped(count)) = before {
+        if let Some(before) = at.checked_sub(1)
+            && let Item::Dropped(count) = &mut self.items[before]
+        {
+            if !is_last {
+                *count += 1;
+                return;
+            }
             dropped += *count;
-            self.items.remove(at - 1);
-            at -= 1;
+            self.items.remove(before);
+            at = before;
+        }
+        if !is_last {
+            return self.items.insert(at, Item::Dropped(dropped));
         }
         if let Some(Item::Dropped(count)) = self.items.get(at + 1) {
             dropped += *count;
@@ -114,6 +154,91 @@ impl<T> Inbox<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One thing.
+    impl Several for u32 {
+        fn count(&self) -> usize {
+            1
+        }
+
+        fn take_first(&mut self) -> Option<Self> {
+            None
+        }
+
+        fn truncate(&mut self, _count: usize) {}
+    }
+
+    /// Numbers in a row.
+    impl Several for std::ops::Range<u32> {
+        fn count(&self) -> usize {
+            self.len()
+        }
+
+        fn take_first(&mut self) -> Option<Self> {
+            (self.len() > 1).then(|| {
+                self.start += 1;
+                self.start - 1..self.start
+            })
+        }
+
+        fn truncate(&mut self, count: usize) {
+            self.end = self.end.min(self.start + count as u32);
+        }
+    }
+
+    /// Many queues with rows, beside one that gets the same numbers one by one.
+    #[test]
+    fn a_row_is_as_its_messages_one_by_one() {
+        let mut state = 7_u64;
+        // Below `most`: the generator of Knuth's MMIX.
+        let mut random = |most: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % most
+        };
+        for _ in 0..2_000 {
+            let capacity = 1 + random(11);
+            let overflow = [Overflow::DropOldest, Overflow::Close][random(2)];
+            let (mut rows, mut singles) =
+                (Inbox::new(capacity, overflow), Inbox::new(capacity, overflow));
+            let mut number = 0;
+            for _ in 0..1 + random(19) {
+                let class = [Class::Message, Class::News, Class::Completion][random(3)];
+                let most = if class == Class::Message { 15 } else { 2 };
+                let row = number..number + 1 + random(most - 1) as u32;
+                number = row.end;
+                // Each is pushed, also behind one that was refused.
+                let refused = row.clone().filter(|it| !singles.push(class, *it)).count();
+                let kept = refused == 0;
+                assert_eq!(rows.push(class, row), kept);
+                for _ in 0..random(6) {
+                    assert_eq!(shown(rows.take().map(of_row)), shown(singles.take()));
+                }
+                assert_eq!(rows.len().min(1), usize::from(!rows.is_empty()));
+                assert_eq!(
+                    (rows.completions(), rows.counts),
+                    (singles.completions(), singles.counts)
+                );
+            }
+            while !rows.is_empty() {
+                assert_eq!(shown(rows.take().map(of_row)), shown(singles.take()));
+            }
+            assert!(singles.is_empty() && rows.counts == [0; 3]);
+        }
+    }
+
+    fn of_row(item: Item<std::ops::Range<u32>>) -> Item<u32> {
+        match item {
+            Item::Told(class, row) => {
+                assert_eq!(row.len(), 1);
+                Item::Told(class, row.start)
+            }
+            Item::Dropped(count) => Item::Dropped(count),
+        }
+    }
+
+    fn shown(item: Option<Item<u32>>) -> String {
+        format!("{item:?}")
+    }
 
     fn all(inbox: &mut Inbox<u32>) -> Vec<(i32, u64)> {
         let mut taken = Vec::new();

@@ -72,18 +72,25 @@ impl Model {
     pub fn serve(&self, mut answers: usize, mut done: impl FnMut(&Session) -> bool) {
         let session = &*self.session;
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut is_due, mut until_ns) = (true, None);
         loop {
             // Asked first: what came before it is then served before this returns.
             let is_done = done(session);
-            let until_ns = match session.settle(&mut work) {
-                Next::Closed => return session.end(),
-                Next::Dial(..) => None,
-                Next::Wait(until_ns) => until_ns,
-            };
-            let is_found = session.look(0, &mut work, MAX_TURN);
+            // While only messages come, what is due stays what it is.
+            if is_due {
+                until_ns = match session.settle(&mut work) {
+                    Next::Closed => return session.end(),
+                    Next::Dial(..) => None,
+                    Next::Wait(until_ns) => until_ns,
+                };
+            }
+            let had = work.received(0);
+            session.look(0, &mut work, MAX_TURN);
+            let is_found = work.received(0) != had;
             let is_answered = answers > 0 && self.answer();
             answers -= usize::from(is_answered);
-            if is_found || is_answered || session.wake.take() {
+            is_due = session.wake.take() || work.is_eventful;
+            if is_due || is_found || is_answered {
                 continue;
             }
             if is_done {
@@ -92,6 +99,7 @@ impl Model {
             // What is due may have been done just now.
             if !done(session) {
                 self.sleep(until_ns);
+                is_due = true;
             }
         }
     }
