@@ -10,6 +10,12 @@ URL ?=
 # Tests run side by side, and wait much more than they compute.
 CTEST_JOBS ?= 4
 
+# By another name than MAKE, with which `make --dry-run test` would run it.
+SELF := $(MAKE)
+
+# Empty for `make test`, which has got them before.
+TOOLS := test-tools
+
 # What scripts/ensure-*.sh have unpacked for want of it in the system.
 export PATH := $(CURDIR)/build/tools/bin:$(PATH)
 
@@ -19,7 +25,7 @@ CONFIGURED_ASAN := build/asan/CMakeCache.txt
 MAKEFLAGS += --no-print-directory
 # One step after the other: each of them uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help library demo test test-and-build test-rust test-c test-sanitize lint model bench fuzz
+.PHONY: help library demo test configured test-rust test-c test-sanitize lint model bench fuzz
 .PHONY: soak install toolchains docs dist check-packages check-report numbers clean
 .PHONY: cmake test-tools docs-tools
 
@@ -33,12 +39,12 @@ demo: $(CONFIGURED) ## A C++ engine against a mock venue; URL=https://... sends 
 	cmake --build build --parallel $(JOBS)
 	@scripts/demo.sh $(if $(URL),'$(URL)')
 
-test: test-and-build test-c test-sanitize lint ## All tests and checks.
+test: ## All tests and checks.
+	@scripts/test.sh '$(SELF)' '$(CARGO)' $(JOBS)
 
-test-and-build: test-tools $(CONFIGURED) $(CONFIGURED_ASAN)
-	@scripts/test-and-build.sh $(CARGO) $(JOBS)
+configured: $(CONFIGURED) $(CONFIGURED_ASAN)
 
-test-rust: | test-tools ## The tests of the crates, and the models within bounds.
+test-rust: | $(TOOLS) ## The tests of the crates, and the models within bounds.
 	$(CARGO) test --locked --workspace --quiet
 
 lint: ## Format, lints and documentation of the sources.
@@ -48,7 +54,7 @@ lint: ## Format, lints and documentation of the sources.
 	@if [ -x build/tools/cargo/bin/cargo-deny ]; then packaging/checks/dependencies.sh; \
 	else echo "SKIPPED: cargo deny, which make check-packages gets"; fi
 
-test-c: $(CONFIGURED) | test-tools ## The tests in C and C++, the examples, and the installed package.
+test-c: $(CONFIGURED) | $(TOOLS) ## The tests in C and C++, the examples, and the installed package.
 	cmake --build build --parallel $(JOBS)
 	cd build && ctest --output-on-failure --parallel $(CTEST_JOBS)
 
