@@ -72,7 +72,7 @@ impl Model {
     pub fn serve(&self, mut answers: usize, mut done: impl FnMut(&Session) -> bool) {
         let session = &*self.session;
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut is_due, mut until_ns) = (true, None);
+        let (mut is_due, mut was_done, mut until_ns) = (true, false, None);
         loop {
             // Asked first: what came before it is then served before this returns.
             let is_done = done(session);
@@ -89,17 +89,24 @@ impl Model {
             let is_found = work.received(0) != had;
             let is_answered = answers > 0 && self.answer();
             answers -= usize::from(is_answered);
-            is_due = session.wake.take() || work.is_eventful;
-            if is_due || is_found || is_answered {
+            let is_woken = session.wake.take();
+            is_due = is_woken || work.is_eventful;
+            if is_woken || is_found || is_answered {
+                was_done = false;
                 continue;
             }
             if is_done {
                 return;
             }
+            // Before it sleeps it does what is due behind the look, once.
+            if is_due && !was_done {
+                was_done = true;
+                continue;
+            }
             // What is due may have been done just now.
             if !done(session) {
                 self.sleep(until_ns);
-                is_due = true;
+                (is_due, was_done) = (true, false);
             }
         }
     }
@@ -177,14 +184,15 @@ impl Model {
         count
     }
 
-    /// The venue answers each message that has come by itself.
+    /// The venue answers each message that has come by itself. A close frame is none: its bytes
+    /// are random by its mask, and its answer would be, too.
     fn answer(&self) -> bool {
-        let count = self.read() / FRAME;
+        let count = self.read();
         let mut venue = self.venue();
         let (Some(peer), received) = &mut *venue else { return false };
-        let new = received.len() - count * FRAME;
-        let answers = received[new..].chunks_exact(FRAME);
-        let answers: Vec<u8> = answers.flat_map(|it| [0x81, 1, it[6] ^ it[2]]).collect();
+        let new = received[received.len() - count..].chunks_exact(FRAME);
+        let texts = new.filter(|frame| frame[..2] == [0x81, 0x81]);
+        let answers: Vec<u8> = texts.flat_map(|it| [0x81, 1, it[6] ^ it[2]]).collect();
         !answers.is_empty() && peer.write_all(&answers).is_ok()
     }
 }
