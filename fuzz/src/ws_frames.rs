@@ -18,7 +18,7 @@ use venuepool::buf::TAIL;
 use venuepool::ws::error::Error;
 use venuepool::ws::extension::DeflateAgreed;
 use venuepool::ws::frame::Kind;
-use venuepool::ws::message::{Event, Receiver};
+use venuepool::ws::message::{Incoming, Receiver};
 use venuepool::ws::settings::{Limits, ReceiverSettings};
 use venuepool::ws::writer::{ControlFrame, FrameWriter};
 
@@ -126,9 +126,9 @@ fn feed(
     (seen, None)
 }
 
-fn ours(event: &Event<'_>) -> Seen {
+fn ours(event: &Incoming<'_>) -> Seen {
     match event {
-        Event::Message(message) => {
+        Incoming::Message(message) => {
             let payload = message.payload().to_vec();
             assert_eq!(message.padded()[payload.len()..], [0; TAIL], "the tail is not zero");
             match message.kind() {
@@ -136,9 +136,9 @@ fn ours(event: &Event<'_>) -> Seen {
                 Kind::Binary => Seen::Binary(payload),
             }
         }
-        Event::Ping(payload) => Seen::Ping(payload.to_vec()),
-        Event::Pong(payload) => Seen::Pong(payload.to_vec()),
-        Event::Close(frame) => Seen::Close(frame.code, frame.reason.to_owned()),
+        Incoming::Ping(payload) => Seen::Ping(payload.to_vec()),
+        Incoming::Pong(payload) => Seen::Pong(payload.to_vec()),
+        Incoming::Close(frame) => Seen::Close(frame.code, frame.reason.to_owned()),
     }
 }
 

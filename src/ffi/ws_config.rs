@@ -221,7 +221,7 @@ pub unsafe extern "C" fn vp_ws_config_set_on_acknowledge(
     unsafe {
         change(config, |settings| {
             let context = context as usize;
-            settings.set_judge(on_acknowledge.map(|function| {
+            settings.set_match_ack(on_acknowledge.map(|function| {
                 Arc::new(move |index: usize, kind, padded: &[u8]| {
                     let (context, index) = (context as *mut c_void, index as u32);
                     match function(context, index, opcode(kind), message(padded)) {

@@ -7,7 +7,7 @@ use super::types::{VP_BYTES_UNKNOWN, vp_str};
 use super::versioned::{Versioned, write_sized};
 use super::ws_config::{message, opcode};
 use crate::session::data::View;
-use crate::session::event::{Ended, Failed, Kept, Lost, News, Switched, Told};
+use crate::session::event::{Ended, Event, Failed, Kept, Lost, Switched, Told};
 use crate::session::{Health, Hook};
 use crate::ws::session::ledger::Fate;
 use crate::ws::session::life::Stage;
@@ -225,31 +225,31 @@ impl vp_ws_event {
     fn new(told: &Told<'_>) -> Self {
         let (time_ns, connection) = (told.time_ns, told.connection);
         let event = Self { time_ns, connection, payload: message(told.padded), ..NOTHING };
-        match told.news {
-            News::Message(kind, key) => Self {
+        match told.event {
+            Event::Message(kind, key) => Self {
                 kind: VP_WS_EVENT_MESSAGE,
                 opcode: opcode(*kind),
                 key: key.unwrap_or(0),
                 has_key: key.is_some().into(),
                 ..event
             },
-            News::Completion(ended, kind) => {
+            Event::Completion(ended, kind) => {
                 let opcode = if event.payload.len == 0 { 0 } else { opcode(*kind) };
                 Self { opcode, ..event.with_end(ended) }
             }
-            News::Up => Self { kind: VP_WS_EVENT_UP, ..event },
-            News::Switched(Switched { previous, loss }) => Self {
+            Event::Up => Self { kind: VP_WS_EVENT_UP, ..event },
+            Event::Switched(Switched { previous, loss }) => Self {
                 kind: VP_WS_EVENT_SWITCHED,
                 previous: *previous,
                 loss: *loss as i32,
                 ..event
             },
-            News::Lost(lost) => event.with_loss(lost),
-            News::Failed(failed) => event.with_failure(failed),
-            News::Dropped(dropped) => {
+            Event::Lost(lost) => event.with_loss(lost),
+            Event::Failed(failed) => event.with_failure(failed),
+            Event::Dropped(dropped) => {
                 Self { kind: VP_WS_EVENT_DROPPED, dropped: *dropped, ..event }
             }
-            News::Closed => Self { kind: VP_WS_EVENT_CLOSED, ..event },
+            Event::Closed => Self { kind: VP_WS_EVENT_CLOSED, ..event },
         }
     }
 
@@ -334,9 +334,9 @@ pub(super) unsafe fn write_kept(out: *mut vp_ws_event, size: usize, kept: Kept) 
 
 /// The reason in words, for what has no bytes of its own.
 fn words<'a>(told: &Told<'a>) -> Option<&'a [u8]> {
-    match told.news {
-        News::Lost(lost) => Some(lost.text.as_bytes()),
-        News::Failed(failed) if told.padded.is_empty() => Some(failed.text.as_bytes()),
+    match told.event {
+        Event::Lost(lost) => Some(lost.text.as_bytes()),
+        Event::Failed(failed) if told.padded.is_empty() => Some(failed.text.as_bytes()),
         _ => None,
     }
 }

@@ -17,13 +17,13 @@ pub(super) struct Batch {
     filling: Option<Filling>,
     is_stream: bool,
     /// Some of them are in the queue, and who sleeps was not woken for them.
-    pub(super) is_unrung: bool,
+    pub(super) is_unnotified: bool,
 }
 
 impl Batch {
     /// An empty one, which takes its memory from there.
     pub(super) fn new(home: &Arc<Home>) -> Self {
-        Self { home: Arc::clone(home), filling: None, is_stream: false, is_unrung: false }
+        Self { home: Arc::clone(home), filling: None, is_stream: false, is_unnotified: false }
     }
 
     /// So many bytes were read.

@@ -4,10 +4,10 @@
 //! ```text
 //!  poll   a pass: the end of a dial, one read, what is due
 //!  wait   the same, and sleep in the set until something happens, or until something is due
-//!  fd     that set: the socket, the bell, and the clock of what is due next
+//!  fd     that set: the socket, the wake-up descriptor, and the timer of what is due next
 //! ```
 //!
-//! One thread drives at a time. Others send meanwhile, and ring the bell ([`Bell`]) for what the
+//! One thread drives at a time. Others send meanwhile, and notify it ([`WakeFd`]) of what the
 //! one that drives is to look at.
 
 use std::io;
@@ -19,11 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::bell::{Alarm, Bell};
 use super::dialling::{Dials, of_system};
 use super::due::{Next, Work};
 use super::event::Kept;
 use super::receiving::{MAX_TURN, ONE_READ};
+use super::wake_fd::{DueTimer, WakeFd};
 use super::{NotUp, Session};
 use crate::clock::now_ns;
 use crate::error::Status;
@@ -33,12 +33,12 @@ use crate::net::dial_thread::DialThread;
 use crate::net::live_set::LiveSet;
 use crate::threads::current::this_thread;
 
-/// The number of the bell in the set.
-const BELL: u64 = u64::MAX;
+/// The number of the wake-up descriptor in the set.
+const WAKE: u64 = u64::MAX;
 /// The number of the clock in the set.
-const ALARM: u64 = u64::MAX - 1;
+const TIMER: u64 = u64::MAX - 1;
 
-/// At so many polls the lines that wait to take over have one look.
+/// At so many polls the slots that wait to take over have one look.
 const POLLS_ASIDE: u32 = 32;
 
 /// How long a driver pauses when the system does not say what has come in.
@@ -47,15 +47,15 @@ const BLIND: Duration = Duration::from_millis(1);
 /// What caller drive keeps beside the session.
 pub(super) struct Caller {
     set: LiveSet,
-    bell: Arc<Bell>,
-    alarm: Alarm,
+    wake_fd: Arc<WakeFd>,
+    timer: DueTimer,
     /// The number of the thread that drives; 0 for none.
     driver: AtomicUsize,
-    seat: Mutex<Seat>,
+    state: Mutex<DriveState>,
 }
 
 /// What belongs to who drives.
-struct Seat {
+struct DriveState {
     /// Before the dial thread, which waits for the end of a dial.
     work: Work,
     dial_thread: Option<DialThread>,
@@ -64,14 +64,14 @@ struct Seat {
     until_ns: u64,
     /// The engine was told that nothing follows.
     has_ended: bool,
-    /// Polls since the lines that wait to take over had a look.
+    /// Polls since the slots that wait to take over had a look.
     polls: u32,
 }
 
 /// The right to drive, for the length of one call.
 struct Driving<'a> {
     caller: &'a Caller,
-    seat: MutexGuard<'a, Seat>,
+    state: MutexGuard<'a, DriveState>,
 }
 
 impl Drop for Driving<'_> {
@@ -81,26 +81,26 @@ impl Drop for Driving<'_> {
 }
 
 impl Caller {
-    /// Makes the set for so many lines, and holds the dial thread.
+    /// Makes the set for so many slots, and holds the dial thread.
     ///
     /// # Errors
     /// What the system refuses.
-    pub(super) fn new(lines: usize) -> Result<Self, DialError> {
+    pub(super) fn new(slots: usize) -> Result<Self, DialError> {
         let refused = DialError::of_system;
         let set = LiveSet::of_traffic().map_err(refused("epoll"))?;
-        let bell = Arc::new(Bell::new().map_err(refused("eventfd"))?);
-        let alarm = Alarm::new().map_err(refused("timerfd"))?;
-        set.add_level(bell.as_fd(), BELL).map_err(refused("epoll"))?;
-        set.add_level(alarm.as_fd(), ALARM).map_err(refused("epoll"))?;
-        let seat = Seat {
-            work: Work::new(lines),
+        let wake_fd = Arc::new(WakeFd::new().map_err(refused("eventfd"))?);
+        let timer = DueTimer::new().map_err(refused("timerfd"))?;
+        set.add_level(wake_fd.as_fd(), WAKE).map_err(refused("epoll"))?;
+        set.add_level(timer.as_fd(), TIMER).map_err(refused("epoll"))?;
+        let state = DriveState {
+            work: Work::new(slots),
             dial_thread: Some(DialThread::hold().map_err(refused("dial thread"))?),
-            waker: Waker::from(Arc::clone(&bell)),
+            waker: Waker::from(Arc::clone(&wake_fd)),
             until_ns: 0,
             has_ended: false,
             polls: 0,
         };
-        Ok(Self { set, bell, alarm, driver: AtomicUsize::new(0), seat: Mutex::new(seat) })
+        Ok(Self { set, wake_fd, timer, driver: AtomicUsize::new(0), state: Mutex::new(state) })
     }
 
     /// Whether the calling thread drives at the moment: it is in a function of the session.
@@ -109,20 +109,20 @@ impl Caller {
     }
 
     /// Something is to be looked at; any thread.
-    pub(super) fn ring(&self) {
-        self.bell.ring();
+    pub(super) fn notify(&self) {
+        self.wake_fd.notify();
     }
 
     /// A descriptor that is readable while a poll may find something.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        // It rings, so the next pass sets the clock.
-        self.bell.give();
+        // It notifies, so the next pass sets the timer.
+        self.wake_fd.give();
         self.set.as_fd()
     }
 
     /// The engine sleeps on the set by itself, so a pass must clear it.
     fn has_fd_out(&self) -> bool {
-        self.bell.is_given()
+        self.wake_fd.is_given()
     }
 
     /// Takes the right to drive. `None`: another thread has it.
@@ -133,8 +133,8 @@ impl Caller {
         if self.is_driver() {
             return Err(Status::ERR_WOULD_DEADLOCK);
         }
-        Ok(match self.seat.try_lock() {
-            Ok(seat) => Some(self.driving(seat)),
+        Ok(match self.state.try_lock() {
+            Ok(state) => Some(self.driving(state)),
             Err(TryLockError::Poisoned(poisoned)) => Some(self.driving(poisoned.into_inner())),
             Err(TryLockError::WouldBlock) => None,
         })
@@ -142,19 +142,19 @@ impl Caller {
 
     /// Takes the right to drive when the thread that has it leaves.
     fn last_turn(&self) -> Driving<'_> {
-        self.driving(self.seat.lock().unwrap_or_else(PoisonError::into_inner))
+        self.driving(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn driving<'a>(&'a self, seat: MutexGuard<'a, Seat>) -> Driving<'a> {
+    fn driving<'a>(&'a self, state: MutexGuard<'a, DriveState>) -> Driving<'a> {
         self.driver.store(this_thread(), Ordering::Relaxed);
-        Driving { caller: self, seat }
+        Driving { caller: self, state }
     }
 
     /// Asks the system what has happened, waiting for at most `patience`.
     fn ask(&self, patience: Option<Duration>) -> io::Result<()> {
         self.set.wait(patience, |number| match number {
-            BELL => self.bell.silence(),
-            ALARM => self.alarm.stop(),
+            WAKE => self.wake_fd.drain(),
+            TIMER => self.timer.stop(),
             // Each pass looks at the socket.
             _ => {}
         })
@@ -173,35 +173,39 @@ impl Driving<'_> {
             // An edge that is not taken would be told of for ever.
             caller.ask(Some(Duration::ZERO)).map_err(|_| Status::ERR_SYSTEM)?;
         }
-        let is_rung = caller.bell.take();
+        let is_notified = caller.wake_fd.take();
         let is_dialled = self.end_dial(session);
         // Without a descriptor each pass looks by itself, so what one read gives is told at once.
         let most = if has_fd_out { MAX_TURN } else { ONE_READ };
         self.look(session, most);
-        let is_eventful = self.seat.work.is_eventful;
-        if is_rung || is_dialled || (is_eventful && has_fd_out) || now_ns() >= self.seat.until_ns {
-            self.settle(session);
+        let is_eventful = self.state.work.is_eventful;
+        if is_notified
+            || is_dialled
+            || (is_eventful && has_fd_out)
+            || now_ns() >= self.state.until_ns
+        {
+            self.run_due(session);
         } else if is_eventful {
             // The engine has what was read before the next pass does what is due behind it.
-            self.seat.until_ns = 0;
+            self.state.until_ns = 0;
         }
         Ok(())
     }
 
-    /// A look at each line. At those that wait to take over now and then: an empty look costs as
-    /// much as one at the live line.
+    /// A look at each slot. At those that wait to take over now and then: an empty look costs as
+    /// much as one at the live slot.
     fn look(&mut self, session: &Session, most: usize) {
-        let Seat { work, polls, .. } = &mut *self.seat;
+        let DriveState { work, polls, .. } = &mut *self.state;
         *polls += 1;
         let looks_aside = most == MAX_TURN || *polls >= POLLS_ASIDE;
         if looks_aside {
             *polls = 0;
         }
-        for line in 0..work.readings.len() {
-            let reading = work.readings[line].as_ref();
+        for slot in 0..work.readings.len() {
+            let reading = work.readings[slot].as_ref();
             if looks_aside || reading.is_some_and(|reading| reading.has_more || !reading.is_aside())
             {
-                session.look(line, work, most);
+                session.look(slot, work, most);
             }
         }
     }
@@ -210,38 +214,38 @@ impl Driving<'_> {
     fn leave(&self, session: &Session) {
         if self.caller.has_fd_out() {
             if self.has_more() || session.delivery.has_any() {
-                self.caller.bell.ring();
+                self.caller.wake_fd.notify();
             }
-            self.caller.alarm.set(self.seat.until_ns);
+            self.caller.timer.set(self.state.until_ns);
         }
     }
 
     /// Something is to be done besides reading.
     fn is_due(&self) -> bool {
-        self.caller.bell.is_rung() || now_ns() >= self.seat.until_ns
+        self.caller.wake_fd.is_notified() || now_ns() >= self.state.until_ns
     }
 
     /// There is more to be done at once.
     fn has_more(&self) -> bool {
-        self.seat.work.has_more()
+        self.state.work.has_more()
     }
 
-    fn settle(&mut self, session: &Session) {
+    fn run_due(&mut self, session: &Session) {
         let until_ns = loop {
-            let seat = &mut *self.seat;
-            match session.settle(&mut seat.work) {
-                Next::Dial(line, purpose) => {
-                    let Some(dial_thread) = &seat.dial_thread else { break None };
-                    let dial = Dials::begin(&session.dials, line, purpose, dial_thread);
-                    seat.work.dial = Some((line, dial));
-                    // It rings when it has ended; asked once, so that it knows whom.
+            let state = &mut *self.state;
+            match session.run_due(&mut state.work) {
+                Next::Dial(slot, purpose) => {
+                    let Some(dial_thread) = &state.dial_thread else { break None };
+                    let dial = Dials::begin(&session.dials, slot, purpose, dial_thread);
+                    state.work.dial = Some((slot, dial));
+                    // It notifies when it has ended; asked once, so that it knows whom.
                     self.end_dial(session);
                 }
                 Next::Wait(until_ns) => break until_ns,
                 Next::Closed => {
-                    seat.work.dial = None;
-                    if !seat.has_ended {
-                        seat.has_ended = true;
+                    state.work.dial = None;
+                    if !state.has_ended {
+                        state.has_ended = true;
                         session.end();
                     }
                     break None;
@@ -250,52 +254,52 @@ impl Driving<'_> {
         };
         let mut core = session.core();
         let until_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
-        self.seat.until_ns = until_ns.unwrap_or(u64::MAX);
-        // A call that ends sooner rings.
-        core.wakes_ns = self.seat.until_ns;
+        self.state.until_ns = until_ns.unwrap_or(u64::MAX);
+        // A call that ends sooner notifies.
+        core.wakes_ns = self.state.until_ns;
         if self.caller.has_fd_out() {
-            core.wakes_ns = core.wakes_ns.min(self.caller.alarm.at_ns());
+            core.wakes_ns = core.wakes_ns.min(self.caller.timer.at_ns());
         }
     }
 
     /// Takes the connection of a dial that has ended. `false`: there is none, or it goes on.
     fn end_dial(&mut self, session: &Session) -> bool {
-        let Seat { work, waker, .. } = &mut *self.seat;
-        let Some((line, dial)) = &mut work.dial else { return false };
+        let DriveState { work, waker, .. } = &mut *self.state;
+        let Some((slot, dial)) = &mut work.dial else { return false };
         if session.core().is_ending() {
-            // Its line is at its end.
+            // Its slot is at its end.
             work.dial = None;
             return true;
         }
         let mut context = Context::from_waker(waker);
         let Poll::Ready(dialled) = Pin::new(dial).poll(&mut context) else { return false };
-        let line = *line;
+        let slot = *slot;
         work.dial = None;
         let watched = dialled.and_then(|dialled| {
             let socket = dialled.connection.stream();
-            self.caller.set.add(socket, line as u64).map_err(of_system("epoll"))?;
+            self.caller.set.add(socket, slot as u64).map_err(of_system("epoll"))?;
             Ok(dialled)
         });
-        work.readings[line] = session.dialled(line, watched);
+        work.readings[slot] = session.dialled(slot, watched);
         true
     }
 
     /// Sleeps until something happens, until something is due, or for `left`.
     fn sleep(&mut self, left: Option<Duration>) -> Result<(), Status> {
         let caller = self.caller;
-        let may_sleep = caller.bell.begin_sleep();
+        let may_sleep = caller.wake_fd.begin_sleep();
         let slept = if self.has_more() || !may_sleep {
             Ok(())
         } else {
-            let due = match self.seat.until_ns {
+            let due = match self.state.until_ns {
                 u64::MAX => None,
                 until_ns => Some(Duration::from_nanos(until_ns.saturating_sub(now_ns()))),
             };
             caller.ask(left.into_iter().chain(due).min())
         };
-        // Any line may have woken it.
-        self.seat.polls = POLLS_ASIDE;
-        caller.bell.end_sleep();
+        // Any slot may have woken it.
+        self.state.polls = POLLS_ASIDE;
+        caller.wake_fd.end_sleep();
         slept.map_err(|_| Status::ERR_SYSTEM)
     }
 }
@@ -389,14 +393,14 @@ impl Session {
     /// Drives to the end that was begun, once another thread that drives has left.
     pub(super) fn close_here(&self, caller: &Caller) {
         let mut driving = caller.last_turn();
-        while !driving.seat.has_ended {
+        while !driving.state.has_ended {
             driving.pass_or_pause(self);
-            if !driving.seat.has_ended {
+            if !driving.state.has_ended {
                 driving.sleep_or_pause();
             }
         }
         driving.leave(self);
-        let dial_thread = driving.seat.dial_thread.take();
+        let dial_thread = driving.state.dial_thread.take();
         drop(driving);
         // This may wait for its end.
         drop(dial_thread);

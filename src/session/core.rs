@@ -1,14 +1,14 @@
-//! The half of a session that is under its lock: the lines with their connections, what was sent on
+//! The half of a session that is under its lock: the slots with their connections, what was sent on
 //! them, the calls.
 //!
-//! Any thread sends here, on its own time: frame, mask, encrypt, `send`, on the line that is live.
+//! Any thread sends here, on its own time: frame, mask, encrypt, `send`, on the slot that is live.
 //! Who drives receives through it, a read at a time, and decides by [`Life`] and [`Standby`] what
 //! is next.
 
 use super::frame::{Lent, Payload};
 use super::keys::Keys;
-use super::line::{Accepted, Line, Numbering};
 use super::settings::Settings;
+use super::slot::{Accepted, Numbering, Slot};
 use crate::clock::wall_ns;
 use crate::error::{Outcome, Status, WireState};
 use crate::lane::Lane;
@@ -33,13 +33,13 @@ const LONGEST_WATCH_NS: u64 = 60_000_000_000;
 const ACKNOWLEDGED_NS: u64 = 1_000_000;
 
 pub(super) struct Core {
-    pub(super) lines: Vec<Line>,
+    pub(super) slots: Vec<Slot>,
     pub(super) standby: Standby,
     pub(super) calls: Calls,
     /// Those of them that have not gone.
     waiting: Waiting<Lent>,
     rules: Rules,
-    /// The line of the engine's messages. A copy of what `standby` knows, for each sending.
+    /// The slot of the engine's messages. A copy of what `standby` knows, for each sending.
     live: Option<usize>,
     numbering: Numbering,
     writer: FrameWriter,
@@ -56,10 +56,10 @@ pub(super) struct Core {
     pub(super) watch: WatchPeriod,
 }
 
-/// What is due on the lines.
+/// What is due on the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LinesDue {
-    /// This, on that line.
+pub(super) enum SlotsDue {
+    /// This, on that slot.
     One(usize, Due),
     /// Nothing, until that time; `None`: for ever.
     Wait(Option<u64>),
@@ -80,9 +80,9 @@ pub(super) struct Loss {
     pub(super) connection: u32,
     pub(super) fate: Fate,
     pub(super) calls: Vec<Call>,
-    /// When the line dials again; `None` if it does not.
+    /// When the slot dials again; `None` if it does not.
     pub(super) until_ns: Option<u64>,
-    /// The session had left the line before.
+    /// The session had left the slot before.
     pub(super) was_leaving: bool,
 }
 
@@ -98,15 +98,15 @@ impl Core {
         let standby = Standby::new(settings.standby);
         // The opening messages find room whatever the peer has acknowledged.
         let most = settings.max_unacknowledged.max(settings.openings.len());
-        let line = |index| {
+        let slot = |index| {
             let life = match standby.is_spare(index) {
                 true => Life::at_rest(rules, now_ns),
                 false => Life::new(rules, now_ns),
             };
-            Line::new(life, most)
+            Slot::new(life, most)
         };
         Self {
-            lines: (0..standby.lines()).map(line).collect(),
+            slots: (0..standby.slots()).map(slot).collect(),
             standby,
             calls: Calls::new(settings.max_calls),
             waiting: Waiting::new(settings.max_waiting),
@@ -128,11 +128,11 @@ impl Core {
     /// session meanwhile. Otherwise its number.
     pub(super) fn install(
         &mut self,
-        line: usize,
+        slot: usize,
         connection: Connection,
         now_ns: u64,
     ) -> Option<u32> {
-        let its = &mut self.lines[line];
+        let its = &mut self.slots[slot];
         if !its.life.switched(now_ns) {
             connection.leave(false);
             return None;
@@ -140,26 +140,26 @@ impl Core {
         self.connections += 1;
         its.install(connection, self.connections, now_ns);
         if self.live.is_none() {
-            // One line comes at a time, so the numbers are its own.
+            // One slot comes at a time, so the numbers are its own.
             its.take_numbers(self.numbering);
         }
         Some(self.connections)
     }
 
-    /// What is to be done with the lines as a whole.
+    /// What is to be done with the slots as a whole.
     pub(super) fn step(&mut self, now_ns: u64) -> Step {
         if self.is_ending {
             return Step::Wait(None);
         }
-        let (lines, calls) = (&self.lines, &self.calls);
-        let step = self.standby.step(now_ns, |line| calls.has_any_of(lines[line].number));
+        let (slots, calls) = (&self.slots, &self.calls);
+        let step = self.standby.step(now_ns, |slot| calls.has_any_of(slots[slot].number));
         match step {
-            Step::Open(line) => self.lines[line].life = Life::new(self.rules, now_ns),
+            Step::Open(slot) => self.slots[slot].life = Life::new(self.rules, now_ns),
             Step::Up(to) | Step::Switch { to, .. } => self.go_live(to),
-            Step::Close(line) => {
+            Step::Close(slot) => {
                 // It is open, so it takes a close frame, or awaits one already.
-                if let Ok(Some(payload)) = self.lines[line].life.close(Some(1000), "", now_ns) {
-                    self.lines[line].send_close(&payload, &mut self.keys);
+                if let Ok(Some(payload)) = self.slots[slot].life.close(Some(1000), "", now_ns) {
+                    self.slots[slot].send_close(&payload, &mut self.keys);
                 }
             }
             Step::Wait(_) => {}
@@ -169,37 +169,37 @@ impl Core {
 
     fn go_live(&mut self, to: usize) {
         if let Some(from) = self.live {
-            self.numbering.advance(self.lines[from].numbers());
+            self.numbering.advance(self.slots[from].numbers());
         }
-        self.lines[to].take_numbers(self.numbering);
+        self.slots[to].take_numbers(self.numbering);
         self.live = Some(to);
     }
 
-    /// What is due on the lines, one thing at a time: each may change what is due on others. One
-    /// line comes at a time, so that a venue that is down is not asked by all of them at once.
-    pub(super) fn due(&mut self, now_ns: u64) -> LinesDue {
-        let comes = |line: &Line| matches!(line.life.stage(), Stage::Dialling | Stage::Opening);
-        let one_comes = self.lines.iter().any(comes);
+    /// What is due on the slots, one thing at a time: each may change what is due on others. One
+    /// slot comes at a time, so that a venue that is down is not asked by all of them at once.
+    pub(super) fn due(&mut self, now_ns: u64) -> SlotsDue {
+        let comes = |slot: &Slot| matches!(slot.life.stage(), Stage::Dialling | Stage::Opening);
+        let one_comes = self.slots.iter().any(comes);
         let (mut until_ns, mut is_over) = (None, self.is_ending);
-        for (index, line) in self.lines.iter_mut().enumerate() {
-            if one_comes && line.life.stage() == Stage::Waiting {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if one_comes && slot.life.stage() == Stage::Waiting {
                 is_over = false;
                 continue;
             }
-            match line.life.due(now_ns) {
+            match slot.life.due(now_ns) {
                 Due::Closed => continue,
                 Due::Wait(its_ns) => until_ns = until_ns.into_iter().chain(its_ns).min(),
-                due => return LinesDue::One(index, due),
+                due => return SlotsDue::One(index, due),
             }
             is_over = false;
         }
         let until_ns = until_ns.into_iter().chain(self.serves_again_ns(now_ns)).min();
-        if is_over { LinesDue::Closed } else { LinesDue::Wait(until_ns) }
+        if is_over { SlotsDue::Closed } else { SlotsDue::Wait(until_ns) }
     }
 
-    /// The line is logged in.
-    pub(super) fn ready(&mut self, line: usize, random: u64) {
-        self.standby.ready(line, self.lines[line].since_ns, random);
+    /// The slot is logged in.
+    pub(super) fn ready(&mut self, slot: usize, random: u64) {
+        self.standby.ready(slot, self.slots[slot].since_ns, random);
     }
 
     /// Whether the engine may send that message now.
@@ -212,13 +212,13 @@ impl Core {
         if self.is_ending {
             return Err(Status::ERR_CLOSED);
         }
-        let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
+        let slot = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
         let len = payload.len();
         if len > self.writer.capacity() {
-            // A line that is down is the first thing to be told.
-            return self.lines[line].check_up().and(Err(Status::ERR_TOO_LARGE));
+            // A slot that is down is the first thing to be told.
+            return self.slots[slot].check_up().and(Err(Status::ERR_TOO_LARGE));
         }
-        self.lines[line].check(len, self.max_unsent)?;
+        self.slots[slot].check(len, self.max_unsent)?;
         let passes = self.waiting.may_pass(payload.lane());
         if passes { Ok(()) } else { Err(Status::ERR_WAITING_FULL) }
     }
@@ -229,7 +229,7 @@ impl Core {
     /// `ERR_CLOSED`, `ERR_TOO_LARGE`.
     pub(super) fn may_go(&mut self, payload: &Payload<'_>) -> Result<bool, Status> {
         match self.check(payload) {
-            Ok(()) => Ok(self.live.is_some_and(|line| !self.lines[line].has_unsent())),
+            Ok(()) => Ok(self.live.is_some_and(|slot| !self.slots[slot].has_unsent())),
             Err(Status::ERR_SLOT_DOWN | Status::ERR_WAITING_FULL) => Ok(false),
             Err(status) => Err(status),
         }
@@ -262,16 +262,16 @@ impl Core {
             let (id, _) = self.waiting.take_oldest()?;
             return Some(Served::Ended(self.calls.cancelled(id)?, Outcome::Shutdown));
         }
-        let line = self.open_line().filter(|_| !self.waiting.is_empty())?;
-        self.lines[line].check(0, self.max_unsent).ok()?;
+        let slot = self.open_line().filter(|_| !self.waiting.is_empty())?;
+        self.slots[slot].check(0, self.max_unsent).ok()?;
         let (id, mut message) = self.waiting.take_first()?;
         let is_late = self.calls.deadline_of(id).is_none_or(|at_ns| at_ns <= now_ns);
         let kind = message.kind;
         let payload = message.payload().filter(|_| !is_late);
         // The function of the frame may withdraw it.
-        match payload.map(|payload| self.send_on(line, kind, payload)) {
+        match payload.map(|payload| self.send_on(slot, kind, payload)) {
             Some(Ok(Accepted { sequence, wakes })) => {
-                self.calls.went(id, sequence, self.lines[line].number, now_ns);
+                self.calls.went(id, sequence, self.slots[slot].number, now_ns);
                 Some(Served::Sent { wakes })
             }
             withdrawn => {
@@ -281,11 +281,11 @@ impl Core {
         }
     }
 
-    /// The line on which a call that waits can go, unless too many messages are not acknowledged.
+    /// The slot on which a call that waits can go, unless too many messages are not acknowledged.
     fn open_line(&self) -> Option<usize> {
-        let is_open = |line: &usize| {
-            let line = &self.lines[*line];
-            line.check_up().is_ok() && !line.has_unsent()
+        let is_open = |slot: &usize| {
+            let slot = &self.slots[*slot];
+            slot.check_up().is_ok() && !slot.has_unsent()
         };
         self.live.filter(is_open)
     }
@@ -323,9 +323,9 @@ impl Core {
     /// Those of [`FrameWriter::commit`]; `ERR_ARGUMENT` if the function of a frame has withdrawn
     /// it. Nothing was masked or sent then.
     pub(super) fn send(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Accepted, Status> {
-        let line = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
+        let slot = self.live.ok_or(Status::ERR_SLOT_DOWN)?;
         let lane = payload.lane();
-        let mut accepted = self.send_on(line, kind, payload)?;
+        let mut accepted = self.send_on(slot, kind, payload)?;
         self.waiting.passed(lane);
         // It may have sent what those below it have waited for.
         accepted.wakes |= !self.waiting.is_empty();
@@ -334,12 +334,12 @@ impl Core {
 
     fn send_on(
         &mut self,
-        line: usize,
+        slot: usize,
         kind: Kind,
         payload: Payload<'_>,
     ) -> Result<Accepted, Status> {
         // Before anything is masked: a message that is refused can be sent once more.
-        self.lines[line].has_connection()?;
+        self.slots[slot].has_connection()?;
         let key = self.keys.next();
         let frame = match payload {
             Payload::Copied(bytes) => self.writer.write(kind, bytes, key)?,
@@ -352,18 +352,18 @@ impl Core {
                 frame.commit(kind, len, key)?
             }
         };
-        self.lines[line].send(frame)
+        self.slots[slot].send(frame)
     }
 
-    /// Sends a message before the line is up. It waits for the kernel however many bytes do: there
+    /// Sends a message before the slot is up. It waits for the kernel however many bytes do: there
     /// is room for all opening messages.
     pub(super) fn send_opening(
         &mut self,
-        line: usize,
+        slot: usize,
         kind: Kind,
         payload: &[u8],
     ) -> Result<(), Status> {
-        self.send_on(line, kind, Payload::Copied(payload)).map(drop)
+        self.send_on(slot, kind, Payload::Copied(payload)).map(drop)
     }
 
     /// Sends a call that [`Core::check`] and [`Calls::check`] have allowed.
@@ -375,21 +375,21 @@ impl Core {
     ) -> Result<(u64, Accepted), Status> {
         let accepted = self.send(kind, payload)?;
         self.last_id += 1;
-        let connection = self.live.map_or(0, |line| self.lines[line].number);
+        let connection = self.live.map_or(0, |slot| self.slots[slot].number);
         let (id, sequence) = (self.last_id, accepted.sequence);
         self.calls.begin(Call { id, sequence, connection, ..call });
         Ok((id, accepted))
     }
 
-    pub(super) fn send_ping(&mut self, line: usize, payload: &[u8], now_ns: u64) {
-        self.lines[line].send_ping(payload, &mut self.keys, now_ns);
+    pub(super) fn send_ping(&mut self, slot: usize, payload: &[u8], now_ns: u64) {
+        self.slots[slot].send_ping(payload, &mut self.keys, now_ns);
     }
 
     /// Sends a message of the session's own as a ping. As a control frame it has no number: what
     /// is told after a loss is of the engine's messages.
     pub(super) fn send_ping_message(
         &mut self,
-        line: usize,
+        slot: usize,
         kind: Kind,
         message: &[u8],
         now_ns: u64,
@@ -397,40 +397,40 @@ impl Core {
         let key = self.keys.next();
         // It is no longer than the longest message that is sent.
         if let Ok(frame) = self.writer.write(kind, message, key) {
-            self.lines[line].send_unnumbered(frame);
+            self.slots[slot].send_unnumbered(frame);
         }
-        self.lines[line].life.ping_sent(now_ns);
+        self.slots[slot].life.ping_sent(now_ns);
     }
 
     /// Sends what the kernel did not take before. Answers whether calls have waited for that.
-    pub(super) fn flush(&mut self, line: usize) -> bool {
-        let its = &mut self.lines[line];
+    pub(super) fn flush(&mut self, slot: usize) -> bool {
+        let its = &mut self.slots[slot];
         let had_unsent = its.has_unsent();
         its.flush(&mut self.keys);
         had_unsent && !its.has_unsent() && !self.waiting.is_empty()
     }
 
     /// The peer has sent a close frame, which is answered.
-    pub(super) fn on_close(&mut self, line: usize, frame: &CloseFrame<'_>, now_ns: u64) {
-        let its = &mut self.lines[line];
+    pub(super) fn on_close(&mut self, slot: usize, frame: &CloseFrame<'_>, now_ns: u64) {
+        let its = &mut self.slots[slot];
         if let Some(payload) = its.life.on_close(frame, now_ns) {
             its.send_close(&payload, &mut self.keys);
         }
         its.left = Why::PeerClosed(0);
         if !self.is_ending {
-            self.standby.going(line, now_ns);
+            self.standby.going(slot, now_ns);
         }
     }
 
     /// The peer has broken a rule. It is told so, once.
-    pub(super) fn on_error(&mut self, line: usize, error: Error) {
-        let its = &mut self.lines[line];
+    pub(super) fn on_error(&mut self, slot: usize, error: Error) {
+        let its = &mut self.slots[slot];
         if let Some(payload) = its.life.on_error(error) {
             its.send_close(&payload, &mut self.keys);
         }
     }
 
-    /// The engine closes the session, on all lines.
+    /// The engine closes the session, on all slots.
     ///
     /// # Errors
     /// As for [`Life::close`].
@@ -445,10 +445,10 @@ impl Core {
         }
         // Refused before anything has changed.
         ClosePayload::new(code, reason)?;
-        for line in &mut self.lines {
-            // A line that leaves, or rests, is closed already.
-            if let Ok(Some(payload)) = line.life.close(code, reason, now_ns) {
-                line.send_close(&payload, &mut self.keys);
+        for slot in &mut self.slots {
+            // A slot that leaves, or rests, is closed already.
+            if let Ok(Some(payload)) = slot.life.close(code, reason, now_ns) {
+                slot.send_close(&payload, &mut self.keys);
             }
         }
         self.is_ending = true;
@@ -459,9 +459,9 @@ impl Core {
         self.is_ending
     }
 
-    /// The line whose state is the session's.
-    pub(super) fn foremost(&self) -> &Line {
-        let stage = |line: &Line| match line.life.stage() {
+    /// The slot whose state is the session's.
+    pub(super) fn foremost(&self) -> &Slot {
+        let stage = |slot: &Slot| match slot.life.stage() {
             Stage::Up => 5,
             Stage::Closing => 4,
             Stage::Opening => 3,
@@ -469,20 +469,20 @@ impl Core {
             Stage::Waiting => 1,
             Stage::Closed => 0,
         };
-        let live = self.live.map(|line| &self.lines[line]);
-        live.or_else(|| self.lines.iter().max_by_key(|line| stage(line))).expect("there is a line")
+        let live = self.live.map(|slot| &self.slots[slot]);
+        live.or_else(|| self.slots.iter().max_by_key(|slot| stage(slot))).expect("there is a slot")
     }
 
-    /// The connection of a line is given up.
-    pub(super) fn lose(&mut self, line: usize, why: Why, now_ns: u64, random: u64) -> Loss {
-        let its = &mut self.lines[line];
+    /// The connection of a slot is given up.
+    pub(super) fn lose(&mut self, slot: usize, why: Why, now_ns: u64, random: u64) -> Loss {
+        let its = &mut self.slots[slot];
         let connection = its.number;
-        let was_leaving = self.standby.is_leaving(line);
+        let was_leaving = self.standby.is_leaving(slot);
         let (fate, until_ns) = its.lose(why, now_ns, random);
         self.numbering.advance(its.numbers());
         its.leave_numbers();
-        let then = self.standby.lost(line);
-        if self.live == Some(line) {
+        let then = self.standby.lost(slot);
+        if self.live == Some(slot) {
             self.live = None;
         }
         let rests = then == Then::Rests && !self.is_ending;

@@ -14,7 +14,7 @@ use nix::sys::eventfd::EfdFlags;
 
 use super::batch::Batch;
 use super::data::{Home, Row, View};
-use super::event::{Kept, News, Told};
+use super::event::{Event, Kept, Told};
 use crate::buf::TAIL;
 use crate::error::Status;
 use crate::net::standard::spared;
@@ -30,7 +30,7 @@ pub(super) struct Delivery {
     queue: Mutex<Queue>,
     /// How many items are in the queue, so that a look at it takes no lock. Written under the lock.
     len: AtomicUsize,
-    bell: Condvar,
+    wakes: Condvar,
     event: OnceLock<EventFd>,
     home: Arc<Home>,
     /// How often the function was called.
@@ -42,7 +42,7 @@ struct Queue {
     has_ended: bool,
     sleepers: usize,
     /// Those that slept at that moment were woken, and none has begun to sleep since.
-    is_rung: bool,
+    is_notified: bool,
     /// The descriptor is readable.
     is_signalled: bool,
 }
@@ -56,11 +56,11 @@ impl Delivery {
                 inbox,
                 has_ended: false,
                 sleepers: 0,
-                is_rung: false,
+                is_notified: false,
                 is_signalled: false,
             }),
             len: AtomicUsize::new(0),
-            bell: Condvar::new(),
+            wakes: Condvar::new(),
             event: OnceLock::new(),
             home: Arc::default(),
             told: AtomicU64::new(0),
@@ -108,8 +108,8 @@ impl Delivery {
         padded: &[u8],
     ) -> bool {
         if self.hook.is_some() {
-            let news = News::Message(kind, key);
-            return self.tell(&Told { time_ns, connection, news: &news, padded });
+            let event = Event::Message(kind, key);
+            return self.tell(&Told { time_ns, connection, event: &event, padded });
         }
         let payload = &padded[..padded.len().saturating_sub(TAIL)];
         let is_kept = batch.has_room(payload.len()) || self.keep_row(batch, (time_ns, connection));
@@ -121,8 +121,8 @@ impl Delivery {
     /// for one of them.
     pub(super) fn keep_batch(&self, batch: &mut Batch, when: (u64, u32)) -> bool {
         let are_kept = self.keep_row(batch, when);
-        if std::mem::take(&mut batch.is_unrung) {
-            self.ring(self.queue());
+        if std::mem::take(&mut batch.is_unnotified) {
+            self.notify(self.queue());
         }
         are_kept
     }
@@ -130,7 +130,7 @@ impl Delivery {
     fn keep_row(&self, batch: &mut Batch, (time_ns, connection): (u64, u32)) -> bool {
         let Some(row) = batch.take() else { return true };
         // Who sleeps is woken once for all rows of a read.
-        batch.is_unrung = true;
+        batch.is_unnotified = true;
         let mut queue = self.queue();
         let row = Untaken::Row { time_ns, connection, row };
         let are_kept = queue.inbox.push(Class::Message, row);
@@ -141,35 +141,35 @@ impl Delivery {
     /// Keeps something in the queue; any thread.
     pub(super) fn keep(&self, told: &Told<'_>) -> bool {
         let payload = &told.padded[..told.padded.len().saturating_sub(TAIL)];
-        let has_payload = matches!(told.news, News::Message(..)) || !payload.is_empty();
-        let (time_ns, connection, news) = (told.time_ns, told.connection, told.news.clone());
+        let has_payload = matches!(told.event, Event::Message(..)) || !payload.is_empty();
+        let (time_ns, connection, event) = (told.time_ns, told.connection, told.event.clone());
         let data = has_payload.then(|| self.home.keep(payload));
-        let class = match &news {
-            News::Message(..) => Class::Message,
-            News::Completion(..) => Class::Completion,
-            _ => Class::News,
+        let class = match &event {
+            Event::Message(..) => Class::Message,
+            Event::Completion(..) => Class::Completion,
+            _ => Class::Event,
         };
         let mut queue = self.queue();
-        let kept = Kept { time_ns, connection, news, data };
+        let kept = Kept { time_ns, connection, event, data };
         let is_kept = queue.inbox.push(class, Untaken::One(kept));
-        self.ring(queue);
+        self.notify(queue);
         is_kept
     }
 
     /// Something was put into the queue, or nothing comes any more.
-    fn ring(&self, mut queue: MutexGuard<'_, Queue>) {
+    fn notify(&self, mut queue: MutexGuard<'_, Queue>) {
         self.len.store(queue.inbox.len(), Ordering::Relaxed);
         if let Some(event) = self.event.get()
             && !queue.is_signalled
         {
             queue.is_signalled = event.write(1).is_ok();
         }
-        let is_heard = queue.sleepers > 0 && !queue.is_rung;
-        queue.is_rung |= is_heard;
+        let is_armed = queue.sleepers > 0 && !queue.is_notified;
+        queue.is_notified |= is_armed;
         // Outside, so that who wakes up does not run into the closed lock.
         drop(queue);
-        if is_heard {
-            self.bell.notify_all();
+        if is_armed {
+            self.wakes.notify_all();
         }
     }
 
@@ -194,7 +194,7 @@ impl Delivery {
     pub(super) fn end(&self) {
         let mut queue = self.queue();
         queue.has_ended = true;
-        self.ring(queue);
+        self.notify(queue);
     }
 
     fn take(&self) -> Option<Kept> {
@@ -273,14 +273,14 @@ impl Delivery {
         queue.sleepers += 1;
         while queue.inbox.is_empty() && !queue.has_ended {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            queue.is_rung = false;
+            queue.is_notified = false;
             queue = match left {
                 Some(Duration::ZERO) => break,
                 Some(left) => {
-                    let waited = self.bell.wait_timeout(queue, left);
+                    let waited = self.wakes.wait_timeout(queue, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-                None => self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                None => self.wakes.wait(queue).unwrap_or_else(PoisonError::into_inner),
             };
         }
         queue.sleepers -= 1;
@@ -350,7 +350,7 @@ impl Several for Untaken {
 }
 
 fn message(time_ns: u64, connection: u32, (kind, key, view): (Kind, Option<u64>, View)) -> Kept {
-    Kept { time_ns, connection, news: News::Message(kind, key), data: Some(view) }
+    Kept { time_ns, connection, event: Event::Message(kind, key), data: Some(view) }
 }
 
 impl Queue {
@@ -361,7 +361,7 @@ impl Queue {
                 message(time_ns, connection, row.take_last()?)
             }
             Item::Dropped(count) => {
-                Kept { time_ns: 0, connection: 0, news: News::Dropped(count), data: None }
+                Kept { time_ns: 0, connection: 0, event: Event::Dropped(count), data: None }
             }
         })
     }

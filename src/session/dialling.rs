@@ -49,24 +49,24 @@ impl Future for Dial {
 }
 
 impl Dials {
-    /// Begins a dial for a line, when the limits of the host let it. Lines begin with different
+    /// Begins a dial for a slot, when the limits of the host let it. Slots begin with different
     /// addresses, as the slots of a pool do.
     pub(super) fn begin(
         self: &Arc<Self>,
-        line: usize,
+        slot: usize,
         purpose: Purpose,
         dial_thread: &DialThread,
     ) -> Dial {
         let its = Arc::clone(self);
-        Dial(dial_thread.run(async move { its.dial(line as u32, purpose).await }))
+        Dial(dial_thread.run(async move { its.dial(slot as u32, purpose).await }))
     }
 
-    async fn dial(&self, line: u32, purpose: Purpose) -> Result<Dialled, Refused> {
+    async fn dial(&self, slot: u32, purpose: Purpose) -> Result<Dialled, Refused> {
         let place = match &self.host {
             None => None,
-            Some(host) => host.place(line, purpose).await.map_err(undialled)?,
+            Some(host) => host.place(slot, purpose).await.map_err(undialled)?,
         };
-        let dialled = self.ways.dial(line).await;
+        let dialled = self.ways.dial(slot).await;
         let mut connection = dialled.map_err(undialled)?.connection;
         place.into_iter().for_each(|place| connection.keep(Box::new(place)));
         let watch = watch(&connection).map_err(of_system("epoll"))?;

@@ -1,14 +1,14 @@
-//! What is due on the lines of a session, and a look at them, whoever drives.
+//! What is due on the slots of a session, and a look at them, whoever drives.
 //!
-//! The policy says what is due ([`Life`](crate::ws::session::life::Life) of one line,
+//! The policy says what is due ([`Life`](crate::ws::session::life::Life) of one slot,
 //! [`Standby`](crate::ws::session::standby::Standby) of all); here it is done. Who drives brings
 //! dials and sleep: the session's thread, or the engine's own.
 
 use std::sync::atomic::Ordering;
 
-use super::core::{LinesDue, Loss};
+use super::core::{Loss, SlotsDue};
 use super::dialling::{Dial, Dialled};
-use super::event::{Ended, Lost, News, Switched, WsLoss, outcome_of};
+use super::event::{Ended, Event, Lost, Switched, WsLoss, outcome_of};
 use super::log::words_of;
 use super::receiving::{Reading, Turn};
 use super::settings::Source;
@@ -25,11 +25,11 @@ use crate::ws::session::standby::Step;
 
 /// What belongs to who drives.
 pub(super) struct Work {
-    /// What was read of each line that has a connection.
+    /// What was read of each slot that has a connection.
     pub(super) readings: Vec<Option<Reading>>,
-    /// The dial under way, and its line.
+    /// The dial under way, and its slot.
     pub(super) dial: Option<(usize, Dial)>,
-    /// The line that has the first look in thread drive.
+    /// The slot that has the first look in thread drive.
     pub(super) first: usize,
     /// Something has happened since nothing was due, by which more may be due than by time.
     pub(super) is_eventful: bool,
@@ -38,7 +38,7 @@ pub(super) struct Work {
 /// What is next for who drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A dial is to begin, for that line and for that reason.
+    /// A dial is to begin, for that slot and for that reason.
     Dial(usize, Purpose),
     /// Nothing, until that time or until something happens; `None`: for ever.
     Wait(Option<u64>),
@@ -47,14 +47,14 @@ pub(super) enum Next {
 }
 
 impl Work {
-    pub(super) fn new(lines: usize) -> Self {
-        let readings = (0..lines).map(|_| None).collect();
+    pub(super) fn new(slots: usize) -> Self {
+        let readings = (0..slots).map(|_| None).collect();
         Self { readings, dial: None, first: 0, is_eventful: true }
     }
 
-    /// How many bytes the connection of a line has received; of one that is lost, none.
-    pub(super) fn received(&self, line: usize) -> u64 {
-        self.readings[line].as_ref().map_or(0, |reading| reading.received)
+    /// How many bytes the connection of a slot has received; of one that is lost, none.
+    pub(super) fn received(&self, slot: usize) -> u64 {
+        self.readings[slot].as_ref().map_or(0, |reading| reading.received)
     }
 
     /// Whether there is more to be read at once.
@@ -65,7 +65,7 @@ impl Work {
 
 impl Session {
     /// Does what is due, until there is nothing.
-    pub(super) fn settle(&self, work: &mut Work) -> Next {
+    pub(super) fn run_due(&self, work: &mut Work) -> Next {
         work.is_eventful = false;
         loop {
             self.delivery.hand_on();
@@ -75,24 +75,24 @@ impl Session {
             self.serve_waiting();
             let due = self.core().due(now);
             match due {
-                LinesDue::One(line, Due::Dial) => {
+                SlotsDue::One(slot, Due::Dial) => {
                     self.log.dials();
-                    let is_replacement = self.core().standby.is_replacement(line);
+                    let is_replacement = self.core().standby.is_replacement(slot);
                     let purpose = if is_replacement { Purpose::Replacement } else { Purpose::Loss };
-                    return Next::Dial(line, purpose);
+                    return Next::Dial(slot, purpose);
                 }
-                LinesDue::One(line, due) => {
-                    self.carry_out(line, due, &mut work.readings[line], now);
+                SlotsDue::One(slot, due) => {
+                    self.carry_out(slot, due, &mut work.readings[slot], now);
                 }
-                LinesDue::Wait(its_ns) => {
+                SlotsDue::Wait(its_ns) => {
                     return Next::Wait(until_ns.into_iter().chain(its_ns).min());
                 }
-                LinesDue::Closed => return Next::Closed,
+                SlotsDue::Closed => return Next::Closed,
             }
         }
     }
 
-    /// Does what is due with the lines as a whole, and answers until when there is nothing.
+    /// Does what is due with the slots as a whole, and answers until when there is nothing.
     fn take_steps(&self, now_ns: u64) -> Option<u64> {
         loop {
             let step = self.core().step(now_ns);
@@ -103,38 +103,38 @@ impl Session {
         }
     }
 
-    /// Tells the engine what was done with the lines as a whole.
+    /// Tells the engine what was done with the slots as a whole.
     fn tell_step(&self, step: Step) {
         match step {
             Step::Up(to) => {
-                let number = self.core().lines[to].number;
+                let number = self.core().slots[to].number;
                 self.connection.store(number, Ordering::Relaxed);
-                self.tell_news(number, &News::Up, &[]);
+                self.tell_news(number, &Event::Up, &[]);
                 self.report(Ok(()));
             }
             Step::Switch { from, to, is_rotation } => {
                 let (number, previous, why) = {
                     let core = self.core();
-                    (core.lines[to].number, core.lines[from].number, core.lines[from].left)
+                    (core.slots[to].number, core.slots[from].number, core.slots[from].left)
                 };
                 self.connection.store(number, Ordering::Relaxed);
                 let loss = if is_rotation { WsLoss::Rotated } else { WsLoss::of(why) };
-                self.tell_news(number, &News::Switched(Switched { previous, loss }), &[]);
+                self.tell_news(number, &Event::Switched(Switched { previous, loss }), &[]);
             }
             Step::Open(_) | Step::Close(_) | Step::Wait(_) => {}
         }
     }
 
-    /// Does what is due on one line.
-    fn carry_out(&self, line: usize, due: Due, reading: &mut Option<Reading>, now: u64) {
+    /// Does what is due on one slot.
+    fn carry_out(&self, slot: usize, due: Due, reading: &mut Option<Reading>, now: u64) {
         let over = match due {
-            Due::Open(index) => self.open_next(line, index).err(),
+            Due::Open(index) => self.open_next(slot, index).err(),
             Due::Up => {
-                self.core().ready(line, fastrand::u64(..));
+                self.core().ready(slot, fastrand::u64(..));
                 None
             }
             Due::Ping(payload) => {
-                self.ping(line, payload, reading, now);
+                self.ping(slot, payload, reading, now);
                 None
             }
             Due::GiveUp(why) => Some(why),
@@ -142,37 +142,37 @@ impl Session {
         };
         if let Some(why) = over {
             *reading = None;
-            self.lose(line, why);
+            self.lose(slot, why);
         }
     }
 
     /// Takes over what a dial has ended with. `None`: the next one waits, or there is none.
     pub(super) fn dialled(
         &self,
-        line: usize,
+        slot: usize,
         dialled: Result<Dialled, Refused>,
     ) -> Option<Reading> {
         let refused = match dialled {
             Ok(Dialled { connection, receiver }) => {
                 let mut core = self.core();
-                if let Some(number) = core.install(line, connection, now_ns()) {
+                if let Some(number) = core.install(slot, connection, now_ns()) {
                     if core.standby.live().is_none() {
                         self.connection.store(number, Ordering::Relaxed);
                     }
-                    return Some(Reading::new(receiver, self.delivery.batch(), line, number));
+                    return Some(Reading::new(receiver, self.delivery.batch(), slot, number));
                 }
                 undialled(self.ended_early())
             }
             Err(refused) => refused,
         };
-        self.dial_failed(line, refused);
+        self.dial_failed(slot, refused);
         None
     }
 
-    fn dial_failed(&self, line: usize, refused: Refused) {
+    fn dial_failed(&self, slot: usize, refused: Refused) {
         let Refused { mut failed, mut body } = refused;
         let until_ns = {
-            let life = &mut self.core().lines[line].life;
+            let life = &mut self.core().slots[slot].life;
             life.dial_failed(now_ns(), fastrand::u64(..))
         };
         failed.until_ns = until_ns.unwrap_or(0);
@@ -182,13 +182,13 @@ impl Session {
             body.resize(body.len() + crate::buf::TAIL, 0);
         }
         let connection = self.connection.load(Ordering::Relaxed);
-        self.tell_news(connection, &News::Failed(Box::new(failed)), &body);
+        self.tell_news(connection, &Event::Failed(Box::new(failed)), &body);
         self.report(Err(NotUp { error: DialError { step, os_error, text }, logged }));
     }
 
-    /// A look at a line: reads and tells what has come.
-    pub(super) fn look(&self, line: usize, work: &mut Work, most: usize) {
-        let Some(reading) = &mut work.readings[line] else { return };
+    /// A look at a slot: reads and tells what has come.
+    pub(super) fn look(&self, slot: usize, work: &mut Work, most: usize) {
+        let Some(reading) = &mut work.readings[slot] else { return };
         let (turn, fault) = self.turn(reading, most);
         reading.has_more = turn == Turn::More;
         let over = match turn {
@@ -197,32 +197,32 @@ impl Session {
             Turn::Drained | Turn::Empty => fault,
         };
         if let Some(why) = over {
-            work.readings[line] = None;
-            self.lose(line, why);
+            work.readings[slot] = None;
+            self.lose(slot, why);
         }
         let is_eventful = over.is_some()
-            || work.readings[line].as_mut().is_some_and(|it| std::mem::take(&mut it.is_eventful));
+            || work.readings[slot].as_mut().is_some_and(|it| std::mem::take(&mut it.is_eventful));
         if is_eventful {
-            // Before a look at the next line: which of them are told may have changed.
+            // Before a look at the next slot: which of them are told may have changed.
             self.take_steps(now_ns());
         }
         work.is_eventful |= is_eventful;
     }
 
-    fn ping(&self, line: usize, payload: PingPayload, reading: &mut Option<Reading>, now: u64) {
+    fn ping(&self, slot: usize, payload: PingPayload, reading: &mut Option<Reading>, now: u64) {
         match &self.settings().text_ping {
-            None => self.core().send_ping(line, &payload, now),
+            None => self.core().send_ping(slot, &payload, now),
             Some(ping) => {
                 let number = u64::from_be_bytes(payload);
                 let message = ping.message(number, wall_ns() / 1_000_000);
                 reading.iter_mut().for_each(|reading| reading.awaits_pong_message = true);
-                self.core().send_ping_message(line, ping.kind(), &message, now);
+                self.core().send_ping_message(slot, ping.kind(), &message, now);
             }
         }
     }
 
     /// Sends the next opening message.
-    fn open_next(&self, line: usize, index: usize) -> Result<(), Why> {
+    fn open_next(&self, slot: usize, index: usize) -> Result<(), Why> {
         let opening = &self.settings().openings[index];
         let mut room = Vec::new();
         let bytes = match &opening.source {
@@ -235,11 +235,11 @@ impl Session {
         };
         let mut core = self.core();
         // The engine may have closed the session meanwhile: nothing goes behind a close frame.
-        let is_open = core.lines[line].life.may_send();
-        let send = |bytes: &[u8]| core.send_opening(line, opening.kind, bytes).is_ok();
+        let is_open = core.slots[slot].life.may_send();
+        let send = |bytes: &[u8]| core.send_opening(slot, opening.kind, bytes).is_ok();
         let sent = is_open && bytes.is_some_and(send);
         if sent {
-            core.lines[line].life.opening_sent(opening.awaits, now_ns());
+            core.slots[slot].life.opening_sent(opening.awaits, now_ns());
         }
         drop(core);
         // It may hold a signature.
@@ -257,16 +257,16 @@ impl Session {
 
     pub(super) fn tell_end(&self, ended: Ended) {
         let connection = ended.call.connection;
-        self.tell_at(now_ns(), connection, &News::Completion(ended, Kind::Text), &[]);
+        self.tell_at(now_ns(), connection, &Event::Completion(ended, Kind::Text), &[]);
     }
 
-    /// Gives the connection of a line up: tells what became of the messages, then of each call.
-    pub(super) fn lose(&self, line: usize, why: Why) {
+    /// Gives the connection of a slot up: tells what became of the messages, then of each call.
+    pub(super) fn lose(&self, slot: usize, why: Why) {
         let (lost, tls) = {
             let mut core = self.core();
-            let connection = core.lines[line].connection();
+            let connection = core.slots[slot].connection();
             let tls = connection.and_then(|connection| connection.tls_fault());
-            (core.lose(line, why, now_ns(), fastrand::u64(..)), tls)
+            (core.lose(slot, why, now_ns(), fastrand::u64(..)), tls)
         };
         let is_rotated = lost.was_leaving && why == Why::Here && !self.core().is_ending();
         let close_code = if let Why::PeerClosed(code) = why { code } else { 0 };
@@ -282,7 +282,7 @@ impl Session {
         let Loss { connection, fate, calls, until_ns, .. } = lost;
         let until_ns = until_ns.unwrap_or(0);
         let told = Lost { loss, close_code, fate, until_ns, text };
-        self.tell_news(connection, &News::Lost(Box::new(told)), &[]);
+        self.tell_news(connection, &Event::Lost(Box::new(told)), &[]);
         let outcome = if is_rotated { Outcome::ConnectionClosed } else { outcome_of(why) };
         for call in calls {
             self.tell_end(Ended { call, outcome, wire_state: fate.of(call.sequence) });
@@ -295,7 +295,7 @@ impl Session {
         self.serve_waiting();
         self.delivery.hand_on();
         let connection = self.connection.load(Ordering::Relaxed);
-        self.tell_news(connection, &News::Closed, &[]);
+        self.tell_news(connection, &Event::Closed, &[]);
         self.delivery.end();
     }
 }

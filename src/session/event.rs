@@ -1,4 +1,4 @@
-//! What a session tells its engine: messages, ends of calls, news of the connection, in one order.
+//! What a session tells its engine: messages, ends of calls, event of the connection, in one order.
 
 use strum::{IntoStaticStr, VariantArray};
 
@@ -141,7 +141,7 @@ pub struct Switched {
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Event {
     /// A message that answers no call. Its key, if the engine's function has read one.
     Message(Kind, Option<u64>),
     /// A call has ended; its answer is the payload.
@@ -168,7 +168,7 @@ pub struct Told<'a> {
     /// The number of the connection, from 1; 0 before the first.
     pub connection: u32,
     /// What.
-    pub news: &'a News,
+    pub event: &'a Event,
     /// The payload with 64 zeros behind it; empty if there is none.
     pub padded: &'a [u8],
 }
@@ -181,7 +181,7 @@ pub struct Kept {
     /// As in [`Told`].
     pub connection: u32,
     /// What.
-    pub news: News,
+    pub event: Event,
     /// The payload.
     pub data: Option<View>,
 }
@@ -192,7 +192,7 @@ impl Kept {
         Told {
             time_ns: self.time_ns,
             connection: self.connection,
-            news: &self.news,
+            event: &self.event,
             padded: self.data.as_ref().map_or(&[], |data| data.padded()),
         }
     }

@@ -1,9 +1,9 @@
-//! What a session tells the engine's log: news of its connection, at the levels of a pool.
+//! What a session tells the engine's log: event of its connection, at the levels of a pool.
 //!
 //! Runs on the session's thread, and for an opening that has failed on the thread that asks for it.
 //! No lock is held. It knows no byte of what the engine or the venue has sent.
 
-use super::event::{Failed, Lost, News, WsLoss};
+use super::event::{Event, Failed, Lost, WsLoss};
 use crate::clock::now_ns;
 use crate::config::Config;
 use crate::error::Status;
@@ -42,25 +42,25 @@ impl Log {
     }
 
     /// Something that the engine is told, too. `connection` is the number of the connection.
-    pub(super) fn told(&self, connection: u32, news: &News) {
-        match news {
-            News::Up => self.tell((Level::Info, "connection"), || {
+    pub(super) fn told(&self, connection: u32, event: &Event) {
+        match event {
+            Event::Up => self.tell((Level::Info, "connection"), || {
                 let pairs = pairs_of("VP_WS_EVENT_UP", connection);
                 ("session: up".to_owned(), pairs)
             }),
-            News::Switched(switched) => self.tell((Level::Info, "connection"), || {
+            Event::Switched(switched) => self.tell((Level::Info, "connection"), || {
                 let mut pairs = pairs_of("VP_WS_EVENT_SWITCHED", connection);
                 pairs.push(("previous", switched.previous.to_string()));
                 pairs.push(("reason", switched.loss.name().to_string_lossy().into_owned()));
                 ("session: switched".to_owned(), pairs)
             }),
-            News::Lost(lost) => self.lost(connection, lost),
-            News::Failed(failed) => self.failed(connection, failed),
-            News::Closed => self.tell((Level::Info, "pool"), || {
+            Event::Lost(lost) => self.lost(connection, lost),
+            Event::Failed(failed) => self.failed(connection, failed),
+            Event::Closed => self.tell((Level::Info, "pool"), || {
                 let pairs = pairs_of("VP_WS_EVENT_CLOSED", connection);
                 ("session: closed".to_owned(), pairs)
             }),
-            News::Message(..) | News::Completion(..) | News::Dropped(_) => {}
+            Event::Message(..) | Event::Completion(..) | Event::Dropped(_) => {}
         }
     }
 

@@ -17,7 +17,6 @@
 //! In caller drive who drives holds a lock of its own, which is taken before these.
 
 mod batch;
-mod bell;
 mod caller;
 mod core;
 pub mod data;
@@ -27,16 +26,17 @@ mod due;
 pub mod event;
 pub mod frame;
 mod keys;
-mod line;
 mod log;
 #[cfg(feature = "model")]
 #[path = "../../tests/model/src/session.rs"]
 pub mod model;
 mod receiving;
 pub mod settings;
+mod slot;
 mod thread;
 mod upgrade;
 mod waiting;
+mod wake_fd;
 
 pub use delivery::Hook;
 
@@ -62,11 +62,11 @@ use crate::ws::session::life::Stage;
 use caller::Caller;
 use delivery::Delivery;
 use dialling::Dials;
-use event::{Ended, Kept, News, Told};
+use event::{Ended, Event, Kept, Told};
 use frame::{Frame, Payload};
-use line::Accepted;
 use log::Log;
 use settings::{Opening, Settings, Source};
+use slot::Accepted;
 use upgrade::Asks;
 
 /// The report of the first dial.
@@ -207,10 +207,10 @@ impl Session {
             settings: Arc::new(settings.clone()),
         };
         let core = Core::new(settings, bounds, now_ns());
-        let lines = core.lines.len();
+        let slots = core.slots.len();
         let host = shared.map(|shared| {
             let dialer = &ways.dialer;
-            shared.host_dials((&dialer.host, ways.port), &dialer.sockets.bind_addresses, lines)
+            shared.host_dials((&dialer.host, ways.port), &dialer.sockets.bind_addresses, slots)
         });
         let busy_poll = shared.map_or(config.busy_poll(), |shared| shared.busy_poll());
         Ok(Self {
@@ -218,7 +218,7 @@ impl Session {
             dials: Arc::new(Dials { ways, host, asks }),
             busy_poll,
             log: Log::new(config),
-            caller: (config.drive() == Drive::Caller).then(|| Caller::new(lines)).transpose()?,
+            caller: (config.drive() == Drive::Caller).then(|| Caller::new(slots)).transpose()?,
             core: Mutex::new(core),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
             wake: Notify::new(),
@@ -350,9 +350,9 @@ impl Session {
         let mut core = self.core();
         let (call, wire_state) = core.cancelled(id).ok_or(Status::ERR_UNKNOWN_ID)?;
         let (connection, outcome) = (call.connection, Outcome::Cancelled);
-        let news = News::Completion(Ended { call, outcome, wire_state }, Kind::Text);
+        let event = Event::Completion(Ended { call, outcome, wire_state }, Kind::Text);
         // Under the lock: the loss that comes next, and the end of the session, are told behind it.
-        self.delivery.keep(&Told { time_ns: now_ns(), connection, news: &news, padded: &[] });
+        self.delivery.keep(&Told { time_ns: now_ns(), connection, event: &event, padded: &[] });
         drop(core);
         self.wake();
         Ok(())
@@ -430,15 +430,15 @@ impl Session {
     /// Its state now.
     pub fn health(&self) -> Health {
         let core = self.core();
-        let line = core.foremost();
+        let slot = core.foremost();
         Health {
-            stage: line.life.stage(),
+            stage: slot.life.stage(),
             connections: core.connections,
             ready: core.standby.ready_lines(),
             calls: core.calls.len(),
             waiting: core.waiting(),
-            rtt_ns: line.life.rtt_ns().unwrap_or(0),
-            unsent: line.unsent(),
+            rtt_ns: slot.life.rtt_ns().unwrap_or(0),
+            unsent: slot.unsent(),
         }
     }
 
@@ -447,14 +447,14 @@ impl Session {
     }
 
     /// Tells something that was at that time, on that connection, by who drives.
-    fn tell_at(&self, time_ns: u64, connection: u32, news: &News, padded: &[u8]) -> bool {
-        self.delivery.tell(&Told { time_ns, connection, news, padded })
+    fn tell_at(&self, time_ns: u64, connection: u32, event: &Event, padded: &[u8]) -> bool {
+        self.delivery.tell(&Told { time_ns, connection, event, padded })
     }
 
-    /// Tells news of a connection, by who drives, the log first.
-    fn tell_news(&self, connection: u32, news: &News, padded: &[u8]) {
-        self.log.told(connection, news);
-        self.tell_at(now_ns(), connection, news, padded);
+    /// Tells event of a connection, by who drives, the log first.
+    fn tell_news(&self, connection: u32, event: &Event, padded: &[u8]) {
+        self.log.told(connection, event);
+        self.tell_at(now_ns(), connection, event, padded);
     }
 
     /// Reports what came of the first dial, once.
@@ -477,7 +477,7 @@ impl Session {
     /// Who drives is to look around.
     fn wake(&self) {
         match &self.caller {
-            Some(caller) => caller.ring(),
+            Some(caller) => caller.notify(),
             None => self.wake.notify_one(),
         }
     }
@@ -500,7 +500,7 @@ impl Session {
 
 /// Settings that do not go together are refused.
 fn check(settings: &Settings) -> Result<(), DialError> {
-    if settings.hooks.judge.is_none() && settings.openings.iter().any(|open| open.awaits) {
+    if settings.hooks.match_ack.is_none() && settings.openings.iter().any(|open| open.awaits) {
         let text = "an opening message awaits its acknowledgement, and no function judges it";
         return Err(refused(text)(Status::ERR_ARGUMENT));
     }

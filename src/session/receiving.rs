@@ -5,14 +5,14 @@
 
 use super::Session;
 use super::batch::Batch;
-use super::event::{Ended, News};
-use super::line::why;
+use super::event::{Ended, Event};
 use super::settings::Verdict;
+use super::slot::why;
 use crate::clock::now_ns;
 use crate::error::{Outcome, WireState};
 use crate::net::connection::Received;
 use crate::ws::error::Error;
-use crate::ws::message::{Event, Message, Receiver};
+use crate::ws::message::{Incoming, Message, Receiver};
 use crate::ws::session::life::Why;
 
 /// A turn reads no more, so that pings and deadlines are looked at in between.
@@ -35,15 +35,15 @@ pub(super) enum Turn {
     Over(Why),
 }
 
-/// The lock is held for one read of a line that waits to take over: orders go before it.
+/// The lock is held for one read of a slot that waits to take over: orders go before it.
 const MAX_READ_ASIDE: usize = 16 * 1024;
 
-/// What was read of a line, and what is known of it for the length of a turn.
+/// What was read of a slot, and what is known of it for the length of a turn.
 pub(super) struct Reading {
     receiver: Receiver,
     /// Messages that the queue is to have.
     batch: Batch,
-    line: usize,
+    slot: usize,
     /// The number of the connection.
     connection: u32,
     /// The engine is told what comes.
@@ -66,13 +66,13 @@ impl Reading {
     pub(super) const fn new(
         receiver: Receiver,
         batch: Batch,
-        line: usize,
+        slot: usize,
         connection: u32,
     ) -> Self {
         Self {
             receiver,
             batch,
-            line,
+            slot,
             connection,
             is_told: true,
             is_opening: true,
@@ -86,7 +86,7 @@ impl Reading {
 }
 
 impl Reading {
-    /// The line waits to take over.
+    /// The slot waits to take over.
     pub(super) const fn is_aside(&self) -> bool {
         !self.is_told
     }
@@ -98,14 +98,14 @@ impl Session {
     pub(super) fn turn(&self, reading: &mut Reading, most: usize) -> (Turn, Option<Why>) {
         let fault = {
             let core = self.core();
-            reading.is_told = core.standby.is_told(reading.line);
-            let line = &core.lines[reading.line];
-            reading.is_opening = !line.life.is_up();
-            // Which of several lines is told may change by each other.
-            reading.is_eventful |= reading.is_opening || core.lines.len() > 1;
+            reading.is_told = core.standby.is_told(reading.slot);
+            let slot = &core.slots[reading.slot];
+            reading.is_opening = !slot.life.is_up();
+            // Which of several slots is told may change by each other.
+            reading.is_eventful |= reading.is_opening || core.slots.len() > 1;
             // A call that waits may go now.
             reading.is_eventful |= core.waiting() > 0;
-            line.fault
+            slot.fault
         };
         // What came with the answer to the upgrade.
         let mut turn = self.take_apart(reading);
@@ -124,7 +124,7 @@ impl Session {
                 turn = Turn::Drained;
             }
         }
-        self.flush(&mut self.core(), reading.line);
+        self.flush(&mut self.core(), reading.slot);
         (turn, fault)
     }
 
@@ -132,16 +132,16 @@ impl Session {
     /// sends what waits.
     fn read(&self, reading: &mut Reading) -> Result<(usize, bool), Turn> {
         let (index, most) = match reading.is_told {
-            true => (reading.line, MAX_READ),
-            false => (reading.line, MAX_READ_ASIDE),
+            true => (reading.slot, MAX_READ),
+            false => (reading.slot, MAX_READ_ASIDE),
         };
         let space = match reading.receiver.space(most) {
             Ok(space) => space,
             Err(error) => return Err(self.broken(index, error)),
         };
         let mut core = self.core();
-        let line = &mut core.lines[index];
-        let Some(connection) = line.connection() else { return Err(Turn::Over(Why::Internal)) };
+        let slot = &mut core.slots[index];
+        let Some(connection) = slot.connection() else { return Err(Turn::Over(Why::Internal)) };
         let received = connection.receive(space);
         // The runtime tells of an end for as long as it is not read, so it may stand behind. The
         // set of caller drive tells once, and then only a read that gives nothing is the last one.
@@ -151,7 +151,7 @@ impl Session {
             Ok(Received::Bytes(n)) => {
                 // The socket was found empty only if nothing comes while this is told: a peer whose
                 // window was closed has had no time to send more.
-                line.life.on_bytes(now_ns);
+                slot.life.on_bytes(now_ns);
                 drop(core);
                 reading.receiver.commit(n);
                 reading.received += n as u64;
@@ -160,11 +160,11 @@ impl Session {
                 Ok((n, is_all))
             }
             Ok(Received::Nothing) => {
-                line.life.on_empty(now_ns);
+                slot.life.on_empty(now_ns);
                 self.flush(&mut core, index);
                 Ok((0, true))
             }
-            Ok(Received::End { .. }) => Err(Turn::Over(line.life.on_eof())),
+            Ok(Received::End { .. }) => Err(Turn::Over(slot.life.on_eof())),
             Err(fault) => Err(Turn::Over(why(&fault))),
         }
     }
@@ -180,11 +180,11 @@ impl Session {
     }
 
     fn tell_whole(&self, reading: &mut Reading) -> Turn {
-        let Reading { receiver, line, .. } = reading;
-        let line = *line;
+        let Reading { receiver, slot, .. } = reading;
+        let slot = *slot;
         // The receiver lends messages, so what else is known of the turn is apart from it.
         let mut known = Known {
-            line,
+            slot,
             connection: reading.connection,
             is_told: reading.is_told,
             is_opening: reading.is_opening,
@@ -196,38 +196,39 @@ impl Session {
         loop {
             let event = match receiver.next() {
                 Ok(None) => return Turn::More,
-                Ok(Some(Event::Message(message))) => match self.on_message(&mut known, &message) {
+                Ok(Some(Incoming::Message(message))) => match self.on_message(&mut known, &message)
+                {
                     None => continue,
                     Some(why) => return Turn::Over(why),
                 },
                 Ok(Some(event)) => event,
-                Err(error) => return self.broken(line, error),
+                Err(error) => return self.broken(slot, error),
             };
             *known.is_eventful = true;
             let mut core = self.core();
             match event {
-                Event::Ping(payload) => core.lines[line].pongs.on_ping(payload),
-                Event::Pong(payload) => core.lines[line].life.on_pong(payload, now_ns()),
-                Event::Close(frame) => core.on_close(line, &frame, now_ns()),
-                Event::Message(_) => {}
+                Incoming::Ping(payload) => core.slots[slot].pongs.on_ping(payload),
+                Incoming::Pong(payload) => core.slots[slot].life.on_pong(payload, now_ns()),
+                Incoming::Close(frame) => core.on_close(slot, &frame, now_ns()),
+                Incoming::Message(_) => {}
             }
         }
     }
 
     /// The peer has broken a rule: it is told once, and the connection ends.
-    fn broken(&self, line: usize, error: Error) -> Turn {
-        self.core().on_error(line, error);
+    fn broken(&self, slot: usize, error: Error) -> Turn {
+        self.core().on_error(slot, error);
         Turn::Over(Why::Protocol(error))
     }
 
     fn on_message(&self, known: &mut Known<'_>, message: &Message<'_>) -> Option<Why> {
-        let verdict = self.judge(known, message);
+        let verdict = self.match_ack(known, message);
         // The text is looked for only while one is awaited.
         if *known.awaits_pong_message
             && self.settings().text_ping.as_ref().is_some_and(|it| it.is_pong(message.payload()))
         {
             (*known.awaits_pong_message, *known.is_eventful) = (false, true);
-            self.core().lines[known.line].life.on_pong_message(now_ns());
+            self.core().slots[known.slot].life.on_pong_message(now_ns());
         }
         let is_told = !known.is_told || self.tell_or_answer(known, message);
         match verdict {
@@ -259,31 +260,31 @@ impl Session {
                 }
                 Some(call) => {
                     let (outcome, wire_state) = (Outcome::Ok, WireState::Answered);
-                    let news = News::Completion(Ended { call, outcome, wire_state }, kind);
-                    self.tell_at(time_ns, connection, &news, padded)
+                    let event = Event::Completion(Ended { call, outcome, wire_state }, kind);
+                    self.tell_at(time_ns, connection, &event, padded)
                 }
             }
     }
 
     /// Asks the engine whether the message acknowledges an opening message, if one awaits that.
-    fn judge(&self, known: &Known<'_>, message: &Message<'_>) -> Verdict {
-        let Some(judge) = &self.settings().hooks.judge else { return Verdict::Other };
+    fn match_ack(&self, known: &Known<'_>, message: &Message<'_>) -> Verdict {
+        let Some(match_ack) = &self.settings().hooks.match_ack else { return Verdict::Other };
         if !known.is_opening {
             return Verdict::Other;
         }
-        let awaited = self.core().lines[known.line].life.awaited();
+        let awaited = self.core().slots[known.slot].life.awaited();
         let Some(awaited) = awaited else { return Verdict::Other };
-        let verdict = judge(awaited, message.kind(), message.padded());
+        let verdict = match_ack(awaited, message.kind(), message.padded());
         if verdict == Verdict::Acknowledged {
-            self.core().lines[known.line].life.acknowledged(now_ns());
+            self.core().slots[known.slot].life.acknowledged(now_ns());
         }
         verdict
     }
 }
 
-/// What is known of a line while its messages are taken apart.
+/// What is known of a slot while its messages are taken apart.
 struct Known<'a> {
-    line: usize,
+    slot: usize,
     connection: u32,
     is_told: bool,
     is_opening: bool,

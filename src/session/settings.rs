@@ -37,7 +37,7 @@ pub type Write = Arc<dyn Fn(u64, &mut [u8]) -> Option<usize> + Send + Sync>;
 pub type Match = Arc<dyn Fn(Kind, &[u8]) -> Option<u64> + Send + Sync>;
 
 /// Judges a message while the opening message of an index is to be acknowledged.
-pub type Judge = Arc<dyn Fn(usize, Kind, &[u8]) -> Verdict + Send + Sync>;
+pub type AckMatcher = Arc<dyn Fn(usize, Kind, &[u8]) -> Verdict + Send + Sync>;
 
 /// What a message says of an opening message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(super) struct Opening {
 pub(super) struct Hooks {
     pub(super) told: Option<Hook>,
     pub(super) key: Option<Match>,
-    pub(super) judge: Option<Judge>,
+    pub(super) match_ack: Option<AckMatcher>,
 }
 
 /// The settings of a session.
@@ -99,7 +99,7 @@ pub struct Settings {
     pub(super) queue: (usize, Overflow),
     /// Which of the local addresses it connects from; any: the first.
     pub(super) source: LocalSource,
-    /// The lines, and how old one may be.
+    /// The slots, and how old one may be.
     pub(super) standby: StandbyRules,
 }
 
@@ -128,7 +128,7 @@ impl Default for Settings {
             max_unacknowledged: 4096,
             queue: (65_536, Overflow::DropOldest),
             source: LocalSource::ANY,
-            standby: StandbyRules { lines: 1, max_age_ns: 0, drain_ns: 0 },
+            standby: StandbyRules { slots: 1, max_age_ns: 0, drain_ns: 0 },
         }
     }
 }
@@ -195,8 +195,8 @@ impl Settings {
     }
 
     /// Sets the function that judges acknowledgements.
-    pub fn set_judge(&mut self, judge: Option<Judge>) {
-        self.hooks.judge = judge;
+    pub fn set_match_ack(&mut self, match_ack: Option<AckMatcher>) {
+        self.hooks.match_ack = match_ack;
     }
 
     /// Sets the function that reads the key of an answer.
@@ -311,7 +311,7 @@ impl Settings {
         if !(1..=MOST_LINES).contains(&count) {
             return Err(Status::ERR_ARGUMENT);
         }
-        self.standby.lines = count;
+        self.standby.slots = count;
         Ok(())
     }
 

@@ -14,8 +14,8 @@ use tokio::time::Sleep;
 use super::Session;
 use super::dialling::{Dial, Dialled, Dials, of_system};
 use super::due::{Next, Work};
-use super::line::Line;
 use super::receiving::MAX_TURN;
+use super::slot::Slot;
 use super::upgrade::Refused;
 use crate::clock::now_ns;
 use crate::config::Config;
@@ -64,9 +64,9 @@ struct End<'a>(&'a Session);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let lines = self.0.core().lines.len();
-            let is_open = |line: &usize| self.0.core().lines[*line].has_connection().is_ok();
-            (0..lines).filter(is_open).for_each(|line| self.0.lose(line, Why::Internal));
+            let slots = self.0.core().slots.len();
+            let is_open = |slot: &usize| self.0.core().slots[*slot].has_connection().is_ok();
+            (0..slots).filter(is_open).for_each(|slot| self.0.lose(slot, Why::Internal));
             let _ = self.0.core().close(None, "", now_ns());
         }
         self.0.end();
@@ -148,18 +148,18 @@ impl Session {
     }
 
     async fn run(&self, dial_thread: &DialThread) {
-        let mut work = Work::new(self.core().lines.len());
+        let mut work = Work::new(self.core().slots.len());
         let mut watches: Vec<Option<Watch>> = work.readings.iter().map(|_| None).collect();
         let mut clock = Clock::new();
         loop {
-            match self.settle(&mut work) {
+            match self.run_due(&mut work) {
                 Next::Closed => return,
-                Next::Dial(line, purpose) => {
-                    let dial = Dials::begin(&self.dials, line, purpose, dial_thread);
-                    work.dial = Some((line, dial));
+                Next::Dial(slot, purpose) => {
+                    let dial = Dials::begin(&self.dials, slot, purpose, dial_thread);
+                    work.dial = Some((slot, dial));
                 }
                 Next::Wait(until_ns) => {
-                    // The registration of a line that has no connection any more goes.
+                    // The registration of a slot that has no connection any more goes.
                     for (watch, reading) in watches.iter_mut().zip(&work.readings) {
                         watch.take_if(|_| reading.is_none());
                     }
@@ -170,7 +170,7 @@ impl Session {
         }
     }
 
-    /// Waits for what is next, and looks at all lines. Answers whether something may be due.
+    /// Waits for what is next, and looks at all slots. Answers whether something may be due.
     async fn round(
         &self,
         work: &mut Work,
@@ -200,24 +200,24 @@ impl Session {
         !by_socket || is_late || work.is_eventful || work.has_more()
     }
 
-    /// A look at each line, the one first that was left out before, if any was. All of them
+    /// A look at each slot, the one first that was left out before, if any was. All of them
     /// together receive no more than one may, so that others on the thread have their turns.
     /// `false`: nothing has come.
     fn look_at_all(&self, work: &mut Work) -> bool {
-        let lines = work.readings.len();
+        let slots = work.readings.len();
         let (first, mut left, mut is_found) = (work.first, MAX_TURN, false);
-        for line in (0..lines).map(|at| (first + at) % lines) {
+        for slot in (0..slots).map(|at| (first + at) % slots) {
             if left == 0 {
                 // Its socket tells nothing again, so it is looked at without waiting.
-                work.readings[line].iter_mut().for_each(|reading| reading.has_more = true);
+                work.readings[slot].iter_mut().for_each(|reading| reading.has_more = true);
                 continue;
             }
-            let had = work.received(line);
-            self.look(line, work, left);
-            let now = work.received(line);
+            let had = work.received(slot);
+            self.look(slot, work, left);
+            let now = work.received(slot);
             is_found |= now != had;
             left = left.saturating_sub(now.saturating_sub(had) as usize);
-            work.first = if left == 0 { (line + 1) % lines } else { 0 };
+            work.first = if left == 0 { (slot + 1) % slots } else { 0 };
         }
         is_found
     }
@@ -232,26 +232,26 @@ impl Session {
     ) -> Woken {
         let unsent = {
             let mut core = self.core();
-            // What a sender has met is dealt with by a look at the line, behind what came before.
-            if core.lines.iter().any(|line| line.fault.is_some()) {
+            // What a sender has met is dealt with by a look at the slot, behind what came before.
+            if core.slots.iter().any(|slot| slot.fault.is_some()) {
                 return Woken::Otherwise;
             }
             let due_ns = until_ns.into_iter().chain(core.calls.deadline_ns()).min();
             clock.set(due_ns.unwrap_or(u64::MAX), core.watch.ns());
             core.wakes_ns = clock.at_ns;
-            let unsent = core.lines.iter().map(Line::has_unsent).enumerate();
-            unsent.fold(0_u32, |bits, (line, it)| bits | u32::from(it) << line)
+            let unsent = core.slots.iter().map(Slot::has_unsent).enumerate();
+            unsent.fold(0_u32, |bits, (slot, it)| bits | u32::from(it) << slot)
         };
         let sockets = poll_fn(|context| {
             let mut is_ready = false;
-            for (line, watch) in watches.iter().enumerate() {
+            for (slot, watch) in watches.iter().enumerate() {
                 let Some(watch) = watch else { continue };
                 // Cleared before the read: what comes from now on makes it ready again.
                 if let Poll::Ready(ready) = watch.poll_read_ready(context) {
                     ready.map(clear).unwrap_or_default();
                     is_ready = true;
                 }
-                if unsent >> line & 1 == 1
+                if unsent >> slot & 1 == 1
                     && let Poll::Ready(ready) = watch.poll_write_ready(context)
                 {
                     ready.map(clear).unwrap_or_default();
@@ -292,17 +292,17 @@ impl Session {
         watches: &mut [Option<Watch>],
     ) {
         if self.core().is_ending() {
-            // Its line is at its end.
+            // Its slot is at its end.
             work.dial = None;
         }
         let Some(dialled) = dialled else { return };
-        let Some((line, _)) = work.dial.take() else { return };
+        let Some((slot, _)) = work.dial.take() else { return };
         // The old registration goes before the new one comes.
-        watches[line] = None;
+        watches[slot] = None;
         let watched = dialled.and_then(|dialled| {
-            watches[line] = Some(watch(&dialled.connection).map_err(of_system("epoll"))?);
+            watches[slot] = Some(watch(&dialled.connection).map_err(of_system("epoll"))?);
             Ok(dialled)
         });
-        work.readings[line] = self.dialled(line, watched);
+        work.readings[slot] = self.dialled(slot, watched);
     }
 }

@@ -1,6 +1,6 @@
 //! Asks the server to switch a connection to WebSocket, and waits for its answer.
 //!
-//! The codecs of `src/http` and `src/ws` write and judge; here are the socket and the time limit.
+//! The codecs of `src/http` and `src/ws` write and check; here are the socket and the time limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) struct Switched {
     pub(super) behind: Vec<u8>,
 }
 
-/// Why there is no session: the news, and the body of an answer that was not 101.
+/// Why there is no session: the event, and the body of an answer that was not 101.
 pub(super) struct Refused {
     pub(super) failed: Failed,
     pub(super) body: Vec<u8>,

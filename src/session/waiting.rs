@@ -60,8 +60,8 @@ impl Session {
     }
 
     /// Sends what the kernel did not take before. By who drives, who then looks at those who wait.
-    pub(super) fn flush(&self, core: &mut Core, line: usize) {
-        if core.flush(line) {
+    pub(super) fn flush(&self, core: &mut Core, slot: usize) {
+        if core.flush(slot) {
             self.wake();
         }
     }

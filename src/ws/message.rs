@@ -62,7 +62,7 @@ impl fmt::Debug for Message<'_> {
 
 /// What the peer has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum Incoming<'a> {
     /// A message.
     Message(Message<'a>),
     /// A ping, to be answered with this payload.
@@ -146,7 +146,7 @@ impl Receiver {
     /// # Errors
     /// The rule or limit that was broken. It is final: each later call answers the same.
     #[expect(clippy::should_implement_trait, reason = "what is lent borrows from the receiver")]
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
+    pub fn next(&mut self) -> Result<Option<Incoming<'_>>, Error> {
         self.take_back();
         match self.state {
             State::Open => {}
@@ -170,18 +170,18 @@ impl Receiver {
         self.buf.capacity()
     }
 
-    fn show(&mut self, found: Found) -> Result<Event<'_>, Error> {
+    fn show(&mut self, found: Found) -> Result<Incoming<'_>, Error> {
         Ok(match found {
             Found::Message(kind, place) => {
                 self.lent = Some((place.end, self.buf.zero_behind(place.end)));
-                Event::Message(Message { kind, padded: self.buf.padded(place) })
+                Incoming::Message(Message { kind, padded: self.buf.padded(place) })
             }
             Found::Inflated(kind) => {
-                Event::Message(Message { kind, padded: self.joined.inflated() })
+                Incoming::Message(Message { kind, padded: self.joined.inflated() })
             }
-            Found::Ping(place) => Event::Ping(&self.buf.filled()[place]),
-            Found::Pong(place) => Event::Pong(&self.buf.filled()[place]),
-            Found::Close(place) => Event::Close(CloseFrame::read(&self.buf.filled()[place])?),
+            Found::Ping(place) => Incoming::Ping(&self.buf.filled()[place]),
+            Found::Pong(place) => Incoming::Pong(&self.buf.filled()[place]),
+            Found::Close(place) => Incoming::Close(CloseFrame::read(&self.buf.filled()[place])?),
         })
     }
 

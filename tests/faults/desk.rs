@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use venuepool::error::{Outcome, Status, WireState};
 use venuepool::session::Session;
-use venuepool::session::event::{Ended, Kept, News};
+use venuepool::session::event::{Ended, Event, Kept};
 use venuepool::ws::frame::Kind;
 
 use crate::case::ANSWERED;
@@ -32,7 +32,7 @@ pub(crate) struct Desk {
     orders: u64,
     /// The end of each call, by its id; `None`: it is out.
     calls: HashMap<u64, (u64, Option<End>)>,
-    news: VecDeque<(u64, News)>,
+    event: VecDeque<(u64, Event)>,
 }
 
 /// A case that fails must not leave its session to the next one.
@@ -46,9 +46,9 @@ impl Drop for Desk {
 
 impl Desk {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        let (calls, news) = (HashMap::new(), VecDeque::new());
+        let (calls, event) = (HashMap::new(), VecDeque::new());
         let prefix = fastrand::u32(..);
-        Self { session, up_ns: 0, met: Vec::new(), prefix, orders: 0, calls, news }
+        Self { session, up_ns: 0, met: Vec::new(), prefix, orders: 0, calls, event }
     }
 
     fn name(&self, number: u64) -> String {
@@ -64,18 +64,18 @@ impl Desk {
     }
 
     fn file(&mut self, kept: Kept) {
-        match kept.news {
-            News::Completion(ended, _) => {
+        match kept.event {
+            Event::Completion(ended, _) => {
                 let data = kept.data.as_ref().map_or(&[][..], |data| data.padded());
                 self.completed(&ended, &String::from_utf8_lossy(data));
             }
             // A late answer, or one too many.
-            News::Message(..) => {}
-            news => {
-                if news == News::Up {
+            Event::Message(..) => {}
+            event => {
+                if event == Event::Up {
                     self.up_ns = kept.time_ns;
                 }
-                self.news.push_back((kept.time_ns, news));
+                self.event.push_back((kept.time_ns, event));
             }
         }
     }
@@ -144,23 +144,23 @@ impl Desk {
         }
     }
 
-    /// The next news, and when they were.
-    pub(crate) fn news(&mut self) -> (u64, News) {
-        self.until(|desk| !desk.news.is_empty());
-        self.news.pop_front().expect("there are some")
+    /// The next event, and when they were.
+    pub(crate) fn event(&mut self) -> (u64, Event) {
+        self.until(|desk| !desk.event.is_empty());
+        self.event.pop_front().expect("there are some")
     }
 
     /// Whether nothing was told that was not asked for.
     pub(crate) fn told_nothing(&self) -> bool {
-        self.news.is_empty()
+        self.event.is_empty()
     }
 
     /// Waits until it is up, whatever fails before.
     pub(crate) fn up(&mut self) {
         loop {
-            match self.news().1 {
-                News::Up => return,
-                News::Failed(_) | News::Lost(_) => {}
+            match self.event().1 {
+                Event::Up => return,
+                Event::Failed(_) | Event::Lost(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -173,7 +173,7 @@ impl Desk {
         self.session.close().unwrap();
         let mut rest = Vec::new();
         while self.session.poll(16, PATIENCE, |kept| rest.push(kept)).unwrap().is_some() {}
-        assert_eq!(rest.last().map(|kept| &kept.news), Some(&News::Closed));
+        assert_eq!(rest.last().map(|kept| &kept.event), Some(&Event::Closed));
         rest.into_iter().for_each(|kept| self.file(kept));
         assert_eq!(far.duplicates(), 0, "an order was sent twice");
         for (number, end) in self.calls.values() {

@@ -16,7 +16,7 @@ use venuepool::clock::now_ns;
 use venuepool::config::{Config, Drive};
 use venuepool::error::{Outcome, Status};
 use venuepool::session::Session;
-use venuepool::session::event::{Lost, News, WsLoss};
+use venuepool::session::event::{Event, Lost, WsLoss};
 use venuepool::session::settings::Settings;
 
 use crate::cable::on;
@@ -196,8 +196,8 @@ impl SessionCase {
             None => open(),
         };
         let mut desk = Desk::new(session);
-        let (_, news) = desk.news();
-        assert_eq!(news, News::Up, "{}", self.name);
+        let (_, event) = desk.event();
+        assert_eq!(event, Event::Up, "{}", self.name);
         Some((far, desk))
     }
 
@@ -225,8 +225,8 @@ impl SessionCase {
 
     /// The connection is lost, which is told once, and before anything else is.
     fn lost(&self, desk: &mut Desk) -> (u64, Lost) {
-        let (told_ns, news) = desk.news();
-        let News::Lost(lost) = news else { panic!("{}: {news:?}", self.name) };
+        let (told_ns, event) = desk.event();
+        let Event::Lost(lost) = event else { panic!("{}: {event:?}", self.name) };
         let found = (lost.loss, lost.close_code);
         assert!(self.losses.contains(&found), "{}: {lost:?}, not of {:?}", self.name, self.losses);
         (self.check_loss)(desk, &lost);
@@ -238,15 +238,15 @@ impl SessionCase {
         if self.failed.is_none() && self.opening_fails.is_none() {
             return;
         }
-        let is_it = |news: &News| match news {
-            News::Failed(its) => self
+        let is_it = |event: &Event| match event {
+            Event::Failed(its) => self
                 .failed
                 .is_some_and(|(step, words)| its.status == step && its.text.contains(words)),
-            News::Lost(its) => self.opening_fails == Some(its.loss),
-            News::Up => panic!("{}: it is up", self.name),
+            Event::Lost(its) => self.opening_fails == Some(its.loss),
+            Event::Up => panic!("{}: it is up", self.name),
             _ => false,
         };
-        while !is_it(&desk.news().1) {}
+        while !is_it(&desk.event().1) {}
         let refused = desk.order(serde_json::json!({}), 0, PATIENCE);
         assert_eq!(refused, Err(Status::ERR_SLOT_DOWN), "{}", self.name);
     }
@@ -264,8 +264,8 @@ impl SessionCase {
                 let (told_ns, lost) = lost.expect("there is a loss");
                 let delay_ns = lost.until_ns.saturating_sub(told_ns);
                 assert_eq!(delay_ns, 0, "{name}: the dial is not begun at once");
-                let (_, news) = desk.news();
-                assert_eq!(news, News::Up, "{name}");
+                let (_, event) = desk.event();
+                assert_eq!(event, Event::Up, "{name}");
                 assert_eq!(desk.session.health().connections, connections + 1, "{name}");
             }
             Heals::OneStep => {

@@ -183,7 +183,7 @@ fn opens_with(settings: &mut Settings, ledger: Arc<Ledger>, fault: &'static str)
     };
     settings.add_opening(Kind::Text, br#"{"op":"login"}"#, true).unwrap();
     settings.add_written(Kind::Text, Arc::new(write), true).unwrap();
-    settings.set_judge(Some(Arc::new(|_, _, padded: &[u8]| {
+    settings.set_match_ack(Some(Arc::new(|_, _, padded: &[u8]| {
         match padded.starts_with(br#"{"event":"login"}"#) {
             true => Verdict::Acknowledged,
             false => Verdict::Other,

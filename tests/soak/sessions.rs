@@ -13,7 +13,7 @@ use fastrand::Rng;
 use venuepool::config::Config;
 use venuepool::error::{Outcome, Status, WireState};
 use venuepool::session::Session;
-use venuepool::session::event::{News, Told};
+use venuepool::session::event::{Event, Told};
 use venuepool::session::settings::{Settings, Verdict};
 use venuepool::ws::frame::Kind;
 use venuepool::ws::session::life::Stage;
@@ -99,8 +99,8 @@ impl Book {
 
     fn tell(&self, told: &Told<'_>) {
         let mut book = self.told();
-        match told.news {
-            News::Completion(ended, _) => {
+        match told.event {
+            Event::Completion(ended, _) => {
                 let number = ended.call.user_data;
                 let end = (ended.outcome, ended.wire_state);
                 assert_eq!(ended.outcome == Outcome::Ok, ended.wire_state == WireState::Answered);
@@ -112,8 +112,8 @@ impl Book {
                 let before = book.ended.insert(number, end);
                 assert_eq!(before, None, "call {number} has ended twice: {end:?}");
             }
-            News::Message(..) => book.messages += 1,
-            News::Lost(lost) => {
+            Event::Message(..) => book.messages += 1,
+            Event::Lost(lost) => {
                 let fate = lost.fate;
                 let is_true = fate.acked_through <= fate.sent_through
                     && fate.sent_through <= fate.last
@@ -122,15 +122,15 @@ impl Book {
                 *book.losses.entry(lost.loss.name().to_string_lossy().into()).or_default() += 1;
                 book.lost_ns.get_or_insert(told.time_ns);
             }
-            News::Failed(_) => book.failed_dials += 1,
-            News::Switched(_) => panic!("a session of one connection has no other to go over to"),
-            News::Up => {
+            Event::Failed(_) => book.failed_dials += 1,
+            Event::Switched(_) => panic!("a session of one connection has no other to go over to"),
+            Event::Up => {
                 if let Some(lost_ns) = book.lost_ns.take() {
                     book.heals.push(told.time_ns - lost_ns);
                 }
             }
-            News::Dropped(count) => panic!("{count} were dropped, and the queue has room"),
-            News::Closed => book.is_closed = true,
+            Event::Dropped(count) => panic!("{count} were dropped, and the queue has room"),
+            Event::Closed => book.is_closed = true,
         }
     }
 }
@@ -270,7 +270,7 @@ fn settings(random: &mut Rng) -> Settings {
     })));
     if random.bool() {
         settings.add_opening(Kind::Text, br#"{"op":"login"}"#, true).unwrap();
-        settings.set_judge(Some(Arc::new(|_, _, padded: &[u8]| {
+        settings.set_match_ack(Some(Arc::new(|_, _, padded: &[u8]| {
             let is_login = padded.windows(7).any(|seven| seven == b"\"login\"");
             if is_login { Verdict::Acknowledged } else { Verdict::Other }
         })));

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use flate2::{Compress, Compression, FlushCompress};
 use venuepool::ws::extension::DeflateAgreed;
 use venuepool::ws::frame::Kind;
-use venuepool::ws::message::{Event, Receiver};
+use venuepool::ws::message::{Incoming, Receiver};
 use venuepool::ws::pong::Pongs;
 use venuepool::ws::settings::ReceiverSettings;
 use venuepool::ws::writer::{ControlFrame, FrameWriter};
@@ -90,7 +90,7 @@ fn a_message_that_is_inflated_allocates_nothing() {
         let check = || {
             receiver.take_over(&bytes).unwrap();
             match receiver.next() {
-                Ok(Some(Event::Message(message))) => assert_eq!(message.payload(), text),
+                Ok(Some(Incoming::Message(message))) => assert_eq!(message.payload(), text),
                 other => panic!("{other:?}"),
             }
         };

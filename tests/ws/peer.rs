@@ -6,7 +6,7 @@ use venuepool::ws::closing::{CloseLimits, Closing};
 use venuepool::ws::error::Error;
 use venuepool::ws::frame::Kind;
 use venuepool::ws::mask::mask;
-use venuepool::ws::message::{Event, Receiver};
+use venuepool::ws::message::{Incoming, Receiver};
 use venuepool::ws::pong::Pongs;
 use venuepool::ws::settings::ReceiverSettings;
 use venuepool::ws::writer::{ControlFrame, FrameWriter};
@@ -85,18 +85,18 @@ impl Client {
             let key = self.key.to_be_bytes();
             match self.receiver.next() {
                 Ok(None) => return,
-                Ok(Some(Event::Message(message))) => {
+                Ok(Some(Incoming::Message(message))) => {
                     assert!(self.closing.may_send());
                     let frame = self.writer.write(message.kind(), message.payload(), key).unwrap();
                     self.wire.extend_from_slice(frame);
                 }
-                Ok(Some(Event::Ping(payload))) => {
+                Ok(Some(Incoming::Ping(payload))) => {
                     self.pongs.on_ping(payload);
                     let payload = self.pongs.take().unwrap();
                     self.wire.extend_from_slice(ControlFrame::pong(payload, key).unwrap().bytes());
                 }
-                Ok(Some(Event::Pong(_))) => {}
-                Ok(Some(Event::Close(frame))) => {
+                Ok(Some(Incoming::Pong(_))) => {}
+                Ok(Some(Incoming::Close(frame))) => {
                     if let Some(payload) = self.closing.on_close(&frame, 0) {
                         self.wire.extend_from_slice(ControlFrame::close(&payload, key).bytes());
                     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use venuepool::config::Drive;
 use venuepool::session::Session;
 use venuepool::session::data::View;
-use venuepool::session::event::{Kept, News, Told};
+use venuepool::session::event::{Event, Kept, Told};
 use venuepool::ws::frame::Kind;
 
 use crate::desk::{Desk, SECOND, config, settings};
@@ -85,13 +85,13 @@ fn what_is_sent_and_received_in_caller_drive_allocates_nothing() {
         for round in 0..4_000_u64 {
             let before = ALLOCATIONS.get();
             session.call(Kind::Text, b"id:1", 1, 10 * SECOND, round).unwrap();
-            session.send(Kind::Text, b"news").unwrap();
+            session.send(Kind::Text, b"event").unwrap();
             let patience = Duration::from_secs(20 * (round % 2));
             let (mut messages, mut ends) = (0, 0);
             while messages + ends < 2 {
                 let polled = session.poll(4, patience, |kept| {
-                    messages += u32::from(matches!(kept.news, News::Message(..)));
-                    ends += u32::from(matches!(kept.news, News::Completion(..)));
+                    messages += u32::from(matches!(kept.event, Event::Message(..)));
+                    ends += u32::from(matches!(kept.event, Event::Completion(..)));
                     kept.data.into_iter().for_each(View::release);
                 });
                 assert!(polled.unwrap().is_some());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use venuepool::config::Config;
 use venuepool::error::{Outcome, WireState};
 use venuepool::session::Session;
-use venuepool::session::event::{Ended, Failed, Kept, Lost, News, Switched};
+use venuepool::session::event::{Ended, Event, Failed, Kept, Lost, Switched};
 use venuepool::session::settings::{Settings, Verdict};
 use venuepool::ws::frame::Kind;
 
@@ -45,7 +45,7 @@ pub(crate) fn settings() -> Settings {
         let text = std::str::from_utf8(padded).ok()?.strip_prefix("id:")?;
         text.split(' ').next()?.parse().ok()
     })));
-    settings.set_judge(Some(Arc::new(|_, _, padded: &[u8]| match padded {
+    settings.set_match_ack(Some(Arc::new(|_, _, padded: &[u8]| match padded {
         _ if padded.starts_with(b"login ok") => Verdict::Acknowledged,
         _ if padded.starts_with(b"login bad") => Verdict::Refused,
         _ => Verdict::Other,
@@ -96,12 +96,12 @@ impl Desk {
     /// What is told next must be that the session is up.
     pub(crate) fn up(&mut self) {
         let kept = self.next();
-        assert_eq!(kept.news, News::Up, "{:?}", text(&kept));
+        assert_eq!(kept.event, Event::Up, "{:?}", text(&kept));
     }
 
     pub(crate) fn message(&mut self) -> String {
         let kept = self.next();
-        assert!(matches!(kept.news, News::Message(..)), "{:?}", kept.news);
+        assert!(matches!(kept.event, Event::Message(..)), "{:?}", kept.event);
         let data = kept.data.as_ref().unwrap().padded();
         assert!(data[data.len() - 64..].iter().all(|byte| *byte == 0), "64 zeros are behind it");
         text(&kept)
@@ -109,8 +109,8 @@ impl Desk {
 
     pub(crate) fn completion(&mut self) -> (Ended, String) {
         let kept = self.next();
-        match kept.news {
-            News::Completion(ended, _) => (ended, text(&kept)),
+        match kept.event {
+            Event::Completion(ended, _) => (ended, text(&kept)),
             ref other => panic!("{other:?}"),
         }
     }
@@ -123,8 +123,8 @@ impl Desk {
     }
 
     pub(crate) fn lost(&mut self) -> Lost {
-        match self.next().news {
-            News::Lost(lost) => *lost,
+        match self.next().event {
+            Event::Lost(lost) => *lost,
             other => panic!("{other:?}"),
         }
     }
@@ -132,16 +132,16 @@ impl Desk {
     /// What is told next must be a switch. Answers the number of the connection that is live now.
     pub(crate) fn switched(&mut self) -> (u32, Switched) {
         let kept = self.next();
-        match kept.news {
-            News::Switched(switched) => (kept.connection, switched),
+        match kept.event {
+            Event::Switched(switched) => (kept.connection, switched),
             other => panic!("{other:?}"),
         }
     }
 
     pub(crate) fn failed(&mut self) -> (Failed, String) {
         let kept = self.next();
-        match &kept.news {
-            News::Failed(failed) => (failed.as_ref().clone(), text(&kept)),
+        match &kept.event {
+            Event::Failed(failed) => (failed.as_ref().clone(), text(&kept)),
             other => panic!("{other:?}"),
         }
     }
@@ -162,9 +162,9 @@ impl Desk {
         self.session.close().unwrap();
         let mut lost = None;
         loop {
-            match self.next().news {
-                News::Lost(its) => lost = Some(*its),
-                News::Closed => break,
+            match self.next().event {
+                Event::Lost(its) => lost = Some(*its),
+                Event::Closed => break,
                 _ => {}
             }
         }

@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use venuepool::error::Outcome;
 use venuepool::group::Group;
 use venuepool::session::Session;
-use venuepool::session::event::{Kept, News};
+use venuepool::session::event::{Event, Kept};
 use venuepool::ws::frame::Kind;
 
 use super::desk::{SECOND, config, settings};
@@ -59,7 +59,7 @@ fn a_group_names_the_sessions_that_have_something_and_sleeps_otherwise() {
         assert_eq!(group.wait(1, PATIENCE, |_, _| ()), Ok(Some(0)));
         for at in named(&mut group) {
             ups.extend(take(&sessions[at]).iter().map(|kept| {
-                assert_eq!(kept.news, News::Up);
+                assert_eq!(kept.event, Event::Up);
                 at
             }));
         }
@@ -83,11 +83,11 @@ fn a_group_names_the_sessions_that_have_something_and_sleeps_otherwise() {
                 ended = take(&sessions[one]).pop();
             }
         }
-        match ended.unwrap().news {
-            News::Completion(ended, _) => {
+        match ended.unwrap().event {
+            Event::Completion(ended, _) => {
                 assert_eq!((ended.call.id, ended.outcome), (id, Outcome::Ok));
             }
-            news => panic!("{news:?}"),
+            event => panic!("{event:?}"),
         }
     }
     for (at, session) in sessions.iter().enumerate() {
@@ -107,11 +107,11 @@ fn a_session_leaves_the_group_when_its_last_event_was_taken() {
     session.shutdown(Some(1000), "").unwrap();
     session.close().unwrap();
     let mut last = None;
-    while !matches!(last, Some(News::Closed)) {
+    while !matches!(last, Some(Event::Closed)) {
         // Each look names it, as long as anything is left.
         assert_eq!(group.wait(1, PATIENCE, |_, _| ()), Ok(Some(0)));
         assert_eq!(group.take_ready(), Some(&7));
-        let taken = session.poll(1, Duration::ZERO, |kept| last = Some(kept.news)).unwrap();
+        let taken = session.poll(1, Duration::ZERO, |kept| last = Some(kept.event)).unwrap();
         assert_eq!(taken, Some(1));
     }
     let begin = Instant::now();

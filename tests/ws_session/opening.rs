@@ -18,7 +18,7 @@ fn it_is_up_only_behind_the_acknowledgement_of_its_login() {
     for is_tls in [false, true] {
         let server = Server::start(is_tls, |_, peer| {
             assert_eq!(peer.read().unwrap(), Message::text("login 1"));
-            peer.send(Message::text("news before the login")).unwrap();
+            peer.send(Message::text("event before the login")).unwrap();
             peer.send(Message::text("login ok")).unwrap();
             assert_eq!(peer.read().unwrap(), Message::text("subscribe"));
             exchange(peer);
@@ -35,7 +35,7 @@ fn it_is_up_only_behind_the_acknowledgement_of_its_login() {
         settings.add_opening(Kind::Text, b"subscribe", false).unwrap();
         let session = Session::open(&config(&server), &settings, b"/").unwrap();
         let mut desk = Desk::of(session);
-        assert_eq!(desk.message(), "news before the login");
+        assert_eq!(desk.message(), "event before the login");
         assert_eq!(desk.message(), "login ok");
         desk.up();
         assert_eq!(desk.send("x"), 3, "opening messages have numbers, too");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tungstenite::{Message, accept};
 use venuepool::error::Status;
 use venuepool::session::Session;
-use venuepool::session::event::{News, Told};
+use venuepool::session::event::{Event, Told};
 use venuepool::ws::frame::Kind;
 
 use crate::desk::{Desk, SECOND, config, settings};
@@ -24,7 +24,7 @@ fn each_of_two_closes_waits_until_no_function_runs() {
     let mut settings = settings();
     let flag = Arc::clone(&is_inside);
     settings.set_told(Some(Arc::new(move |told: &Told<'_>| {
-        if let News::Message(..) = told.news {
+        if let Event::Message(..) = told.event {
             flag.store(true, Ordering::SeqCst);
             inside.send(()).unwrap();
             thread::sleep(Duration::from_millis(200));
@@ -58,7 +58,7 @@ fn each_call_ends_once_when_it_is_cancelled_while_the_session_closes() {
         let mut settings = settings();
         let counts = Arc::clone(&ends);
         settings.set_told(Some(Arc::new(move |told: &Told<'_>| {
-            if let News::Completion(ended, _) = told.news {
+            if let Event::Completion(ended, _) = told.event {
                 *counts.lock().unwrap().entry(ended.call.id).or_default() += 1;
             }
         })));
@@ -111,13 +111,13 @@ fn a_slow_function_does_not_make_the_venue_silent() {
     let mut settings = settings();
     settings.set_keep_alive(SECOND / 10, SECOND / 5, SECOND / 5).unwrap();
     settings.set_told(Some(Arc::new(move |its: &Told<'_>| {
-        let what = match its.news {
-            News::Message(..) if its.padded.len() > LONG => {
+        let what = match its.event {
+            Event::Message(..) if its.padded.len() > LONG => {
                 thread::sleep(Duration::from_millis(250));
                 "long"
             }
-            News::Message(..) => "next",
-            News::Lost(..) => "lost",
+            Event::Message(..) => "next",
+            Event::Lost(..) => "lost",
             _ => return,
         };
         let _ = tell.send(what);

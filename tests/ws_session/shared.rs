@@ -7,7 +7,7 @@ use std::time::Duration;
 use venuepool::config::{Config, Drive};
 use venuepool::error::Status;
 use venuepool::session::Session;
-use venuepool::session::event::{News, Told};
+use venuepool::session::event::{Event, Told};
 use venuepool::threads::shared_thread::SharedThread;
 use venuepool::ws::frame::Kind;
 
@@ -75,7 +75,7 @@ fn what_would_wait_for_the_thread_is_refused_in_functions_of_its_sessions() {
     let (inner, on, its_config) = (Arc::clone(&other), Arc::clone(&shared), config(&server));
     let mut with_function = settings();
     with_function.set_told(Some(Arc::new(move |its: &Told<'_>| {
-        if let News::Message(..) = its.news {
+        if let Event::Message(..) = its.event {
             let opened = Session::open_on(Some(&on), &its_config, &settings(), b"/");
             let waited = inner.poll(1, PATIENCE, |_| ());
             // What does not wait is allowed.

@@ -13,7 +13,7 @@ use venuepool::driver::Pool;
 use venuepool::error::{Outcome, Status};
 use venuepool::pool::host_limits::Limits;
 use venuepool::session::Session;
-use venuepool::session::event::{News, Told};
+use venuepool::session::event::{Event, Told};
 use venuepool::threads::shared_thread::SharedThread;
 use venuepool::ws::frame::Kind;
 
@@ -51,10 +51,10 @@ fn sessions_of_a_host_have_no_more_connections_than_it_may_have_in_both_drives()
         one.close();
         // Its place is free: the next dial has it.
         loop {
-            match third.next().news {
-                News::Failed(failed) => assert_eq!(failed.status, Status::ERR_HOST_LIMIT),
-                News::Up => break,
-                news => panic!("{news:?}"),
+            match third.next().event {
+                Event::Failed(failed) => assert_eq!(failed.status, Status::ERR_HOST_LIMIT),
+                Event::Up => break,
+                event => panic!("{event:?}"),
             }
         }
         assert_eq!(shared.set_host_limits(Limits::default()), Err(Status::ERR_PHASE));
@@ -120,7 +120,7 @@ fn a_flood_on_a_session_delays_another_by_no_more_than_one_round() {
     let with = |server: &Server, told: Box<dyn Fn() + Send + Sync>| {
         let mut settings = settings();
         settings.set_told(Some(Arc::new(move |its: &Told<'_>| {
-            if let News::Message(..) = its.news {
+            if let Event::Message(..) = its.event {
                 told();
             }
         })));

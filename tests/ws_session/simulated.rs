@@ -123,7 +123,7 @@ impl World {
     }
 
     /// Does all that is due, and answers until when there is nothing.
-    fn settle(&mut self) -> Option<u64> {
+    fn run_due(&mut self) -> Option<u64> {
         let mut has_read = false;
         for _ in 0..100 {
             while let Some(call) = self.calls.expired(self.now) {
@@ -244,7 +244,7 @@ impl World {
     /// The engine closes the session, and waits for its end.
     fn close(&mut self) {
         let _ = self.life.close(Some(1000), "", self.now);
-        while let Some(until) = self.settle() {
+        while let Some(until) = self.run_due() {
             self.now = until;
         }
         if self.life.stage() == Stage::Dialling {
@@ -337,7 +337,7 @@ fn what_is_told_agrees_with_the_wire_in_each_of_many_worlds() {
     for seed in 0..400 {
         let mut world = World::new(seed);
         for _ in 0..500 {
-            let until = world.settle();
+            let until = world.run_due();
             world.flow();
             let step = world.rng.u64(0..60) * MS;
             world.now = until.map_or(world.now + step, |until| until.min(world.now + step));

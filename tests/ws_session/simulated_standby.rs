@@ -1,5 +1,5 @@
-//! The lines of a session in a random world with a false clock, by seed: venues that refuse, close
-//! and reset, calls that are answered or not, lines that grow old. A simple account of which line
+//! The slots of a session in a random world with a false clock, by seed: venues that refuse, close
+//! and reset, calls that are answered or not, slots that grow old. A simple account of which slot
 //! is live must agree with what the policy tells.
 
 use fastrand::Rng;
@@ -26,13 +26,13 @@ struct World {
     rules: StandbyRules,
     standby: Standby,
     lives: Vec<Life>,
-    /// When the connection of each line began, if it has one.
+    /// When the connection of each slot began, if it has one.
     since: Vec<Option<u64>>,
-    /// Calls of each line.
+    /// Calls of each slot.
     calls: Vec<u32>,
-    /// When each line was left.
+    /// When each slot was left.
     left: Vec<u64>,
-    /// The line that the engine was told of.
+    /// The slot that the engine was told of.
     live: Option<usize>,
     ups: u32,
     take_overs: u32,
@@ -43,13 +43,13 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let max_age_ns = [0, 3_000 * MS][rng.usize(..2)];
-        let rules = StandbyRules { lines: rng.usize(1..=4), max_age_ns, drain_ns: 100 * MS };
+        let rules = StandbyRules { slots: rng.usize(1..=4), max_age_ns, drain_ns: 100 * MS };
         let standby = Standby::new(rules);
-        let life = |line| match standby.is_spare(line) {
+        let life = |slot| match standby.is_spare(slot) {
             true => Life::at_rest(LIFE, 1),
             false => Life::new(LIFE, 1),
         };
-        let lives: Vec<_> = (0..standby.lines()).map(life).collect();
+        let lives: Vec<_> = (0..standby.slots()).map(life).collect();
         let count = lives.len();
         Self {
             rng,
@@ -73,15 +73,15 @@ impl World {
 
     fn step(&mut self) -> Step {
         let calls = &self.calls;
-        self.standby.step(self.now, |line| calls[line] > 0)
+        self.standby.step(self.now, |slot| calls[slot] > 0)
     }
 
     /// Does all that is due, and answers until when there is nothing.
-    fn settle(&mut self) -> Option<u64> {
+    fn run_due(&mut self) -> Option<u64> {
         for _ in 0..200 {
             match self.step() {
                 Step::Wait(until) => {
-                    if let Some(until) = self.settle_lines(until) {
+                    if let Some(until) = self.step_slots(until) {
                         return until;
                     }
                 }
@@ -111,44 +111,44 @@ impl World {
                     false => self.take_overs += 1,
                 }
             }
-            Step::Open(line) => {
-                assert_eq!((self.lives[line].stage(), self.since[line]), (Stage::Closed, None));
-                self.lives[line] = Life::new(LIFE, self.now);
+            Step::Open(slot) => {
+                assert_eq!((self.lives[slot].stage(), self.since[slot]), (Stage::Closed, None));
+                self.lives[slot] = Life::new(LIFE, self.now);
             }
-            Step::Close(line) => {
-                assert_ne!(self.live, Some(line));
-                let is_over = self.now >= self.left[line] + self.rules.drain_ns;
-                assert!(self.calls[line] == 0 || is_over, "its calls have their time");
-                let _ = self.lives[line].close(Some(1000), "", self.now);
+            Step::Close(slot) => {
+                assert_ne!(self.live, Some(slot));
+                let is_over = self.now >= self.left[slot] + self.rules.drain_ns;
+                assert!(self.calls[slot] == 0 || is_over, "its calls have their time");
+                let _ = self.lives[slot].close(Some(1000), "", self.now);
             }
             Step::Wait(_) => unreachable!("it was looked at before"),
         }
     }
 
-    /// What is due on the lines. `None`: something was done.
-    fn settle_lines(&mut self, mut until: Option<u64>) -> Option<Option<u64>> {
+    /// What is due on the slots. `None`: something was done.
+    fn step_slots(&mut self, mut until: Option<u64>) -> Option<Option<u64>> {
         let comes = |life: &Life| matches!(life.stage(), Stage::Dialling | Stage::Opening);
-        for line in 0..self.lives.len() {
-            let waits = self.lives[line].stage() == Stage::Waiting;
+        for slot in 0..self.lives.len() {
+            let waits = self.lives[slot].stage() == Stage::Waiting;
             if waits && self.lives.iter().any(comes) {
                 continue;
             }
-            match self.lives[line].due(self.now) {
+            match self.lives[slot].due(self.now) {
                 Due::Wait(its) => until = until.into_iter().chain(its).min(),
                 Due::Closed => {}
                 Due::Dial => return None,
                 Due::Open(_) => {
                     let awaits = self.chance(50);
-                    self.lives[line].opening_sent(awaits, self.now);
+                    self.lives[slot].opening_sent(awaits, self.now);
                     return None;
                 }
                 Due::Up => {
-                    let since = self.since[line].expect("it has a connection");
-                    self.standby.ready(line, since, self.rng.u64(..));
+                    let since = self.since[slot].expect("it has a connection");
+                    self.standby.ready(slot, since, self.rng.u64(..));
                     return None;
                 }
                 Due::GiveUp(why) => {
-                    self.lose(line, why);
+                    self.lose(slot, why);
                     return None;
                 }
                 Due::Ping(_) => unreachable!("there are no pings"),
@@ -157,20 +157,20 @@ impl World {
         Some(until)
     }
 
-    fn lose(&mut self, line: usize, why: Why) {
-        self.since[line] = None;
-        self.calls[line] = 0;
-        self.lives[line].lost(why, self.now, self.rng.u64(..));
-        let was_live = self.live == Some(line);
-        if self.standby.lost(line) == Then::Rests {
-            self.lives[line] = Life::at_rest(LIFE, self.now);
+    fn lose(&mut self, slot: usize, why: Why) {
+        self.since[slot] = None;
+        self.calls[slot] = 0;
+        self.lives[slot].lost(why, self.now, self.rng.u64(..));
+        let was_live = self.live == Some(slot);
+        if self.standby.lost(slot) == Then::Rests {
+            self.lives[slot] = Life::at_rest(LIFE, self.now);
         }
         if was_live {
             let is_ready = self.standby.ready_lines() > 0;
             // The very next step is the switch, if there is one that is ready.
             match self.step() {
                 Step::Switch { from, to, is_rotation: false } => {
-                    assert!(is_ready && from == line);
+                    assert!(is_ready && from == slot);
                     self.carry_out(Step::Switch { from, to, is_rotation: false });
                 }
                 step => {
@@ -186,28 +186,28 @@ impl World {
 
     /// Something that nobody has asked for.
     fn happen(&mut self) {
-        let line = self.rng.usize(..self.lives.len());
-        match self.lives[line].stage() {
+        let slot = self.rng.usize(..self.lives.len());
+        match self.lives[slot].stage() {
             Stage::Dialling if self.chance(70) => {
-                assert!(self.lives[line].switched(self.now));
-                self.since[line] = Some(self.now);
+                assert!(self.lives[slot].switched(self.now));
+                self.since[slot] = Some(self.now);
             }
-            Stage::Dialling => drop(self.lives[line].dial_failed(self.now, self.rng.u64(..))),
-            Stage::Opening if self.chance(80) => self.lives[line].acknowledged(self.now),
-            Stage::Opening if self.chance(20) => self.lose(line, Why::OpeningRefused),
+            Stage::Dialling => drop(self.lives[slot].dial_failed(self.now, self.rng.u64(..))),
+            Stage::Opening if self.chance(80) => self.lives[slot].acknowledged(self.now),
+            Stage::Opening if self.chance(20) => self.lose(slot, Why::OpeningRefused),
             Stage::Up => match self.rng.u32(0..40) {
-                0 => self.lose(line, Why::Reset),
+                0 => self.lose(slot, Why::Reset),
                 1 => {
                     let frame = CloseFrame { code: Some(1001), reason: "" };
-                    assert!(self.lives[line].on_close(&frame, self.now).is_some());
-                    self.standby.going(line, self.now);
+                    assert!(self.lives[slot].on_close(&frame, self.now).is_some());
+                    self.standby.going(slot, self.now);
                 }
-                2..20 if self.live == Some(line) => self.calls[line] += 1,
-                _ => self.calls[line] = self.calls[line].saturating_sub(1),
+                2..20 if self.live == Some(slot) => self.calls[slot] += 1,
+                _ => self.calls[slot] = self.calls[slot].saturating_sub(1),
             },
             Stage::Closing if self.chance(50) => {
-                let why = self.lives[line].on_eof();
-                self.lose(line, why);
+                let why = self.lives[slot].on_eof();
+                self.lose(slot, why);
             }
             _ => {}
         }
@@ -219,15 +219,15 @@ impl World {
             .lives
             .iter()
             .filter(|life| matches!(life.stage(), Stage::Dialling | Stage::Opening));
-        assert!(coming.count() <= 1, "one line comes at a time");
+        assert!(coming.count() <= 1, "one slot comes at a time");
         if let Some(live) = self.live {
             assert!(self.since[live].is_some());
-            let told = (0..self.lives.len()).filter(|line| self.standby.is_told(*line));
-            assert!(told.clone().all(|line| line == live || self.standby.is_leaving(line)));
+            let told = (0..self.lives.len()).filter(|slot| self.standby.is_told(*slot));
+            assert!(told.clone().all(|slot| slot == live || self.standby.is_leaving(slot)));
         }
         let wanted = (0..self.lives.len())
-            .filter(|line| !self.standby.is_spare(*line) && !self.standby.is_leaving(*line));
-        assert!(wanted.count() <= self.rules.lines + 1);
+            .filter(|slot| !self.standby.is_spare(*slot) && !self.standby.is_leaving(*slot));
+        assert!(wanted.count() <= self.rules.slots + 1);
     }
 }
 
@@ -237,33 +237,33 @@ fn one_line_is_live_and_a_ready_one_takes_over_in_each_of_many_worlds() {
     for seed in 0..400 {
         let mut world = World::new(seed);
         for _ in 0..800 {
-            let until = world.settle();
+            let until = world.run_due();
             world.check();
             let step = world.rng.u64(0..20) * MS;
             world.now = until.map_or(world.now + step, |until| until.min(world.now + step));
             world.happen();
         }
-        // Left in peace, all lines come, and none is left over.
+        // Left in peace, all slots come, and none is left over.
         for _ in 0..400 {
-            let until = world.settle();
+            let until = world.run_due();
             world.check();
-            for line in 0..world.lives.len() {
-                match world.lives[line].stage() {
+            for slot in 0..world.lives.len() {
+                match world.lives[slot].stage() {
                     Stage::Dialling => {
-                        assert!(world.lives[line].switched(world.now));
-                        world.since[line] = Some(world.now);
+                        assert!(world.lives[slot].switched(world.now));
+                        world.since[slot] = Some(world.now);
                     }
-                    Stage::Opening => world.lives[line].acknowledged(world.now),
+                    Stage::Opening => world.lives[slot].acknowledged(world.now),
                     _ => {}
                 }
-                world.calls[line] = 0;
+                world.calls[slot] = 0;
             }
             world.now = until.unwrap_or(world.now + MS).min(world.now + 10 * MS);
         }
-        world.settle();
+        world.run_due();
         assert!(world.live.is_some(), "seed {seed}");
-        let lines = world.standby.ready_lines() + 1;
-        assert_eq!(lines, world.rules.lines, "seed {seed}");
+        let slots = world.standby.ready_lines() + 1;
+        assert_eq!(slots, world.rules.slots, "seed {seed}");
         (ups, take_overs) = (ups + world.ups, take_overs + world.take_overs);
         rotations += world.rotations;
     }

@@ -11,7 +11,7 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use venuepool::error::{Outcome, Status, WireState};
-use venuepool::session::event::{News, Switched, WsLoss};
+use venuepool::session::event::{Event, Switched, WsLoss};
 use venuepool::session::settings::Settings;
 use venuepool::ws::frame::Kind;
 
@@ -87,7 +87,7 @@ fn the_loss_of_a_connection_that_waits_is_told_with_its_number_and_the_session_s
     assert_eq!(desk.message(), "login ok");
     desk.up();
     let kept = desk.next();
-    let News::Lost(lost) = kept.news else { panic!("{:?}", kept.news) };
+    let Event::Lost(lost) = kept.event else { panic!("{:?}", kept.event) };
     assert_eq!((kept.connection, lost.fate.last, lost.until_ns > 0), (2, 0, true));
     assert_eq!(desk.send("still up"), 3, "the numbers are those of the live connection");
     assert_eq!(desk.message(), "still up");
@@ -118,14 +118,14 @@ fn without_one_that_is_ready_the_session_is_down_and_up_again() {
     desk.close();
 }
 
-/// Each connection has news of its own, which the engine is told once.
+/// Each connection has event of its own, which the engine is told once.
 #[test]
 fn what_comes_on_a_connection_that_waits_is_not_told() {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
     let server = Server::start(false, move |number, peer| {
         takes_login(peer);
-        peer.send(Message::text(format!("news of {number}"))).unwrap();
+        peer.send(Message::text(format!("event of {number}"))).unwrap();
         // It has been read when its pong has come.
         peer.send(Message::Ping(vec![1].into())).unwrap();
         while !peer.read().unwrap().is_pong() {}
@@ -146,7 +146,7 @@ fn what_comes_on_a_connection_that_waits_is_not_told() {
     while messages.last().is_none_or(|last| last != "mark") {
         messages.push(desk.message());
     }
-    assert_eq!(messages, ["news of 0", "mark"]);
+    assert_eq!(messages, ["event of 0", "mark"]);
     desk.send("end");
     desk.lost();
     assert_eq!(desk.switched().0, 2);
@@ -155,7 +155,7 @@ fn what_comes_on_a_connection_that_waits_is_not_told() {
     desk.close();
 }
 
-/// News come on the one that waits all the time, also in the moment of the switch.
+/// Event come on the one that waits all the time, also in the moment of the switch.
 #[test]
 fn nothing_of_the_next_connection_is_told_before_the_switch() {
     for round in 0..6 {
@@ -181,13 +181,13 @@ fn nothing_of_the_next_connection_is_told_before_the_switch() {
         let mut ticks = 0;
         while ticks < 3 {
             let kept = desk.next();
-            match kept.news {
-                News::Switched(_) => is_switched = true,
-                News::Message(..) => {
-                    assert!(is_switched, "round {round}: news of connection {}", kept.connection);
+            match kept.event {
+                Event::Switched(_) => is_switched = true,
+                Event::Message(..) => {
+                    assert!(is_switched, "round {round}: event of connection {}", kept.connection);
                     ticks += 1;
                 }
-                News::Lost(_) => {}
+                Event::Lost(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -245,7 +245,7 @@ fn a_connection_is_replaced_before_it_is_too_old_and_its_calls_are_answered() {
             }
             assert_eq!(peer.read().unwrap(), Message::text("id:7"));
             wait.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-            peer.send(Message::text("news")).unwrap();
+            peer.send(Message::text("event")).unwrap();
             peer.send(Message::text("id:7 ok")).unwrap();
             loop {
                 match peer.read() {
@@ -265,7 +265,7 @@ fn a_connection_is_replaced_before_it_is_too_old_and_its_calls_are_answered() {
         assert_eq!(desk.send("by the new one"), 6, "behind its two opening messages");
         assert_eq!(desk.message(), "by the new one");
         go_on.send(()).unwrap();
-        assert_eq!(desk.message(), "news");
+        assert_eq!(desk.message(), "event");
         let (ended, answer) = desk.completion();
         assert_eq!((ended.call.id, ended.call.connection, answer.as_str()), (id, 1, "id:7 ok"));
         let lost = desk.lost();
@@ -326,26 +326,26 @@ fn no_call_is_lost_while_connections_are_replaced_all_the_time() {
         }
         while switches < 20 {
             let kept = desk.next();
-            match &kept.news {
-                News::Switched(switched) => {
+            match &kept.event {
+                Event::Switched(switched) => {
                     assert_eq!(switched.loss, WsLoss::Rotated);
                     switches += 1;
                 }
-                News::Completion(ended, _) => {
+                Event::Completion(ended, _) => {
                     assert_eq!(ended.outcome, Outcome::Ok);
                     assert_eq!(text(&kept), format!("id:{} ok", ended.call.key));
                     assert_eq!(kept.connection, ended.call.connection);
                     answered += 1;
                 }
-                News::Lost(lost) => assert_eq!(lost.loss, WsLoss::Rotated),
-                News::Message(..) | News::Up => {}
+                Event::Lost(lost) => assert_eq!(lost.loss, WsLoss::Rotated),
+                Event::Message(..) | Event::Up => {}
                 other => panic!("{other:?}"),
             }
         }
         is_over.store(true, Ordering::Relaxed);
     });
     while answered < accepted.lock().unwrap().len() {
-        if let News::Completion(ended, _) = desk.next().news {
+        if let Event::Completion(ended, _) = desk.next().event {
             assert_eq!(ended.outcome, Outcome::Ok);
             answered += 1;
         }
@@ -371,7 +371,7 @@ fn a_venue_that_refuses_a_second_connection_is_not_asked_by_all_at_once() {
         assert_eq!(failed.status, Status::ERR_UPGRADE);
         desk.send("still up");
         let mut told = desk.next();
-        while let News::Failed(_) = told.news {
+        while let Event::Failed(_) = told.event {
             told = desk.next();
         }
         assert_eq!(text(&told), "still up");

@@ -11,7 +11,7 @@ use tungstenite::Message;
 use venuepool::error::{Outcome, Status, WireState};
 use venuepool::lane::Lane;
 use venuepool::session::Session;
-use venuepool::session::event::News;
+use venuepool::session::event::Event;
 use venuepool::session::frame::Frame;
 use venuepool::ws::frame::Kind;
 
@@ -109,12 +109,12 @@ fn storm(is_tls: bool, waits: bool) {
             .collect();
         let mut losses = 0;
         while losses < LOSSES {
-            match desk.next().news {
-                News::Completion(ended, _) => {
+            match desk.next().event {
+                Event::Completion(ended, _) => {
                     let end = (ended.outcome, ended.wire_state);
                     assert!(ends.insert(ended.call.id, end).is_none(), "a call ends once");
                 }
-                News::Lost(lost) => {
+                Event::Lost(lost) => {
                     losses += 1;
                     assert!(lost.fate.acked_through <= lost.fate.sent_through, "{lost:?}");
                 }
@@ -126,7 +126,7 @@ fn storm(is_tls: bool, waits: bool) {
     });
     let accepted = accepted.into_inner().unwrap();
     while ends.len() < accepted.len() {
-        if let News::Completion(ended, _) = desk.next().news {
+        if let Event::Completion(ended, _) = desk.next().event {
             let end = (ended.outcome, ended.wire_state);
             assert!(ends.insert(ended.call.id, end).is_none(), "a call ends once");
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use venuepool::error::{Outcome, Status};
 use venuepool::session::Session;
-use venuepool::session::event::{News, WsLoss};
+use venuepool::session::event::{Event, WsLoss};
 use venuepool::ws::frame::Kind;
 use venuepool::ws::session::inbox::Overflow;
 
@@ -23,7 +23,7 @@ fn a_function_is_lent_each_message_on_the_sessions_thread() {
         let name = thread::current().name().map(str::to_owned);
         assert_eq!(name.as_deref(), Some("venuepool"));
         let payload = &told.padded[..told.padded.len().saturating_sub(64)];
-        into.lock().unwrap().push((told.news.clone(), payload.to_vec()));
+        into.lock().unwrap().push((told.event.clone(), payload.to_vec()));
     })));
     let session = Session::open(&config(&server), &settings, b"/").unwrap();
     session.send(Kind::Binary, b"ignored by the exchange").unwrap();
@@ -38,11 +38,11 @@ fn a_function_is_lent_each_message_on_the_sessions_thread() {
     session.shutdown(None, "").unwrap();
     session.close().unwrap();
     let seen = seen.lock().unwrap();
-    assert_eq!(seen[0].0, News::Up);
-    assert_eq!(seen.last().unwrap().0, News::Closed);
-    let messages = seen.iter().filter(|(news, _)| matches!(news, News::Message(..)));
+    assert_eq!(seen[0].0, Event::Up);
+    assert_eq!(seen.last().unwrap().0, Event::Closed);
+    let messages = seen.iter().filter(|(event, _)| matches!(event, Event::Message(..)));
     assert_eq!(messages.map(|(_, payload)| &payload[..]).collect::<Vec<_>>(), [b"hello"]);
-    let ends = seen.iter().filter(|(news, _)| matches!(news, News::Completion(..))).count();
+    let ends = seen.iter().filter(|(event, _)| matches!(event, Event::Completion(..))).count();
     assert_eq!(ends, 2);
 }
 
@@ -60,7 +60,7 @@ fn a_slow_taker_is_told_what_was_dropped() {
     while desk.session.health().calls > 0 {
         thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(desk.next().news, News::Dropped(90));
+    assert_eq!(desk.next().event, Event::Dropped(90));
     (90..100).for_each(|number| assert_eq!(desk.message(), format!("{number}")));
     assert_eq!(desk.completion().0.outcome, Outcome::Ok);
     desk.close();

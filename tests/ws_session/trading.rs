@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::thread;
 
 use venuepool::error::{Outcome, Status, WireState};
-use venuepool::session::event::{News, WsLoss};
+use venuepool::session::event::{Event, WsLoss};
 use venuepool::ws::frame::Kind;
 use venuepool::ws::session::life::Stage;
 
@@ -96,7 +96,7 @@ fn a_call_ends_once_at_its_deadline_and_a_late_answer_is_a_message() {
     assert_eq!(desk.fails(id), (Outcome::Timeout, WireState::Sent));
     desk.send("go on");
     let kept = desk.next();
-    assert_eq!(kept.news, News::Message(Kind::Text, Some(7)));
+    assert_eq!(kept.event, Event::Message(Kind::Text, Some(7)));
     assert_eq!(text(&kept), "id:7 late");
     let again = desk.call(7);
     assert_eq!(desk.completion().0.call.id, again);
@@ -115,12 +115,12 @@ fn a_cancelled_call_ends_once() {
     let mut ends = 0;
     // The two may be told in either order: they come from two threads.
     for _ in 0..2 {
-        match desk.next().news {
-            News::Completion(ended, _) => {
+        match desk.next().event {
+            Event::Completion(ended, _) => {
                 assert_eq!((ended.call.id, ended.outcome), (id, Outcome::Cancelled));
                 ends += 1;
             }
-            other => assert_eq!(other, News::Message(Kind::Text, None)),
+            other => assert_eq!(other, Event::Message(Kind::Text, None)),
         }
     }
     assert_eq!(ends, 1);

@@ -330,7 +330,7 @@ fn the_order_of_calls_is_the_order_on_the_wire_while_connections_are_lost() {
         }
         let mut ends = 0;
         while ends < THREADS * EACH {
-            if let venuepool::session::event::News::Completion(ended, _) = desk.next().news {
+            if let venuepool::session::event::Event::Completion(ended, _) = desk.next().event {
                 // A lost connection may take calls with it that were on their way.
                 let is_sent = ended.wire_state != WireState::NotSent;
                 assert!(is_sent || ended.call.connection > 0, "{ended:?}");

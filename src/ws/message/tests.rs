@@ -100,7 +100,7 @@ fn memory_that_cannot_be_had_is_an_error() {
     // As if it held all that there can be.
     assert_eq!(receiver.grow(isize::MAX as usize), Err(Error::OutOfMemory));
     receiver.take_over(&frame(0x82, b"a")).unwrap();
-    assert!(matches!(receiver.next(), Ok(Some(Event::Message(_)))));
+    assert!(matches!(receiver.next(), Ok(Some(Incoming::Message(_)))));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn behind_a_close_frame_nothing_is_kept() {
     let mut receiver = Receiver::new(ReceiverSettings::default(), 100);
     receiver.take_over(&frame(0x88, b"\x03\xe8")).unwrap();
     let bye = CloseFrame { code: Some(1000), reason: "" };
-    assert_eq!(receiver.next(), Ok(Some(Event::Close(bye))));
+    assert_eq!(receiver.next(), Ok(Some(Incoming::Close(bye))));
     for _ in 0..1000 {
         receiver.take_over(&[0xff; 4096]).unwrap();
         assert_eq!(receiver.next(), Ok(None));
@@ -136,7 +136,7 @@ fn a_message_in_one_frame_is_not_copied() {
     receiver.commit(bytes.len());
     cost::take();
     for (offset, len) in [(2, 5), (9, 100), (111, 0)] {
-        let Ok(Some(Event::Message(message))) = receiver.next() else { panic!("no message") };
+        let Ok(Some(Incoming::Message(message))) = receiver.next() else { panic!("no message") };
         assert_eq!(message.payload().as_ptr().addr(), at + offset);
         assert_eq!(message.payload(), &bytes[offset..offset + len]);
         assert_eq!(message.padded()[len..], [0; TAIL]);
@@ -199,12 +199,12 @@ fn memory_stays_within_the_limit_in_a_flood_between_fragments() {
     for _ in 0..10_000 {
         assert_eq!(receiver.next(), Ok(None));
         receiver.take_over(&flood).unwrap();
-        assert_eq!(receiver.next(), Ok(Some(Event::Ping(&[2; 125]))));
+        assert_eq!(receiver.next(), Ok(Some(Incoming::Ping(&[2; 125]))));
     }
     assert!(receiver.capacity() <= 10_000 + 2 * READ_ROOM, "{}", receiver.capacity());
     receiver.take_over(&[&ping[1..], &frame(0x80, &[3; 5000])].concat()).unwrap();
-    assert!(matches!(receiver.next(), Ok(Some(Event::Ping(_)))));
-    let Ok(Some(Event::Message(message))) = receiver.next() else { panic!("no message") };
+    assert!(matches!(receiver.next(), Ok(Some(Incoming::Ping(_)))));
+    let Ok(Some(Incoming::Message(message))) = receiver.next() else { panic!("no message") };
     assert_eq!(message.payload(), [[1; 5000], [3; 5000]].concat());
 }
 
@@ -220,7 +220,7 @@ fn memory_stays_within_the_limit_of_a_message() {
         for piece in bytes.chunks(step) {
             receiver.take_over(piece).unwrap();
             while let Some(event) = receiver.next().unwrap() {
-                messages += usize::from(matches!(event, Event::Message(_)));
+                messages += usize::from(matches!(event, Incoming::Message(_)));
             }
         }
         assert_eq!(messages, 40);

@@ -1,7 +1,7 @@
 //! What a session has told and the engine has not taken yet, in order, with its bounds.
 //!
 //! Completions are never dropped: a call is refused while too many are untaken. Messages have a
-//! bound and a policy, news of the connection a bound. What was dropped is told where it stood. It
+//! bound and a policy, event of the connection a bound. What was dropped is told where it stood. It
 //! knows no thread; how a sleeper is woken is not its business.
 
 use std::collections::VecDeque;
@@ -20,8 +20,8 @@ pub enum Overflow {
 pub enum Class {
     /// A message.
     Message,
-    /// News of the connection.
-    News,
+    /// Event of the connection.
+    Event,
     /// How a call ended.
     Completion,
 }
@@ -56,7 +56,7 @@ pub struct Inbox<T> {
     overflow: Overflow,
 }
 
-/// As many news as are kept. A connection that is lost and healed makes three.
+/// As many event as are kept. A connection that is lost and healed makes three.
 const MAX_NEWS: usize = 256;
 
 impl<T: Several> Inbox<T> {
@@ -86,7 +86,7 @@ impl<T: Several> Inbox<T> {
     pub fn push(&mut self, class: Class, mut item: T) -> bool {
         let room = match class {
             Class::Message => self.capacity,
-            Class::News => MAX_NEWS,
+            Class::Event => MAX_NEWS,
             Class::Completion => usize::MAX,
         };
         let (mut count, free) = (item.count(), room.saturating_sub(self.counts[class as usize]));
@@ -202,7 +202,7 @@ mod tests {
                 (Inbox::new(capacity, overflow), Inbox::new(capacity, overflow));
             let mut number = 0;
             for _ in 0..1 + random(19) {
-                let class = [Class::Message, Class::News, Class::Completion][random(3)];
+                let class = [Class::Message, Class::Event, Class::Completion][random(3)];
                 let most = if class == Class::Message { 15 } else { 2 };
                 let row = number..number + 1 + random(most - 1) as u32;
                 number = row.end;
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn the_oldest_messages_are_dropped_and_counted_where_they_stood() {
         let mut inbox = Inbox::new(2, Overflow::DropOldest);
-        inbox.push(Class::News, 1);
+        inbox.push(Class::Event, 1);
         (2..=4).for_each(|item| assert!(inbox.push(Class::Message, item)));
         inbox.push(Class::Completion, 5);
         inbox.push(Class::Message, 6);
@@ -269,7 +269,7 @@ mod tests {
     fn it_does_not_grow_while_no_one_takes() {
         let mut inbox = Inbox::new(2, Overflow::DropOldest);
         for item in 0..10_000 {
-            inbox.push(Class::News, item);
+            inbox.push(Class::Event, item);
             (0..3).for_each(|_| assert!(inbox.push(Class::Message, item)));
         }
         assert!(inbox.items.len() <= 2 * (MAX_NEWS + 2), "{}", inbox.items.len());
@@ -283,7 +283,7 @@ mod tests {
         let mut inbox = Inbox::new(1, Overflow::Close);
         assert!(inbox.push(Class::Message, 1));
         assert!(!inbox.push(Class::Message, 2));
-        assert!(inbox.push(Class::News, 3), "news have room of their own");
+        assert!(inbox.push(Class::Event, 3), "event have room of their own");
         assert_eq!(all(&mut inbox), [(0, 1), (1, 3)]);
     }
 
@@ -291,7 +291,7 @@ mod tests {
     fn news_are_bounded_and_completions_never_dropped() {
         let mut inbox = Inbox::new(1, Overflow::DropOldest);
         for item in 0..1_000 {
-            inbox.push(Class::News, item);
+            inbox.push(Class::Event, item);
             inbox.push(Class::Completion, item);
         }
         let taken = all(&mut inbox);

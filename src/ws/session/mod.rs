@@ -6,7 +6,7 @@
 //!                 ▲           │           │           │        │    keep-alive, close handshake
 //!                 └───────────┴───────────┴───────────┴────────┘
 //!                        backoff                               └─► Closed
-//!  standby.rs  which line is live, which one takes over, when one is replaced
+//!  standby.rs  which slot is live, which one takes over, when one is replaced
 //!  ledger.rs   which messages the peer's TCP has not acknowledged yet
 //!  calls.rs    which calls are not answered yet: by key, by id, by deadline
 //!  waiting.rs  which of them have not gone yet: by lane, in the order of the calls

@@ -1,25 +1,25 @@
-//! Which line of a session is live, which ones wait to take over, and when one is replaced.
+//! Which slot of a session is live, which ones wait to take over, and when one is replaced.
 //!
-//! A line is the place of one connection. It stays when the connection is lost.
+//! A slot is the place of one connection. It stays when the connection is lost.
 //!
 //! ```text
-//!  Coming ─► Ready ─► Live ─► (lost) ─► Coming ...        a line heals by itself (life.rs)
-//!    ▲                  │ replaced by a line that is ready
+//!  Coming ─► Ready ─► Live ─► (lost) ─► Coming ...        a slot heals by itself (life.rs)
+//!    ▲                  │ replaced by a slot that is ready
 //!  Spare ◄── (lost) ◄─ Leaving: its calls get their answers, then it is closed
 //! ```
 //!
-//! When the live line is lost, a ready one takes over at once. A line that is too old is replaced:
+//! When the live slot is lost, a ready one takes over at once. A slot that is too old is replaced:
 //! a spare one opens, logs in and takes its place, and then the old one leaves. Age alone loses no
-//! message, so an old line serves until then. Policy only: no clock, no socket, no chance.
+//! message, so an old slot serves until then. Policy only: no clock, no socket, no chance.
 
 /// The settings. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StandbyRules {
-    /// The lines that are to be logged in, the live one included; at least 1.
-    pub lines: usize,
-    /// A line is replaced at this age, or up to a fifth earlier; 0: at none.
+    /// The slots that are to be logged in, the live one included; at least 1.
+    pub slots: usize,
+    /// A slot is replaced at this age, or up to a fifth earlier; 0: at none.
     pub max_age_ns: u64,
-    /// So long the calls of a replaced line may await their answers.
+    /// So long the calls of a replaced slot may await their answers.
     pub drain_ns: u64,
 }
 
@@ -28,24 +28,24 @@ pub struct StandbyRules {
 pub enum Step {
     /// Nothing, until that time or until something happens; `None`: for ever.
     Wait(Option<u64>),
-    /// A spare line begins to dial.
+    /// A spare slot begins to dial.
     Open(usize),
-    /// The session is up: this line is live, and there was none.
+    /// The session is up: this slot is live, and there was none.
     Up(usize),
-    /// The session goes on by the line `to`.
+    /// The session goes on by the slot `to`.
     Switch {
-        /// The line that was live. It is lost, or it leaves.
+        /// The slot that was live. It is lost, or it leaves.
         from: usize,
-        /// The line that is live now.
+        /// The slot that is live now.
         to: usize,
-        /// The line `from` has left because of its age.
+        /// The slot `from` has left because of its age.
         is_rotation: bool,
     },
-    /// This line is to be closed.
+    /// This slot is to be closed.
     Close(usize),
 }
 
-/// What becomes of a line whose connection is lost.
+/// What becomes of a slot whose connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// It dials anew.
@@ -63,78 +63,78 @@ enum Role {
     Leaving { until_ns: u64, is_closing: bool },
 }
 
-/// The lines of one session.
+/// The slots of one session.
 #[derive(Debug)]
 pub struct Standby {
     rules: StandbyRules,
     roles: Vec<Role>,
-    /// The line that was live, lost in this moment.
+    /// The slot that was live, lost in this moment.
     lost: Option<usize>,
-    /// A replacement has become ready: the line that leaves, and the one that comes.
+    /// A replacement has become ready: the slot that leaves, and the one that comes.
     replaced: Option<(usize, usize)>,
 }
 
 impl Standby {
-    /// The lines of a session that begins. One more than the rules say, if any grows old.
+    /// The slots of a session that begins. One more than the rules say, if any grows old.
     pub fn new(rules: StandbyRules) -> Self {
-        let mut roles = vec![Role::Coming { replaces: None }; rules.lines];
+        let mut roles = vec![Role::Coming { replaces: None }; rules.slots];
         if rules.max_age_ns > 0 {
             roles.push(Role::Spare);
         }
         Self { rules, roles, lost: None, replaced: None }
     }
 
-    /// How many lines there are. They are numbered from 0.
-    pub fn lines(&self) -> usize {
+    /// How many slots there are. They are numbered from 0.
+    pub fn slots(&self) -> usize {
         self.roles.len()
     }
 
-    /// The line that the engine's messages go by.
+    /// The slot that the engine's messages go by.
     pub fn live(&self) -> Option<usize> {
         self.roles.iter().position(|role| matches!(role, Role::Live { .. }))
     }
 
-    /// How many lines wait to take over.
+    /// How many slots wait to take over.
     pub fn ready_lines(&self) -> usize {
         self.roles.iter().filter(|role| matches!(role, Role::Ready { .. })).count()
     }
 
-    /// Whether the line has been replaced, and awaits its end.
-    pub fn is_leaving(&self, line: usize) -> bool {
-        matches!(self.roles[line], Role::Leaving { .. })
+    /// Whether the slot has been replaced, and awaits its end.
+    pub fn is_leaving(&self, slot: usize) -> bool {
+        matches!(self.roles[slot], Role::Leaving { .. })
     }
 
-    /// Whether the connection that comes on the line is to replace one that is too old.
-    pub fn is_replacement(&self, line: usize) -> bool {
-        matches!(self.roles[line], Role::Coming { replaces: Some(_) })
+    /// Whether the connection that comes on the slot is to replace one that is too old.
+    pub fn is_replacement(&self, slot: usize) -> bool {
+        matches!(self.roles[slot], Role::Coming { replaces: Some(_) })
     }
 
-    /// Whether no connection is wanted on the line.
-    pub fn is_spare(&self, line: usize) -> bool {
-        self.roles[line] == Role::Spare
+    /// Whether no connection is wanted on the slot.
+    pub fn is_spare(&self, slot: usize) -> bool {
+        self.roles[slot] == Role::Spare
     }
 
-    /// Whether the engine is told what comes on the line. Of lines that wait it would be told
+    /// Whether the engine is told what comes on the slot. Of slots that wait it would be told
     /// twice.
-    pub fn is_told(&self, line: usize) -> bool {
-        match self.roles[line] {
+    pub fn is_told(&self, slot: usize) -> bool {
+        match self.roles[slot] {
             Role::Live { .. } | Role::Leaving { .. } => true,
             _ => self.live().is_none(),
         }
     }
 
-    /// The line is logged in, on a connection that there is since `since_ns`. `random` is uniform
+    /// The slot is logged in, on a connection that there is since `since_ns`. `random` is uniform
     /// over all of `u64`. [`Standby::step`] comes next.
-    pub fn ready(&mut self, line: usize, since_ns: u64, random: u64) {
-        let Role::Coming { replaces } = self.roles[line] else { return };
+    pub fn ready(&mut self, slot: usize, since_ns: u64, random: u64) {
+        let Role::Coming { replaces } = self.roles[slot] else { return };
         let due_ns = self.due_ns(since_ns, random);
-        self.roles[line] = Role::Ready { since_ns, due_ns };
+        self.roles[slot] = Role::Ready { since_ns, due_ns };
         if let Some(old) = replaces {
-            self.replaced = Some((old, line));
+            self.replaced = Some((old, slot));
         }
     }
 
-    /// At 8/10 to 10/10 of the age, by chance: lines that came together do not go together.
+    /// At 8/10 to 10/10 of the age, by chance: slots that came together do not go together.
     fn due_ns(&self, since_ns: u64, random: u64) -> u64 {
         match self.rules.max_age_ns {
             0 => u64::MAX,
@@ -146,18 +146,18 @@ impl Standby {
         }
     }
 
-    /// The peer has begun to close the connection of the line, so nothing is sent on it any more.
+    /// The peer has begun to close the connection of the slot, so nothing is sent on it any more.
     /// If it is live and another one is ready, that takes over now. If it waits, it waits no more.
-    pub fn going(&mut self, line: usize, now_ns: u64) {
+    pub fn going(&mut self, slot: usize, now_ns: u64) {
         let leaving = Role::Leaving { until_ns: now_ns, is_closing: true };
-        match self.roles[line] {
+        match self.roles[slot] {
             Role::Live { .. } if self.youngest().is_some() => {
-                self.stands_alone(line);
-                self.roles[line] = leaving;
-                self.lost = Some(line);
+                self.stands_alone(slot);
+                self.roles[slot] = leaving;
+                self.lost = Some(slot);
             }
             Role::Ready { .. } => {
-                self.roles[line] = match self.stands_alone(line) {
+                self.roles[slot] = match self.stands_alone(slot) {
                     true => leaving,
                     false => Role::Coming { replaces: None },
                 };
@@ -166,9 +166,9 @@ impl Standby {
         }
     }
 
-    /// What was to replace the line comes for itself now. `false`: nothing was.
-    fn stands_alone(&mut self, line: usize) -> bool {
-        let is_it = |role: &&mut Role| **role == Role::Coming { replaces: Some(line) };
+    /// What was to replace the slot comes for itself now. `false`: nothing was.
+    fn stands_alone(&mut self, slot: usize) -> bool {
+        let is_it = |role: &&mut Role| **role == Role::Coming { replaces: Some(slot) };
         let replacement = self.roles.iter_mut().find(is_it);
         replacement.is_some_and(|role| {
             *role = Role::Coming { replaces: None };
@@ -176,23 +176,23 @@ impl Standby {
         })
     }
 
-    /// The connection of the line is lost.
-    pub fn lost(&mut self, line: usize) -> Then {
-        let role = self.roles[line];
+    /// The connection of the slot is lost.
+    pub fn lost(&mut self, slot: usize) -> Then {
+        let role = self.roles[slot];
         if let Role::Live { .. } = role {
-            self.lost = Some(line);
+            self.lost = Some(slot);
         }
         let rests = match role {
             Role::Leaving { .. } | Role::Spare => true,
-            Role::Ready { .. } | Role::Live { .. } => self.stands_alone(line),
+            Role::Ready { .. } | Role::Live { .. } => self.stands_alone(slot),
             Role::Coming { .. } => return Then::Heals,
         };
-        self.roles[line] = if rests { Role::Spare } else { Role::Coming { replaces: None } };
+        self.roles[slot] = if rests { Role::Spare } else { Role::Coming { replaces: None } };
         if rests { Then::Rests } else { Then::Heals }
     }
 
     /// What is to be done now; ask until it is [`Step::Wait`]. `has_calls` answers whether calls of
-    /// a line await their answers.
+    /// a slot await their answers.
     pub fn step(&mut self, now_ns: u64, has_calls: impl Fn(usize) -> bool) -> Step {
         if let Some((old, new)) = self.replaced.take() {
             return self.replace(old, new, now_ns);
@@ -207,16 +207,16 @@ impl Standby {
                 None => Step::Up(to),
             };
         }
-        if let Some(line) = self.leaver(now_ns, has_calls) {
-            return Step::Close(line);
+        if let Some(slot) = self.leaver(now_ns, has_calls) {
+            return Step::Close(slot);
         }
         match self.missing().or_else(|| self.too_old(now_ns)) {
-            Some(line) => Step::Open(line),
+            Some(slot) => Step::Open(slot),
             None => Step::Wait(self.until_ns(now_ns)),
         }
     }
 
-    /// The new line takes the place of the old one, which leaves.
+    /// The new slot takes the place of the old one, which leaves.
     fn replace(&mut self, old: usize, new: usize, now_ns: u64) -> Step {
         let was_live = matches!(self.roles[old], Role::Live { .. });
         let until_ns = now_ns.saturating_add(self.rules.drain_ns);
@@ -228,49 +228,49 @@ impl Standby {
         Step::Switch { from: old, to: new, is_rotation: true }
     }
 
-    fn goes_live(&mut self, line: usize) {
-        if let Role::Ready { due_ns, .. } = self.roles[line] {
-            self.roles[line] = Role::Live { due_ns };
+    fn goes_live(&mut self, slot: usize) {
+        if let Role::Ready { due_ns, .. } = self.roles[slot] {
+            self.roles[slot] = Role::Live { due_ns };
         }
     }
 
-    /// Of the lines that wait, the one that lasts longest.
+    /// Of the slots that wait, the one that lasts longest.
     fn youngest(&self) -> Option<usize> {
-        let ready = self.roles.iter().enumerate().filter_map(|(line, role)| match role {
-            Role::Ready { since_ns, .. } => Some((*since_ns, line)),
+        let ready = self.roles.iter().enumerate().filter_map(|(slot, role)| match role {
+            Role::Ready { since_ns, .. } => Some((*since_ns, slot)),
             _ => None,
         });
-        ready.max().map(|(_, line)| line)
+        ready.max().map(|(_, slot)| slot)
     }
 
-    /// A line whose time to leave is over.
+    /// A slot whose time to leave is over.
     fn leaver(&mut self, now_ns: u64, has_calls: impl Fn(usize) -> bool) -> Option<usize> {
-        let is_due = |line: &usize| match self.roles[*line] {
+        let is_due = |slot: &usize| match self.roles[*slot] {
             Role::Leaving { until_ns, is_closing: false } => {
-                now_ns >= until_ns || !has_calls(*line)
+                now_ns >= until_ns || !has_calls(*slot)
             }
             _ => false,
         };
-        let line = (0..self.roles.len()).find(is_due)?;
-        self.roles[line] = Role::Leaving { until_ns: now_ns, is_closing: true };
-        Some(line)
+        let slot = (0..self.roles.len()).find(is_due)?;
+        self.roles[slot] = Role::Leaving { until_ns: now_ns, is_closing: true };
+        Some(slot)
     }
 
-    /// A spare line that is to come because one has left without a replacement.
+    /// A spare slot that is to come because one has left without a replacement.
     fn missing(&mut self) -> Option<usize> {
         let spare = self.roles.iter().position(|role| *role == Role::Spare)?;
         let counts = |role: &&Role| {
             let stays = matches!(role, Role::Ready { .. } | Role::Live { .. });
             stays || **role == Role::Coming { replaces: None }
         };
-        if self.roles.iter().filter(counts).count() >= self.rules.lines {
+        if self.roles.iter().filter(counts).count() >= self.rules.slots {
             return None;
         }
         self.roles[spare] = Role::Coming { replaces: None };
         Some(spare)
     }
 
-    /// A spare line that is to replace one that is too old, the live one first. One at a time.
+    /// A spare slot that is to replace one that is too old, the live one first. One at a time.
     fn too_old(&mut self, now_ns: u64) -> Option<usize> {
         let spare = self.roles.iter().position(|role| *role == Role::Spare)?;
         let is_coming = |role: &Role| matches!(role, Role::Coming { replaces: Some(_) });
@@ -278,20 +278,20 @@ impl Standby {
             return None;
         }
         let old =
-            self.aged().filter(|(due_ns, ..)| *due_ns <= now_ns).map(|(_, is_ready, line)| {
-                // The live line, and then the oldest.
-                (is_ready, line)
+            self.aged().filter(|(due_ns, ..)| *due_ns <= now_ns).map(|(_, is_ready, slot)| {
+                // The live slot, and then the oldest.
+                (is_ready, slot)
             });
-        let (_, line) = old.min()?;
-        self.roles[spare] = Role::Coming { replaces: Some(line) };
+        let (_, slot) = old.min()?;
+        self.roles[spare] = Role::Coming { replaces: Some(slot) };
         Some(spare)
     }
 
-    /// Each line that grows old: when it is due, whether it waits, which.
+    /// Each slot that grows old: when it is due, whether it waits, which.
     fn aged(&self) -> impl Iterator<Item = (u64, bool, usize)> + '_ {
-        self.roles.iter().enumerate().filter_map(|(line, role)| match role {
-            Role::Ready { due_ns, .. } => Some((*due_ns, true, line)),
-            Role::Live { due_ns } => Some((*due_ns, false, line)),
+        self.roles.iter().enumerate().filter_map(|(slot, role)| match role {
+            Role::Ready { due_ns, .. } => Some((*due_ns, true, slot)),
+            Role::Live { due_ns } => Some((*due_ns, false, slot)),
             _ => None,
         })
     }
@@ -299,7 +299,7 @@ impl Standby {
     fn until_ns(&self, now_ns: u64) -> Option<u64> {
         let has_spare = self.roles.contains(&Role::Spare);
         let aged = self.aged().map(|(due_ns, ..)| due_ns);
-        // What is due already waits for the line that comes, or for the one that leaves.
+        // What is due already waits for the slot that comes, or for the one that leaves.
         let aged = aged.filter(|due_ns| has_spare && *due_ns != u64::MAX && *due_ns > now_ns);
         let leaving = self.roles.iter().filter_map(|role| match role {
             Role::Leaving { until_ns, is_closing: false } => Some(*until_ns),

@@ -1,6 +1,6 @@
 //! The real session for the models: without its runtime, and with a venue in the next room.
 //!
-//! The core with its lock, the calls, the delivery and the bell are what they are, and so is the
+//! The core with its lock, the calls, the delivery and the wake-up are what they are, and so is the
 //! connection: its socket is one end of a local pair. The thread of the session is one of the
 //! model, which does what that does at each wake-up; it dials no second time. The venue is asked by
 //! that thread, because the checker sees no socket: an answer comes where it is looked for.
@@ -11,10 +11,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::bell::Bell;
 use super::dialling::Dialled;
 use super::due::{Next, Work};
 use super::receiving::MAX_TURN;
+use super::wake_fd::WakeFd;
 use super::{Hook, Session, Settings};
 use crate::clock::now_ns;
 use crate::config::Config;
@@ -52,7 +52,7 @@ impl Model {
         settings.set_counts(4, 8).expect("so many calls");
         let session = Arc::new(Session::new(None, &config, &settings, b"/").expect("a session"));
         let mut work = Work::new(1);
-        assert!(matches!(session.settle(&mut work), Next::Dial(0, _)));
+        assert!(matches!(session.run_due(&mut work), Next::Dial(0, _)));
         let (near, far) = UnixStream::pair().expect("a pair of sockets");
         near.set_nonblocking(true).expect("non-blocking");
         far.set_nonblocking(true).expect("non-blocking");
@@ -61,7 +61,7 @@ impl Model {
         let receiver = ReceiverSettings { limits, check_utf8: true, deflate: None };
         let receiver = Receiver::new(receiver, 4096);
         work.readings[0] = session.dialled(0, Ok(Dialled { connection, receiver }));
-        assert_eq!(session.settle(&mut work), Next::Wait(None));
+        assert_eq!(session.run_due(&mut work), Next::Wait(None));
         let venue = Mutex::new((Some(far), Vec::new()));
         let (work, sleeps_until_ns) = (Mutex::new(work), Mutex::default());
         Arc::new(Self { session, work, venue, sleeps_until_ns })
@@ -78,7 +78,7 @@ impl Model {
             let is_done = done(session);
             // While only messages come, what is due stays what it is.
             if is_due {
-                until_ns = match session.settle(&mut work) {
+                until_ns = match session.run_due(&mut work) {
                     Next::Closed => return session.end(),
                     Next::Dial(..) => None,
                     Next::Wait(until_ns) => until_ns,
@@ -204,19 +204,19 @@ impl Session {
     }
 }
 
-/// The bell of a session in caller drive, and nothing else of that.
-pub struct BellModel(Bell);
+/// The wake-up of a session in caller drive, and nothing else of that.
+pub struct WakeFdModel(WakeFd);
 
-impl BellModel {
-    /// A bell in a new run.
+impl WakeFdModel {
+    /// A wake-up in a new run.
     pub fn new() -> Arc<Self> {
         begin_run();
-        Arc::new(Self(Bell::new().expect("a bell")))
+        Arc::new(Self(WakeFd::new().expect("a wake_fd")))
     }
 
-    /// Any thread rings.
-    pub fn ring(&self) {
-        self.0.ring();
+    /// Any thread notifies.
+    pub fn notify(&self) {
+        self.0.notify();
     }
 
     /// The engine asks for the descriptor.
@@ -234,9 +234,9 @@ impl BellModel {
         self.0.end_sleep();
     }
 
-    /// A pass begins: the descriptor is cleared, and then it is asked whether it was rung.
+    /// A pass begins: the descriptor is cleared, and then it is asked whether it was notified.
     pub fn pass(&self) -> bool {
-        self.0.silence();
+        self.0.drain();
         self.0.take()
     }
 

@@ -13,8 +13,8 @@ use checker::{check, spawn};
 use loom::thread::JoinHandle;
 use venuepool_model::error::{Outcome, Status};
 use venuepool_model::session::Session;
-use venuepool_model::session::event::{News, Told};
-use venuepool_model::session::model::{BellModel, Model};
+use venuepool_model::session::event::{Event, Told};
+use venuepool_model::session::model::{Model, WakeFdModel};
 use venuepool_model::ws::frame::Kind;
 
 /// The venue answers whatever comes.
@@ -28,15 +28,15 @@ const LONG_NS: u64 = 1_000_000_000_000;
 /// A session, and its UP is taken.
 fn model() -> Arc<Model> {
     let model = Model::new(None);
-    assert_eq!(taken(&model, Duration::ZERO), Some(vec![News::Up]));
+    assert_eq!(taken(&model, Duration::ZERO), Some(vec![Event::Up]));
     model
 }
 
 /// What is told, waiting for the first of it.
-fn taken(model: &Model, patience: Duration) -> Option<Vec<News>> {
-    let mut news = Vec::new();
-    let taken = model.session.poll(8, patience, |kept| news.push(kept.news)).unwrap();
-    taken.map(|_| news)
+fn taken(model: &Model, patience: Duration) -> Option<Vec<Event>> {
+    let mut event = Vec::new();
+    let taken = model.session.poll(8, patience, |kept| event.push(kept.event)).unwrap();
+    taken.map(|_| event)
 }
 
 /// A call whose key is also its message.
@@ -61,24 +61,24 @@ fn has_no_calls(session: &Session) -> bool {
 }
 
 /// How calls have ended, in the order in which it was told.
-fn ends(news: &[News]) -> Vec<(u64, Outcome)> {
-    let end = |news: &News| match news {
-        News::Completion(ended, _) => Some((ended.call.id, ended.outcome)),
+fn ends(event: &[Event]) -> Vec<(u64, Outcome)> {
+    let end = |event: &Event| match event {
+        Event::Completion(ended, _) => Some((ended.call.id, ended.outcome)),
         _ => None,
     };
-    news.iter().filter_map(end).collect()
+    event.iter().filter_map(end).collect()
 }
 
 /// Ends a session whose own thread has left already, and takes the rest of what is told.
-fn close(model: &Model) -> Vec<News> {
+fn close(model: &Model) -> Vec<Event> {
     let _ = model.session.shutdown(None, "");
     model.hang_up();
     model.serve(0, |_| false);
     let mut all = Vec::new();
-    while let Some(news) = taken(model, Duration::ZERO) {
-        all.extend(news);
+    while let Some(event) = taken(model, Duration::ZERO) {
+        all.extend(event);
     }
-    assert_eq!(all.last(), Some(&News::Closed));
+    assert_eq!(all.last(), Some(&Event::Closed));
     all
 }
 
@@ -193,9 +193,9 @@ fn a_call_ends_once_whatever_ends_it() {
         model.hang_up();
         let cancelled = canceller.join().unwrap();
         server.join().unwrap();
-        let mut news = taken(&model, Duration::ZERO).unwrap();
-        news.extend(close(&model));
-        let ended = ends(&news);
+        let mut event = taken(&model, Duration::ZERO).unwrap();
+        event.extend(close(&model));
+        let ended = ends(&event);
         assert_eq!(ended.len(), 1, "{ended:?}");
         assert_eq!(ended[0].1 == Outcome::Cancelled, cancelled == Ok(()), "{ended:?}");
     });
@@ -210,8 +210,8 @@ fn a_call_whose_deadline_is_earlier_than_the_sleep_of_who_drives_wakes_it() {
         // Nothing but the call itself wakes it.
         model.session.call(Kind::Text, b"x", 1, SOON_NS, 0).unwrap();
         model.pass_time_until(10 * SOON_NS);
-        let news = taken(&model, Duration::MAX).unwrap();
-        assert_eq!(ends(&news), [(1, Outcome::Timeout)]);
+        let event = taken(&model, Duration::MAX).unwrap();
+        assert_eq!(ends(&event), [(1, Outcome::Timeout)]);
         server.join().unwrap();
         close(&model);
     });
@@ -229,14 +229,14 @@ fn a_close_tells_each_end_once_and_nothing_behind_closed() {
             closing.session.shutdown(None, "").unwrap();
             closing.hang_up();
         });
-        let mut news = Vec::new();
+        let mut event = Vec::new();
         while let Some(some) = taken(&model, Duration::MAX) {
-            news.extend(some);
+            event.extend(some);
         }
         assert_eq!(taken(&model, Duration::MAX), None, "something behind the end");
-        assert_eq!(ends(&news).len(), 1, "{news:?}");
-        let closed = news.iter().filter(|news| **news == News::Closed).count();
-        assert_eq!((closed, news.last()), (1, Some(&News::Closed)), "{news:?}");
+        assert_eq!(ends(&event).len(), 1, "{event:?}");
+        let closed = event.iter().filter(|event| **event == Event::Closed).count();
+        assert_eq!((closed, event.last()), (1, Some(&Event::Closed)), "{event:?}");
         closing.join().unwrap();
         server.join().unwrap();
     });
@@ -250,9 +250,9 @@ fn a_cancel_while_the_session_closes_is_told_to_its_function_once() {
         let (count, last) = (Arc::clone(&ends), Arc::clone(&closed));
         let model = Model::new(Some(Arc::new(move |told: &Told<'_>| {
             assert_eq!(last.load(Ordering::SeqCst), 0, "something behind the end");
-            match told.news {
-                News::Completion(..) => count.fetch_add(1, Ordering::SeqCst),
-                News::Closed => last.fetch_add(1, Ordering::SeqCst),
+            match told.event {
+                Event::Completion(..) => count.fetch_add(1, Ordering::SeqCst),
+                Event::Closed => last.fetch_add(1, Ordering::SeqCst),
                 _ => 0,
             };
         })));
@@ -269,41 +269,41 @@ fn a_cancel_while_the_session_closes_is_told_to_its_function_once() {
     });
 }
 
-/// What was noted before a ring is seen by who looks, or who sleeps is woken.
+/// What was noted before a notification is seen by who looks, or who sleeps is woken.
 #[test]
 fn a_bell_that_is_rung_is_heard_by_who_goes_to_sleep() {
     check(4, || {
-        let bell = BellModel::new();
+        let wake_fd = WakeFdModel::new();
         let ringers = [0, 1].map(|_| {
-            let bell = Arc::clone(&bell);
-            spawn(move || bell.ring())
+            let wake_fd = Arc::clone(&wake_fd);
+            spawn(move || wake_fd.notify())
         });
-        let sleeps = bell.begin_sleep();
+        let sleeps = wake_fd.begin_sleep();
         ringers.into_iter().for_each(|ringer| ringer.join().unwrap());
-        assert!(!sleeps || bell.is_readable(), "it would sleep for ever");
-        bell.end_sleep();
-        assert!(bell.pass(), "it was rung");
-        assert!(!bell.pass() && !bell.is_readable());
+        assert!(!sleeps || wake_fd.is_readable(), "it would sleep for ever");
+        wake_fd.end_sleep();
+        assert!(wake_fd.pass(), "it was notified");
+        assert!(!wake_fd.pass() && !wake_fd.is_readable());
     });
 }
 
-/// What it was rung for behind a pass is seen by the next one.
+/// What it was notified of behind a pass is seen by the next one.
 #[test]
 fn a_bell_that_is_rung_during_a_pass_is_seen_by_it_or_by_the_next_one() {
     check(4, || {
-        let bell = BellModel::new();
-        bell.give();
-        assert!(bell.pass());
+        let wake_fd = WakeFdModel::new();
+        wake_fd.give();
+        assert!(wake_fd.pass());
         let noted = Arc::new(loom::sync::atomic::AtomicBool::new(false));
-        let (ringer, note) = (Arc::clone(&bell), Arc::clone(&noted));
+        let (ringer, note) = (Arc::clone(&wake_fd), Arc::clone(&noted));
         let ringer = spawn(move || {
             note.store(true, Ordering::Relaxed);
-            ringer.ring();
+            ringer.notify();
         });
-        let is_seen = bell.pass() && noted.load(Ordering::Relaxed);
+        let is_seen = wake_fd.pass() && noted.load(Ordering::Relaxed);
         ringer.join().unwrap();
-        assert!(is_seen || bell.is_readable(), "nobody would look");
-        assert!(is_seen || bell.pass());
+        assert!(is_seen || wake_fd.is_readable(), "nobody would look");
+        assert!(is_seen || wake_fd.pass());
     });
 }
 
@@ -311,14 +311,14 @@ fn a_bell_that_is_rung_during_a_pass_is_seen_by_it_or_by_the_next_one() {
 #[test]
 fn a_descriptor_that_is_given_while_a_driver_awakes_is_heard_for_ever() {
     check(4, || {
-        let bell = BellModel::new();
-        bell.begin_sleep();
-        let engine = Arc::clone(&bell);
+        let wake_fd = WakeFdModel::new();
+        wake_fd.begin_sleep();
+        let engine = Arc::clone(&wake_fd);
         let engine = spawn(move || engine.give());
-        bell.end_sleep();
+        wake_fd.end_sleep();
         engine.join().unwrap();
-        bell.pass();
-        bell.ring();
-        assert!(bell.is_readable(), "the engine would sleep for ever");
+        wake_fd.pass();
+        wake_fd.notify();
+        assert!(wake_fd.is_readable(), "the engine would sleep for ever");
     });
 }

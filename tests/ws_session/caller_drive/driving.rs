@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tungstenite::Message;
 use venuepool::error::{Outcome, Status, WireState};
 use venuepool::session::Session;
-use venuepool::session::event::{Kept, News, Told, WsLoss};
+use venuepool::session::event::{Event, Kept, Told, WsLoss};
 use venuepool::session::settings::Settings;
 use venuepool::ws::frame::Kind;
 use venuepool::ws::session::life::Stage;
@@ -62,7 +62,7 @@ fn by_polls(session: &Session) -> Kept {
 
 fn open(server: &Server, settings: &Settings) -> Arc<Session> {
     let session = Session::open(&config(server), settings, b"/").unwrap();
-    assert_eq!(by_polls(&session).news, News::Up);
+    assert_eq!(by_polls(&session).event, Event::Up);
     session
 }
 
@@ -76,7 +76,7 @@ fn every_way_to_drive_completes_calls_plain_and_over_tls() {
                 let text_of = format!("id:{key}");
                 let id = session.call(Kind::Text, text_of.as_bytes(), key, 10 * SECOND, 0).unwrap();
                 let kept = next(&session);
-                let News::Completion(ended, _) = kept.news else { panic!("{:?}", kept.news) };
+                let Event::Completion(ended, _) = kept.event else { panic!("{:?}", kept.event) };
                 assert_eq!((ended.call.id, ended.outcome), (id, Outcome::Ok));
                 assert_eq!(text(&kept), format!("id:{key} ok"));
             }
@@ -118,24 +118,24 @@ fn there_is_no_thread_and_what_happens_is_done_in_polls() {
     config.set_thread_name(b"vp-none-at-all").unwrap();
     let session = Session::open(&config, &settings(), b"/").unwrap();
     assert_eq!(threads("vp-none-at-all"), 0);
-    assert_eq!(by_polls(&session).news, News::Up);
+    assert_eq!(by_polls(&session).event, Event::Up);
     let seen = thread::current().id();
     let (tell, told) = mpsc::channel();
     let mut settings = settings();
     settings.set_told(Some(Arc::new(move |told: &Told<'_>| {
-        let _ = tell.send((thread::current().id(), told.news.clone()));
+        let _ = tell.send((thread::current().id(), told.event.clone()));
     })));
     let with_function = Session::open(&config, &settings, b"/").unwrap();
-    assert_eq!(told.recv().unwrap(), (seen, News::Up));
+    assert_eq!(told.recv().unwrap(), (seen, Event::Up));
     with_function.send(Kind::Text, b"x").unwrap();
     let taken = with_function.poll(1, PATIENCE, |_| panic!("the function is told"));
     assert_eq!(taken, Ok(Some(0)));
-    assert_eq!(told.recv().unwrap(), (seen, News::Message(Kind::Text, None)));
+    assert_eq!(told.recv().unwrap(), (seen, Event::Message(Kind::Text, None)));
     with_function.shutdown(Some(1000), "").unwrap();
     with_function.close().unwrap();
     let rest: Vec<_> = told.try_iter().collect();
     assert!(rest.iter().all(|(thread, _)| *thread == seen));
-    assert_eq!(rest.last().unwrap().1, News::Closed);
+    assert_eq!(rest.last().unwrap().1, Event::Closed);
     Desk::of(session).close();
 }
 
@@ -159,7 +159,7 @@ fn what_is_due_by_time_makes_the_descriptor_readable() {
     let call = |ns| session.call(Kind::Text, b"no answer", ns, ns, 0).unwrap();
     let (late, early) = (call(SECOND / 5), call(SECOND / 50));
     for id in [early, late] {
-        let News::Completion(ended, _) = by_descriptor(&session).news else { panic!() };
+        let Event::Completion(ended, _) = by_descriptor(&session).event else { panic!() };
         let end = (ended.call.id, ended.outcome, ended.wire_state);
         assert_eq!(end, (id, Outcome::Timeout, WireState::Sent));
     }
@@ -171,9 +171,9 @@ fn what_is_due_by_time_makes_the_descriptor_readable() {
     }
     session.send(Kind::Text, b"end").unwrap();
     // A ping that the venue has not read makes its end a reset.
-    let News::Lost(lost) = by_descriptor(&session).news else { panic!() };
+    let Event::Lost(lost) = by_descriptor(&session).event else { panic!() };
     assert!(matches!(lost.loss, WsLoss::Ended | WsLoss::Reset), "{lost:?}");
-    assert_eq!(by_descriptor(&session).news, News::Up);
+    assert_eq!(by_descriptor(&session).event, Event::Up);
     assert_eq!(session.health().connections, 2);
     Desk::of(session).close();
 }
@@ -185,7 +185,7 @@ fn what_other_threads_do_wakes_who_waits() {
     let next = || {
         let mut taken = None;
         assert_eq!(session.poll(1, PATIENCE, |kept| taken = Some(kept)), Ok(Some(1)));
-        taken.unwrap().news
+        taken.unwrap().event
     };
     let waits = || thread::sleep(Duration::from_millis(20));
     let ended = thread::scope(|scope| {
@@ -195,7 +195,7 @@ fn what_other_threads_do_wakes_who_waits() {
         });
         next()
     });
-    assert!(matches!(ended, News::Completion(ended, _) if ended.outcome == Outcome::Timeout));
+    assert!(matches!(ended, Event::Completion(ended, _) if ended.outcome == Outcome::Timeout));
     let id = session.call(Kind::Text, b"no answer", 2, 600 * SECOND, 0).unwrap();
     let ended = thread::scope(|scope| {
         scope.spawn(|| {
@@ -204,7 +204,7 @@ fn what_other_threads_do_wakes_who_waits() {
         });
         next()
     });
-    assert!(matches!(ended, News::Completion(ended, _) if ended.outcome == Outcome::Cancelled));
+    assert!(matches!(ended, Event::Completion(ended, _) if ended.outcome == Outcome::Cancelled));
     let lost = thread::scope(|scope| {
         scope.spawn(|| {
             waits();
@@ -212,8 +212,8 @@ fn what_other_threads_do_wakes_who_waits() {
         });
         next()
     });
-    assert!(matches!(lost, News::Lost(lost) if lost.loss == WsLoss::Closed));
-    assert_eq!(next(), News::Closed);
+    assert!(matches!(lost, Event::Lost(lost) if lost.loss == WsLoss::Closed));
+    assert_eq!(next(), Event::Closed);
     session.close().unwrap();
 }
 
@@ -226,7 +226,7 @@ fn one_thread_drives_at_a_time_and_none_within_a_function() {
     let (its, wait) = (Arc::clone(&place), Mutex::new(wait));
     let mut settings = settings();
     settings.set_told(Some(Arc::new(move |told: &Told<'_>| {
-        if let News::Message(..) = told.news {
+        if let Event::Message(..) = told.event {
             let session = its.get().unwrap();
             let polled = session.poll(1, Duration::ZERO, |_| ());
             assert_eq!(polled, Err(Status::ERR_WOULD_DEADLOCK));
@@ -295,7 +295,7 @@ fn a_poll_waits_for_no_handshake() {
     });
     let session = open(&server, &settings());
     session.send(Kind::Text, b"end").unwrap();
-    assert!(matches!(by_polls(&session).news, News::Lost(_)));
+    assert!(matches!(by_polls(&session).event, Event::Lost(_)));
     let begin = Instant::now();
     let mut polls = 0;
     while is_accepted.try_recv().is_err() {

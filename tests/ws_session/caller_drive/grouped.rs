@@ -13,7 +13,7 @@ use venuepool::error::Outcome;
 use venuepool::group::Group;
 use venuepool::http::request::Request;
 use venuepool::session::Session;
-use venuepool::session::event::{News, Told};
+use venuepool::session::event::{Event, Told};
 use venuepool::ws::frame::Kind;
 
 use super::desk::{SECOND, config, settings};
@@ -21,13 +21,13 @@ use crate::peer::{Server, exchange};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-type Seen = Arc<Mutex<Vec<(usize, News)>>>;
+type Seen = Arc<Mutex<Vec<(usize, Event)>>>;
 
 /// A session whose function notes what it is told with its number.
 fn session(server: &Server, number: usize, seen: &Seen) -> Arc<Session> {
     let (mut settings, seen) = (settings(), Arc::clone(seen));
     settings.set_told(Some(Arc::new(move |told: &Told<'_>| {
-        seen.lock().unwrap().push((number, told.news.clone()));
+        seen.lock().unwrap().push((number, told.event.clone()));
     })));
     let session = Session::open(&config(server), &settings, b"/").unwrap();
     assert!(session.fits_group());
@@ -82,8 +82,8 @@ fn a_group_drives_sessions_beside_a_pool() {
         ended.sort_unstable();
         assert!(ended.into_iter().eq(0..sessions.len()), "each of them once");
         let is_ok =
-            |news: &News| matches!(news, News::Completion(it, _) if it.outcome == Outcome::Ok);
-        assert!(seen.iter().all(|(_, news)| is_ok(news)), "{seen:?}");
+            |event: &Event| matches!(event, Event::Completion(it, _) if it.outcome == Outcome::Ok);
+        assert!(seen.iter().all(|(_, event)| is_ok(event)), "{seen:?}");
     }
     for session in sessions {
         session.shutdown(Some(1000), "").unwrap();
@@ -103,7 +103,7 @@ fn a_session_that_ends_leaves_the_group() {
     one.shutdown(Some(1000), "").unwrap();
     // The group drives it to its end.
     let begin = Instant::now();
-    while !seen.lock().unwrap().contains(&(0, News::Closed)) {
+    while !seen.lock().unwrap().contains(&(0, Event::Closed)) {
         assert!(begin.elapsed() < PATIENCE, "it does not end");
         assert_eq!(group.wait(1, PATIENCE, |_, _| ()), Ok(Some(0)));
     }
@@ -112,8 +112,8 @@ fn a_session_that_ends_leaves_the_group() {
     drop(one);
     // The other one goes on.
     other.call(Kind::Text, b"id:1", 1, 10 * SECOND, 0).unwrap();
-    let is_end = |(number, news): &(usize, News)| {
-        *number == 1 && matches!(news, News::Completion(it, _) if it.outcome == Outcome::Ok)
+    let is_end = |(number, event): &(usize, Event)| {
+        *number == 1 && matches!(event, Event::Completion(it, _) if it.outcome == Outcome::Ok)
     };
     while !seen.lock().unwrap().iter().any(is_end) || weak.upgrade().is_some() {
         assert!(begin.elapsed() < PATIENCE, "it is still there");

@@ -65,9 +65,9 @@ pub(super) fn feed(case: &Case, cuts: &[usize]) -> Verdict {
     verdict
 }
 
-fn seen(event: &Event<'_>) -> Seen {
+fn seen(event: &Incoming<'_>) -> Seen {
     match event {
-        Event::Message(message) => {
+        Incoming::Message(message) => {
             assert_eq!(message.padded().len(), message.payload().len() + TAIL);
             assert_eq!(message.padded()[message.payload().len()..], [0; TAIL], "the tail");
             match message.kind() {
@@ -75,8 +75,8 @@ fn seen(event: &Event<'_>) -> Seen {
                 Kind::Binary => Seen::Binary(message.payload().to_vec()),
             }
         }
-        Event::Ping(payload) => Seen::Ping(payload.to_vec()),
-        Event::Pong(payload) => Seen::Pong(payload.to_vec()),
-        Event::Close(frame) => Seen::Close(frame.code, frame.reason.to_owned()),
+        Incoming::Ping(payload) => Seen::Ping(payload.to_vec()),
+        Incoming::Pong(payload) => Seen::Pong(payload.to_vec()),
+        Incoming::Close(frame) => Seen::Close(frame.code, frame.reason.to_owned()),
     }
 }

@@ -1,19 +1,19 @@
-//! The lines of a session, event by event.
+//! The slots of a session, event by event.
 
 use super::*;
 
 const S: u64 = 1_000_000_000;
 
-const RULES: StandbyRules = StandbyRules { lines: 2, max_age_ns: 100 * S, drain_ns: 5 * S };
+const RULES: StandbyRules = StandbyRules { slots: 2, max_age_ns: 100 * S, drain_ns: 5 * S };
 
 fn none(_: usize) -> bool {
     false
 }
 
-/// Both lines are logged in, and the first one is live.
+/// Both slots are logged in, and the first one is live.
 fn two() -> Standby {
     let mut standby = Standby::new(RULES);
-    assert_eq!((standby.lines(), standby.step(0, none)), (3, Step::Wait(None)));
+    assert_eq!((standby.slots(), standby.step(0, none)), (3, Step::Wait(None)));
     standby.ready(0, 0, 0);
     assert_eq!(standby.step(0, none), Step::Up(0));
     standby.ready(1, S, 0);
@@ -48,12 +48,12 @@ fn an_old_line_is_replaced_before_it_leaves_and_leaves_behind_its_calls() {
     assert_eq!(standby.step(100 * S, none), Step::Open(2));
     assert_eq!(standby.step(100 * S, none), Step::Wait(None));
     assert_eq!(standby.live(), Some(0), "it serves until then");
-    assert_eq!([0, 1, 2].map(|line| standby.is_replacement(line)), [false, false, true]);
+    assert_eq!([0, 1, 2].map(|slot| standby.is_replacement(slot)), [false, false, true]);
     standby.ready(2, 101 * S, 0);
     let switch = Step::Switch { from: 0, to: 2, is_rotation: true };
     assert_eq!(standby.step(101 * S, none), switch);
     assert!(standby.is_told(0) && standby.is_leaving(0) && standby.is_told(2));
-    let calls = |line| line == 0;
+    let calls = |slot| slot == 0;
     assert_eq!(standby.step(101 * S, calls), Step::Wait(Some(106 * S)));
     assert_eq!(standby.step(102 * S, none), Step::Close(0));
     assert_eq!(standby.lost(0), Then::Rests);
@@ -71,7 +71,7 @@ fn calls_that_are_not_answered_hold_it_up_for_so_long() {
     standby.step(100 * S, none);
     standby.ready(2, 101 * S, 0);
     standby.step(101 * S, none);
-    let calls = |line| line == 0;
+    let calls = |slot| slot == 0;
     assert_eq!(standby.step(106 * S - 1, calls), Step::Wait(Some(106 * S)));
     assert_eq!(standby.step(106 * S, calls), Step::Close(0));
 }
@@ -100,7 +100,7 @@ fn a_replacement_that_fails_goes_on_and_the_old_line_serves() {
 #[test]
 fn the_time_of_a_replacement_is_left_to_chance_within_a_fifth() {
     for (random, due_ns) in [(0, 100 * S), (u64::MAX / 2, 90 * S), (u64::MAX, 80 * S)] {
-        let mut standby = Standby::new(StandbyRules { lines: 1, ..RULES });
+        let mut standby = Standby::new(StandbyRules { slots: 1, ..RULES });
         standby.ready(0, 0, random);
         standby.step(0, none);
         let Step::Wait(Some(until_ns)) = standby.step(0, none) else { panic!() };
@@ -129,8 +129,8 @@ fn a_line_that_the_peer_closes_is_left_at_once_and_another_one_comes_for_it() {
 
 #[test]
 fn without_an_age_there_is_no_spare_line() {
-    let mut standby = Standby::new(StandbyRules { lines: 1, max_age_ns: 0, drain_ns: 0 });
-    assert_eq!(standby.lines(), 1);
+    let mut standby = Standby::new(StandbyRules { slots: 1, max_age_ns: 0, drain_ns: 0 });
+    assert_eq!(standby.slots(), 1);
     standby.ready(0, 0, 7);
     assert_eq!(
         (standby.step(0, none), standby.step(u64::MAX, none)),

@@ -59,7 +59,7 @@ impl Dialling {
 
 /// What is told of a pause, of the pool or of a source.
 #[derive(Clone, Copy)]
-struct News {
+struct Event {
     /// The end of the pause that was told; 0 for none.
     told_ns: u64,
     /// Since when a pause is to be told.
@@ -85,7 +85,7 @@ pub(crate) struct Ledger {
     /// By source.
     dialling: Vec<Dialling>,
     /// Of the pool's pause, and then of those of its sources.
-    news: Vec<News>,
+    event: Vec<Event>,
     per_second: u64,
     bounds: Bounds,
     hurry: Vec<Hurry>,
@@ -175,8 +175,8 @@ impl Ledger {
             beating: 0,
             most_beating: (setting.slots / 4).max(1),
             dialling: dialling(setting),
-            news: vec![
-                News { told_ns: 0, untold_ns: NEVER, is_ended: false };
+            event: vec![
+                Event { told_ns: 0, untold_ns: NEVER, is_ended: false };
                 1 + setting.sources as usize
             ],
             per_second: u64::from(setting.dials_per_second),
@@ -247,33 +247,33 @@ impl Ledger {
 
     /// A pause begins, or becomes longer, and is to be told. `place`: 0 for that of the pool.
     pub(crate) fn owe_pause(&mut self, place: usize, now: u64) {
-        let untold_ns = &mut self.news[place].untold_ns;
+        let untold_ns = &mut self.event[place].untold_ns;
         *untold_ns = (*untold_ns).min(now);
     }
 
     /// It is told that there is a pause until then: each end once.
     pub(crate) fn pause_begins(&mut self, place: usize, until_ns: u64) {
-        let news = &mut self.news[place];
-        assert!(until_ns != 0 && until_ns != news.told_ns, "a pause is told once");
-        *news = News { told_ns: until_ns, untold_ns: NEVER, is_ended: false };
+        let event = &mut self.event[place];
+        assert!(until_ns != 0 && until_ns != event.told_ns, "a pause is told once");
+        *event = Event { told_ns: until_ns, untold_ns: NEVER, is_ended: false };
     }
 
     /// The engine ends all pauses.
     pub(crate) fn engine_ends_pauses(&mut self) {
-        self.news.iter_mut().for_each(|it| (it.is_ended, it.untold_ns) = (true, NEVER));
+        self.event.iter_mut().for_each(|it| (it.is_ended, it.untold_ns) = (true, NEVER));
     }
 
     /// It is told that the pause is over.
     pub(crate) fn pause_ends(&mut self, place: usize, now: u64) {
-        let news = &mut self.news[place];
-        let is_over = news.is_ended || news.told_ns <= now;
-        assert!(is_over && news.told_ns != 0, "a pause ends that has not");
-        news.told_ns = 0;
+        let event = &mut self.event[place];
+        let is_over = event.is_ended || event.told_ns <= now;
+        assert!(is_over && event.told_ns != 0, "a pause ends that has not");
+        event.told_ns = 0;
     }
 
     /// Whether the end of each pause was told that was told.
     pub(crate) fn has_told_all(&self) -> bool {
-        self.news.iter().all(|news| news.told_ns == 0)
+        self.event.iter().all(|event| event.told_ns == 0)
     }
 
     /// A heartbeat that is due does not begin, and asks again at that time: in a pause at its end,
@@ -452,7 +452,7 @@ impl Ledger {
     /// After each event: no loss waits for what was to be waited for before it, and no pause for
     /// being told.
     pub(crate) fn check(&self, now: u64) {
-        let is_told = self.news.iter().all(|news| news.untold_ns >= now);
+        let is_told = self.event.iter().all(|event| event.untold_ns >= now);
         assert!(is_told, "nobody is told of a pause");
         let late = self.hurry.iter().position(|hurry| hurry.owes_delay);
         assert_eq!(late, None, "a lost connection waits for the delay of its replacement");

@@ -1,6 +1,7 @@
-//! What wakes a thread that drives a session: a bell that others ring, and a clock.
+//! What wakes the thread that drives a session: an eventfd that others write, and a timer.
 //!
-//! It knows descriptors and no session. While no one listens, ringing is one write to memory.
+//! It knows descriptors and no session. While no thread sleeps, a notification is one write to
+//! memory.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,27 +19,27 @@ use crate::net::standard::spared;
 use crate::sync::EventFd;
 use crate::sync::atomic::{OrderedBool, Ordering};
 
-/// A bell. Who listens first sets what is to be heard, and then looks whether it was rung.
-pub(super) struct Bell {
+/// An eventfd. Who is about to sleep arms it first, and then looks whether it was notified.
+pub(super) struct WakeFd {
     event: EventFd,
-    is_rung: OrderedBool,
+    is_notified: OrderedBool,
     /// Someone sleeps on the descriptor, or may do so at any moment.
-    is_heard: OrderedBool,
+    is_armed: OrderedBool,
     /// The engine has the descriptor, and may sleep on it at any moment.
     is_given: OrderedBool,
 }
 
-impl Bell {
+impl WakeFd {
     pub(super) fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = spared(|| Ok(EventFd::from_value_and_flags(0, flags)?))?;
-        let [is_rung, is_heard, is_given] = [false; 3].map(OrderedBool::new);
-        Ok(Self { event, is_rung, is_heard, is_given })
+        let [is_notified, is_armed, is_given] = [false; 3].map(OrderedBool::new);
+        Ok(Self { event, is_notified, is_armed, is_given })
     }
 
-    /// Rings, behind what it is rung for.
-    pub(super) fn ring(&self) {
-        if !self.is_rung.swap(true, Ordering::SeqCst) && self.is_heard.load(Ordering::SeqCst) {
+    /// Notifies, behind what it notifies of.
+    pub(super) fn notify(&self) {
+        if !self.is_notified.swap(true, Ordering::SeqCst) && self.is_armed.load(Ordering::SeqCst) {
             self.write();
         }
     }
@@ -51,8 +52,8 @@ impl Bell {
     /// The engine gets the descriptor. It is readable at once, the first time.
     pub(super) fn give(&self) {
         if !self.is_given.swap(true, Ordering::SeqCst) {
-            self.is_heard.store(true, Ordering::SeqCst);
-            self.is_rung.store(true, Ordering::SeqCst);
+            self.is_armed.store(true, Ordering::SeqCst);
+            self.is_notified.store(true, Ordering::SeqCst);
             self.write();
         }
     }
@@ -63,70 +64,70 @@ impl Bell {
     }
 
     /// Who drives is about to sleep on the descriptor, which is readable from now on when it is
-    /// rung. `false`: it was rung before, so there is to be no sleep.
+    /// notified. `false`: it was notified before, so there is to be no sleep.
     pub(super) fn begin_sleep(&self) -> bool {
-        self.is_heard.store(true, Ordering::SeqCst);
-        !self.is_rung.load(Ordering::SeqCst)
+        self.is_armed.store(true, Ordering::SeqCst);
+        !self.is_notified.load(Ordering::SeqCst)
     }
 
     /// Who drives is awake, and looks before the next sleep.
     pub(super) fn end_sleep(&self) {
-        self.is_heard.store(false, Ordering::SeqCst);
+        self.is_armed.store(false, Ordering::SeqCst);
         // Behind that: the descriptor may be asked for meanwhile.
         if self.is_given() {
-            self.is_heard.store(true, Ordering::SeqCst);
+            self.is_armed.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Whether it was rung, and not taken since.
-    pub(super) fn is_rung(&self) -> bool {
-        self.is_rung.load(Ordering::SeqCst)
+    /// Whether it was notified, and that was not taken since.
+    pub(super) fn is_notified(&self) -> bool {
+        self.is_notified.load(Ordering::SeqCst)
     }
 
-    /// Whether it was rung. What is looked at from now on has what it was rung for.
+    /// Takes the notification, if there is one. What is looked at from now on has what it was for.
     pub(super) fn take(&self) -> bool {
         // Not relaxed: who was woken by the descriptor must see what was set before it was written.
-        self.is_rung.load(Ordering::SeqCst) && self.is_rung.swap(false, Ordering::SeqCst)
+        self.is_notified.load(Ordering::SeqCst) && self.is_notified.swap(false, Ordering::SeqCst)
     }
 
-    /// The descriptor is not readable any more; before [`Bell::take`].
-    pub(super) fn silence(&self) {
+    /// The descriptor is not readable any more; before [`WakeFd::take`].
+    pub(super) fn drain(&self) {
         let _ = self.event.read();
     }
 }
 
 #[cfg(feature = "model")]
-impl Bell {
+impl WakeFd {
     /// Whether the descriptor is readable.
     pub(super) fn is_readable(&self) -> bool {
         self.event.is_readable()
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for WakeFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakeFd {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.notify();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.notify();
     }
 }
 
 /// A clock whose descriptor becomes readable at a time of CLOCK_MONOTONIC.
-pub(super) struct Alarm {
+pub(super) struct DueTimer {
     timer: TimerFd,
     /// [`u64::MAX`]: it is not set.
     at_ns: AtomicU64,
 }
 
-impl Alarm {
+impl DueTimer {
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         let timer = spared(|| Ok(TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?))?;
@@ -159,7 +160,7 @@ impl Alarm {
     }
 }
 
-impl AsFd for Alarm {
+impl AsFd for DueTimer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.timer.as_fd()
     }
@@ -178,46 +179,46 @@ mod tests {
 
     #[test]
     fn a_bell_is_readable_only_while_someone_listens_and_is_never_lost() {
-        let bell = Bell::new().unwrap();
-        bell.ring();
-        assert!(!is_readable(bell.as_fd(), 0) && !bell.begin_sleep());
-        assert!(bell.take() && !bell.take() && bell.begin_sleep());
-        bell.ring();
-        bell.ring();
-        assert!(is_readable(bell.as_fd(), 0));
-        bell.silence();
-        assert!(bell.take() && !is_readable(bell.as_fd(), 0));
-        bell.end_sleep();
-        bell.ring();
-        assert!(bell.take() && !is_readable(bell.as_fd(), 0));
+        let wake_fd = WakeFd::new().unwrap();
+        wake_fd.notify();
+        assert!(!is_readable(wake_fd.as_fd(), 0) && !wake_fd.begin_sleep());
+        assert!(wake_fd.take() && !wake_fd.take() && wake_fd.begin_sleep());
+        wake_fd.notify();
+        wake_fd.notify();
+        assert!(is_readable(wake_fd.as_fd(), 0));
+        wake_fd.drain();
+        assert!(wake_fd.take() && !is_readable(wake_fd.as_fd(), 0));
+        wake_fd.end_sleep();
+        wake_fd.notify();
+        assert!(wake_fd.take() && !is_readable(wake_fd.as_fd(), 0));
     }
 
     #[test]
     fn a_bell_whose_descriptor_was_given_is_heard_for_ever() {
-        let bell = Bell::new().unwrap();
-        bell.give();
-        assert!(is_readable(bell.as_fd(), 0));
-        bell.silence();
-        assert!(bell.take() && bell.begin_sleep());
-        bell.end_sleep();
-        bell.ring();
-        assert!(is_readable(bell.as_fd(), 0));
-        bell.silence();
-        bell.give();
-        assert!(!is_readable(bell.as_fd(), 0), "it is told of once");
+        let wake_fd = WakeFd::new().unwrap();
+        wake_fd.give();
+        assert!(is_readable(wake_fd.as_fd(), 0));
+        wake_fd.drain();
+        assert!(wake_fd.take() && wake_fd.begin_sleep());
+        wake_fd.end_sleep();
+        wake_fd.notify();
+        assert!(is_readable(wake_fd.as_fd(), 0));
+        wake_fd.drain();
+        wake_fd.give();
+        assert!(!is_readable(wake_fd.as_fd(), 0), "it is told of once");
     }
 
     #[test]
     fn an_alarm_tells_at_its_time_and_the_earliest_stays() {
-        let alarm = Alarm::new().unwrap();
-        assert!(!is_readable(alarm.as_fd(), 0));
+        let timer = DueTimer::new().unwrap();
+        assert!(!is_readable(timer.as_fd(), 0));
         let soon = now_ns() + 2_000_000;
-        alarm.set(soon);
-        alarm.set(soon + 60_000_000_000);
-        assert_eq!(alarm.at_ns(), soon);
-        assert!(is_readable(alarm.as_fd(), 20_000));
+        timer.set(soon);
+        timer.set(soon + 60_000_000_000);
+        assert_eq!(timer.at_ns(), soon);
+        assert!(is_readable(timer.as_fd(), 20_000));
         assert!(now_ns() >= soon);
-        alarm.stop();
-        assert!(!is_readable(alarm.as_fd(), 0) && alarm.at_ns() == u64::MAX);
+        timer.stop();
+        assert!(!is_readable(timer.as_fd(), 0) && timer.at_ns() == u64::MAX);
     }
 }

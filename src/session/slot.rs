@@ -1,7 +1,7 @@
-//! A line of a session: one connection with what was sent on it. It stays when the connection is
+//! A slot of a session: one connection with what was sent on it. It stays when the connection is
 //! lost.
 //!
-//! It knows its life and its bytes. Which line is live is not its business.
+//! It knows its life and its bytes. Which slot is live is not its business.
 
 use super::keys::Keys;
 use crate::error::Status;
@@ -28,7 +28,7 @@ pub(super) struct Numbering {
 }
 
 impl Numbering {
-    /// Of the numbers of two lines, the later ones hold.
+    /// Of the numbers of two slots, the later ones hold.
     pub(super) fn advance(&mut self, of_line: Option<Self>) {
         if let Some(of_line) = of_line
             && of_line.last >= self.last
@@ -38,12 +38,12 @@ impl Numbering {
     }
 }
 
-pub(super) struct Line {
+pub(super) struct Slot {
     pub(super) life: Life,
     pub(super) pongs: Pongs,
     connection: Option<Connection>,
     ledger: Ledger,
-    /// Its messages have numbers of the session's. Those of a line that waits have none yet.
+    /// Its messages have numbers of the session's. Those of a slot that waits have none yet.
     is_numbered: bool,
     /// What ended the connection, found by whoever sent; who drives deals with it.
     pub(super) fault: Option<Why>,
@@ -55,7 +55,7 @@ pub(super) struct Line {
     pub(super) left: Why,
 }
 
-impl Line {
+impl Slot {
     pub(super) fn new(life: Life, most: usize) -> Self {
         Self {
             life,
