@@ -26,7 +26,9 @@ OURS, SEED, PEER, RAW = "#2463b4", "#e08a3c", "#b0b7c3", "#3c4043"
 def colour(name):
     if name.startswith("venuepool"):
         return OURS
-    return {"raw": RAW, "raw spin": RAW, "nexus": SEED}.get(name, PEER)
+    if name.startswith("raw"):
+        return RAW
+    return SEED if name.startswith("nexus") else PEER
 
 
 def names_in(result, scenario):
@@ -143,10 +145,11 @@ def main():
     result = json.load(open(sys.argv[1]))
     folder = pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    grid(result, ["A", "B", "D", "DT", "F", "E", "ET"], "p50_ratio", "p50 / raw",
+    grid(result, ["A", "B", "D", "DT", "F", "E", "ET", "K"], "p50_ratio", "p50 / raw",
          folder / "latency.svg", "Latency, p50 as ratio to raw in the same run: less is better")
-    grid(result, ["C", "CT"], "rate_ratio", "requests per second / raw",
-         folder / "throughput.svg", "Throughput as ratio to raw in the same run: more is better")
+    grid(result, ["C", "CT", "L"], "rate_ratio", "per second / raw",
+         folder / "throughput.svg",
+         "Requests, and messages (L), as ratio to raw in the same run: more is better")
     grid(result, ["G", "GT"], "wire_ratio", "p50 / raw", folder / "wire.svg",
          "From submit to the last byte in the kernel, p50 as ratio to raw: less is better")
     costs(result, folder / "costs.svg")
