@@ -12,6 +12,7 @@ import pathlib
 import re
 import sys
 
+from report import cell
 from scenarios import CLIENTS, SCENARIOS
 
 MODES = ["venuepool poll", "venuepool wait", "venuepool callback", "venuepool sleep"]
@@ -30,16 +31,6 @@ TARGETS = {
 def table(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def cell(spread, digits=2):
-    """The median, and what the rounds lie between."""
-    if not spread:
-        return "–"
-    text = f"{spread['median']:.{digits}f}"
-    if spread["samples"] > 1:
-        text += f" ({spread['min']:.{digits}f}–{spread['max']:.{digits}f})"
-    return text
 
 
 class Run:
