@@ -87,6 +87,23 @@ pub struct Detail {
 }
 
 impl Completion {
+    /// One without an answer: of no slot, and nothing was sent.
+    pub fn bare(id: u64, outcome: Outcome, wire_state: WireState) -> Self {
+        Self {
+            id,
+            user_data: 0,
+            outcome,
+            wire_state,
+            slot: None,
+            connection: 0,
+            times: Times::default(),
+            bytes_sent: 0,
+            bytes_received: 0,
+            detail: None,
+            response: None,
+        }
+    }
+
     /// What the kernel knows of the bytes of the request, when there is no whole response.
     pub fn evidence(&self) -> Option<Evidence> {
         self.detail.as_deref().and_then(|detail| detail.evidence)

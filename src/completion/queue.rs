@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::EfdFlags;
 
-use super::{Completion, Times};
+use super::Completion;
 use crate::error::{Outcome, WireState};
 use crate::fifo::Fifo;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -94,19 +94,7 @@ impl CompletionQueue {
 
     /// Takes the memory of all places, so that no completion is a page fault. Before the first one.
     pub fn touch(&self) {
-        self.pushed.touch(|| Completion {
-            id: 0,
-            user_data: 0,
-            outcome: Outcome::Ok,
-            wire_state: WireState::NotSent,
-            slot: None,
-            connection: 0,
-            times: Times::default(),
-            bytes_sent: 0,
-            bytes_received: 0,
-            detail: None,
-            response: None,
-        });
+        self.pushed.touch(|| Completion::bare(0, Outcome::Ok, WireState::NotSent));
     }
 
     /// Reserves the place for one completion. `false`: the queue could overflow, refuse the
@@ -356,19 +344,7 @@ mod tests {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     fn completion(id: u64) -> Completion {
-        Completion {
-            id,
-            user_data: 0,
-            outcome: Outcome::Ok,
-            wire_state: WireState::Answered,
-            slot: None,
-            connection: 0,
-            times: Times::default(),
-            bytes_sent: 0,
-            bytes_received: 0,
-            detail: None,
-            response: None,
-        }
+        Completion::bare(id, Outcome::Ok, WireState::Answered)
     }
 
     fn drain(queue: &CompletionQueue) -> Vec<u64> {

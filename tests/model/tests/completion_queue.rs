@@ -7,24 +7,12 @@ use std::time::Duration;
 
 use checker::{check, spawn};
 use loom::sync::atomic::{AtomicBool, Ordering};
+use venuepool_model::completion::Completion;
 use venuepool_model::completion::queue::{CompletionQueue, Taker};
-use venuepool_model::completion::{Completion, Times};
 use venuepool_model::error::{Outcome, WireState};
 
 fn completion(id: u64) -> Completion {
-    Completion {
-        id,
-        user_data: 0,
-        outcome: Outcome::Ok,
-        wire_state: WireState::Answered,
-        slot: None,
-        connection: 0,
-        times: Times::default(),
-        bytes_sent: 0,
-        bytes_received: 0,
-        detail: None,
-        response: None,
-    }
+    Completion::bare(id, Outcome::Ok, WireState::Answered)
 }
 
 fn push(queue: &CompletionQueue, id: u64) {
