@@ -4,11 +4,16 @@
 #     package. Sets ${name}_program, and ${name}_installed: what is installed of it. If that is
 #     another file, the target ${name}_stripped makes it.
 
-# Programs are built as the library is: they share what takes longest to compile.
+# Programs are built as the library is: they share what takes longest to compile. Each build names
+# all of them, so that cargo compiles what they depend on once, and links them side by side.
+set(venuepool_tool_packages -p mock-venue)
+if(VENUEPOOL_BUILD_TOOLS)
+  list(APPEND venuepool_tool_packages -p venuepool-probe -p venuepool-top)
+endif()
 function(venuepool_add_tool name package comment)
   set(program "${venuepool_cargo_release}/${package}")
   venuepool_add_cargo_build(${name} "${program}" "${comment}"
-    build --locked --release -p ${package} ${venuepool_cargo_target}
+    build --locked --release ${venuepool_tool_packages} ${venuepool_cargo_target}
     --target-dir "${VENUEPOOL_CARGO_TARGET_DIR}")
   set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL OFF)
   # One cargo at a time: a second one would only wait for the lock of the target folder.
