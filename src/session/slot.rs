@@ -197,6 +197,12 @@ impl Slot {
             None => self.ledger.lost(0, None),
             Some(mut connection) => {
                 let acked = connection.last_acknowledged();
+                if acked.is_none()
+                    && let Some(so_far) = connection.acknowledged()
+                {
+                    // This is not the last word, but what is acknowledged stays so.
+                    self.ledger.acknowledged(so_far);
+                }
                 let fate = self.ledger.lost(connection.taken(), acked);
                 connection.leave(fate.acked_through < fate.last);
                 fate
