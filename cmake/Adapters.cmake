@@ -24,7 +24,14 @@ function(venuepool_adapter name header)
     return()
   endif()
   add_library(adapter_${name} INTERFACE)
-  target_include_directories(adapter_${name} SYSTEM INTERFACE "${found}")
+  # What the system has, its compiler finds; of what is unpacked, a part is in a folder of the
+  # architecture.
+  string(FIND "${found}" "${adapter_unpacked}" at)
+  if(at EQUAL 0 AND CMAKE_LIBRARY_ARCHITECTURE)
+    set(found "${adapter_unpacked}/include"
+      "${adapter_unpacked}/include/${CMAKE_LIBRARY_ARCHITECTURE}")
+  endif()
+  target_include_directories(adapter_${name} SYSTEM INTERFACE ${found})
   foreach(library IN LISTS ARGN)
     target_link_libraries(adapter_${name} INTERFACE "${adapter_${library}_library}")
   endforeach()
