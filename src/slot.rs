@@ -562,6 +562,8 @@ impl Wire for Hands<'_> {
 
     fn end(&mut self, exchange: &Exchange, stop: &Stop, lingers: bool, now_ns: u64) {
         let (held, free_list) = (&mut *self.held, self.setting.free_list);
+        // It is so already. Known here, the completion is made in its place without another look.
+        *self.over = None;
         held.fresh = Some(free_list.take());
         held.record(exchange, stop, now_ns);
         held.record_answer(exchange, stop);
