@@ -126,12 +126,14 @@ pub(crate) fn says_close(name: &[u8], value: &[u8]) -> bool {
     is_connection(name) && list_contains(value, b"close")
 }
 
-#[inline]
-fn is_connection(name: &[u8]) -> bool {
+/// Whether it is the name of the header that says what becomes of the connection.
+#[inline(always)]
+pub(crate) fn is_connection(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"connection")
 }
 
 /// Most names are decided by their length alone.
+#[inline(always)]
 fn is_reserved(name: &[u8]) -> bool {
     match name.len() {
         4 => name.eq_ignore_ascii_case(b"host"),

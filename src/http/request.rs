@@ -432,9 +432,10 @@ impl Request {
         self.state.len = out.at;
         self.state.phase = Phase::Header;
         self.state.overridden |= self.defaults.overridden_by(name);
-        self.state.closes |= field::says_close(name, value);
+        let is_connection = field::is_connection(name);
+        self.state.closes |= is_connection && field::says_close(name, value);
         // What Connection says must be known before it is sent.
-        self.state.takes_place = !name.eq_ignore_ascii_case(b"connection");
+        self.state.takes_place = !is_connection;
         Ok(())
     }
 
