@@ -5,7 +5,8 @@
 # when WAY takes more than a twentieth more.
 #
 # A NAME with _10 is of an answer with ten fields. Of that the engine's own work is taken off: what
-# is counted when the library is not called, for NO_LIBRARY stands in front of it.
+# is counted when the library is not called, for NO_LIBRARY stands in front of it. With _template
+# what the orders share is built once.
 #
 # Fails when they are more than a tenth away from the figure of NAME in instructions.txt: more is a
 # loss, and less is a gain to be written down. UPDATE_COUNTS=1 writes it. A figure belongs to one
@@ -17,15 +18,18 @@ if ! valgrind --tool=none true >/dev/null 2>&1; then
     echo "SKIPPED: there is no valgrind"
     exit 77
 fi
-path=/api/v3/time
+path=/api/v3/time template=
 case $name in
     *_10*) path=/api/v3/time/short ;;
+esac
+case $name in
+    *_template*) template=template ;;
 esac
 
 # What the program does once is in both runs, so it is not in their difference.
 instructions() {
     said=$(LD_PRELOAD="${3:-}" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        "$program" "$1" "$path" "$2" 2>&1) || { echo "$said" >&2; exit 1; }
+        "$program" "$1" "$path" "$2" $template 2>&1) || { echo "$said" >&2; exit 1; }
     echo "$said" | sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 # TLS gathers entropy by timing the processor when it begins, more or less of it: spread over more.

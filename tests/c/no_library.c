@@ -22,6 +22,16 @@ vp_status vp_request_begin(vp_request *request, vp_str method, vp_str path) {
     return VP_OK;
 }
 
+vp_status vp_request_mark(vp_request *request) {
+    (void)request;
+    return VP_OK;
+}
+
+vp_status vp_request_rewind(vp_request *request) {
+    (void)request;
+    return VP_OK;
+}
+
 vp_status vp_request_header(vp_request *request, vp_str name, vp_str value) {
     (void)request, (void)name, (void)value;
     return VP_OK;
