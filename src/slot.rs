@@ -73,6 +73,8 @@ pub struct Turn {
     pub unread: bool,
     /// The durations of the last orders wait to be counted: it is time for [`Slot::count`].
     pub uncounted: bool,
+    /// A connection was given up, in it or before: it is time for [`Slot::take_loss`].
+    pub has_loss: bool,
     /// Bytes of the response that it has received.
     pub received: usize,
 }
@@ -249,8 +251,9 @@ impl Slot {
         let mut inner = self.lock();
         if inner.state.leaves_turn_to_engine(setting.grace_ns, now_ns()) {
             let end = TurnEnd::nothing(inner.state.epoch());
+            let has_loss = inner.state.has_loss();
             let (wants_write, unread, uncounted, received) = Default::default();
-            return Turn { end, wants_write, unread, uncounted, received };
+            return Turn { end, wants_write, unread, uncounted, has_loss, received };
         }
         drop(inner);
         self.drive(setting, over)
@@ -280,8 +283,8 @@ impl Slot {
             self.watch_end(exchange, &policy.steps, now);
         }
         let (wants_write, unread) = (held.has_unsent(), held.has_unread());
-        let uncounted = held.durations.is_full();
-        Turn { end, wants_write, unread, uncounted, received }
+        let (uncounted, has_loss) = (held.durations.is_full(), state.has_loss());
+        Turn { end, wants_write, unread, uncounted, has_loss, received }
     }
 
     /// What the connection needs now. What the slot's task can do about it, it is told here; a
@@ -559,6 +562,8 @@ impl Wire for Hands<'_> {
 
     fn end(&mut self, exchange: &Exchange, stop: &Stop, lingers: bool, now_ns: u64) {
         let (held, free_list) = (&mut *self.held, self.setting.free_list);
+        // It is so already. Known here, the completion is made in its place without another look.
+        *self.over = None;
         held.fresh = Some(free_list.take());
         held.record(exchange, stop, now_ns);
         held.record_answer(exchange, stop);

@@ -187,7 +187,8 @@ unsafe fn take(
     })
 }
 
-/// Notes that `count` completions are delivered now. The clock is read once for all of them.
+/// Notes that `count` completions, at least one, are delivered now. The clock is read once for all
+/// of them.
 ///
 /// # Safety
 /// `out` has so many, of `size` bytes each.
@@ -195,15 +196,17 @@ unsafe fn take(
 pub(super) unsafe fn note_delivery(out: *mut vp_completion, size: usize, count: usize) {
     const AT: usize = offset_of!(vp_completion, delivered_ns);
     // An older caller's struct has no such field.
-    if size >= AT + size_of::<u64>() {
-        let (now, mut left, mut place) = (now_ns(), count, out.cast::<u8>());
-        while left > 0 {
-            // SAFETY: the caller's promise, and the field is in the struct.
-            unsafe {
-                place.byte_add(AT).cast::<u64>().write_unaligned(now);
-                place = place.byte_add(size);
-            }
-            left -= 1;
-        }
+    if size < AT + size_of::<u64>() {
+        return;
+    }
+    let now = now_ns();
+    let note = |place: *mut u8| {
+        // SAFETY: the caller's promise, and the field is in the struct.
+        unsafe { place.byte_add(AT).cast::<u64>().write_unaligned(now) };
+    };
+    note(out.cast());
+    for number in 1..count {
+        // SAFETY: the caller's promise.
+        note(unsafe { out.cast::<u8>().byte_add(number * size) });
     }
 }

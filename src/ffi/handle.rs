@@ -47,7 +47,13 @@ pub(super) fn while_signing<T>(function: impl FnOnce() -> T) -> T {
 
 /// Whether the calling thread is in such a function.
 pub(super) fn is_signing() -> bool {
-    SIGNERS.load(Ordering::Relaxed) != 0 && SIGNS.get()
+    SIGNERS.load(Ordering::Relaxed) != 0 && signs_here()
+}
+
+#[cold]
+#[inline(never)] // The place of what belongs to the thread would be looked up before it is asked.
+fn signs_here() -> bool {
+    SIGNS.get()
 }
 
 /// Whether this process is a forked child of one that had a pool.

@@ -96,13 +96,14 @@ pub unsafe extern "C" fn vp_request_begin(
 ) -> Status {
     // SAFETY: the header.
     let (method, path) = unsafe { (method.bytes(), path.bytes()) };
-    let begin = |request: &mut Request| match (method, path) {
-        (Ok(method), Ok(path)) => request.begin(method, path),
-        (Err(status), _) | (_, Err(status)) => {
-            // A refused beginning: what was built before is over all the same.
-            let _ = request.begin(b"", b"");
-            Err(status)
-        }
+    let (method, path, refusal) = match (method, path) {
+        (Ok(method), Ok(path)) => (method, path, None),
+        // A refused beginning: what was built before is over all the same.
+        (Err(status), _) | (_, Err(status)) => (&b""[..], &b""[..], Some(status)),
+    };
+    let begin = |request: &mut Request| {
+        let begun = request.begin(method, path);
+        refusal.map_or(begun, Err)
     };
     // SAFETY: the header.
     unsafe { build(request, begin) }

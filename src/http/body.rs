@@ -1,6 +1,6 @@
 //! The body of a response: which framing it has, and where it ends.
 //!
-//! RFC 9112 section 6.3 lists how the length of a body is found; [`Body::of`] is that list, with
+//! RFC 9112 section 6.3 lists how the length of a body is found; [`Framed::of`] is that list, with
 //! every doubtful case refused. Chunks are decoded in place: when a call returns, the buffer holds
 //! the decoded body and nothing else behind the head, so a byte is moved at most once and chunk
 //! framing takes no memory. This file does not know how the buffer grows nor what follows the body.
@@ -22,6 +22,17 @@ pub(super) enum Body {
     UntilClose,
 }
 
+/// How a body is framed, of which nothing was seen yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Framed {
+    /// So many bytes; none for a response that cannot have a body.
+    Length(usize),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// Everything up to the end of the connection.
+    UntilClose,
+}
+
 /// Where a body ended.
 pub(super) struct End {
     /// Its length in bytes.
@@ -30,7 +41,7 @@ pub(super) struct End {
     pub(super) surplus: bool,
 }
 
-impl Body {
+impl Framed {
     /// Chooses the framing by what the head of `r` says (RFC 9112 section 6.3).
     ///
     /// The framing fields are checked even where the response has no body: a peer that is wrong
@@ -59,12 +70,23 @@ impl Body {
         };
         match size {
             _ if head_request || matches!(r.status(), 204 | 304) => Ok(Self::Length(0)),
-            _ if chunked => Ok(Self::Chunked(Chunked::default())),
+            _ if chunked => Ok(Self::Chunked),
             None => Ok(Self::UntilClose),
             Some(size) => match usize::try_from(size) {
                 Ok(size) if size <= l.max_body_size => Ok(Self::Length(size)),
                 _ => Err(Outcome::BodyTooLarge),
             },
+        }
+    }
+}
+
+impl Body {
+    /// A body that is framed so, before its first byte.
+    pub(super) fn new(framed: Framed) -> Self {
+        match framed {
+            Framed::Length(len) => Self::Length(len),
+            Framed::Chunked => Self::Chunked(Chunked::default()),
+            Framed::UntilClose => Self::UntilClose,
         }
     }
 

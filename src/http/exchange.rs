@@ -4,7 +4,7 @@
 //! It is told what arrived in the [`Response`] and answers whether the response is complete and
 //! what then becomes of the connection. It holds no bytes, and knows no socket, clock or request.
 
-use super::body::Body;
+use super::body::{Body, Framed};
 use super::framing::Framing;
 use super::head::{Head, Scan, plain};
 use super::limits::Limits;
@@ -131,9 +131,7 @@ impl Exchange {
     }
 
     fn advance(&mut self, r: &mut Response, l: &Limits) -> Result<Progress, Outcome> {
-        if let State::Head(scan) = self.state {
-            self.state = self.read_heads(scan, r, l)?;
-        }
+        self.read_heads(r, l)?;
         match &mut self.state {
             State::Head(_) => Ok(Progress::NeedMore),
             State::Body(body) => {
@@ -155,20 +153,19 @@ impl Exchange {
     }
 
     /// Reads interim heads and drops them (RFC 9110 section 15.2), until the final head is complete
-    /// or no bytes are left.
-    fn read_heads(
-        &mut self,
-        mut scan: Scan,
-        r: &mut Response,
-        l: &Limits,
-    ) -> Result<State, Outcome> {
+    /// or no bytes are left. Does nothing behind the final head.
+    fn read_heads(&mut self, r: &mut Response, l: &Limits) -> Result<(), Outcome> {
+        let State::Head(scan) = &mut self.state else { return Ok(()) };
         // Interim heads are dropped together at the end, so that the bytes behind move only once.
         let mut start = 0;
         let head_len = loop {
             let padded = r.buf.padded_from(start);
-            let Some(len) = next_head(padded, &mut scan, &mut r.head, l)? else { break None };
+            let Some(len) = next_head(padded, scan, &mut r.head, l)? else { break None };
             match r.head.status {
-                101 if self.asks_upgrade => return Ok(switch(r, start, len)),
+                101 if self.asks_upgrade => {
+                    self.state = switch(r, start, len);
+                    return Ok(());
+                }
                 // Section 7.8: an upgrade takes a request that asks for it.
                 101 => return Err(Outcome::UnexpectedUpgrade),
                 100..=199 if r.interim_count == l.max_interim => {
@@ -178,25 +175,32 @@ impl Exchange {
                 _ => break Some(len),
             }
             start += len;
-            scan = Scan::default();
+            *scan = Scan::default();
         };
         r.buf.drop_front(start);
         let Some(len) = head_len else {
             r.head.clear();
-            return Ok(State::Head(scan));
+            return Ok(());
         };
+        self.read_body_of(r, len, l)
+    }
+
+    /// The final head is `len` bytes long: finds out how its body is framed.
+    #[inline(always)]
+    fn read_body_of(&mut self, r: &mut Response, len: usize, l: &Limits) -> Result<(), Outcome> {
         r.body = len..len;
         if let Some(watched) = &mut r.watched {
             watched.find(r.head.fields(), r.buf.filled());
         }
         let says = Framing::of(r);
         self.check_reuse(r, &says);
-        let body = Body::of(r, &says, self.head_request, l)?;
+        let framed = Framed::of(r, &says, self.head_request, l)?;
         r.has_keep_alive = says.has_keep_alive;
-        if let Body::Length(size) = body {
+        if let Framed::Length(size) = framed {
             r.expected_end = Some(len.saturating_add(size));
         }
-        Ok(State::Body(body))
+        self.state = State::Body(Body::new(framed));
+        Ok(())
     }
 
     /// RFC 9112 section 9.3, stricter: HTTP/1.0 is not reused even if it offers keep-alive. A close

@@ -3,7 +3,7 @@
 //! Its one job is to refuse what could end a line early, smuggle a second message or confuse the
 //! peer's parser. It looks at one piece at a time and knows nothing of buffers, phases or origins.
 
-use super::lanes::{controls, has_none, not_of_a_name, not_of_a_target, questions};
+use super::lanes::{LANES, controls, has_none, not_of_a_name, not_of_a_target, questions};
 use crate::error::Status;
 
 /// One answer for each byte: whether it belongs to the class.
@@ -42,12 +42,13 @@ pub(crate) fn is_value_byte(byte: u8) -> bool {
 
 /// What there is to know of the path and query of a request target.
 pub(crate) struct Target {
-    /// There is a `?` in it.
-    pub(crate) has_query: bool,
+    /// Where the first `?` stands in it, if there is one.
+    pub(crate) query: Option<usize>,
 }
 
 /// Looks at the path and query of a request target (RFC 3986 sections 3.3 and 3.4): pchar, `/` and
 /// `?`, where each `%` begins a well-formed triplet. `None` if it is none.
+#[inline(always)]
 pub(crate) fn target(bytes: &[u8]) -> Option<Target> {
     let mut found = 0;
     let is_plain = has_none(bytes, |lanes| {
@@ -55,12 +56,25 @@ pub(crate) fn target(bytes: &[u8]) -> Option<Target> {
         not_of_a_target(lanes)
     });
     if is_plain {
-        return Some(Target { has_query: found != 0 });
+        return Some(Target { query: if found == 0 { None } else { question(bytes) } });
     }
     // One pass, without an early exit, says all that has no triplet in it.
     let marks = bytes.iter().fold(0, |marks, &byte| marks | MARKS.0[usize::from(byte)]);
     let is_target = marks & FOREIGN == 0 && (marks & PERCENT == 0 || is_encoded(bytes));
-    is_target.then_some(Target { has_query: marks & QUESTION != 0 })
+    is_target.then(|| Target { query: if marks & QUESTION == 0 { None } else { question(bytes) } })
+}
+
+/// Where the first `?` stands.
+fn question(bytes: &[u8]) -> Option<usize> {
+    let (chunks, rest) = bytes.as_chunks();
+    for (number, lanes) in chunks.iter().enumerate() {
+        let found = questions(*lanes);
+        if found != 0 {
+            return Some(number * LANES + found.trailing_zeros() as usize);
+        }
+    }
+    let found = rest.iter().position(|byte| *byte == b'?');
+    found.map(|at| chunks.len() * LANES + at)
 }
 
 /// Whether `bytes` may stand in the path and query of a request target.
@@ -92,6 +106,7 @@ pub(crate) fn is_unreserved(byte: u8) -> bool {
 /// Transfer-Encoding, which decide where a message goes and ends, and for Expect, Upgrade and
 /// `Connection: upgrade`, which ask for an exchange of another shape than one request and one
 /// response. `ERR_HEADER_VALUE` if the value holds a control byte.
+#[inline(always)]
 pub(crate) fn check_header(name: &[u8], value: &[u8]) -> Result<(), Status> {
     if !is_token(name) {
         return Err(Status::ERR_HEADER_NAME);
@@ -111,12 +126,14 @@ pub(crate) fn says_close(name: &[u8], value: &[u8]) -> bool {
     is_connection(name) && list_contains(value, b"close")
 }
 
-#[inline]
-fn is_connection(name: &[u8]) -> bool {
+/// Whether it is the name of the header that says what becomes of the connection.
+#[inline(always)]
+pub(crate) fn is_connection(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"connection")
 }
 
 /// Most names are decided by their length alone.
+#[inline(always)]
 fn is_reserved(name: &[u8]) -> bool {
     match name.len() {
         4 => name.eq_ignore_ascii_case(b"host"),
@@ -236,8 +253,8 @@ mod tests {
                     assert_eq!(is_token(&bytes), is_token(&[byte]), "{what}");
                     assert_eq!(is_value(&bytes), is_value(&[byte]), "{what}");
                     assert_eq!(is_target(&bytes), is_target(&[byte]), "{what}");
-                    let has_query = target(&bytes).is_some_and(|target| target.has_query);
-                    assert_eq!(has_query, byte == b'?', "{what}");
+                    let query = target(&bytes).and_then(|target| target.query);
+                    assert_eq!(query, (byte == b'?').then_some(at), "{what}");
                 }
             }
         }

@@ -140,6 +140,7 @@ impl Request {
     ///
     /// # Errors
     /// `ERR_METHOD`, `ERR_PATH`; `ERR_TOO_LARGE` if the request line is over the capacity.
+    #[inline(always)] // One of the calls of each order.
     pub fn begin(&mut self, method: &[u8], path: &[u8]) -> Result<(), Status> {
         // Also when it is refused: what was built before is over.
         self.mark = None;
@@ -176,6 +177,7 @@ impl Request {
     /// `ERR_HEADER_VALUE` for a control byte in the value (RFC 9110 section 5.5);
     /// `ERR_HEADER_RESERVED` for Host, Content-Length and Transfer-Encoding, and for Expect,
     /// Upgrade and `Connection: upgrade`, which the pool does not do; `ERR_TOO_LARGE`.
+    #[inline(always)] // One of the calls of each order.
     pub fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         let written = self.write_header(name, value);
         self.keep(written)
@@ -354,13 +356,14 @@ impl Request {
         self.state.closes || self.defaults.closes(self.state.overridden)
     }
 
+    #[inline(always)]
     fn write_request_line(&mut self, method: &[u8], path: &[u8]) -> Result<(), Status> {
         if !field::is_token(method) || method == b"CONNECT" {
             return Err(Status::ERR_METHOD);
         }
         let whole_server = method == b"OPTIONS" && path == b"*";
         let target = match path {
-            _ if whole_server => field::Target { has_query: false },
+            _ if whole_server => field::Target { query: None },
             [b'/', ..] => field::target(path).ok_or(Status::ERR_PATH)?,
             _ => return Err(Status::ERR_PATH),
         };
@@ -379,8 +382,7 @@ impl Request {
             out.put(self.origin.target_end())?;
         }
         let len = out.at;
-        let find = || path.iter().position(|byte| *byte == b'?');
-        let query = if target.has_query { find() } else { None };
+        let query = target.query;
         let path_end = target_end - query.map_or(0, |query| path.len() - query);
         let joint: &[u8] = match query {
             None => b"?",
@@ -422,6 +424,7 @@ impl Request {
         Ok(())
     }
 
+    #[inline(always)]
     fn write_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         let mut out = self.header_writer()?;
         field::check_header(name, value)?;
@@ -429,9 +432,10 @@ impl Request {
         self.state.len = out.at;
         self.state.phase = Phase::Header;
         self.state.overridden |= self.defaults.overridden_by(name);
-        self.state.closes |= field::says_close(name, value);
+        let is_connection = field::is_connection(name);
+        self.state.closes |= is_connection && field::says_close(name, value);
         // What Connection says must be known before it is sent.
-        self.state.takes_place = !name.eq_ignore_ascii_case(b"connection");
+        self.state.takes_place = !is_connection;
         Ok(())
     }
 
@@ -535,6 +539,7 @@ impl Request {
 
     /// A writer behind all headers but Content-Length: default headers come last, as only then it
     /// is known which of them are overridden.
+    #[inline(always)]
     fn head_writer(&mut self) -> Result<Writer<'_>, Status> {
         let at = self.header_writer()?.at;
         if self.origin.has_changed(&self.defaults) {

@@ -233,7 +233,16 @@ impl Response {
     ///
     /// # Errors
     /// `OutOfMemory`. What has come stays.
+    #[inline(always)] // Nearly always there is room.
     pub fn space(&mut self, l: &Limits, most: usize) -> Result<&mut [u8], Outcome> {
+        if self.buf.capacity() - self.buf.len() < READ_ROOM {
+            self.make_room(l)?;
+        }
+        Ok(self.buf.spare(most))
+    }
+
+    #[inline(never)]
+    fn make_room(&mut self, l: &Limits) -> Result<(), Outcome> {
         let held = self.buf.len();
         let limit = l.max_head_size.saturating_add(l.max_body_size).saturating_add(READ_ROOM);
         // One byte more than expected, so that a read shows at once when the peer sent too much.
@@ -244,7 +253,7 @@ impl Response {
             let wanted = self.buf.capacity().saturating_mul(2).min(end).max(needed);
             self.buf.grow_to(wanted).map_err(|_| Outcome::OutOfMemory)?;
         }
-        Ok(self.buf.spare(most))
+        Ok(())
     }
 
     /// Takes over `n` bytes that were read into the front of [`Response::space`]. The exchange must

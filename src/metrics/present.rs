@@ -40,29 +40,30 @@ impl Present {
         Ok(Self { of_orders, seldom: Box::new(Vec::with_capacity(ROOM)) })
     }
 
-    /// Counts a duration of an order. `place`: that of its kind in [`OF_ORDER`].
-    pub(super) fn count_of_order(&mut self, place: usize, bucket: u16) {
-        let count = &mut self.counts_mut()[usize::from(bucket)][place];
-        match count.checked_add(1) {
-            Some(more) => *count = more,
-            None => {
-                let held = std::mem::replace(count, 1);
-                self.add(OF_ORDER[place], bucket, held.into());
+    /// Counts the durations of orders, each by its bucket; one that has none is no duration.
+    pub(super) fn count_orders<'a>(
+        &mut self,
+        orders: impl Iterator<Item = &'a [u16; OF_ORDER.len()]>,
+    ) {
+        let Self { of_orders, seldom } = self;
+        let counts: &mut [Counts] = bytemuck::cast_slice_mut(of_orders);
+        for order in orders {
+            for (place, bucket) in order.iter().enumerate() {
+                let Some(counts) = counts.get_mut(usize::from(*bucket)) else { continue };
+                match counts[place].checked_add(1) {
+                    Some(more) => counts[place] = more,
+                    None => {
+                        let held = std::mem::replace(&mut counts[place], 1);
+                        add(seldom, OF_ORDER[place], *bucket, held.into());
+                    }
+                }
             }
         }
     }
 
     /// Counts what happens seldom.
     pub(super) fn count(&mut self, kind: Kind, bucket: u16) {
-        self.add(kind, bucket, 1);
-    }
-
-    fn add(&mut self, kind: Kind, bucket: u16, more: u32) {
-        let key = (kind as usize, bucket);
-        match self.seldom.binary_search_by_key(&key, |it| (it.0 as usize, it.1)) {
-            Ok(at) => self.seldom[at].2 = self.seldom[at].2.saturating_add(more),
-            Err(at) => self.seldom.insert(at, (kind, bucket, more)),
-        }
+        add(&mut self.seldom, kind, bucket, 1);
     }
 
     /// Adds what was counted of that kind, by bucket. Only what is not 0 is written, so that no
@@ -98,6 +99,15 @@ impl Present {
     }
 }
 
+/// Counts in the list of what happens seldom.
+fn add(seldom: &mut Vec<(Kind, u16, u32)>, kind: Kind, bucket: u16, more: u32) {
+    let key = (kind as usize, bucket);
+    match seldom.binary_search_by_key(&key, |it| (it.0 as usize, it.1)) {
+        Ok(at) => seldom[at].2 = seldom[at].2.saturating_add(more),
+        Err(at) => seldom.insert(at, (kind, bucket, more)),
+    }
+}
+
 fn place_of(kind: Kind) -> Option<usize> {
     OF_ORDER.iter().position(|it| *it == kind)
 }
@@ -115,8 +125,9 @@ mod tests {
     #[test]
     fn more_than_a_count_can_hold_is_counted() {
         let mut present = Present::new().unwrap();
-        (0..200_000).for_each(|_| present.count_of_order(1, 77));
-        present.count_of_order(2, 77);
+        const NONE: u16 = u16::MAX;
+        present.count_orders(std::iter::repeat_n(&[NONE, 77, NONE, NONE], 200_000));
+        present.count_orders([[NONE, NONE, 77, NONE]].iter());
         present.count(Kind::Heal, 78);
         present.count(Kind::Heal, 77);
         assert_eq!(counted(&present, Kind::Write), [(77, 200_000)]);
@@ -132,7 +143,7 @@ mod tests {
     #[test]
     fn a_count_that_is_full_stays() {
         let mut present = Present::new().unwrap();
-        present.add(Kind::Heal, 3, u32::MAX);
+        add(&mut present.seldom, Kind::Heal, 3, u32::MAX);
         present.count(Kind::Heal, 3);
         assert_eq!(counted(&present, Kind::Heal), [(3, u32::MAX)]);
     }

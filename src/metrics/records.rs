@@ -21,8 +21,10 @@ use crate::net::pages::Pages;
 /// How many orders are kept until they are counted.
 const RECENT: usize = 32;
 
-/// The bucket of what has not happened.
+/// The bucket of what has not happened: there is none of that number.
 const NEVER: u16 = u16::MAX;
+
+const _: () = assert!(BUCKETS <= NEVER as usize);
 
 /// The buckets of the durations of one order.
 #[derive(Clone, Copy)]
@@ -178,13 +180,8 @@ impl Records {
     /// Counts the orders that have ended.
     #[inline(never)]
     pub fn count(&mut self) {
-        for order in &self.recent.0[..self.filled] {
-            for (place, bucket) in order.0.into_iter().enumerate() {
-                if bucket != NEVER {
-                    self.parts.present.count_of_order(place, bucket);
-                }
-            }
-        }
+        let orders = self.recent.0.iter().take(self.filled);
+        self.parts.present.count_orders(orders.map(|order| &order.0));
         self.filled = 0;
     }
 

@@ -354,6 +354,7 @@ impl Connection {
     /// Puts the next plaintext bytes into `space`, which must not be empty. After a short read it
     /// is worth asking again: an end or an error may stand right behind the bytes, and
     /// edge-triggered watchers are told of both at once.
+    #[inline(always)] // What it answers is then judged where it is.
     pub fn receive(&mut self, space: &mut [u8]) -> Result<Received, Fault> {
         debug_assert!(!space.is_empty());
         if self.session.is_some() {
@@ -372,6 +373,7 @@ impl Connection {
 
     /// Looks at an idle connection. TLS session tickets and key updates are processed, and are no
     /// fault. An end of the connection or any plaintext byte is an error.
+    #[inline(never)]
     pub fn look_idle(&mut self) -> Result<(), CloseReason> {
         let mut byte = [0];
         match self.receive(&mut byte) {
@@ -504,6 +506,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline(never)]
     fn receive_tls(&mut self, space: &mut [u8]) -> Result<Received, Fault> {
         loop {
             let session = self.session.as_mut().expect("the caller checked that this is TLS");

@@ -21,6 +21,9 @@ use crate::net::standard::spared;
 /// for them is cleared at each call.
 const BATCH: usize = 16;
 
+/// The longest single wait in seconds, which epoll_wait(2) can be told in milliseconds.
+const MOST_S: u64 = 2_000_000;
+
 /// Sockets under one epoll descriptor, each known by a number.
 pub struct LiveSet {
     epoll: Epoll,
@@ -102,7 +105,7 @@ impl LiveSet {
     /// Less than a millisecond takes a newer call.
     #[inline(always)]
     fn wait_for(&self, events: &mut [EpollEvent], patience: Duration) -> nix::Result<usize> {
-        let ms = patience.as_millis().min(i32::MAX as u128) as i32;
+        let ms = patience.as_secs().min(MOST_S) as i32 * 1_000 + patience.subsec_millis() as i32;
         if ms == 0 && !HAS_NO_PWAIT2.load(Ordering::Relaxed) {
             match epoll_pwait2(self.as_raw_fd(), events, patience) {
                 // Also a sandbox may not know the call.

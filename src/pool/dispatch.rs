@@ -306,6 +306,7 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// The exchange on a slot is over, and says how it has used its time.
+    #[inline(always)]
     pub fn finished(&mut self, slot: SlotIndex, spent: Option<Spent>, now_ns: u64) {
         if let Some(spent) = spent {
             self.exchange_time.ended(spent, now_ns);
@@ -519,6 +520,7 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// From now on the slot counts for that lane, until it is neither in use nor leased.
+    #[inline(always)]
     fn holds(&mut self, slot: SlotIndex, lane: Lane) {
         let here = &mut self.slots[slot as usize];
         if self.shares.is_counted() && here.lane.is_none() {
@@ -528,7 +530,7 @@ impl<R, L> Dispatcher<R, L> {
     }
 
     /// A slot may have become free.
-    #[inline]
+    #[inline(always)]
     fn rejoin(&mut self, slot: SlotIndex) {
         let here = &mut self.slots[slot as usize];
         let rests = !here.in_use && here.lease.is_none();

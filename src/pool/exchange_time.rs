@@ -90,6 +90,7 @@ impl ExchangeTime {
     }
 
     /// An exchange has ended.
+    #[inline(always)] // Nearly always by an answer.
     pub fn ended(&mut self, spent: Spent, now_ns: u64) {
         match spent {
             Spent::Heartbeat => self.answered_ns = now_ns,
@@ -111,6 +112,7 @@ impl ExchangeTime {
         self.ended_ns = now_ns;
     }
 
+    #[cold]
     fn ran_out(&mut self, had_ns: u64, now_ns: u64) {
         // A request that had that much time needed more, but how much is not known.
         let most = had_ns.saturating_add(had_ns / 4);

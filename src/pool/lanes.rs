@@ -211,10 +211,15 @@ impl Turns {
     }
 
     /// A free slot goes to that lane: those that wait below are passed over.
+    #[inline(always)] // Nearly always none waits.
     pub fn served(&mut self, lane: Lane, may_take: impl Fn(Lane) -> bool) {
-        if self.waiting == 0 {
-            return;
+        if self.waiting != 0 {
+            self.passed_over(lane, may_take);
         }
+    }
+
+    #[inline(never)]
+    fn passed_over(&mut self, lane: Lane, may_take: impl Fn(Lane) -> bool) {
         self.passed[lane as usize] = 0;
         self.overdue &= !bit(lane);
         for below in Lane::ALL {

@@ -99,6 +99,11 @@ impl SlotState {
         self.losses.pop_front()
     }
 
+    /// Whether there is a loss that was not asked for yet.
+    pub fn has_loss(&self) -> bool {
+        !self.losses.is_empty()
+    }
+
     /// Gives the connection up as soon as no exchange is in flight.
     pub fn retire(&mut self, reason: CloseReason) {
         self.connection.retire(reason);

@@ -61,6 +61,14 @@ pub struct Pending {
     pub source: Source,
 }
 
+/// What a completion says of its request, besides what became of it.
+#[derive(Clone, Copy)]
+struct Owed {
+    id: u64,
+    user_data: u64,
+    submit_ns: u64,
+}
+
 /// A caller that wants a lease.
 pub enum Acquirer {
     /// It sleeps until it has one.
@@ -318,9 +326,11 @@ impl InFlight {
         stop: &Stop,
         now: u64,
     ) -> Ended {
+        let flying = ended.as_ref().expect("what ends is in flight");
+        let told = stop.told(|| (connection.wire_state(), flying.codec.has_begun()));
+        let owed = flying.pending.owed();
         let ended = ended.take().expect("what ends is in flight");
-        let Self { pending, codec, mut response, .. } = ended;
-        let told = stop.told(|| (connection.wire_state(), codec.has_begun()));
+        let Self { pending: Pending { recipient, .. }, mut response, .. } = ended;
         let shown = match told.0 {
             Outcome::Ok => true,
             // After a defect nothing here can be trusted.
@@ -336,8 +346,8 @@ impl InFlight {
             Recycled::release(response);
             None
         };
-        let completion = completion(&pending, told, slot, connection, exchange, now, response);
-        Ended { recipient: pending.recipient, completion }
+        let completion = completion(owed, told, slot, connection, exchange, now, response);
+        Ended { recipient, completion }
     }
 
     /// Ends the exchange for the engine, and goes on waiting for its answer. What has come of that
@@ -360,7 +370,8 @@ impl InFlight {
             shared.arrival_wall_ns = response.arrival_wall_ns;
             copy
         });
-        let completion = completion(&pending, told, slot, &mut connection, exchange, now, so_far);
+        let (owed, connected) = (pending.owed(), &mut connection);
+        let completion = completion(owed, told, slot, connected, exchange, now, so_far);
         // A late answer has a response of its own, and nothing to ask the kernel for.
         let told = Completion { response: None, detail: None, ..completion };
         let (connection, response) = (Some(connection), Some(response));
@@ -374,7 +385,7 @@ impl InFlight {
 /// The completion of an exchange that is over now. `told`: its outcome and its wire state.
 #[inline(always)]
 fn completion(
-    pending: &Pending,
+    owed: Owed,
     (outcome, wire_state): (Outcome, WireState),
     slot: u32,
     connection: &mut Connection,
@@ -389,13 +400,13 @@ fn completion(
         Box::new(Detail { evidence, endpoints, ..Detail::default() })
     });
     Completion {
-        id: pending.id,
-        user_data: pending.user_data,
+        id: owed.id,
+        user_data: owed.user_data,
         outcome,
         wire_state,
         slot: Some(slot as u16),
         connection: exchange.connection,
-        times: times(exchange, pending.submit_ns, now_ns),
+        times: times(exchange, owed.submit_ns, now_ns),
         bytes_sent,
         bytes_received: connection.bytes_received(),
         detail,
@@ -507,6 +518,12 @@ impl Drop for Lingering {
 }
 
 impl Pending {
+    /// What its completion says of it.
+    #[inline(always)]
+    fn owed(&self) -> Owed {
+        Owed { id: self.id, user_data: self.user_data, submit_ns: self.submit_ns }
+    }
+
     /// What its slot is to know of it.
     pub(crate) fn request(&self) -> Request {
         let id = (!self.recipient.is_heartbeat()).then_some(self.id);

@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -55,7 +55,9 @@ struct Live {
 }
 
 /// The dials of a slot until one succeeds, and the waits between them.
-type Dial<'a> = Pin<Box<dyn Future<Output = Live> + Send + 'a>>;
+/// What they end with is boxed: whoever waits for it among other things moves a pointer at each
+/// turn and no more.
+type Dial<'a> = Pin<Box<dyn Future<Output = Box<Live>> + Send + 'a>>;
 
 /// What a slot waits for after a turn, besides its socket's becoming readable.
 pub(super) struct Wants {
@@ -63,6 +65,8 @@ pub(super) struct Wants {
     to_write: bool,
     /// Nothing: it has more to do, once the others had their turns.
     another_turn: bool,
+    /// Nothing either: a connection was given up.
+    has_loss: bool,
     /// Bytes of a response that the turn has received.
     received: usize,
 }
@@ -134,7 +138,8 @@ struct SlotTask<'a> {
 
 impl<'a> SlotTask<'a> {
     /// Puts the connection of a dial where it belongs.
-    fn place(&mut self, live: Live) {
+    fn place(&mut self, live: Box<Live>) {
+        let live = *live;
         self.dial = None;
         let edges = &self.pool.dialling.edges;
         edges.dialled(self.slot.index, &live.path);
@@ -178,7 +183,7 @@ impl<'a> SlotTask<'a> {
                 let place =
                     pool.await_dial(slot, |error| pool.has_no_place(slot, error, &mut report));
                 let error = match dial(pool, dial_thread, slot, place.await).await {
-                    Ok(live) => return Live { report, ..live },
+                    Ok(live) => return Box::new(Live { report, ..live }),
                     Err(error) => error,
                 };
                 pool.dial_failed(slot, &error);
@@ -193,12 +198,16 @@ impl<'a> SlotTask<'a> {
     /// a dial that is to bring the next. The end of the pool wakes the slot, too.
     async fn serve(&mut self) {
         let (pool, slot) = (self.pool, self.slot);
+        // It waits on over the turns: to begin and to end the waiting has a price, too.
+        let mut woken = pin!(slot.wake.notified());
         loop {
             let turn = pool.next_turn().await;
             let wants = pool.take_turn(slot);
             turn.into_iter().for_each(|turn| turn.end(wants.received));
             pool.tell_in_time();
-            while let Some((loss, end)) = slot.take_loss() {
+            while wants.has_loss
+                && let Some((loss, end)) = slot.take_loss()
+            {
                 let after = pool.slot_lost(slot, &loss, &end);
                 if after != AfterLoss::Replaced {
                     self.lost_ns = Some(now_ns());
@@ -225,7 +234,8 @@ impl<'a> SlotTask<'a> {
                 // there when the slot looked: it looks until the socket has nothing.
                 () = readable(self.socket.as_ref()), if !wants.another_turn => {}
                 () = writable(self.socket.as_ref()), if wants.to_write => {}
-                () = slot.wake.notified() => {
+                () = woken.as_mut() => {
+                    woken.set(slot.wake.notified());
                     if pool.wants_dial(slot) {
                         self.dial = Some(self.heal(None));
                     }
@@ -317,7 +327,7 @@ async fn writable(socket: Option<&Watch>) {
 }
 
 /// Waits for the end of the dial; without one for ever.
-async fn finished(dial: &mut Option<Dial<'_>>) -> Live {
+async fn finished(dial: &mut Option<Dial<'_>>) -> Box<Live> {
     match dial {
         Some(dial) => dial.await,
         None => pending().await,
@@ -353,8 +363,8 @@ impl Pool {
             None => slot.drive(self.setting(), &mut over),
             Some(_) => slot.drive_unless_in_flight(self.setting(), &mut over),
         };
-        let Turn { wants_write: to_write, unread: another_turn, received, .. } = turn;
-        let wants = Wants { to_write, another_turn, received };
+        let Turn { wants_write: to_write, unread: another_turn, has_loss, received, .. } = turn;
+        let wants = Wants { to_write, another_turn, has_loss, received };
         self.after_turn(slot, &turn, &mut over, &mut Taker::none());
         wants
     }

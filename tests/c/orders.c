@@ -45,6 +45,7 @@ void engine_open_with(struct engine *engine, vp_config *config, const char *way,
     engine->in_flight = in_flight;
     engine->path = path;
     engine->key = 0;
+    engine->has_template = 0;
     if (engine->way >= WS_WAIT) {
         vp_config_free(config);
         ws_engine_open(engine);
@@ -70,8 +71,18 @@ void engine_open_with(struct engine *engine, vp_config *config, const char *way,
 }
 
 static void build(const struct engine *engine) {
-    OK(vp_request_begin(engine->request, VP_STR("GET"), text(engine->path)));
+    if (engine->has_template) {
+        OK(vp_request_rewind(engine->request));
+    } else {
+        OK(vp_request_begin(engine->request, VP_STR("GET"), text(engine->path)));
+    }
     OK(vp_request_header(engine->request, VP_STR("X-Request-Id"), VP_STR("1234567890123456")));
+}
+
+void engine_use_template(struct engine *engine) {
+    OK(vp_request_begin(engine->request, VP_STR("GET"), text(engine->path)));
+    OK(vp_request_mark(engine->request));
+    engine->has_template = 1;
 }
 
 static void take_called_back(int count) {

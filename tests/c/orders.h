@@ -29,6 +29,7 @@ struct engine {
     enum way way;
     int in_flight;
     const char *path;
+    int has_template; /* The request is rewound for each order, and not begun. */
     vp_pool *pool;
     vp_group *group; /* NULL unless the way is one of a group. */
     vp_request *request;
@@ -47,6 +48,9 @@ void engine_open(struct engine *engine, const char *way, int in_flight, const ch
 /* As engine_open, with settings of the test's own; frees `config`. */
 void engine_open_with(struct engine *engine, vp_config *config, const char *way, int in_flight,
                       const char *path);
+
+/* From now on what all its orders share is built once (vp_request_mark). For a way of a pool. */
+void engine_use_template(struct engine *engine);
 
 /* Places so many orders, `in_flight` at once, and takes and releases their answers. */
 void engine_place(struct engine *engine, int orders);

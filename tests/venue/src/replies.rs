@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 const JSON: &str = "application/json;charset=UTF-8";
 const HTML: &str = "text/html";
 
-/// Headers that are the same in every answer.
+/// Headers that are the same in every answer, but those with a short head.
 const CONSTANT_HEADERS: [(&str, &str); 19] = [
     ("strict-transport-security", "max-age=31536000; includeSubdomains"),
     ("x-frame-options", "SAMEORIGIN"),
@@ -51,14 +51,15 @@ impl Reply {
     }
 }
 
-/// Adds what every answer carries, and what `reply` adds to it.
-pub(crate) fn add_headers(headers: &mut HeaderMap, reply: &Reply, usage: Usage) {
+/// Adds what every answer carries, and what `reply` adds to it. `is_short`: without those that are
+/// always the same, so that the whole head has ten fields.
+pub(crate) fn add_headers(headers: &mut HeaderMap, reply: &Reply, usage: Usage, is_short: bool) {
     headers.reserve(32);
     if !reply.body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     }
     headers.insert(SERVER, HeaderValue::from_static("nginx"));
-    for (name, value) in CONSTANT_HEADERS {
+    for (name, value) in CONSTANT_HEADERS.into_iter().filter(|_| !is_short) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert("x-mbx-used-weight", HeaderValue::from(usage.weight_1m));

@@ -23,6 +23,9 @@ use tokio::time::Instant;
 /// The default size of the exchange information, in bytes.
 const EXCHANGE_INFO: usize = 4 << 20;
 
+/// The endpoint whose answers have a head of ten fields.
+const SHORT_HEAD: &str = "/api/v3/time/short";
+
 /// The largest body that a query can ask for.
 const LARGEST: usize = 256 << 20;
 
@@ -119,7 +122,7 @@ impl Session {
         let mut response = Response::new(());
         *response.status_mut() = reply.status;
         let headers = response.headers_mut();
-        replies::add_headers(headers, &reply, usage);
+        replies::add_headers(headers, &reply, usage, call.head.uri.path() == SHORT_HEAD);
         headers.insert("x-request-body-length", HeaderValue::from(call.body.len()));
         if let Some(id) = call.head.headers.get("x-request-id") {
             headers.insert("x-request-id", id.clone());
@@ -136,7 +139,9 @@ impl Session {
         match path {
             "/api/v3/order" => self.order(call),
             "/api/v3/ping" if read => replies::json("{}"),
-            "/api/v3/time" if read => replies::json(format!("{{\"serverTime\":{}}}", now_ms())),
+            "/api/v3/time" | SHORT_HEAD if read => {
+                replies::json(format!("{{\"serverTime\":{}}}", now_ms()))
+            }
             "/api/v3/account" if read => replies::account(),
             "/api/v3/exchangeInfo" if read => {
                 let bytes = call.query("bytes").and_then(|bytes| bytes.parse().ok());

@@ -143,6 +143,17 @@ fn answers_are_chunked_on_request() {
 }
 
 #[test]
+fn a_short_head_has_ten_fields() {
+    let (_venue, mut client) = start();
+    let mut fields = |target| {
+        let answer = client.request("GET", target, "X-Request-Id: 1\r\n", "").unwrap();
+        answer.head.lines().filter(|line| line.contains(':')).count()
+    };
+    assert_eq!(fields("/api/v3/time/short"), 10);
+    assert!(fields("/api/v3/time") > 25);
+}
+
+#[test]
 fn rate_limits_count_up() {
     let (_venue, mut client) = start();
     let count = |answer: &crate::client::Answer, name: &str| -> u64 {
