@@ -4830,7 +4830,8 @@ VP_NOEXCEPT;
 /**
  * Sets which local address the session connects from, at each dial: its number, from 0 to 63, in
  * the order of `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY, the
- * default: the first one, or as the system chooses if there are none.
+ * default: the first one, or as the system chooses if there are none. All connections of the
+ * session come from it, also those that wait to take over.
  *
  * `vp_ws_open` answers ERR_ADDRESS if its configuration has no such address, or a Unix socket. So
  * pools and sessions share one configuration, and each session has its own address.

@@ -523,9 +523,13 @@ fn check(settings: &Settings) -> Result<(), DialError> {
     Ok(())
 }
 
-/// The configuration with the local address that the session asks for.
+/// The configuration with the local address that the session asks for, or else its first one. A
+/// pool would spread several over its slots. Those of a session take over from each other, so the
+/// venue is to see one address.
 fn from_source<'a>(config: &'a Config, settings: &Settings) -> Result<Cow<'a, Config>, DialError> {
-    let Some(number) = settings.source.number() else { return Ok(Cow::Borrowed(config)) };
+    let Some(number) = settings.source.number() else {
+        return Ok(config.from_source(0).map_or(Cow::Borrowed(config), Cow::Owned));
+    };
     if config.ways().unix_socket.is_some() {
         return Err(refused("a Unix socket, and a source")(Status::ERR_ADDRESS));
     }

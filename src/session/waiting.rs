@@ -1,4 +1,5 @@
-//! Calls that wait until they can go, and are sent by who drives: while the session is not up, while the socket takes no more bytes, and while others are before them.
+//! Calls that wait until they can go, and are sent by who drives: while the session is not up,
+//! while the socket takes no more bytes, and while others are before them.
 //!
 //! Who goes first is decided in [`Waiting`](crate::ws::session::waiting::Waiting). The engine's
 //! functions run in their places as ever: the one of the frame under the lock of the core, the one
