@@ -4830,7 +4830,8 @@ VP_NOEXCEPT;
 /**
  * Sets which local address the session connects from, at each dial: its number, from 0 to 63, in
  * the order of `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY, the
- * default: the first one, or as the system chooses if there are none.
+ * default: the first one, or as the system chooses if there are none. All connections of the
+ * session come from it, also those that wait to take over.
  *
  * `vp_ws_open` answers ERR_ADDRESS if its configuration has no such address, or a Unix socket. So
  * pools and sessions share one configuration, and each session has its own address.
@@ -4938,20 +4939,24 @@ vp_status vp_ws_config_set_counts(struct vp_ws_config *config,
 VP_NOEXCEPT;
 
 /**
- * Sets how many calls of frames may wait in each lane, up to 1,048,576; 0, the default: none
- * waits, and a call that cannot go now is refused. A call of `vp_ws_call_frame` waits while the
+ * Sets how many calls may wait in each lane, up to 1,048,576; 0, the default: none waits, and a
+ * call that cannot go now is refused. A call (`vp_ws_call`, `vp_ws_call_frame`) waits while the
  * session is not up. It waits while the kernel does not take all bytes of messages before it, or
  * too many messages are not acknowledged. And it waits behind calls of its lane, and of lanes
  * above, that do. It is sent on the session's thread. Calls that wait count for `max_calls`, too.
  *
  * The lanes are those of requests (`vp_config_set_lane`, `vp_ws_frame_set_lane`): a lane goes
- * before the lanes below it, which have larger numbers. Within a lane, calls go in their order.
- * While a lane waits, at most 64 messages in a row go before it from lanes above. What is on its
- * way to the kernel is never overtaken.
+ * before the lanes below it, which have larger numbers. A call without a frame is of
+ * VP_LANE_ORDERS. Within a lane, calls go in their order. While a lane waits, at most 64 messages
+ * in a row go before it from lanes above. What is on its way to the kernel is never overtaken.
+ *
+ * A call of a frame has its frame while it waits. One without a frame is copied when it has to
+ * wait, so the memory for each lane is at most `capacity` messages of `max_sent`
+ * (`vp_ws_config_set_sizes`).
  *
  * While a call waits, a message that cannot wait is refused with ERR_WAITING_FULL, unless it is of
- * a lane above: that of `vp_ws_send`, `vp_ws_call` and `vp_ws_send_frame`. So the order of calls
- * stays the order on the wire.
+ * a lane above: that of `vp_ws_send` and `vp_ws_send_frame`. So the order of calls stays the order
+ * on the wire.
  *
  * Threads: as `vp_ws_config_new`.
  * Lifetime: none.
@@ -5035,10 +5040,15 @@ VP_NOEXCEPT;
  * answer, at its deadline, by a cancel, or when the connection is lost. An answer that comes later
  * is told as a message. `out_id` may be NULL.
  *
+ * With `vp_ws_config_set_waiting` a call that cannot go now is accepted: the message is copied,
+ * and waits in the lane of orders. A cancel, the deadline and the end of the session end a call
+ * that waits as NOT_SENT.
+ *
  * Threads: as `vp_ws_send`.
  * Lifetime: as `vp_ws_send`.
  * Errors: as `vp_ws_send`; ERR_COMPLETIONS_FULL if too many calls are on their way or not taken,
- * ERR_ARGUMENT also if a call with that key is on its way.
+ * ERR_ARGUMENT also if a call with that key is on its way. If calls may wait, not ERR_SLOT_DOWN,
+ * and ERR_WAITING_FULL only if too many calls of its lane do.
  */
 VP_API
 vp_status vp_ws_call(struct vp_ws *session,
@@ -5263,15 +5273,14 @@ VP_NOEXCEPT;
  * Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
  * message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
  *
- * With `vp_ws_config_set_waiting` a call that cannot go now is accepted, and waits. The frame then
+ * With `vp_ws_config_set_waiting` a call that cannot go now is accepted, and waits. Its frame then
  * belongs to the session until the call has gone, or has ended: in any case until its completion.
  * Its other functions answer ERR_PHASE meanwhile. A cancel, the deadline and the end of the
  * session end a call that waits as NOT_SENT.
  *
  * Threads: as `vp_ws_send_frame`.
  * Lifetime: as `vp_ws_send_frame`, unless the call waits.
- * Errors: as `vp_ws_call` and `vp_ws_send_frame`. If calls may wait, not ERR_SLOT_DOWN, and
- * ERR_WAITING_FULL only if too many calls of its lane do.
+ * Errors: as `vp_ws_call` and `vp_ws_send_frame`.
  */
 VP_API
 vp_status vp_ws_call_frame(struct vp_ws *session,

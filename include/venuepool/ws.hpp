@@ -108,7 +108,7 @@ class [[nodiscard]] WsConfig {
     Status counts(std::size_t calls, std::size_t unacknowledged) noexcept {
         return vp_ws_config_set_counts(raw_, calls, unacknowledged);
     }
-    /// Sets how many calls of frames may wait in each lane until they can go; 0: none waits. See
+    /// Sets how many calls may wait in each lane until they can go; 0: none waits. See
     /// vp_ws_config_set_waiting.
     Status waiting(std::size_t capacity) noexcept {
         return vp_ws_config_set_waiting(raw_, capacity);

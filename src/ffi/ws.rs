@@ -208,10 +208,15 @@ pub unsafe extern "C" fn vp_ws_send(
 /// answer, at its deadline, by a cancel, or when the connection is lost. An answer that comes later
 /// is told as a message. `out_id` may be NULL.
 ///
+/// With `vp_ws_config_set_waiting` a call that cannot go now is accepted: the message is copied,
+/// and waits in the lane of orders. A cancel, the deadline and the end of the session end a call
+/// that waits as NOT_SENT.
+///
 /// Threads: as `vp_ws_send`.
 /// Lifetime: as `vp_ws_send`.
 /// Errors: as `vp_ws_send`; ERR_COMPLETIONS_FULL if too many calls are on their way or not taken,
-/// ERR_ARGUMENT also if a call with that key is on its way.
+/// ERR_ARGUMENT also if a call with that key is on its way. If calls may wait, not ERR_SLOT_DOWN,
+/// and ERR_WAITING_FULL only if too many calls of its lane do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_call(
     session: *mut vp_ws,

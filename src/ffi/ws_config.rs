@@ -317,7 +317,8 @@ pub unsafe extern "C" fn vp_ws_config_set_text_ping(
 
 /// Sets which local address the session connects from, at each dial: its number, from 0 to 63, in
 /// the order of `vp_config_set_bind_address` and `vp_config_add_bind_address`. VP_SOURCE_ANY, the
-/// default: the first one, or as the system chooses if there are none.
+/// default: the first one, or as the system chooses if there are none. All connections of the
+/// session come from it, also those that wait to take over.
 ///
 /// `vp_ws_open` answers ERR_ADDRESS if its configuration has no such address, or a Unix socket. So
 /// pools and sessions share one configuration, and each session has its own address.
@@ -453,20 +454,24 @@ pub unsafe extern "C" fn vp_ws_config_set_counts(
     unsafe { change(config, |settings| settings.set_counts(max_calls, max_unacknowledged)) }
 }
 
-/// Sets how many calls of frames may wait in each lane, up to 1,048,576; 0, the default: none
-/// waits, and a call that cannot go now is refused. A call of `vp_ws_call_frame` waits while the
+/// Sets how many calls may wait in each lane, up to 1,048,576; 0, the default: none waits, and a
+/// call that cannot go now is refused. A call (`vp_ws_call`, `vp_ws_call_frame`) waits while the
 /// session is not up. It waits while the kernel does not take all bytes of messages before it, or
 /// too many messages are not acknowledged. And it waits behind calls of its lane, and of lanes
 /// above, that do. It is sent on the session's thread. Calls that wait count for `max_calls`, too.
 ///
 /// The lanes are those of requests (`vp_config_set_lane`, `vp_ws_frame_set_lane`): a lane goes
-/// before the lanes below it, which have larger numbers. Within a lane, calls go in their order.
-/// While a lane waits, at most 64 messages in a row go before it from lanes above. What is on its
-/// way to the kernel is never overtaken.
+/// before the lanes below it, which have larger numbers. A call without a frame is of
+/// VP_LANE_ORDERS. Within a lane, calls go in their order. While a lane waits, at most 64 messages
+/// in a row go before it from lanes above. What is on its way to the kernel is never overtaken.
+///
+/// A call of a frame has its frame while it waits. One without a frame is copied when it has to
+/// wait, so the memory for each lane is at most `capacity` messages of `max_sent`
+/// (`vp_ws_config_set_sizes`).
 ///
 /// While a call waits, a message that cannot wait is refused with ERR_WAITING_FULL, unless it is of
-/// a lane above: that of `vp_ws_send`, `vp_ws_call` and `vp_ws_send_frame`. So the order of calls
-/// stays the order on the wire.
+/// a lane above: that of `vp_ws_send` and `vp_ws_send_frame`. So the order of calls stays the order
+/// on the wire.
 ///
 /// Threads: as `vp_ws_config_new`.
 /// Lifetime: none.

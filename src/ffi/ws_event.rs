@@ -9,6 +9,7 @@ use super::ws_config::{message, opcode};
 use crate::session::data::View;
 use crate::session::event::{Ended, Event, Failed, Kept, Lost, Switched, Told};
 use crate::session::{Health, Hook};
+use crate::ws::frame::Kind;
 use crate::ws::session::ledger::Fate;
 use crate::ws::session::life::Stage;
 
@@ -226,13 +227,10 @@ impl vp_ws_event {
         let (time_ns, connection) = (told.time_ns, told.connection);
         let event = Self { time_ns, connection, payload: message(told.padded), ..NOTHING };
         match told.event {
-            Event::Message(kind, key) => Self {
-                kind: VP_WS_EVENT_MESSAGE,
-                opcode: opcode(*kind),
-                key: key.unwrap_or(0),
-                has_key: key.is_some().into(),
-                ..event
-            },
+            Event::Message(kind, key) => {
+                let Self { payload, .. } = event;
+                Self { time_ns, connection, payload, ..of_message(*kind, *key) }
+            }
             Event::Completion(ended, kind) => {
                 let opcode = if event.payload.len == 0 { 0 } else { opcode(*kind) };
                 Self { opcode, ..event.with_end(ended) }
@@ -320,13 +318,51 @@ pub(super) fn hook(on_event: vp_ws_on_event, context: *mut c_void) -> Option<Hoo
 ///
 /// # Safety
 /// `out` points to `size` writable bytes, `size` as `struct_size` answered.
+#[inline]
 pub(super) unsafe fn write_kept(out: *mut vp_ws_event, size: usize, kept: Kept) {
+    if let Kept { time_ns, connection, event: Event::Message(kind, key), data: Some(data) } = kept {
+        let (payload, data) = (message(data.padded()), given(data));
+        let event = vp_ws_event { time_ns, connection, payload, data, ..of_message(kind, key) };
+        if size == size_of::<vp_ws_event>() {
+            // Made where it is to be: what would be copied here is as long as a message.
+            // SAFETY: the caller's promise.
+            unsafe { out.write(event) };
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { write_sized(out, size, &event) };
+        }
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { write_other(out, size, kept) };
+    }
+}
+
+/// What is known of a message by its kind and key.
+#[inline]
+const fn of_message(kind: Kind, key: Option<u64>) -> vp_ws_event {
+    let (has_key, key) = match key {
+        Some(key) => (1, key),
+        None => (0, 0),
+    };
+    vp_ws_event { kind: VP_WS_EVENT_MESSAGE, opcode: opcode(kind), key, has_key, ..NOTHING }
+}
+
+/// The count of the bytes goes to C with this pointer.
+#[inline]
+fn given(data: View) -> *mut vp_ws_data {
+    Arc::into_raw(data.into_data()).cast::<vp_ws_data>().cast_mut()
+}
+
+/// As [`write_kept`], for what is seldom told.
+///
+/// # Safety
+/// As for [`write_kept`].
+unsafe fn write_other(out: *mut vp_ws_event, size: usize, kept: Kept) {
     let mut event = vp_ws_event::new(&kept.told());
     let words = words(&kept.told()).map(View::of);
     if let Some(data) = words.or(kept.data) {
         event.payload = message(data.padded());
-        // The count goes to C with the pointer.
-        event.data = Arc::into_raw(data.into_data()).cast::<vp_ws_data>().cast_mut();
+        event.data = given(data);
     }
     // SAFETY: the caller's promise.
     unsafe { write_sized(out, size, &event) };

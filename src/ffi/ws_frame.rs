@@ -208,15 +208,14 @@ pub unsafe extern "C" fn vp_ws_send_frame(
 /// Sends the first `len` bytes of the room of a frame, as `vp_ws_send_frame` does, and awaits the
 /// message that has `key`, as `vp_ws_call` does. `out_id` may be NULL.
 ///
-/// With `vp_ws_config_set_waiting` a call that cannot go now is accepted, and waits. The frame then
+/// With `vp_ws_config_set_waiting` a call that cannot go now is accepted, and waits. Its frame then
 /// belongs to the session until the call has gone, or has ended: in any case until its completion.
 /// Its other functions answer ERR_PHASE meanwhile. A cancel, the deadline and the end of the
 /// session end a call that waits as NOT_SENT.
 ///
 /// Threads: as `vp_ws_send_frame`.
 /// Lifetime: as `vp_ws_send_frame`, unless the call waits.
-/// Errors: as `vp_ws_call` and `vp_ws_send_frame`. If calls may wait, not ERR_SLOT_DOWN, and
-/// ERR_WAITING_FULL only if too many calls of its lane do.
+/// Errors: as `vp_ws_call` and `vp_ws_send_frame`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vp_ws_call_frame(
     session: *mut vp_ws,

@@ -5,7 +5,7 @@
 //! Who drives receives through it, a read at a time, and decides by [`Life`] and [`Standby`] what
 //! is next.
 
-use super::frame::{Lent, Payload};
+use super::frame::{LaterMessage, Payload};
 use super::keys::Keys;
 use super::settings::Settings;
 use super::slot::{Accepted, Numbering, Slot};
@@ -37,7 +37,7 @@ pub(super) struct Core {
     pub(super) standby: Standby,
     pub(super) calls: Calls,
     /// Those of them that have not gone.
-    waiting: Waiting<Lent>,
+    waiting: Waiting<LaterMessage>,
     rules: Rules,
     /// The slot of the engine's messages. A copy of what `standby` knows, for each sending.
     live: Option<usize>,
@@ -228,6 +228,10 @@ impl Core {
     /// # Errors
     /// `ERR_CLOSED`, `ERR_TOO_LARGE`.
     pub(super) fn may_go(&mut self, payload: &Payload<'_>) -> Result<bool, Status> {
+        // Also while the session is down: it could never go.
+        if payload.len() > self.writer.capacity() && !self.is_ending {
+            return Err(Status::ERR_TOO_LARGE);
+        }
         match self.check(payload) {
             Ok(()) => Ok(self.live.is_some_and(|slot| !self.slots[slot].has_unsent())),
             Err(Status::ERR_SLOT_DOWN | Status::ERR_WAITING_FULL) => Ok(false),
@@ -242,7 +246,7 @@ impl Core {
     }
 
     /// Lets a call wait, which [`Core::has_room_to_wait`] has allowed. Answers its number.
-    pub(super) fn wait(&mut self, lane: Lane, message: Lent, call: Call) -> u64 {
+    pub(super) fn wait(&mut self, lane: Lane, message: LaterMessage, call: Call) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
         self.calls.begin(Call { id, sequence: 0, connection: 0, ..call });

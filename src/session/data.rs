@@ -162,6 +162,7 @@ impl Row {
     }
 
     /// Takes the first one, which leaves others behind.
+    #[inline]
     pub(super) fn take_first(&mut self) -> Option<(Kind, Option<u64>, View)> {
         let Noted { kind, key, start, len } = *self.data.messages[..self.end].get(self.next)?;
         self.next += 1;

@@ -249,9 +249,16 @@ impl Delivery {
             queue = self.sleep(queue, patience);
         }
         let mut count = 0;
-        while count < limit
-            && let Some(kept) = queue.take()
-        {
+        while count < limit {
+            count += queue.inbox.take_firsts(limit - count, |first| {
+                if let Untaken::One(kept) = first {
+                    give(kept);
+                }
+            });
+            if count == limit {
+                break;
+            }
+            let Some(kept) = queue.take() else { break };
             give(kept);
             count += 1;
         }
@@ -333,6 +340,7 @@ impl Several for Untaken {
         }
     }
 
+    #[inline]
     fn take_first(&mut self) -> Option<Self> {
         let Self::Row { time_ns, connection, row } = self else { return None };
         if row.len() == 1 {
@@ -349,6 +357,7 @@ impl Several for Untaken {
     }
 }
 
+#[inline]
 fn message(time_ns: u64, connection: u32, (kind, key, view): (Kind, Option<u64>, View)) -> Kept {
     Kept { time_ns, connection, event: Event::Message(kind, key), data: Some(view) }
 }

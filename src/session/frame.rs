@@ -2,7 +2,8 @@
 //!
 //! A session has one connection and many senders. The engine writes with no lock held, so each
 //! thread has a frame of its own. It knows the number of its session and no connection. While a
-//! call of it waits, its room is lent to the session.
+//! call of it waits, its room is lent to the session. A call that waits and has no frame is copied
+//! into a room of its own.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,10 +100,10 @@ impl Frame {
     ///
     /// # Errors
     /// `ERR_PHASE` without a room, `ERR_TOO_LARGE` if it is smaller.
-    pub(super) fn lend(&mut self, kind: Kind, len: usize) -> Result<Lent, Status> {
+    pub(super) fn lend(&mut self, kind: Kind, len: usize) -> Result<LaterMessage, Status> {
         self.written()?.writer.written(len)?;
-        let (lane, back) = (self.lane, Arc::clone(&self.back));
-        Ok(Lent { kind, len, lane, written: self.written.take(), back })
+        let (lane, back) = (self.lane, Some(Arc::clone(&self.back)));
+        Ok(LaterMessage { kind, len, lane, written: self.written.take(), back })
     }
 }
 
@@ -113,16 +114,26 @@ impl Written {
     }
 }
 
-/// A message that waits in the room of its frame, which is given back when this is dropped.
-pub(super) struct Lent {
+/// A message that waits. The room of a frame is given back when this is dropped, and a copy is
+/// wiped.
+pub(super) struct LaterMessage {
     pub(super) kind: Kind,
     len: usize,
     lane: Lane,
     written: Option<Written>,
-    back: Arc<Back>,
+    /// Whose room it is. `None`: a copy.
+    back: Option<Arc<Back>>,
 }
 
-impl Lent {
+impl LaterMessage {
+    /// A copy of a message that has no frame of the engine's.
+    pub(super) fn copy_of(kind: Kind, bytes: &[u8]) -> Self {
+        let (mut writer, len) = (FrameWriter::new(bytes.len()), bytes.len());
+        writer.reserve().copy_from_slice(bytes);
+        let written = Some(Written { writer, on_send: None });
+        Self { kind, len, lane: Payload::Copied(bytes).lane(), written, back: None }
+    }
+
     /// The message.
     pub(super) fn payload(&mut self) -> Option<Payload<'_>> {
         let (lane, len) = (self.lane, self.len);
@@ -130,9 +141,11 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for LaterMessage {
     fn drop(&mut self) {
-        *self.back.lock().unwrap_or_else(PoisonError::into_inner) = self.written.take();
+        if let Some(back) = &self.back {
+            *back.lock().unwrap_or_else(PoisonError::into_inner) = self.written.take();
+        }
     }
 }
 

@@ -68,6 +68,7 @@ use log::Log;
 use settings::{Opening, Settings, Source};
 use slot::Accepted;
 use upgrade::Asks;
+use waiting::CallMessage;
 
 /// The report of the first dial.
 type Report = mpsc::Sender<Result<(), NotUp>>;
@@ -239,11 +240,13 @@ impl Session {
     }
 
     /// Sends a message that is answered by one with that key, and gives the number of the call. Its
-    /// end is told exactly once. Any thread.
+    /// end is told exactly once. If calls may wait ([`Settings::set_waiting`]), one that cannot go
+    /// now is copied, and waits in the lane of orders. Any thread.
     ///
     /// # Errors
     /// As for [`Session::send`]; `ERR_COMPLETIONS_FULL` if there are too many calls,
-    /// `ERR_ARGUMENT` if a call with that key is on its way.
+    /// `ERR_ARGUMENT` if a call with that key is on its way. If calls may wait, not
+    /// `ERR_SLOT_DOWN`, and `ERR_WAITING_FULL` only if too many do.
     pub fn call(
         &self,
         kind: Kind,
@@ -253,7 +256,10 @@ impl Session {
         user_data: u64,
     ) -> Result<u64, Status> {
         let call = Self::new_call(key, timeout_ns, user_data);
-        self.call_payload(kind, Payload::Copied(payload), call)
+        match self.settings().max_waiting {
+            0 => self.call_payload(kind, Payload::Copied(payload), call),
+            _ => self.call_or_wait(kind, CallMessage::Bytes(payload), call),
+        }
     }
 
     /// Makes a frame for messages of up to `capacity` bytes, which are sent on this session.
@@ -279,13 +285,11 @@ impl Session {
         self.send_payload(kind, frame.payload(self.number, len)?)
     }
 
-    /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does. If calls
-    /// may wait ([`Settings::set_waiting`]), one that cannot go now has its frame until it goes or
-    /// ends.
+    /// Sends the first `len` bytes of the room of a frame, as [`Session::call`] does. A call that
+    /// waits has its frame until it goes or ends.
     ///
     /// # Errors
-    /// As for [`Session::call`] and [`Session::send_frame`]. If calls may wait, not
-    /// `ERR_SLOT_DOWN`, and `ERR_WAITING_FULL` only if too many do.
+    /// As for [`Session::call`] and [`Session::send_frame`].
     pub fn call_frame(
         &self,
         frame: &mut Frame,
@@ -298,7 +302,7 @@ impl Session {
         let call = Self::new_call(key, timeout_ns, user_data);
         match self.settings().max_waiting {
             0 => self.call_payload(kind, frame.payload(self.number, len)?, call),
-            _ => self.call_or_wait(frame, kind, len, call),
+            _ => self.call_or_wait(kind, CallMessage::Written(frame, len), call),
         }
     }
 
@@ -519,9 +523,13 @@ fn check(settings: &Settings) -> Result<(), DialError> {
     Ok(())
 }
 
-/// The configuration with the local address that the session asks for.
+/// The configuration with the local address that the session asks for, or else its first one. A
+/// pool would spread several over its slots. Those of a session take over from each other, so the
+/// venue is to see one address.
 fn from_source<'a>(config: &'a Config, settings: &Settings) -> Result<Cow<'a, Config>, DialError> {
-    let Some(number) = settings.source.number() else { return Ok(Cow::Borrowed(config)) };
+    let Some(number) = settings.source.number() else {
+        return Ok(config.from_source(0).map_or(Cow::Borrowed(config), Cow::Owned));
+    };
     if config.ways().unix_socket.is_some() {
         return Err(refused("a Unix socket, and a source")(Status::ERR_ADDRESS));
     }

@@ -93,7 +93,7 @@ pub struct Settings {
     /// The most bytes that wait for the kernel.
     pub(super) max_unsent: usize,
     pub(super) max_calls: usize,
-    /// The most calls of frames that wait in each lane; 0: none waits.
+    /// The most calls that wait in each lane; 0: none waits.
     pub(super) max_waiting: usize,
     pub(super) max_unacknowledged: usize,
     pub(super) queue: (usize, Overflow),
@@ -284,8 +284,8 @@ impl Settings {
         Ok(())
     }
 
-    /// Sets how many calls of frames may wait in each lane until they can go; 0: none waits, and
-    /// what cannot go is refused.
+    /// Sets how many calls may wait in each lane until they can go; 0: none waits, and what cannot
+    /// go is refused.
     ///
     /// # Errors
     /// `ERR_ARGUMENT` for more than 1,048,576.

@@ -24,7 +24,7 @@ impl Utf8 {
         #[cfg(test)]
         crate::buf::cost::add(new.len());
         // Nearly all text of venues is, and this costs a fraction of the other.
-        if new.is_ascii() {
+        if is_ascii(new) {
             self.checked = text.len();
             return Ok(());
         }
@@ -37,9 +37,39 @@ impl Utf8 {
     }
 }
 
+/// The highest bit of each byte of a word, which no ASCII character has.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// As the standard library's, which looks at the last bytes one by one: that is much of its work on
+/// a short message.
+fn is_ascii(text: &[u8]) -> bool {
+    let is_block_ascii = |block: &[u8; 64]| {
+        let words = block.as_chunks::<8>().0;
+        words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word)) & HIGH == 0
+    };
+    match text.last_chunk() {
+        // The last block may overlap the one before it.
+        Some(last) => text.as_chunks().0.iter().all(is_block_ascii) && is_block_ascii(last),
+        None => text.is_ascii(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_byte_of_a_text_of_any_length_is_seen() {
+        for len in 0..300 {
+            let mut text = vec![0x7f; len];
+            assert!(is_ascii(&text));
+            for at in 0..len {
+                text[at] = 0x80;
+                assert!(!is_ascii(&text), "{len} {at}");
+                text[at] = 0x7f;
+            }
+        }
+    }
 
     /// After how many bytes a text is refused; `None` if it is not.
     fn refused_at(text: &[u8]) -> Option<usize> {

@@ -6,10 +6,10 @@
  *   counts WAY IN_FLIGHT PATH ORDERS [MOST]
  *
  * WAY is poll or wait (caller drive), queue or callback (thread drive), or one of a WebSocket
- * session: ws_wait, ws_callback, or ws_stream, which counts for each message received. Fails when a
- * request takes more than MOST calls; for poll the looks at the socket do not count. The pool
- * thread may stir now and then by itself, for its deadlines: one call in a hundred requests is not
- * the requests' doing.
+ * session: ws_wait, ws_callback, or ws_stream and ws_stream_wait, which count for each message
+ * received. Fails when a request takes more than MOST calls; for poll the looks at the socket do
+ * not count. The pool thread may stir now and then by itself, for its deadlines: one call in a
+ * hundred requests is not the requests' doing.
  */
 #include "interpose.h"
 #include "orders.h"

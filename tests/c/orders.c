@@ -15,9 +15,9 @@ static void on_complete(void *context, const vp_completion *done) {
 static enum way way_of(const char *name) {
     static const char *const ways[] = {"poll",        "wait",       "queue",      "callback",
                                        "execute",     "group_poll", "group_wait", "ws_wait",
-                                       "ws_callback", "ws_stream"};
+                                       "ws_callback", "ws_stream",  "ws_stream_wait"};
     size_t len = strcspn(name, "-");
-    for (int way = 0; way <= WS_STREAM; way++)
+    for (int way = 0; way <= WS_STREAM_WAIT; way++)
         if (strlen(ways[way]) == len && strncmp(name, ways[way], len) == 0) return (enum way)way;
     CHECK_FAIL("no such way: %s", name);
 }

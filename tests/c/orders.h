@@ -10,7 +10,7 @@
 /*
  * How an answer is had: in caller drive by the first two, and by a group; else in thread drive. The
  * last ones are of a WebSocket session: calls, and messages of a stream, for which the path is not
- * looked at.
+ * looked at. WS_STREAM_WAIT takes them in caller drive.
  */
 enum way {
     POLL,
@@ -22,7 +22,8 @@ enum way {
     GROUP_WAIT,
     WS_WAIT,
     WS_CALLBACK,
-    WS_STREAM
+    WS_STREAM,
+    WS_STREAM_WAIT
 };
 
 struct engine {

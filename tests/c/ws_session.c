@@ -293,7 +293,7 @@ static void waits_while_down(uint32_t drive) {
     vp_ws_frame *frame, *other;
     vp_ws_health health = {.struct_size = sizeof health};
     uint8_t *room;
-    uint64_t id, urgent;
+    uint64_t id, urgent, order;
     OK(vp_config_new(&config));
     OK(vp_config_set_url(config, text("http://127.0.0.1:1")));
     OK(vp_config_set_degraded_open(config, 1));
@@ -326,10 +326,14 @@ static void waits_while_down(uint32_t drive) {
     ends_unsent(session, id, VP_OUTCOME_CANCELLED);
     OK(vp_ws_frame_room(frame, &room, NULL));
     CHECK(memcmp(room, "a cancel", 8) == 0);
+    OK(vp_ws_call(session, VP_WS_TEXT, text("an order"), 3, PATIENCE_NS, 0, &order));
+    CHECK_STATUS(vp_ws_call(session, VP_WS_TEXT, text("one more"), 4, PATIENCE_NS, 0, NULL),
+                 VP_ERR_WAITING_FULL);
     /* A frame that is freed meanwhile was accepted all the same. */
     vp_ws_frame_free(other);
     OK(vp_ws_close(session));
     ends_unsent(session, urgent, VP_OUTCOME_SHUTDOWN);
+    ends_unsent(session, order, VP_OUTCOME_SHUTDOWN);
     vp_ws_frame_free(frame);
 }
 

@@ -39,8 +39,19 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_message_and_a_call_that_are_sent_allocate_nothing() {
+    sent_allocates_nothing(0);
+}
+
+#[test]
+fn nor_do_they_where_calls_may_wait_and_need_not() {
+    sent_allocates_nothing(4);
+}
+
+fn sent_allocates_nothing(max_waiting: usize) {
     let server = Server::start(false, |_, peer| exchange(peer));
-    let mut desk = Desk::open(&server, &settings());
+    let mut settings = settings();
+    settings.set_waiting(max_waiting).unwrap();
+    let mut desk = Desk::open(&server, &settings);
     let session = Arc::clone(&desk.session);
     let mut frame = session.frame(64).unwrap();
     let mut counted = 0;

@@ -182,12 +182,25 @@ fn heal(desks: [Desk; 2], seen: &Mutex<Vec<IpAddr>>) {
     assert_eq!(*seen.lock().unwrap(), want.map(|ip| ip.parse::<IpAddr>().unwrap()));
 }
 
-/// A session has one connection, which comes from the first of its local addresses.
+/// A session comes from the first of its local addresses.
 #[test]
 fn each_session_comes_from_its_own_address_also_behind_a_loss() {
     let (venue, seen) = noting_venue();
     let lists = [["127.0.0.2", "127.0.0.3"], ["127.0.0.3", "127.0.0.2"]];
     heal(lists.map(|list| open(&with_sources(config(&venue), &list))), &seen);
+}
+
+/// So do the connections that wait to take over, each in a slot of its own.
+#[test]
+fn all_connections_of_a_session_come_from_its_first_address() {
+    let (venue, seen) = noting_venue();
+    let config = with_sources(config(&venue), &["127.0.0.3", "127.0.0.2", "127.0.0.4"]);
+    let mut settings = settings();
+    settings.set_connections(3).unwrap();
+    let mut desk = open_with(&config, &settings);
+    desk.until(|session| session.health().ready == 2);
+    assert_eq!(*seen.lock().unwrap(), [IpAddr::from([127, 0, 0, 3]); 3]);
+    desk.close();
 }
 
 /// Or from the one that it asks for.

@@ -1,5 +1,5 @@
-//! Calls of frames that wait until they can go: while the session is down, and while the socket
-//! takes no more bytes.
+//! Calls that wait until they can go: while the session is down, and while the socket takes no more
+//! bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -125,6 +125,57 @@ fn calls_wait_while_the_session_is_down_and_go_by_lane_signed_when_they_go() {
     }
 }
 
+/// The same, without a frame.
+fn call_bytes(desk: &Desk, key: u64, timeout_ns: u64) -> Result<u64, Status> {
+    let text = format!("id:{key} 00000000");
+    desk.session.call(Kind::Text, text.as_bytes(), key, timeout_ns, key)
+}
+
+#[test]
+fn calls_of_bytes_wait_too_as_orders_among_those_of_frames() {
+    for is_tls in [false, true] {
+        let gate = Gate::new();
+        let server = server_behind(&gate, is_tls);
+        let mut desk = down(&server, &patient(2));
+        let lanes = [Lane::Orders, Lane::Urgent, Lane::Queries];
+        let mut frames = lanes.map(|lane| frame(&desk, lane));
+        call_bytes(&desk, 0, LONG).unwrap();
+        call(&desk, &mut frames[0], 1, LONG).unwrap();
+        call(&desk, &mut frames[1], 2, LONG).unwrap();
+        call(&desk, &mut frames[2], 3, LONG).unwrap();
+        assert_eq!(call_bytes(&desk, 4, LONG), Err(Status::ERR_WAITING_FULL));
+        assert_eq!((desk.session.health().waiting, desk.session.health().calls), (4, 4));
+        drop(gate);
+        desk.up();
+        for key in [2, 0, 1, 3] {
+            assert_eq!(desk.completion().1, format!("id:{key} 00000000 ok"));
+        }
+        desk.close();
+    }
+}
+
+#[test]
+fn a_call_of_bytes_that_waits_ends_once_and_not_sent() {
+    let gate = Gate::new();
+    let server = server_behind(&gate, false);
+    let mut desk = down(&server, &patient(8));
+    let late = call_bytes(&desk, 0, SECOND / 100).unwrap();
+    let cancelled = call_bytes(&desk, 1, LONG).unwrap();
+    assert_eq!(desk.fails(late), (Outcome::Timeout, WireState::NotSent));
+    desk.session.cancel(cancelled).unwrap();
+    assert_eq!(desk.fails(cancelled), (Outcome::Cancelled, WireState::NotSent));
+    let too_long = vec![b'x'; (64 << 10) + 1];
+    let refused = desk.session.call(Kind::Text, &too_long, 2, LONG, 0);
+    assert_eq!(refused, Err(Status::ERR_TOO_LARGE), "it could never go");
+    let last = call_bytes(&desk, 3, LONG).unwrap();
+    assert_eq!(call_bytes(&desk, 3, LONG), Err(Status::ERR_ARGUMENT), "its key waits");
+    desk.session.shutdown(Some(1000), "").unwrap();
+    assert_eq!(desk.fails(last), (Outcome::Shutdown, WireState::NotSent));
+    assert_eq!(call_bytes(&desk, 4, LONG), Err(Status::ERR_CLOSED));
+    desk.session.close().unwrap();
+    drop(gate);
+}
+
 #[test]
 fn a_call_that_waits_ends_once_and_not_sent_by_deadline_cancel_function_or_close() {
     let gate = Gate::new();
@@ -200,6 +251,7 @@ fn by_default_none_waits() {
     let desk = down(&server, &patient(0));
     let mut frame = frame(&desk, Lane::Urgent);
     assert_eq!(call(&desk, &mut frame, 1, LONG), Err(Status::ERR_SLOT_DOWN));
+    assert_eq!(call_bytes(&desk, 1, LONG), Err(Status::ERR_SLOT_DOWN));
     drop(gate);
     desk.close();
 }
@@ -244,19 +296,19 @@ fn calls_wait_for_the_socket_and_a_cancel_goes_before_orders_but_not_into_a_fram
         for (key, frame) in frames.iter_mut().enumerate() {
             call(&desk, frame, key as u64, LONG).unwrap();
         }
-        assert_eq!(desk.session.health().waiting, 3);
+        call_bytes(&desk, 3, LONG).unwrap();
+        assert_eq!(desk.session.health().waiting, 4);
         // What cannot wait does not go before those that do.
         let refused = Err(Status::ERR_WAITING_FULL);
         assert_eq!(desk.session.send(Kind::Text, b"an order"), refused);
-        assert_eq!(desk.session.call(Kind::Text, b"an order", 9, LONG, 0), refused);
         drop(gate);
-        for key in [2, 0, 1] {
+        for key in [2, 0, 1, 3] {
             assert_eq!(desk.completion().1, format!("id:{key} 00000000 ok"));
         }
         let received: Vec<String> =
-            (0..sent + 3).map(|_| received.recv_timeout(PATIENCE).unwrap()).collect();
+            (0..sent + 4).map(|_| received.recv_timeout(PATIENCE).unwrap()).collect();
         assert!(received[..sent].iter().all(|text| text == "long"), "{received:?}");
-        let orders = [2, 0, 1].map(|key| format!("id:{key} 00000000"));
+        let orders = [2, 0, 1, 3].map(|key| format!("id:{key} 00000000"));
         assert_eq!(received[sent..], orders);
         desk.close();
     }

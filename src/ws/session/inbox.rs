@@ -107,6 +107,22 @@ impl<T: Several> Inbox<T> {
         !is_refused
     }
 
+    /// Gives up to `limit` items of the oldest place, but not its last one, and answers how many.
+    /// That place is looked up once for all of them.
+    #[inline]
+    pub fn take_firsts(&mut self, limit: usize, mut give: impl FnMut(T)) -> usize {
+        let Some(Item::Told(class, item)) = self.items.front_mut() else { return 0 };
+        let mut count = 0;
+        while count < limit
+            && let Some(first) = item.take_first()
+        {
+            self.counts[*class as usize] -= 1;
+            count += 1;
+            give(first);
+        }
+        count
+    }
+
     /// Takes the oldest one.
     pub fn take(&mut self) -> Option<Item<T>> {
         if let Item::Told(class, item) = self.items.front_mut()? {
@@ -211,6 +227,13 @@ mod tests {
                 let kept = refused == 0;
                 assert_eq!(rows.push(class, row), kept);
                 for _ in 0..random(6) {
+                    let mut given = Vec::new();
+                    let count = rows.take_firsts(random(4), |row| given.push(row));
+                    assert_eq!(count, given.len());
+                    for row in given {
+                        let single = singles.take().map(|it| format!("{it:?}")).unwrap_or_default();
+                        assert!(row.len() == 1 && single.ends_with(&format!(", {})", row.start)));
+                    }
                     assert_eq!(shown(rows.take().map(of_row)), shown(singles.take()));
                 }
                 assert_eq!(rows.len().min(1), usize::from(!rows.is_empty()));

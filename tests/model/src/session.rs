@@ -41,6 +41,15 @@ pub struct Model {
 impl Model {
     /// A session in a new run, whose UP is not taken. A message's first byte is its key.
     pub fn new(told: Option<Hook>) -> Arc<Self> {
+        Self::with(told, 0)
+    }
+
+    /// The same, where so many calls may wait in each lane.
+    pub fn patient(capacity: usize) -> Arc<Self> {
+        Self::with(None, capacity)
+    }
+
+    fn with(told: Option<Hook>, max_waiting: usize) -> Arc<Self> {
         begin_run();
         let mut config = Config::default();
         config.set_url(b"http://127.0.0.1:1").expect("a URL");
@@ -50,6 +59,7 @@ impl Model {
         settings.set_keep_alive(0, 0, 0).expect("no ping");
         settings.set_sizes(64, 64, 1024).expect("so many bytes");
         settings.set_counts(4, 8).expect("so many calls");
+        settings.set_waiting(max_waiting).expect("so many that wait");
         let session = Arc::new(Session::new(None, &config, &settings, b"/").expect("a session"));
         let mut work = Work::new(1);
         assert!(matches!(session.run_due(&mut work), Next::Dial(0, _)));

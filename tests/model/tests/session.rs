@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use checker::{check, spawn};
 use loom::thread::JoinHandle;
-use venuepool_model::error::{Outcome, Status};
+use venuepool_model::error::{Outcome, Status, WireState};
 use venuepool_model::session::Session;
 use venuepool_model::session::event::{Event, Told};
 use venuepool_model::session::model::{Model, WakeFdModel};
 use venuepool_model::ws::frame::Kind;
+use venuepool_model::ws::session::life::Stage;
 
 /// The venue answers whatever comes.
 const ALL: usize = usize::MAX;
@@ -198,6 +199,37 @@ fn a_call_ends_once_whatever_ends_it() {
         let ended = ends(&event);
         assert_eq!(ended.len(), 1, "{ended:?}");
         assert_eq!(ended[0].1 == Outcome::Cancelled, cancelled == Ok(()), "{ended:?}");
+    });
+}
+
+/// Its deadline, a cancel and the end of the session meet, while there is no connection.
+#[test]
+fn a_call_that_waits_ends_once_and_unsent_whatever_ends_it() {
+    check(2, || {
+        let model = Model::patient(1);
+        model.hang_up();
+        model.serve(0, |session| session.health().stage != Stage::Up);
+        assert_eq!(taken(&model, Duration::ZERO).map(|event| event.len()), Some(2));
+        let id = call(&model, 1, SOON_NS).unwrap();
+        let server = serve(&model, 0, |_| false);
+        let canceller = Arc::clone(&model);
+        let canceller = spawn(move || canceller.session.cancel(id));
+        model.pass_time_until(2 * SOON_NS);
+        model.session.shutdown(None, "").unwrap();
+        let cancelled = canceller.join().unwrap();
+        server.join().unwrap();
+        let mut event = Vec::new();
+        while let Some(some) = taken(&model, Duration::ZERO) {
+            event.extend(some);
+        }
+        let unsent = event.iter().filter_map(|event| match event {
+            Event::Completion(ended, _) => Some((ended.wire_state, ended.outcome)),
+            _ => None,
+        });
+        let unsent: Vec<_> = unsent.collect();
+        assert!(matches!(unsent[..], [(WireState::NotSent, _)]), "{unsent:?}");
+        assert_eq!(unsent[0].1 == Outcome::Cancelled, cancelled == Ok(()), "{unsent:?}");
+        assert!(model.received().is_empty());
     });
 }
 
