@@ -25,6 +25,18 @@ need iproute2 ip "the tests across a network" runs ip -V
 need gdb gdb "the test that the probes fire" runs gdb -nx -batch
 need tshark tshark "the tests that Wireshark decrypts by the key log" runs tshark -v
 need valgrind valgrind "the counts of instructions and cache lines" runs valgrind --tool=none true
+# memcheck finds functions of the dynamic linker by their names, which are in its debug file. It looks
+# for that in the folder of the linker below another root, and not by the build id.
+unpack_debug_files() {
+    apt_unpack libc6-dbg || return
+    debug=$tools/debian/usr/lib/debug
+    for folder in /usr/lib/*-linux-gnu*; do
+        mkdir -p "$debug$folder"
+        ln -sf "$debug"/.build-id/*/*.debug "$debug$folder/"
+    done
+}
+runs valgrind true || { unpack_debug_files && runs valgrind true; } ||
+    echo "SKIPPED: the suppressions for valgrind, because there is no libc6-dbg to be had here" >&2
 need abigail-tools abidiff "the comparison of the ABI with its reference" runs abidiff --version
 need ninja-build ninja "the tests of a host built by Ninja" runs ninja --version
 need pkg-config pkg-config "the test of venuepool.pc" runs pkg-config --version

@@ -13,6 +13,8 @@ export LD_LIBRARY_PATH
 for folder in "$root"/usr/libexec/valgrind "$root"/usr/lib/*/valgrind; do
     if [ "$name" = valgrind ] && [ -d "$folder" ]; then
         export VALGRIND_LIB="$folder"
+        debug=$(realpath "$root")/usr/lib/debug
+        export VALGRIND_OPTS="--extra-debuginfo-path=$debug ${VALGRIND_OPTS:-}"
         break
     fi
 done
