@@ -6,8 +6,8 @@
 //! wakes it only if its deadline is earlier than that.
 
 use super::Pool;
-use crate::clock::NEVER;
 use crate::clock::{self, now_ns};
+use crate::pool::deadlines::{self, Deadlines, Watched};
 use crate::slot::Slot;
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -39,39 +39,58 @@ impl Timer {
 impl Pool {
     /// Ends what is past its deadline, and answers when to look again: within `period_ns`.
     pub(crate) fn keep_deadlines(&self, period_ns: u64) -> u64 {
-        if self.delivery.caller.is_none() {
-            self.deliver_handed_over();
-        }
-        self.expire(now_ns());
         clock::compare_clocks();
-        let latest = now_ns().saturating_add(period_ns);
-        let armed = self.next_deadline().min(latest);
-        self.watches.deadlines.arm(armed);
-        // A deadline that was stored before it could see the new timer is seen by this second look.
-        self.next_deadline().min(armed)
+        deadlines::look(&mut &*self, period_ns)
     }
 
     /// The earliest deadline of all exchanges in flight and of the queue.
     pub(crate) fn next_deadline(&self) -> u64 {
-        let in_flight = self.slots.iter().map(Slot::deadline_ns).min();
-        let waiting = self.dispatcher().next_deadline();
-        let grace = self.lifetime.grace_ns();
-        let due = waiting.unwrap_or(NEVER).min(self.orders.due_ns());
-        in_flight.unwrap_or(NEVER).min(due).min(grace)
+        let deadlines = Deadlines {
+            in_flight: self.slots.iter().map(Slot::deadline_ns).min(),
+            waiting: self.dispatcher().next_deadline(),
+            copy_ns: self.orders.due_ns(),
+            grace_ends_ns: self.lifetime.grace_ns(),
+        };
+        deadlines.earliest_ns()
+    }
+}
+
+impl Watched for &Pool {
+    fn now_ns(&self) -> u64 {
+        now_ns()
     }
 
-    /// Ends what is past its deadline: tells whoever drives, and ends the waiting.
-    fn expire(&self, now: u64) {
-        let grace_is_over = self.lifetime.grace_ns() <= now;
+    fn deliver_handed_over(&mut self) {
+        if self.delivery.caller.is_none() {
+            Pool::deliver_handed_over(self);
+        }
+    }
+
+    fn expire_slots(&mut self, now_ns: u64) {
+        let grace_is_over = self.lifetime.grace_ns() <= now_ns;
         for slot in self.slots.iter() {
-            if slot.announces_deadline(now) {
+            if slot.announces_deadline(now_ns) {
                 self.wake_driver(slot);
             }
             if grace_is_over {
                 slot.wake.notify_one();
             }
         }
+    }
+
+    fn serve_waiting(&mut self) {
         self.dispatch(self.dispatcher());
-        self.send_due_copies(now);
+    }
+
+    fn send_due_copies(&mut self, now_ns: u64) {
+        Pool::send_due_copies(self, now_ns);
+    }
+
+    fn earliest_ns(&self) -> u64 {
+        self.next_deadline()
+    }
+
+    fn arm(&mut self, at_ns: u64) {
+        self.watches.deadlines.arm(at_ns);
     }
 }
