@@ -32,7 +32,7 @@ pub mod fanout;
 mod late;
 mod lifetime;
 pub(crate) mod log;
-mod maintenance;
+pub(crate) mod maintenance;
 mod pauses;
 pub mod submit;
 pub mod timer;

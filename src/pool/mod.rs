@@ -4,6 +4,7 @@
 //! Nothing here knows a clock, a socket, a thread or tokio. Times are nanoseconds given by the
 //! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
 
+pub mod admission;
 pub mod after_turn;
 pub mod backoff;
 pub mod changes;
