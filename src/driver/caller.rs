@@ -32,15 +32,11 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::threads::current::this_thread;
 
-/// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
-/// which of them have something to read, because a look that finds nothing costs as much as that.
-const DIRECT_LOOKS: u32 = 2;
-
 /// The number of the completion queue's descriptor among those of the slots.
 const QUEUE: u64 = u64::MAX;
 
 /// How long a driver pauses when the system does not say what has come in.
-const BLIND: Duration = Duration::from_millis(1);
+const BLIND: Duration = Duration::from_nanos(driving::BLIND_NS);
 
 /// What caller drive keeps beside the pool.
 pub struct Caller {
@@ -188,7 +184,8 @@ impl Pool {
             // Not the end yet: the closing thread may still hold a last completion.
             return Ok(self.delivery.completions.drain(taker).or(Some(0)));
         };
-        if caller.fd_is_out.load(Ordering::Relaxed) || self.slots.in_flight.exceed(DIRECT_LOOKS) {
+        let is_fd_out = caller.fd_is_out.load(Ordering::Relaxed);
+        if driving::asks_system(is_fd_out, |most| self.slots.in_flight.exceed(most)) {
             self.drive_signalled(caller, Some(Duration::ZERO), taker)?;
         } else {
             self.drive_in_flight(taker);
@@ -305,7 +302,8 @@ impl Pool {
 
     /// Whether a sleeper must leave the driving to others: they ask for it, or are told.
     fn is_others_turn(&self, caller: &Caller) -> bool {
-        caller.claimed.load(Ordering::SeqCst) || self.is_told(caller)
+        let is_claimed = caller.claimed.load(Ordering::SeqCst);
+        driving::is_others_turn(is_claimed, || self.is_told(caller))
     }
 
     /// Whether the descriptor tells of a completion; it does only while no thread lowers it here.
@@ -396,12 +394,20 @@ impl Pool {
         caller.polls.store(here, Ordering::Relaxed);
         match caller.drive_as(here) {
             Ok(driving) => Ok(Some(driving)),
-            Err(driver) => match driving::refused(driver, here, self.is_closed()) {
-                Refused::InCallback => Err(Status::ERR_WOULD_DEADLOCK),
-                Refused::Closing => Ok(None),
-                Refused::Driven => Err(Status::ERR_DRIVEN),
-                Refused::BySleeper => self.claim(caller, patience),
+            Err(driver) => match self.refused_by(driver) {
+                Some(answer) => answer.map(|()| None),
+                None => self.claim(caller, patience),
             },
+        }
+    }
+
+    /// What who polls is answered while that thread drives; `None` if it is to leave.
+    fn refused_by(&self, driver: usize) -> Option<Result<(), Status>> {
+        match driving::refused(driver, this_thread(), self.is_closed()) {
+            Refused::InCallback => Some(Err(Status::ERR_WOULD_DEADLOCK)),
+            Refused::Closing => Some(Ok(())),
+            Refused::Driven => Some(Err(Status::ERR_DRIVEN)),
+            Refused::BySleeper => None,
         }
     }
 
@@ -425,12 +431,11 @@ impl Pool {
             left = patience.saturating_sub(begin.elapsed());
             match caller.drive_as(this_thread()) {
                 Ok(driving) => break Ok(Some(driving)),
-                Err(driver) => match driving::refused(driver, this_thread(), self.is_closed()) {
-                    Refused::InCallback => break Err(Status::ERR_WOULD_DEADLOCK),
-                    Refused::Closing => break Ok(None),
-                    Refused::Driven => break Err(Status::ERR_DRIVEN),
-                    Refused::BySleeper => {}
-                },
+                Err(driver) => {
+                    if let Some(answer) = self.refused_by(driver) {
+                        break answer.map(|()| None);
+                    }
+                }
             }
         };
         *patience = left;

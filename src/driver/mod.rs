@@ -56,6 +56,7 @@ use crate::net::configured::ways;
 use crate::net::connect::DialError;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
+use crate::pool::ending;
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
 use crate::publish::thread::Publishing;
@@ -213,7 +214,7 @@ impl Pool {
     /// is in flight may finish within `grace`. Returns at once; any thread, also in a callback.
     pub fn shutdown(&self, grace: Duration) {
         let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
-        let until = now_ns().saturating_add(grace).min(NEVER - 1);
+        let until = ending::grace_ends_ns(now_ns(), grace);
         self.log(Level::Info, "pool", || {
             ("shut down".to_owned(), vec![("grace_ms", (grace / 1_000_000).to_string())])
         });
@@ -236,7 +237,7 @@ impl Pool {
         if !self.lifetime.close() {
             return Err(Status::ERR_CLOSED);
         }
-        if self.lifetime.grace_ns() == NEVER {
+        if ending::is_open(self.lifetime.grace_ns()) {
             self.shutdown(Duration::ZERO);
         }
         let Some(caller) = &self.delivery.caller else {

@@ -17,6 +17,7 @@ pub mod dial_schedule;
 pub mod dispatch;
 pub mod driving;
 pub mod edges;
+pub mod ending;
 pub mod exchange_time;
 pub mod fair_looks;
 pub mod fanout;
