@@ -6,9 +6,8 @@
 
 use std::sync::PoisonError;
 
-use super::caller::Caller;
-use super::late::Late;
 use super::{Dispatching, Pool};
+use crate::caller::Caller;
 use crate::clock::now_ns;
 use crate::completion::queue::{CompletionQueue, Taker};
 use crate::completion::{Completion, Times};
@@ -20,7 +19,9 @@ use crate::pool::delivery::{Here, Tell};
 use crate::pool::dispatch::Action;
 use crate::pool::quiet;
 use crate::pool::slot::TurnReport;
+use crate::recycle::Recycled;
 use crate::slot::in_flight::{Ended, Lingering, Over, Recipient};
+use crate::slot::late::Late;
 use crate::slot::{Slot, Turn};
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -192,8 +193,9 @@ impl Pool {
 
     #[cold]
     #[inline(never)] // What lingers is large.
-    fn linger_apart(&self, lingering: Box<Lingering>) {
-        self.linger(*lingering);
+    fn linger_apart(&self, mut lingering: Box<Lingering>) {
+        lingering.replace_recipient(|id| self.recipient_of_order(id));
+        self.delivery.late.linger(*lingering);
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.
@@ -304,6 +306,15 @@ impl Pool {
             Recipient::Copy => self.copy_ended(completion),
             _ => unreachable!("it is for the engine"),
         }
+    }
+
+    /// A heartbeat was answered, or missed.
+    fn heartbeat_ended(&self, completion: Completion) {
+        if let Some(response) = completion.response {
+            Recycled::release(response);
+        }
+        self.watches.maintenance.limit().ended();
+        self.watches.maintenance.timer.rearm.notify_one();
     }
 
     /// As [`Pool::deliver`], with the dispatcher held: no callback runs in here. It is held because

@@ -14,13 +14,13 @@ use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::queue::Taker;
 use crate::driver::Pool;
-use crate::driver::maintenance::NextBeat;
 use crate::lane::Lane;
 use crate::net::watch::watch_socket;
 use crate::pool::admission;
 use crate::pool::maintenance::{Rest, Round, Sending, send_heartbeat};
 use crate::pool::slot::NoStart;
 use crate::slot::Slot;
+use crate::slot::heartbeat::NextBeat;
 use crate::slot::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use crate::source::Source;
 
@@ -44,6 +44,13 @@ pub(super) async fn maintain(pool: Arc<Pool>) {
 }
 
 impl Pool {
+    /// How many dials a second the limits of the connections ask for while the engine sends
+    /// nothing, rounded up, and how many the pool may make. Both by the source that needs most.
+    pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
+        let needed = self.watches.maintenance.dials_needed.load(Ordering::Relaxed);
+        (needed, self.dialling.dials.per_second())
+    }
+
     /// Looks after all slots.
     fn look_at_all(self: &Arc<Self>, round: &mut Round) {
         for slot in self.slots.iter() {

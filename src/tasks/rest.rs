@@ -1,7 +1,7 @@
 //! Memory that only large requests and answers need is given back when none has come for a while.
 //!
-//! When that is, is decided in [`quiet`]. Slots, connections and responses know which memory. Orders
-//! of other slots do not wait for it: it goes on slot by slot.
+//! When that is, is decided in [`quiet`]. Slots, connections and responses know which memory.
+//! Orders of other slots do not wait for it: it goes on slot by slot.
 
 use std::sync::Arc;
 use std::time::Duration;

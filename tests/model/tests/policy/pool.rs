@@ -529,7 +529,7 @@ impl Pool {
         is_here
     }
 
-    // Deadlines, as in src/driver/timer.rs.
+    // Deadlines, as in src/driver/deadlines.rs.
 
     pub(crate) fn note(&mut self, deadline_ns: u64) {
         let deadline_ns = deadline_ns.max(self.now);

@@ -1,5 +1,5 @@
-//! Deadlines: one timer for all slots and for the queue. It also wakes the pool thread for
-//! callbacks that were handed over to it.
+//! A look at all deadlines. One timer for all slots and for the queue says when it is due. That
+//! also wakes the pool thread for callbacks that were handed over to it.
 //!
 //! The pool thread sleeps until the earliest deadline that it knows, or for one
 //! [`WatchPeriod`](crate::pool::watch_period::WatchPeriod) when it knows none. A submit therefore
@@ -9,32 +9,6 @@ use super::Pool;
 use crate::clock::{self, now_ns};
 use crate::pool::deadlines::{self, Deadlines, Watched};
 use crate::slot::Slot;
-use crate::sync::Notify;
-use crate::sync::atomic::{AtomicU64, Ordering};
-
-/// When the pool thread looks at the deadlines next.
-#[derive(Debug, Default)]
-pub struct Timer {
-    /// In nanoseconds. 0 before the first look: everything is later, which is right, because the
-    /// first look is yet to come.
-    armed_ns: AtomicU64,
-    /// Asks for a look at once.
-    pub rearm: Notify,
-}
-
-impl Timer {
-    /// A new deadline is known (and stored where [`Pool::keep_deadlines`] looks).
-    pub fn note(&self, deadline_ns: u64) {
-        if deadline_ns < self.armed_ns.load(Ordering::SeqCst) {
-            self.rearm.notify_one();
-        }
-    }
-
-    /// The next look is at that time; whoever looks must look once more after this call.
-    pub(crate) fn arm(&self, at_ns: u64) {
-        self.armed_ns.store(at_ns, Ordering::SeqCst);
-    }
-}
 
 impl Pool {
     /// Ends what is past its deadline, and answers when to look again: within `period_ns`.
