@@ -1,15 +1,19 @@
-//! Events of the pool, for the engine's log and monitors: what happened to connections, and pauses.
+//! Events of the pool, for the engine's log and monitors: what happened to connections, and pauses;
+//! and who listens to them.
 //!
 //! Events are for people and monitors; no event is needed to trade. They are told on the pool
 //! thread, with no lock held, in the order in which that thread learns of them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use crate::completion::Completion;
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::completion::Completion;
 use crate::error::{CloseReason, Status, c_name};
+use crate::log::LogHook;
+use crate::pool::changes::Changes;
+use crate::sync::{Mutex, MutexGuard};
 
 /// What happened.
 #[repr(i32)]
@@ -97,3 +101,31 @@ impl PartialEq for EventHook {
 }
 
 impl Eq for EventHook {}
+
+/// Who listens, and what they were told.
+pub(crate) struct Events {
+    hook: Option<EventHook>,
+    log: Option<LogHook>,
+    changes: Mutex<Changes>,
+}
+
+impl Events {
+    pub(crate) fn new(hook: Option<&EventHook>, log: Option<&LogHook>) -> Self {
+        Self { hook: hook.cloned(), log: log.cloned(), changes: Mutex::default() }
+    }
+
+    /// Who wants records for a log.
+    pub(crate) fn log(&self) -> Option<&LogHook> {
+        self.log.as_ref()
+    }
+
+    /// Who is told of events.
+    pub(crate) fn hook(&self) -> Option<&EventHook> {
+        self.hook.as_ref()
+    }
+
+    /// What is told of the whole pool, once for each change.
+    pub(crate) fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

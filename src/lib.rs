@@ -26,9 +26,11 @@
 #![allow(rustdoc::private_intra_doc_links)] // Its readers work on the crate itself.
 
 pub mod buf;
+mod caller;
 pub mod clock;
 pub mod completion;
 pub mod config;
+mod dialling;
 pub mod driver;
 pub mod error;
 pub mod event;
@@ -44,6 +46,7 @@ pub mod log;
 pub mod metrics;
 pub mod monitor;
 pub mod net;
+mod orders;
 pub mod pool;
 pub mod publish;
 pub mod recorder;

@@ -11,8 +11,10 @@
 pub mod address_records;
 pub(crate) mod copied;
 pub(crate) mod durations;
+pub(crate) mod heartbeat;
 pub mod in_flight;
 pub(crate) mod in_flight_set;
+pub(crate) mod late;
 pub mod policy;
 pub(crate) mod recorded;
 mod recording;

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 /// What stands on what: a folder or file imports only what is in a later line. A file of a folder
 /// that is named here belongs to its own line.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &["ffi"],
     &["monitor"],
     &["tasks"],
     &["driver", "session"],
+    &["caller", "dialling", "orders"],
     &["group", "slot"],
     &["publish", "recorder", "threads"],
     &["net"],

@@ -14,134 +14,22 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use crate::clock::NEVER;
-use crate::clock::now_ns;
+use crate::caller::{Caller, Driving, QUEUE};
+use crate::clock::{NEVER, now_ns};
 use crate::completion::Completion;
-use crate::completion::queue::{CompletionQueue, Taker};
+use crate::completion::queue::Taker;
 use crate::error::Status;
 use crate::group::Polled;
-use crate::net::live_set::LiveSet;
 use crate::net::standard::spared;
-use crate::pool::driving::{self, Refused, SLEEPER};
-use crate::slot::in_flight_set::InFlightSet;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex};
+use crate::pool::driving::{self, Refused};
+use crate::sync::atomic::Ordering;
 use crate::threads::current::this_thread;
 
-/// Up to so many exchanges in flight are looked at one by one; with more the kernel is asked first
-/// which of them have something to read, because a look that finds nothing costs as much as that.
-const DIRECT_LOOKS: u32 = 2;
-
-/// The number of the completion queue's descriptor among those of the slots.
-const QUEUE: u64 = u64::MAX;
-
 /// How long a driver pauses when the system does not say what has come in.
-const BLIND: Duration = Duration::from_millis(1);
-
-/// What caller drive keeps beside the pool.
-pub struct Caller {
-    /// The engine's set.
-    live: LiveSet,
-    /// The pool thread's set.
-    pub(crate) losses: Arc<LiveSet>,
-    /// The number of the one thread that drives, and whether it is a [`SLEEPER`]; 0 for none.
-    driver: AtomicUsize,
-    /// The engine sleeps on the set by itself, so polling must clear it.
-    fd_is_out: AtomicBool,
-    /// The slots that have left something unread for their next turn. The set tells of each arrival
-    /// once, so it does not tell of them again.
-    unread: InFlightSet,
-    /// The thread that polled or waited last; 0 for none, or for one that a sleeper has not seen
-    /// again for a while.
-    polls: AtomicUsize,
-    /// Somebody who polls or waits asks the sleeper that drives to leave.
-    claimed: AtomicBool,
-    /// Callers that sleep in execute or acquire.
-    sleepers: AtomicUsize,
-    gate: Mutex<()>,
-    bell: Condvar,
-}
-
-/// The right to drive, for the length of one call.
-pub struct Driving<'a>(&'a Caller);
-
-impl Drop for Driving<'_> {
-    fn drop(&mut self) {
-        self.0.driver.store(0, Ordering::SeqCst);
-    }
-}
-
-impl Caller {
-    /// Makes the sets for so many slots; `completions` gets its descriptor.
-    pub fn new(completions: &CompletionQueue, slots: u32) -> io::Result<Self> {
-        let live = LiveSet::of_traffic()?;
-        live.add_level(spared(|| completions.event_fd())?, QUEUE)?;
-        Ok(Self {
-            live,
-            losses: Arc::new(LiveSet::of_losses()?),
-            driver: AtomicUsize::new(0),
-            fd_is_out: AtomicBool::new(false),
-            unread: InFlightSet::new(slots),
-            polls: AtomicUsize::new(0),
-            claimed: AtomicBool::new(false),
-            sleepers: AtomicUsize::new(0),
-            gate: Mutex::new(()),
-            bell: Condvar::new(),
-        })
-    }
-
-    /// Takes the right to drive, as that number. `Err`: who has it.
-    fn drive_as(&self, number: usize) -> Result<Driving<'_>, usize> {
-        let (taken, seen) = (Ordering::SeqCst, Ordering::SeqCst);
-        self.driver.compare_exchange(0, number, taken, seen).map(|_| Driving(self))
-    }
-
-    /// Takes the right to drive until somebody polls or waits.
-    fn drive_as_sleeper(&self) -> Option<Driving<'_>> {
-        self.drive_as(this_thread() | SLEEPER).ok()
-    }
-
-    /// Whether a sleeper drives.
-    fn is_driven_by_sleeper(&self) -> bool {
-        driving::is_driven_by_sleeper(self.driver.load(Ordering::SeqCst))
-    }
-
-    /// Pauses until something may have changed for a sleeper, at most for `patience`, unless
-    /// `is_over`.
-    fn pause(&self, patience: Duration, is_over: impl Fn() -> bool) {
-        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_over() {
-            drop(self.bell.wait_timeout(gate, patience));
-        }
-    }
-
-    /// Wakes all who pause.
-    fn ring(&self) {
-        drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
-        self.bell.notify_all();
-    }
-
-    /// Notes whether a slot has left something unread. `true`: whoever sleeps on the descriptor
-    /// must be told that there is something to do.
-    fn note_unread(&self, slot: u32, unread: bool) -> bool {
-        if unread {
-            self.unread.add(slot);
-        } else if self.unread.has(slot) {
-            self.unread.remove(slot);
-        }
-        unread && self.fd_is_out.load(Ordering::Relaxed)
-    }
-
-    /// Watches the socket of a slot until it is closed.
-    pub(crate) fn add(&self, socket: &std::net::TcpStream, slot: u32) -> io::Result<()> {
-        self.live.add(socket, u64::from(slot))?;
-        self.losses.add(socket, u64::from(slot))
-    }
-}
+const BLIND: Duration = Duration::from_nanos(driving::BLIND_NS);
 
 impl Polled for Pool {
     fn fd(&self) -> io::Result<BorrowedFd<'_>> {
@@ -188,7 +76,8 @@ impl Pool {
             // Not the end yet: the closing thread may still hold a last completion.
             return Ok(self.delivery.completions.drain(taker).or(Some(0)));
         };
-        if caller.fd_is_out.load(Ordering::Relaxed) || self.slots.in_flight.exceed(DIRECT_LOOKS) {
+        let is_fd_out = caller.fd_is_out.load(Ordering::Relaxed);
+        if driving::asks_system(is_fd_out, |most| self.slots.in_flight.exceed(most)) {
             self.drive_signalled(caller, Some(Duration::ZERO), taker)?;
         } else {
             self.drive_in_flight(taker);
@@ -305,7 +194,8 @@ impl Pool {
 
     /// Whether a sleeper must leave the driving to others: they ask for it, or are told.
     fn is_others_turn(&self, caller: &Caller) -> bool {
-        caller.claimed.load(Ordering::SeqCst) || self.is_told(caller)
+        let is_claimed = caller.claimed.load(Ordering::SeqCst);
+        driving::is_others_turn(is_claimed, || self.is_told(caller))
     }
 
     /// Whether the descriptor tells of a completion; it does only while no thread lowers it here.
@@ -396,12 +286,22 @@ impl Pool {
         caller.polls.store(here, Ordering::Relaxed);
         match caller.drive_as(here) {
             Ok(driving) => Ok(Some(driving)),
-            Err(driver) => match driving::refused(driver, here, self.is_closed()) {
-                Refused::InCallback => Err(Status::ERR_WOULD_DEADLOCK),
-                Refused::Closing => Ok(None),
-                Refused::Driven => Err(Status::ERR_DRIVEN),
-                Refused::BySleeper => self.claim(caller, patience),
+            Err(driver) => match self.refused_by(driver) {
+                Some(answer) => answer.map(|()| None),
+                None => self.claim(caller, patience),
             },
+        }
+    }
+
+    /// What who polls is answered while that thread drives; `None` if it is to leave.
+    #[cold]
+    #[inline(never)]
+    fn refused_by(&self, driver: usize) -> Option<Result<(), Status>> {
+        match driving::refused(driver, this_thread(), self.is_closed()) {
+            Refused::InCallback => Some(Err(Status::ERR_WOULD_DEADLOCK)),
+            Refused::Closing => Some(Ok(())),
+            Refused::Driven => Some(Err(Status::ERR_DRIVEN)),
+            Refused::BySleeper => None,
         }
     }
 
@@ -425,12 +325,11 @@ impl Pool {
             left = patience.saturating_sub(begin.elapsed());
             match caller.drive_as(this_thread()) {
                 Ok(driving) => break Ok(Some(driving)),
-                Err(driver) => match driving::refused(driver, this_thread(), self.is_closed()) {
-                    Refused::InCallback => break Err(Status::ERR_WOULD_DEADLOCK),
-                    Refused::Closing => break Ok(None),
-                    Refused::Driven => break Err(Status::ERR_DRIVEN),
-                    Refused::BySleeper => {}
-                },
+                Err(driver) => {
+                    if let Some(answer) = self.refused_by(driver) {
+                        break answer.map(|()| None);
+                    }
+                }
             }
         };
         *patience = left;

@@ -6,18 +6,22 @@
 
 use std::sync::PoisonError;
 
-use super::caller::Caller;
-use super::late::Late;
 use super::{Dispatching, Pool};
+use crate::caller::Caller;
 use crate::clock::now_ns;
 use crate::completion::queue::{CompletionQueue, Taker};
 use crate::completion::{Completion, Times};
 use crate::metrics::records::Records;
 use crate::net::pages::PAGE;
 use crate::net::probes;
+use crate::pool::after_turn::{self, Steps};
+use crate::pool::delivery::{Here, Tell};
 use crate::pool::dispatch::Action;
-use crate::pool::slot::Fate;
+use crate::pool::quiet;
+use crate::pool::slot::TurnReport;
+use crate::recycle::Recycled;
 use crate::slot::in_flight::{Ended, Lingering, Over, Recipient};
+use crate::slot::late::Late;
 use crate::slot::{Slot, Turn};
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -92,6 +96,58 @@ impl Delivery {
     }
 }
 
+/// What follows a turn of a slot of the pool.
+struct AfterTurn<'a, 't> {
+    pool: &'a Pool,
+    slot: &'a Slot,
+    over: &'a mut Option<Over>,
+    taker: &'a mut Taker<'t>,
+}
+
+impl Steps for AfterTurn<'_, '_> {
+    #[inline(always)]
+    fn note_maintenance(&mut self, at_ns: u64) {
+        self.pool.watches.maintenance.timer.note(at_ns);
+    }
+
+    #[inline(always)]
+    fn heed(&mut self) -> bool {
+        let Some(over) = self.over else { return false };
+        self.pool.heed(self.slot, over);
+        true
+    }
+
+    #[inline(always)]
+    fn note_deadline(&mut self) {
+        self.pool.watches.deadlines.note(self.slot.deadline_ns());
+    }
+
+    #[inline(always)]
+    fn tell_dispatcher(&mut self, report: &TurnReport) -> bool {
+        self.pool.dispatcher().turn_is_over(self.slot.index, report)
+    }
+
+    #[inline(always)]
+    fn wake_task(&mut self) {
+        self.slot.wake.notify_one();
+    }
+
+    #[inline(always)]
+    fn deliver(&mut self) {
+        self.pool.deliver_to(self.taker, self.over);
+    }
+
+    #[inline(always)]
+    fn serve_waiting(&mut self) {
+        self.pool.serve_waiting();
+    }
+
+    #[inline(always)]
+    fn count(&mut self) {
+        self.slot.count();
+    }
+}
+
 impl Pool {
     /// A request has ended without a slot.
     pub(super) fn record_slotless(&self, times: &Times) {
@@ -111,28 +167,8 @@ impl Pool {
         over: &mut Option<Over>,
         taker: &mut Taker<'_>,
     ) {
-        let report = turn.end.report();
-        self.watches.maintenance.timer.note(turn.end.maintenance_ns);
-        match over {
-            Some(over) => self.heed(slot, over),
-            None => self.watches.deadlines.note(slot.deadline_ns()),
-        }
-        let Some(report) = report else { return };
-        // First the slot, so that a callback finds it free; then the answer; then who waits,
-        // because sending for them takes longer than either.
-        let has_waiting = self.dispatcher().turn_is_over(slot.index, &report);
-        if report.fate != Fate::Kept {
-            // The slot's task may not be the one that drove, so it may not know yet.
-            slot.wake.notify_one();
-        }
-        self.deliver_to(taker, over);
-        if has_waiting {
-            self.serve_waiting();
-        }
-        // Last: the engine has its answer, and those who waited are sent.
-        if turn.uncounted {
-            slot.count();
-        }
+        let mut steps = AfterTurn { pool: self, slot, over, taker };
+        after_turn::follow(&turn.end, turn.uncounted, &mut steps);
     }
 
     /// An exchange is over. What it says of others is heeded before its slot is free again.
@@ -150,15 +186,16 @@ impl Pool {
             last.keep_all(&ended.completion);
         }
         let completion = &ended.completion;
-        if completion.bytes_received.max(completion.bytes_sent) > PAGE as u64 {
+        if quiet::is_large(completion.bytes_sent, completion.bytes_received, PAGE) {
             self.slots.free_list.note_large();
         }
     }
 
     #[cold]
     #[inline(never)] // What lingers is large.
-    fn linger_apart(&self, lingering: Box<Lingering>) {
-        self.linger(*lingering);
+    fn linger_apart(&self, mut lingering: Box<Lingering>) {
+        lingering.replace_recipient(|id| self.recipient_of_order(id));
+        self.delivery.late.linger(*lingering);
     }
 
     /// Does what the dispatcher says, until it has nothing more to say.
@@ -213,19 +250,22 @@ impl Pool {
     /// As [`Pool::deliver`]. What stays behind is worth nothing.
     fn deliver_in_place(&self, ended: &mut Ended) {
         let on_pool_thread = self.lifetime.is_pool_thread();
-        let driving =
-            if self.delivery.caller.is_some() { self.is_driver() } else { on_pool_thread };
+        let here = match &self.delivery.caller {
+            Some(_) => Here::in_caller_drive(on_pool_thread, self.is_driver()),
+            None => Here::in_thread_drive(on_pool_thread),
+        };
         if !matches!(ended.recipient, Recipient::Queue) {
-            return self.deliver_directly(ended, driving);
+            return self.deliver_directly(ended, here.may_call_back());
         }
         self.count_end(&ended.completion);
         self.delivery.completions.push(ended.completion.take());
-        if on_pool_thread {
-            // Rung when the turn is over.
-            self.delivery.completions.announce();
-        } else if !driving {
-            self.delivery.completions.announce();
-            self.delivery.completions.ring();
+        match here.tells() {
+            Tell::AfterTurns => self.delivery.completions.announce(),
+            Tell::Now => {
+                self.delivery.completions.announce();
+                self.delivery.completions.ring();
+            }
+            Tell::No => {}
         }
     }
 
@@ -233,10 +273,10 @@ impl Pool {
     ///
     /// On its own, so that its copies of the completion take no room on the stack of the others.
     #[inline(never)]
-    fn deliver_directly(&self, ended: &mut Ended, driving: bool) {
+    fn deliver_directly(&self, ended: &mut Ended, may_call_back: bool) {
         let Ended { recipient, completion } = ended;
         match recipient {
-            Recipient::Callback(_) | Recipient::LateCallback(_) if !driving => {
+            Recipient::Callback(_) | Recipient::LateCallback(_) if !may_call_back => {
                 self.hand_over(ended.take());
             }
             Recipient::Callback(callback) => {
@@ -266,6 +306,15 @@ impl Pool {
             Recipient::Copy => self.copy_ended(completion),
             _ => unreachable!("it is for the engine"),
         }
+    }
+
+    /// A heartbeat was answered, or missed.
+    fn heartbeat_ended(&self, completion: Completion) {
+        if let Some(response) = completion.response {
+            Recycled::release(response);
+        }
+        self.watches.maintenance.limit().ended();
+        self.watches.maintenance.timer.rearm.notify_one();
     }
 
     /// As [`Pool::deliver`], with the dispatcher held: no callback runs in here. It is held because

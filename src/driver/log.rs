@@ -4,16 +4,7 @@
 //! asks for it. No lock is held.
 
 use super::Pool;
-use crate::log::{Level, LogHook, Pairs, tell};
-use crate::net::connect::DialError;
-
-/// Tells the log that a pool could not be opened.
-pub(crate) fn tell_not_opened(hook: Option<&LogHook>, name: &str, host: &str, error: &DialError) {
-    tell(hook, (Level::Error, "pool"), (name, host), || {
-        let step = error.step.name().to_string_lossy().into_owned();
-        (format!("not opened: {}", error.text), vec![("status", step)])
-    });
-}
+use crate::log::{Level, Pairs, tell};
 
 impl Pool {
     /// Something has happened to the pool, at a moment when no event is made.

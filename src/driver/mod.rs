@@ -7,10 +7,12 @@
 //!  deliver.rs   after a turn: who gets the slot, who the completion
 //!  caller.rs    caller drive: the engine's thread receives and completes
 //!  waiting.rs   callers that sleep in acquire and execute
-//!  timer.rs     deadlines        pauses.rs   nothing is sent for a while
-//!  late.rs      late answers     lifetime.rs  how far the pool is from its end
-//!  dials.rs, edges.rs, maintenance.rs, events.rs, log.rs   what the tasks of the pool thread share
+//!  deadlines.rs ends what is past its deadline    pauses.rs  nothing is sent for a while
+//!  log.rs       records for the engine's log
 //! ```
+//!
+//! What a pool is made of is elsewhere, and knows no pool: `../orders.rs` (open orders of several
+//! copies), `../caller.rs` (the right to drive), `../dialling.rs`, `../slot/` and `../threads/`.
 //!
 //! There is no `async` function in here, and no runtime is known. What the pool thread waits for is
 //! a task (`src/tasks`), which stands on this folder. What follows from what has happened is
@@ -23,28 +25,25 @@
 //! The lock of the bytes of an order with several copies is taken before all others.
 //! No lock of the pool is held while a callback for a completion or an event runs.
 
-pub mod caller;
+mod caller;
+mod deadlines;
 mod deliver;
-mod dials;
-mod edges;
-mod events;
-pub mod fanout;
-mod late;
-mod lifetime;
-pub(crate) mod log;
-mod maintenance;
+mod fanout;
+mod log;
 mod pauses;
 pub mod submit;
-pub mod timer;
 pub mod waiting;
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::caller::Caller;
 use crate::clock::{NEVER, compare_clocks, now_ns, wall_ns};
 use crate::completion::queue::{CompletionQueue, Taker};
 use crate::config::{Config, Drive};
+use crate::dialling::{Dialling, Dials};
 use crate::error::Status;
+use crate::event::Events;
 use crate::http::origin::Origin;
 use crate::lane::LaneSet;
 use crate::last_values::LastValues;
@@ -54,31 +53,29 @@ use crate::net::addresses::Placing;
 use crate::net::code;
 use crate::net::configured::ways;
 use crate::net::connect::DialError;
+use crate::net::edges::Edges;
+use crate::orders::Orders;
 use crate::pool::backoff::Bounds;
 use crate::pool::dispatch::{Counts, Dispatcher};
+use crate::pool::ending;
 use crate::pool::maintenance::Heartbeats;
 use crate::pool::pause::SuspendRules;
 use crate::publish::thread::Publishing;
 use crate::recorder::slot_recorder::{Size as RecorderSize, SlotRecorder};
 use crate::slot::Setting;
 use crate::slot::address_records::AddressRecords;
+use crate::slot::heartbeat::Maintenance;
 use crate::slot::in_flight::Acquirer;
 use crate::slot::policy::Policy;
 use crate::slot::recorded::Recorded;
 use crate::slot::slots::Slots;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
-use caller::Caller;
+use crate::threads::lifetime::Lifetime;
+use crate::threads::timer::Timer;
 use deliver::Delivery;
-use dials::{Dialling, Dials};
-use edges::Edges;
-use events::Events;
-use fanout::Orders;
-use lifetime::Lifetime;
-use maintenance::Maintenance;
 use pauses::PauseWatch;
 use submit::Waits;
-use timer::Timer;
 
 /// The dispatcher, locked.
 pub(crate) type Dispatching<'a> = MutexGuard<'a, Dispatcher<Box<Waits>, Acquirer>>;
@@ -213,7 +210,7 @@ impl Pool {
     /// is in flight may finish within `grace`. Returns at once; any thread, also in a callback.
     pub fn shutdown(&self, grace: Duration) {
         let grace = u64::try_from(grace.as_nanos()).unwrap_or(NEVER);
-        let until = now_ns().saturating_add(grace).min(NEVER - 1);
+        let until = ending::grace_ends_ns(now_ns(), grace);
         self.log(Level::Info, "pool", || {
             ("shut down".to_owned(), vec![("grace_ms", (grace / 1_000_000).to_string())])
         });
@@ -236,7 +233,7 @@ impl Pool {
         if !self.lifetime.close() {
             return Err(Status::ERR_CLOSED);
         }
-        if self.lifetime.grace_ns() == NEVER {
+        if ending::is_open(self.lifetime.grace_ns()) {
             self.shutdown(Duration::ZERO);
         }
         let Some(caller) = &self.delivery.caller else {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use super::{Dispatching, Pool};
-use crate::clock::NEVER;
 use crate::clock::now_ns;
 use crate::completion::Callback;
 use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
 use crate::net::probes;
+use crate::pool::admission;
 use crate::pool::dispatch::{AfterCancel, End, Lease, Queued, Route, SlotIndex, Waiter, Want};
 use crate::slot::copied::Copied;
 use crate::slot::in_flight::{Acquirer, Label, Outgoing, Payload, Pending, Recipient};
@@ -116,8 +116,8 @@ impl Pool {
 
     /// The source, if the pool has it.
     pub(super) fn known(&self, source: Source) -> Result<Source, Status> {
-        let is_known = source.number().is_none_or(|number| number < self.policy.sources);
-        if is_known { Ok(source) } else { Err(Status::ERR_ADDRESS) }
+        let has_it = admission::has_source(source, self.policy.sources);
+        if has_it { Ok(source) } else { Err(Status::ERR_ADDRESS) }
     }
 
     /// Owes a completion for a request, and finishes its bytes. The place for the completion is
@@ -132,10 +132,7 @@ impl Pool {
         if !Arc::ptr_eq(request.origin(), &self.origin) {
             return Err(Status::ERR_WRONG_POOL);
         }
-        let timeout_ns = match request.timeout_ns() {
-            0 => self.policy.request_timeout_ns,
-            ns => ns,
-        };
+        let timeouts_ns = (request.timeout_ns(), self.policy.request_timeout_ns);
         let (user_data, lane) = (request.user_data(), request.lane());
         let source = self.known(request.source())?;
         request.end()?;
@@ -154,7 +151,7 @@ impl Pool {
             return Err(Status::ERR_COMPLETIONS_FULL);
         }
         let id = self.delivery.next_id();
-        let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
+        let deadline_ns = admission::deadline_ns(submit_ns, timeouts_ns.0, timeouts_ns.1);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         probes::submit(&self.policy, id, user_data);
         Ok((pending, Outgoing { payload, is_head, closes, label }))

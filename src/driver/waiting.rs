@@ -16,7 +16,8 @@ use crate::completion::{Callback, Completion};
 use crate::error::Status;
 use crate::http::request::Request;
 use crate::lane::Lane;
-use crate::pool::dispatch::{Cancel, End, Lease, Refusal};
+use crate::pool::admission;
+use crate::pool::dispatch::{End, Lease, LeaseRoute};
 use crate::slot::in_flight::{Acquirer, Pending, Recipient};
 use crate::slot::sleeper::{Answer, Parking, Sleeper};
 use crate::source::Source;
@@ -73,10 +74,11 @@ impl Pool {
         let source = self.known(source)?;
         let deadline = Instant::now().checked_add(patience);
         let lease = self.dispatcher().lease(source, now_ns());
-        match lease {
-            Err(Refusal::NoSlot) if self.is_delivering() => Err(Status::ERR_WOULD_DEADLOCK),
-            Err(Refusal::NoSlot) => self.refused(self.await_lease(source, deadline)),
-            lease => self.refused(lease.map_err(Status::from)),
+        match LeaseRoute::of(lease) {
+            LeaseRoute::Given(lease) => Ok(lease),
+            LeaseRoute::Wait if self.is_delivering() => Err(Status::ERR_WOULD_DEADLOCK),
+            LeaseRoute::Wait => self.refused(self.await_lease(source, deadline)),
+            LeaseRoute::Refuse(refusal) => self.refused(Err(refusal.into())),
         }
     }
 
@@ -90,11 +92,11 @@ impl Pool {
             self.dispatch(dispatcher);
         }
         self.sleep(&parking, deadline).unwrap_or_else(|| {
-            let left = self.dispatcher().cancel(ticket);
-            match left {
-                Cancel::Left(_) => Err(Status::ERR_TIMEOUT),
-                // The lease is on its way: whoever gives it is between two lines of code.
-                _ => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
+            let cancel = self.dispatcher().cancel(ticket);
+            match cancel.is_without_lease() {
+                true => Err(End::TooLate.status()),
+                // Whoever gives the lease is between two lines of code.
+                false => parking.sleep(None).unwrap_or(Err(Status::ERR_INTERNAL)),
             }
         })
     }
@@ -116,7 +118,7 @@ impl Pool {
         }
         let (id, submit_ns) = (self.delivery.next_id(), now_ns());
         let lane = Lane::Orders;
-        let deadline_ns = submit_ns.saturating_add(timeout_ns).min(NEVER - 1);
+        let deadline_ns = admission::deadline_after_ns(submit_ns, timeout_ns);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
         let result = self.lease_or_wait(pending);
         self.accepted(result.map(|()| id), lane, uses_completion_queue)
@@ -125,15 +127,15 @@ impl Pool {
     fn lease_or_wait(&self, pending: Pending) -> Result<(), Status> {
         let Pending { id: ticket, deadline_ns, submit_ns: now, source, .. } = pending;
         let mut dispatcher = self.dispatcher();
-        match dispatcher.lease(source, now) {
-            Ok(lease) => self.deliver_locked(&dispatcher, pending.leased(lease)),
-            Err(Refusal::NoSlot) => {
+        match LeaseRoute::of(dispatcher.lease(source, now)) {
+            LeaseRoute::Given(lease) => self.deliver_locked(&dispatcher, pending.leased(lease)),
+            LeaseRoute::Wait => {
                 let who = Acquirer::Completes(Box::new(pending));
                 dispatcher.enqueue_caller(ticket, source, deadline_ns, who, now)?;
                 self.dispatch(dispatcher);
                 self.watches.deadlines.note(deadline_ns);
             }
-            Err(refusal) => return Err(refusal.into()),
+            LeaseRoute::Refuse(refusal) => return Err(refusal.into()),
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! It stands on the driver and reads: it changes nothing of a pool but what it resets on demand. No
 //! order passes through it.
 
+mod edges;
 mod health;
 mod histograms;
 mod metrics;

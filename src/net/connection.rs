@@ -100,6 +100,23 @@ const AT_REST: usize = PAGE;
 pub struct Connection {
     stream: Arc<Socket>,
     session: Option<Box<Session>>,
+    sending: Sending,
+    /// Bytes that were read from the socket since the request in flight began.
+    received: u64,
+    /// When the kernel had what is read, if that is wanted.
+    arrivals: Option<Box<Arrivals>>,
+    /// Both ends, as they were when it was made.
+    endpoints: Endpoints,
+    /// The peer is on another host, so that bytes are on their way for a while.
+    is_far: bool,
+    /// The last read took all that it had room for, so the socket may hold more.
+    may_hold_more: bool,
+    end: End,
+}
+
+/// What a connection has sent, and what it has yet to send.
+#[derive(Default)]
+struct Sending {
     /// Bytes that the kernel has not taken yet, from `outbox_taken` on.
     outbox: Vec<u8>,
     outbox_taken: usize,
@@ -108,24 +125,19 @@ pub struct Connection {
     queued: u64,
     taken: u64,
     request: std::ops::Range<u64>,
-    /// Bytes that were read from the socket since the request in flight began.
-    received: u64,
     /// Bytes that the kernel had taken before, on its own scale; `None` where it does not tell.
     taken_before: Option<u64>,
-    /// When the kernel had what is read, if that is wanted.
-    arrivals: Option<Box<Arrivals>>,
-    /// Both ends, as they were when it was made.
-    endpoints: Endpoints,
-    /// The peer is on another host, so that bytes are on their way for a while.
-    is_far: bool,
+}
+
+/// What is known of why a connection ends.
+#[derive(Default)]
+struct End {
     /// Sending has met a reset. The kernel tells that once, and reading then looks like an end.
     was_reset: bool,
     /// The number of the last error of the system; 0 without one.
     os_error: i32,
     /// What an idle connection has received, or what came behind an answer.
     stray: Option<Box<[u8]>>,
-    /// The last read took all that it had room for, so the socket may hold more.
-    may_hold_more: bool,
     /// The kernel drops what the peer sends, so that no acknowledgement lets more bytes out. Such a
     /// connection is good for a reset only.
     is_deaf: bool,
@@ -138,23 +150,15 @@ impl Connection {
         let taken_before = evidence::counts(&stream).map(|counts| counts.taken());
         let endpoints = Endpoints::of(&stream);
         Self {
-            taken_before,
+            sending: Sending { taken_before, ..Sending::default() },
             arrivals: None,
             endpoints,
             is_far: endpoints.is_far(),
             stream: Arc::new(Socket::new(stream)),
             session: None,
-            outbox: Vec::new(),
-            outbox_taken: 0,
-            queued: 0,
-            taken: 0,
-            request: 0..0,
             received: 0,
-            was_reset: false,
-            os_error: 0,
-            stray: None,
             may_hold_more: false,
-            is_deaf: false,
+            end: End::default(),
         }
     }
 
@@ -170,13 +174,13 @@ impl Connection {
     /// Whether it holds more memory than at rest, because of what was sent or received.
     pub fn is_large(&self) -> bool {
         let session_is_large = self.session.as_ref().is_some_and(|session| session.is_large());
-        session_is_large || self.outbox.capacity() > AT_REST
+        session_is_large || self.sending.outbox.capacity() > AT_REST
     }
 
     /// Gives memory back that only large requests and answers need. Between two of them.
     pub fn rest(&mut self) {
         if !self.has_unsent() {
-            self.outbox.shrink_to(AT_REST);
+            self.sending.outbox.shrink_to(AT_REST);
         }
         if let Some(session) = &mut self.session {
             session.rest();
@@ -188,8 +192,8 @@ impl Connection {
         if let Some(session) = &mut self.session {
             session.inbox.touch();
             // The heap gives no zeros here, so this is written to.
-            self.outbox.resize(AT_REST, 1);
-            self.outbox.clear();
+            self.sending.outbox.resize(AT_REST, 1);
+            self.sending.outbox.clear();
         }
     }
 
@@ -234,7 +238,7 @@ impl Connection {
     /// Begins a request: encrypts it and sends what the kernel takes now. The rest is kept, and
     /// sent by [`Connection::flush`].
     pub fn start(&mut self, request: &[u8]) -> Result<(), Fault> {
-        self.request = self.queued..self.queued;
+        self.sending.request = self.sending.queued..self.sending.queued;
         self.received = 0;
         let result = match &mut self.session {
             None => self.send_plain(request),
@@ -243,41 +247,43 @@ impl Connection {
                 written.map_err(Fault::from).and_then(|()| self.flush())
             }
         };
-        self.request.end = self.queued;
+        self.sending.request.end = self.sending.queued;
         result
     }
 
     /// Sends what is still to be sent, as far as the kernel takes it.
     pub fn flush(&mut self) -> Result<(), Fault> {
         self.encrypt()?;
-        while self.outbox_taken < self.outbox.len() {
-            match (&**self.stream).write(&self.outbox[self.outbox_taken..]) {
+        let sending = &mut self.sending;
+        while sending.outbox_taken < sending.outbox.len() {
+            match (&**self.stream).write(&sending.outbox[sending.outbox_taken..]) {
                 Ok(0) => return Err(Fault::Io),
                 Ok(n) => {
-                    self.outbox_taken += n;
-                    self.taken += n as u64;
+                    sending.outbox_taken += n;
+                    sending.taken += n as u64;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed_to_send(error)),
             }
         }
-        self.outbox.clear();
-        self.outbox.shrink_to(OUTBOX);
-        self.outbox_taken = 0;
+        sending.outbox.clear();
+        sending.outbox.shrink_to(OUTBOX);
+        sending.outbox_taken = 0;
         Ok(())
     }
 
     /// Whether bytes wait for the kernel to take them.
     pub fn has_unsent(&self) -> bool {
-        self.outbox_taken < self.outbox.len()
+        self.sending.outbox_taken < self.sending.outbox.len()
     }
 
     /// How far the request in flight got, as seen from the sending side.
     pub fn wire_state(&self) -> WireState {
+        let request = &self.sending.request;
         match self.bytes_sent() {
             0 => WireState::NotSent,
-            n if n < self.request.end - self.request.start => WireState::Partial,
+            n if n < request.end - request.start => WireState::Partial,
             _ => WireState::Sent,
         }
     }
@@ -285,7 +291,8 @@ impl Connection {
     /// The bytes of the request in flight that the kernel took, as they are on the wire (under TLS:
     /// ciphertext).
     pub fn bytes_sent(&self) -> u64 {
-        self.taken.clamp(self.request.start, self.request.end) - self.request.start
+        let Sending { taken, request, .. } = &self.sending;
+        taken.clamp(&request.start, &request.end) - request.start
     }
 
     /// The bytes that were read from the socket since the request in flight began, as they are on
@@ -297,7 +304,7 @@ impl Connection {
     /// What the kernel knows of the request in flight, as far as it took it, at this moment: what
     /// has not left yet may still leave. It takes two system calls or more.
     pub fn evidence(&self) -> Option<Evidence> {
-        let start = self.taken_before? + self.request.start;
+        let start = self.sending.taken_before? + self.sending.request.start;
         Some(evidence::counts(&self.stream)?.of(start, self.bytes_sent()))
     }
 
@@ -313,7 +320,7 @@ impl Connection {
             return Some(now);
         }
         evidence::deafen(&self.stream).ok()?;
-        self.is_deaf = true;
+        self.end.is_deaf = true;
         self.evidence()
     }
 
@@ -326,13 +333,13 @@ impl Connection {
     /// What ended the connection, in words: those of [`Connection::tls_fault`], or of the last
     /// error of the system. `None` when neither did.
     pub fn fault_words(&self) -> Option<String> {
-        let of_system = || io::Error::from_raw_os_error(self.os_error).to_string();
-        self.tls_fault().or_else(|| (self.os_error != 0).then(of_system))
+        let of_system = || io::Error::from_raw_os_error(self.end.os_error).to_string();
+        self.tls_fault().or_else(|| (self.end.os_error != 0).then(of_system))
     }
 
     /// The first bytes that came while no exchange was in flight, or behind an answer.
     pub fn stray(&self) -> &[u8] {
-        self.stray.as_deref().unwrap_or_default()
+        self.end.stray.as_deref().unwrap_or_default()
     }
 
     /// What the kernel knows of the connection at this moment. A system call.
@@ -346,7 +353,7 @@ impl Connection {
     /// that before it hands out the segment's bytes. A system call, and only when the peer is on
     /// another host: on this one its TCP has the request as soon as it is sent.
     pub fn is_unheard(&self) -> bool {
-        let taken = self.taken.saturating_sub(self.request.start);
+        let taken = self.sending.taken.saturating_sub(self.sending.request.start);
         let unacknowledged = || evidence::unacknowledged(&self.stream);
         taken == 0 || self.is_far && unacknowledged().is_some_and(|queued| queued >= taken)
     }
@@ -360,8 +367,8 @@ impl Connection {
         if self.session.is_some() {
             return self.receive_tls(space);
         }
-        let (arrivals, os_error) = (&mut self.arrivals, &mut self.os_error);
-        let received = read(&self.stream, arrivals, self.was_reset, os_error, space);
+        let (arrivals, os_error) = (&mut self.arrivals, &mut self.end.os_error);
+        let received = read(&self.stream, arrivals, self.end.was_reset, os_error, space);
         if let Ok(Received::Bytes(n)) = received {
             self.received += n as u64;
             self.may_hold_more = n == space.len();
@@ -432,14 +439,14 @@ impl Connection {
             None => (&**self.stream).read(&mut bytes[len..]),
             Some(session) => session.tls.reader().read(&mut bytes[len..]),
         };
-        self.stray = Some(bytes[..len + more.unwrap_or(0)].into());
+        self.end.stray = Some(bytes[..len + more.unwrap_or(0)].into());
     }
 
     /// Ends the connection in the way that its unsent bytes call for: a request that is given up
     /// must not be completed, or sent once more, by the kernel later.
     pub fn end(self) {
         let is_out = |evidence: Evidence| evidence.bytes_acked == self.bytes_sent();
-        if self.is_deaf || self.has_unsent() || !self.evidence().is_none_or(is_out) {
+        if self.end.is_deaf || self.has_unsent() || !self.evidence().is_none_or(is_out) {
             self.reset();
         } else {
             self.close();
@@ -469,17 +476,17 @@ impl Connection {
     #[inline(always)]
     fn send_plain(&mut self, request: &[u8]) -> Result<(), Fault> {
         debug_assert!(!self.has_unsent(), "one request at a time");
-        self.queued += request.len() as u64;
+        self.sending.queued += request.len() as u64;
         let mut rest = request;
         while !rest.is_empty() {
             match (&**self.stream).write(rest) {
                 Ok(0) => return Err(Fault::Io),
                 Ok(n) => {
-                    self.taken += n as u64;
+                    self.sending.taken += n as u64;
                     rest = &rest[n..];
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.outbox.extend_from_slice(rest);
+                    self.sending.outbox.extend_from_slice(rest);
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -492,8 +499,8 @@ impl Connection {
     /// Notes what the kernel will not tell again. EPIPE is no reset in this sense: it says that the
     /// peer's FIN had come before, so that an end which is then read is one.
     fn failed_to_send(&mut self, error: io::Error) -> Fault {
-        self.was_reset |= error.kind() != ErrorKind::BrokenPipe;
-        self.os_error = error.raw_os_error().unwrap_or(0);
+        self.end.was_reset |= error.kind() != ErrorKind::BrokenPipe;
+        self.end.os_error = error.raw_os_error().unwrap_or(0);
         error.into()
     }
 
@@ -501,7 +508,7 @@ impl Connection {
     fn encrypt(&mut self) -> Result<(), Fault> {
         let Some(session) = &mut self.session else { return Ok(()) };
         while session.tls.wants_write() {
-            self.queued += session.tls.write_tls(&mut self.outbox)? as u64;
+            self.sending.queued += session.tls.write_tls(&mut self.sending.outbox)? as u64;
         }
         Ok(())
     }
@@ -524,9 +531,9 @@ impl Connection {
                 return Err(Fault::Tls);
             }
             if session.unread.is_empty() {
-                let (arrivals, os_error) = (&mut self.arrivals, &mut self.os_error);
+                let (arrivals, os_error) = (&mut self.arrivals, &mut self.end.os_error);
                 let (stream, inbox) = (&self.stream, &mut session.inbox);
-                match read(stream, arrivals, self.was_reset, os_error, inbox)? {
+                match read(stream, arrivals, self.end.was_reset, os_error, inbox)? {
                     Received::Nothing => return Ok(Received::Nothing),
                     Received::Bytes(n) => {
                         session.received(n);

@@ -12,6 +12,7 @@ pub(crate) mod configured;
 pub mod connect;
 pub mod connection;
 pub mod dial_thread;
+pub(crate) mod edges;
 pub mod endpoints;
 pub mod evidence;
 pub mod fork;

@@ -114,6 +114,11 @@ impl Proxies {
 }
 
 impl Ways {
+    /// Whether connections go to the addresses of the venue themselves.
+    pub fn is_straight(&self) -> bool {
+        matches!(self.way, Way::Straight)
+    }
+
     /// How often the last good answer stood in for a look-up that failed or took too long.
     pub fn stale_answers(&self) -> u64 {
         match &self.way {

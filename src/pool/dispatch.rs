@@ -48,8 +48,8 @@ use super::slot::NoStart;
 use crate::lane::{Lane, LaneSet};
 use crate::source::{Source, SourceSet};
 pub use terms::{
-    Action, AfterCancel, Cancel, Counts, End, Lease, Queued, Refusal, Route, SlotIndex, Waiter,
-    Want,
+    Action, AfterCancel, Cancel, Counts, End, Lease, LeaseRoute, Queued, Refusal, Route, SlotIndex,
+    Waiter, Want,
 };
 
 /// No such time.

@@ -5,6 +5,9 @@
 //! - Who polls or waits comes before a caller that sleeps in execute or acquire: the sleeper leaves
 //!   the driving to it. Of two that poll or wait, the second one is refused.
 //! - The thread that closes the pool drives for the last time, and is not disturbed.
+//! - Who polls looks at each exchange in flight if they are few. With more than [`DIRECT_LOOKS`] it
+//!   asks the system first which of them have something to read. It also asks while the engine
+//!   sleeps on the descriptor by itself: the question clears it.
 //! - A sleeper drives when no other thread has done so for [`TAKE_OVER_NS`]. While the engine is
 //!   told of a completion, its thread may be the one that sleeps. So the sleeper waits for an
 //!   eighth of what it has slept, at least [`SHORTEST_PAUSE_NS`].
@@ -13,6 +16,16 @@
 
 /// Added to the number of a thread that drives only until somebody polls or waits.
 pub(crate) const SLEEPER: usize = 1;
+
+/// How long a driver pauses when the system does not say what has come in.
+pub(crate) const BLIND_NS: u64 = 1_000_000;
+
+/// Looks of a thread that polls all the time, between two turns of the runtime.
+pub(crate) const BUSY_LOOKS: u32 = 16;
+
+/// With more exchanges in flight the system is asked first: a look that finds nothing costs as much
+/// as that.
+const DIRECT_LOOKS: u32 = 2;
 
 /// A sleeper drives when no other thread has done so for this long.
 const TAKE_OVER_NS: u64 = 5_000_000;
@@ -56,6 +69,20 @@ pub fn is_driven_by_sleeper(driver: usize) -> bool {
     driver & SLEEPER != 0
 }
 
+/// Whether who polls asks the system which exchanges have something to read, and does not look at
+/// each. `is_fd_out`: the engine sleeps on the descriptor by itself. `exceed`: whether more than so
+/// many are in flight.
+#[inline(always)]
+pub fn asks_system(is_fd_out: bool, exceed: impl FnOnce(u32) -> bool) -> bool {
+    is_fd_out || exceed(DIRECT_LOOKS)
+}
+
+/// Whether a sleeper leaves the driving to others. `is_claimed`: they ask for it. `is_told`:
+/// whether the engine is told of a completion, whose thread is to take it.
+pub fn is_others_turn(is_claimed: bool, is_told: impl FnOnce() -> bool) -> bool {
+    is_claimed || is_told()
+}
+
 /// Whether a caller that begins to sleep may drive at once. `polls`: who polled or waited last; 0
 /// for none.
 pub fn may_drive_at_once(polls: usize, here: usize) -> bool {
@@ -84,6 +111,20 @@ mod tests {
         assert_eq!(refused(OTHER | SLEEPER, HERE, false), Refused::BySleeper);
         assert_eq!(refused(OTHER, HERE, true), Refused::Closing);
         assert_eq!(refused(OTHER | SLEEPER, HERE, true), Refused::Closing);
+    }
+
+    #[test]
+    fn who_polls_looks_at_each_exchange_only_if_they_are_few_and_nobody_sleeps_on_the_descriptor() {
+        let asks = |is_fd_out, in_flight| asks_system(is_fd_out, |most| in_flight > most);
+        assert!([0, 1, 2].iter().all(|few| !asks(false, *few)));
+        assert!(asks(false, 3) && asks(false, 1_000));
+        assert!([0, 1, 3].iter().all(|any| asks(true, *any)));
+    }
+
+    #[test]
+    fn a_sleeper_leaves_when_it_is_asked_to_or_the_engine_is_told() {
+        assert!(!is_others_turn(false, || false));
+        assert!(is_others_turn(true, || false) && is_others_turn(false, || true));
     }
 
     #[test]

@@ -53,6 +53,15 @@ pub enum Next {
     NoPlace,
 }
 
+impl Next {
+    /// Whether the slot asks again at once. `asked`: the pause that counted when it asked; `now`:
+    /// the one that counts by now. If they differ, the time may be wrong, and the slot may have
+    /// been woken for that before it began to wait.
+    pub fn is_outdated(self, asked: &Pause, now: impl FnOnce() -> Pause) -> bool {
+        matches!(self, Self::At(_)) && now() != *asked
+    }
+}
+
 /// What a new connection is for its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -290,6 +299,17 @@ mod tests {
         let mut healing = Healing::new(slots, BOUNDS, vec![DialLimit::new(slots, 1, 0)]);
         (0..slots).for_each(|slot| healing.begin(slot, S, MAX));
         healing
+    }
+
+    #[test]
+    fn a_slot_asks_again_if_the_pause_has_changed_before_it_waits_for_its_time() {
+        let mut pause = open();
+        pause.begin(S, S, true);
+        assert!(Next::At(2 * S).is_outdated(&open(), || pause));
+        assert!(!Next::At(2 * S).is_outdated(&pause, || pause));
+        for next in [Next::Dial, Next::WhenWoken, Next::NoPlace] {
+            assert!(!next.is_outdated(&open(), || pause), "{next:?}: it is woken, or goes on");
+        }
     }
 
     #[test]

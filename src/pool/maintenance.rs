@@ -14,6 +14,9 @@ use super::connection_maintenance::Rules;
 use super::pause::Pause;
 use crate::source::{MOST_SOURCES, source_of_slot};
 
+/// No such time.
+const NEVER: u64 = u64::MAX;
+
 /// One in so many slots may have a heartbeat in flight at a time.
 const SHARE: u32 = 4;
 
@@ -112,9 +115,115 @@ impl Heartbeats {
     }
 }
 
+/// The steps of sending a heartbeat, as a task carries them out.
+pub trait Sending {
+    /// Why a slot could not begin.
+    type NotSent;
+
+    /// Asks [`Heartbeats::begin`], with the pause that counts for the slot.
+    fn begin(&mut self) -> Result<(), u64>;
+
+    /// Takes the slot for it. `false`: the slot is in use.
+    fn take_slot(&mut self) -> bool;
+
+    /// Tells [`Heartbeats::put_off`].
+    fn put_off(&mut self) -> u64;
+
+    /// Sends it on the slot.
+    fn start(&mut self) -> Result<(), Self::NotSent>;
+
+    /// Sees to it that somebody looks for the answer.
+    fn listen(&mut self);
+
+    /// Tells [`Heartbeats::ended`].
+    fn ended(&mut self);
+
+    /// Gives the slot back, perhaps to who waits.
+    fn give_back(&mut self, why: Self::NotSent);
+}
+
+/// Sends a heartbeat that is due, if it may be sent now. Answers when to look again for it. The
+/// slot is taken last, so that none is given back because of a pause or of other heartbeats.
+pub fn send_heartbeat(steps: &mut impl Sending) -> u64 {
+    if let Err(again_ns) = steps.begin() {
+        return again_ns;
+    }
+    if !steps.take_slot() {
+        return steps.put_off();
+    }
+    match steps.start() {
+        Ok(()) => steps.listen(),
+        Err(why) => {
+            steps.ended();
+            steps.give_back(why);
+        }
+    }
+    // Its end, or the next connection, tells the timer.
+    NEVER
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Answers as it is told to, and writes down the steps.
+    struct Notes {
+        begins: Result<(), u64>,
+        has_slot: bool,
+        starts: Result<(), u8>,
+        made: Vec<&'static str>,
+    }
+
+    impl Sending for Notes {
+        type NotSent = u8;
+
+        fn begin(&mut self) -> Result<(), u64> {
+            self.made.push("begin");
+            self.begins
+        }
+
+        fn take_slot(&mut self) -> bool {
+            self.made.push("take");
+            self.has_slot
+        }
+
+        fn put_off(&mut self) -> u64 {
+            self.made.push("put off");
+            7
+        }
+
+        fn start(&mut self) -> Result<(), u8> {
+            self.made.push("start");
+            self.starts
+        }
+
+        fn listen(&mut self) {
+            self.made.push("listen");
+        }
+
+        fn ended(&mut self) {
+            self.made.push("ended");
+        }
+
+        fn give_back(&mut self, why: u8) {
+            assert_eq!(why, 3);
+            self.made.push("give back");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_takes_a_slot_only_when_it_may_be_sent_and_gives_back_what_it_has_taken() {
+        let send = |begins, has_slot, starts| {
+            let mut notes = Notes { begins, has_slot, starts, made: Vec::new() };
+            (send_heartbeat(&mut notes), notes.made)
+        };
+        assert_eq!(send(Err(5), true, Ok(())), (5, vec!["begin"]));
+        assert_eq!(send(Ok(()), false, Ok(())), (7, vec!["begin", "take", "put off"]));
+        let sent = vec!["begin", "take", "start", "listen"];
+        assert_eq!(send(Ok(()), true, Ok(())), (NEVER, sent));
+        let failed = vec!["begin", "take", "start", "ended", "give back"];
+        assert_eq!(send(Ok(()), true, Err(3)), (NEVER, failed));
+    }
 
     const MS: u64 = 1_000_000;
     const S: u64 = 1_000 * MS;

@@ -4,15 +4,20 @@
 //! Nothing here knows a clock, a socket, a thread or tokio. Times are nanoseconds given by the
 //! caller, randomness is a number given by the caller, so that each rule is tested without a sleep.
 
+pub mod admission;
+pub mod after_turn;
 pub mod backoff;
 pub mod changes;
 pub mod connection_maintenance;
 pub mod connection_state;
+pub mod deadlines;
+pub mod delivery;
 pub mod dial_limit;
 pub mod dial_schedule;
 pub mod dispatch;
 pub mod driving;
 pub mod edges;
+pub mod ending;
 pub mod exchange_time;
 pub mod fair_looks;
 pub mod fanout;
@@ -26,6 +31,7 @@ pub mod maintenance;
 pub mod pause;
 pub mod pauses;
 pub mod queue;
+pub mod quiet;
 pub mod slot;
 pub mod turn_budget;
 pub mod untold;

@@ -28,6 +28,12 @@ impl Pauses {
         }
     }
 
+    /// What a pause may hold: the pool, and each source if there are several.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> + use<> {
+        let sources = 0..self.of_source.len() as u32;
+        [Scope::Pool].into_iter().chain(sources.map(Scope::Source))
+    }
+
     /// A pause begins. Answers whether connections are to be closed for it.
     pub fn begin(&mut self, scope: Scope, now_ns: u64, for_ns: u64, closes: bool) -> bool {
         let closes = self.place(scope).begin(now_ns, for_ns, closes);
@@ -142,6 +148,13 @@ mod tests {
         assert!(!pauses.end(Scope::Source(1), 149) && pauses.end(Scope::Source(1), 150));
         assert_eq!(pauses.last_until_ns(), 120);
         assert_eq!(*pauses.of(Scope::Source(1)), Pause::default());
+    }
+
+    #[test]
+    fn the_pool_has_pauses_and_each_source_if_there_are_several() {
+        let sources = [Scope::Pool, Scope::Source(0), Scope::Source(1)];
+        assert!(Pauses::new(2).scopes().eq(sources));
+        assert!(Pauses::new(1).scopes().eq([Scope::Pool]), "a pause of one is the pool's");
     }
 
     #[test]

@@ -96,21 +96,27 @@ pub struct Session {
     /// What its frames know it by: no other session of the process has it.
     number: u64,
     dials: Arc<Dials>,
-    /// In thread drive the thread never sleeps.
-    busy_poll: bool,
     log: Log,
     core: Mutex<Core>,
     delivery: Delivery,
-    /// The thread is to look around, in thread drive.
-    wake: Notify,
+    thread: Thread,
     /// In caller drive.
     caller: Option<Caller>,
     /// The number of the live connection, or of the last one.
     connection: AtomicU32,
     report: Mutex<Option<Report>>,
-    /// Waits for the end of the thread, in thread drive.
+}
+
+/// The thread that drives a session in thread drive.
+#[derive(Default)]
+struct Thread {
+    id: std::sync::OnceLock<std::thread::ThreadId>,
+    /// It never sleeps.
+    busy_poll: bool,
+    /// It is to look around.
+    wake: Notify,
+    /// Waits for its end.
     until_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-    thread_id: std::sync::OnceLock<std::thread::ThreadId>,
 }
 
 /// The state of a session at one moment.
@@ -217,16 +223,13 @@ impl Session {
         Ok(Self {
             number: SESSIONS.fetch_add(1, Ordering::Relaxed),
             dials: Arc::new(Dials { ways, host, asks }),
-            busy_poll,
+            thread: Thread { busy_poll, ..Thread::default() },
             log: Log::new(config),
             caller: (config.drive() == Drive::Caller).then(|| Caller::new(slots)).transpose()?,
             core: Mutex::new(core),
             delivery: Delivery::new(settings.hooks.told.clone(), capacity, overflow),
-            wake: Notify::new(),
             connection: AtomicU32::new(0),
             report: Mutex::default(),
-            until_end: Mutex::default(),
-            thread_id: std::sync::OnceLock::new(),
         })
     }
 
@@ -391,7 +394,7 @@ impl Session {
     pub fn is_own_thread(&self) -> bool {
         match &self.caller {
             Some(caller) => caller.is_driver(),
-            None => self.thread_id.get() == Some(&std::thread::current().id()),
+            None => self.thread.id.get() == Some(&std::thread::current().id()),
         }
     }
 
@@ -482,12 +485,12 @@ impl Session {
     fn wake(&self) {
         match &self.caller {
             Some(caller) => caller.notify(),
-            None => self.wake.notify_one(),
+            None => self.thread.wake.notify_one(),
         }
     }
 
     fn set_until_end(&self, until_end: Box<dyn FnOnce() + Send>) {
-        *self.until_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(until_end);
+        *self.thread.until_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(until_end);
     }
 
     fn join(&self) {
@@ -495,7 +498,7 @@ impl Session {
             return self.close_here(caller);
         }
         // The lock is held meanwhile: a second caller waits for the end, too.
-        let mut until_end = self.until_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until_end = self.thread.until_end.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(until_end) = until_end.take() {
             until_end();
         }

@@ -141,7 +141,7 @@ impl Session {
     async fn live(self: Arc<Self>, dial_thread: &DialThread) {
         // A function of the engine may cancel the thread that it runs on.
         PutOff::begin().for_ever();
-        let _ = self.thread_id.set(std::thread::current().id());
+        let _ = self.thread.id.set(std::thread::current().id());
         let end = End(&self);
         self.run(dial_thread).await;
         drop(end);
@@ -182,7 +182,7 @@ impl Session {
             // Others on the same thread have their turns.
             tokio::task::yield_now().await;
             Woken::Otherwise
-        } else if self.busy_poll {
+        } else if self.thread.busy_poll {
             go_round(&mut work.dial).await
         } else {
             self.wait(watches, &mut work.dial, clock, until_ns).await
@@ -193,7 +193,7 @@ impl Session {
             Woken::Dialled(dialled) => self.end_dial(Some(*dialled), work, watches),
             Woken::Otherwise => self.end_dial(None, work, watches),
         }
-        let looks = if self.busy_poll { LOOKS } else { 1 };
+        let looks = if self.thread.busy_poll { LOOKS } else { 1 };
         let _ = (0..looks).any(|_| self.look_at_all(work));
         // Where messages come all the time, the clock is never waited for.
         let is_late = work.readings.iter().flatten().any(|it| it.time_ns >= clock.at_ns);
@@ -268,7 +268,7 @@ impl Session {
         };
         tokio::select! {
             biased; // A socket that is always readable comes behind what is rare.
-            () = self.wake.notified() => Woken::Otherwise,
+            () = self.thread.wake.notified() => Woken::Otherwise,
             dialled = dialled => Woken::Dialled(Box::new(dialled)),
             () = sockets => {
                 clock.was_idle = false;

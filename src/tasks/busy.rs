@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use crate::completion::queue::Taker;
 use crate::driver::Pool;
-
-/// Looks between two turns of the runtime, which serves everything else.
-const LOOKS: u32 = 16;
+use crate::pool::driving::BUSY_LOOKS;
 
 /// The task that looks, until it is dropped.
 pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
@@ -20,7 +18,7 @@ pub(super) async fn look_all_the_time(pool: Arc<Pool>) {
         if pool.lifetime.turns.is_some() {
             look_in_turn(&pool).await;
         } else {
-            for _ in 0..LOOKS {
+            for _ in 0..BUSY_LOOKS {
                 pool.drive_in_flight(&mut Taker::none());
                 pool.delivery.completions.ring();
                 std::hint::spin_loop();

@@ -39,11 +39,13 @@ impl Pool {
         let mut no_place = Some(no_place);
         loop {
             let (pause, now) = (self.pause_of_slot(slot.index), now_ns());
-            match dials.tell(|healing| healing.next(slot.index, &pause, now)) {
+            let next = dials.tell(|healing| healing.next(slot.index, &pause, now));
+            if next.is_outdated(&pause, || self.pause_of_slot(slot.index)) {
+                continue;
+            }
+            match next {
                 // It was granted with the dial.
                 Next::Dial => return dials.member(slot.index).map(Member::place),
-                // The pause has changed, perhaps before the slot could be woken for that.
-                Next::At(_) if self.pause_of_slot(slot.index) != pause => {}
                 Next::At(ns) => {
                     let sleep = Duration::from_nanos(ns.saturating_sub(now));
                     tokio::select! {

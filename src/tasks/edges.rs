@@ -1,12 +1,16 @@
-//! The tasks that measure round trips, move slots to better addresses, and look the name up.
+//! The tasks that measure round trips, move slots to better addresses, and look the name up; and
+//! other addresses for them, which the engine sets.
 //!
 //! Which slot is moved is decided in [`edges`](crate::pool::edges).
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::driver::Pool;
+use crate::error::Status;
 use crate::net::dial_thread::DialThread;
+use crate::slot::Slot;
 
 /// The task that measures round trips and moves slots, until it is dropped.
 pub(super) async fn watch_edges(pool: Arc<Pool>) {
@@ -44,6 +48,27 @@ pub(super) async fn resolve_again(pool: Arc<Pool>, dial_thread: Arc<DialThread>)
 }
 
 impl Pool {
+    /// Uses these addresses from now on; none: those of the name. Connections to others are
+    /// replaced while they serve. Any thread.
+    ///
+    /// # Errors
+    /// `ERR_ADDRESS` when the pool goes through a proxy or a Unix socket.
+    pub fn set_addresses(&self, ips: &[IpAddr]) -> Result<(), Status> {
+        let ways = &self.dialling.ways;
+        if !ways.is_straight() {
+            return Err(Status::ERR_ADDRESS);
+        }
+        let addresses = ips.iter().map(|ip| SocketAddr::new(*ip, ways.port)).collect();
+        self.dialling.edges.pin(&ways.dialer.resolver, addresses);
+        Ok(())
+    }
+
+    /// Asks the kernel for the round trip of each live connection.
+    pub(crate) fn measure_round_trips(&self) {
+        let sockets = self.slots.iter().filter_map(Slot::socket);
+        sockets.for_each(|socket| self.dialling.edges.measure(&socket));
+    }
+
     /// Lets the slots dial that are to be moved.
     fn move_slots(&self) {
         while let Some(slot) = self.dialling.edges.next_move() {

@@ -16,8 +16,11 @@ use crate::completion::queue::Taker;
 use crate::driver::Pool;
 use crate::lane::Lane;
 use crate::net::watch::watch_socket;
-use crate::pool::maintenance::{Rest, Round};
+use crate::pool::admission;
+use crate::pool::maintenance::{Rest, Round, Sending, send_heartbeat};
+use crate::pool::slot::NoStart;
 use crate::slot::Slot;
+use crate::slot::heartbeat::NextBeat;
 use crate::slot::in_flight::{Label, Outgoing, Payload, Pending, Recipient};
 use crate::source::Source;
 
@@ -41,6 +44,13 @@ pub(super) async fn maintain(pool: Arc<Pool>) {
 }
 
 impl Pool {
+    /// How many dials a second the limits of the connections ask for while the engine sends
+    /// nothing, rounded up, and how many the pool may make. Both by the source that needs most.
+    pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
+        let needed = self.watches.maintenance.dials_needed.load(Ordering::Relaxed);
+        (needed, self.dialling.dials.per_second())
+    }
+
     /// Looks after all slots.
     fn look_at_all(self: &Arc<Self>, round: &mut Round) {
         for slot in self.slots.iter() {
@@ -64,34 +74,61 @@ impl Pool {
     /// Sends a heartbeat if one may be sent now, and answers when to look again.
     fn send_heartbeat(self: &Arc<Self>, slot: &Slot) -> u64 {
         let Some(beat) = self.watches.maintenance.next_heartbeat() else { return NEVER };
-        let pause = self.pause_of_slot(slot.index);
-        if let Err(again_ns) = self.watches.maintenance.limit().begin(&pause, now_ns()) {
-            return again_ns;
-        }
-        if !self.dispatcher().heartbeat(slot.index, now_ns()) {
-            return self.watches.maintenance.limit().put_off(now_ns());
-        }
-        let now = now_ns();
-        let deadline_ns = now.saturating_add(beat.timeout_ns);
-        let recipient = Recipient::Heartbeat;
-        let lane = Lane::Background;
-        let (id, user_data, submit_ns, source) = (0, 0, now, Source::ANY);
+        send_heartbeat(&mut Beating { pool: self, slot, beat, deadline_ns: NEVER })
+    }
+}
+
+/// A heartbeat that is sent on a slot.
+struct Beating<'a> {
+    pool: &'a Arc<Pool>,
+    slot: &'a Slot,
+    beat: NextBeat,
+    /// Of the exchange, once it has begun.
+    deadline_ns: u64,
+}
+
+impl Sending for Beating<'_> {
+    type NotSent = NoStart;
+
+    fn begin(&mut self) -> Result<(), u64> {
+        let pause = self.pool.pause_of_slot(self.slot.index);
+        self.pool.watches.maintenance.limit().begin(&pause, now_ns())
+    }
+
+    fn take_slot(&mut self) -> bool {
+        self.pool.dispatcher().heartbeat(self.slot.index, now_ns())
+    }
+
+    fn put_off(&mut self) -> u64 {
+        self.pool.watches.maintenance.limit().put_off(now_ns())
+    }
+
+    fn start(&mut self) -> Result<(), NoStart> {
+        let (id, user_data, submit_ns, source) = (0, 0, now_ns(), Source::ANY);
+        let deadline_ns = admission::deadline_after_ns(submit_ns, self.beat.timeout_ns);
+        self.deadline_ns = deadline_ns;
+        let (recipient, lane) = (Recipient::Heartbeat, Lane::Background);
         let pending = Pending { id, user_data, recipient, submit_ns, deadline_ns, lane, source };
-        let (payload, label) = (Payload::Ready(&beat.bytes), Label::NONE);
-        let mut outgoing = Outgoing { payload, is_head: beat.is_head, closes: false, label };
-        match slot.start(pending, &mut outgoing, &self.policy) {
-            Ok(_) => {
-                self.delivery.stats.heartbeats.add();
-                tokio::spawn(listen(Arc::clone(self), slot.index as usize, deadline_ns));
-            }
-            Err(not_started) => {
-                self.watches.maintenance.limit().ended();
-                let mut dispatcher = self.dispatcher();
-                dispatcher.start_failed(slot.index, not_started.why);
-                self.dispatch(dispatcher);
-            }
-        }
-        NEVER
+        let (payload, label) = (Payload::Ready(&self.beat.bytes), Label::NONE);
+        let mut outgoing = Outgoing { payload, is_head: self.beat.is_head, closes: false, label };
+        let started = self.slot.start(pending, &mut outgoing, &self.pool.policy);
+        started.map(|_| ()).map_err(|not_started| not_started.why)
+    }
+
+    fn listen(&mut self) {
+        self.pool.delivery.stats.heartbeats.add();
+        let (pool, index) = (Arc::clone(self.pool), self.slot.index as usize);
+        tokio::spawn(listen(pool, index, self.deadline_ns));
+    }
+
+    fn ended(&mut self) {
+        self.pool.watches.maintenance.limit().ended();
+    }
+
+    fn give_back(&mut self, why: NoStart) {
+        let mut dispatcher = self.pool.dispatcher();
+        dispatcher.start_failed(self.slot.index, why);
+        self.pool.dispatch(dispatcher);
     }
 }
 

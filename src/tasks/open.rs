@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::thread;
 use crate::config::Config;
-use crate::driver::{Pool, log, refused};
+use crate::driver::{Pool, refused};
 use crate::error::Status;
-use crate::log::Level;
+use crate::log::{Level, LogHook, tell};
 use crate::net::connect::DialError;
 use crate::threads::shared_thread::SharedThread;
 
@@ -30,7 +30,7 @@ impl Pool {
             }),
             Err(error) => {
                 let host = config.url().map_or("", |url| &url.host);
-                log::tell_not_opened(config.log_hook(), config.thread_name(), host, error);
+                tell_not_opened(config.log_hook(), config.thread_name(), host, error);
             }
         }
         opened
@@ -74,4 +74,12 @@ impl Pool {
         }
         Ok(pool)
     }
+}
+
+/// Tells the log that a pool could not be opened.
+fn tell_not_opened(hook: Option<&LogHook>, name: &str, host: &str, error: &DialError) {
+    tell(hook, (Level::Error, "pool"), (name, host), || {
+        let step = error.step.name().to_string_lossy().into_owned();
+        (format!("not opened: {}", error.text), vec![("status", step)])
+    });
 }

@@ -9,9 +9,7 @@ use crate::pool::pause::{Scope, Telling, Told};
 
 /// The task that tells of pauses, until it is dropped.
 pub(super) async fn watch_pauses(pool: Arc<Pool>) {
-    // In a pool without several sources, a pause is the pool's.
-    let sources = if pool.policy.sources > 1 { pool.policy.sources } else { 0 };
-    let scopes = [Scope::Pool].into_iter().chain((0..sources).map(Scope::Source));
+    let scopes = pool.dispatcher().pauses().scopes();
     let mut told: Vec<_> = scopes.map(|scope| (scope, Told::default())).collect();
     loop {
         let tell = |(scope, told): &mut (Scope, Told)| pool.tell_of_pauses(*scope, told);

@@ -13,14 +13,11 @@ use crate::driver::Pool;
 use crate::net::cancellation::PutOff;
 use crate::net::connect::DialError;
 use crate::net::dial_thread::DialThread;
+use crate::pool::ending::LastLooks;
 use crate::threads::guests::Guest;
 use crate::threads::shared_thread::SharedThread;
 use crate::threads::turns::Turn;
 use crate::threads::{guests, own_thread};
-
-/// How often the end looks, a millisecond apart, whether all requests on their way were sent or put
-/// back.
-const MAX_LOOKS: u32 = 2_000;
 
 /// Runs the pool on a thread of its own. Each slot's first dial is reported once. Gives what waits
 /// for its end.
@@ -148,13 +145,10 @@ async fn run(pool: &Arc<Pool>, dial_thread: &Arc<DialThread>, report: Report) {
     let _ = ending.wait_for(|ending| *ending).await;
     pool.dispatch(pool.dispatcher());
     while slots.join_next().await.is_some() {}
-    // An engine's thread may just be starting a request from the queue. It will find no connection,
-    // and put it back, in no time; the bound is for a thread that never does.
-    for _ in 0..MAX_LOOKS {
-        if pool.dispatcher().on_their_way() == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut looks = LastLooks::default();
+    let on_their_way = || pool.dispatcher().on_their_way();
+    while let Some(ns) = looks.again_in_ns(on_their_way()) {
+        tokio::time::sleep(Duration::from_nanos(ns)).await;
     }
     for task in [timekeeper, watcher, maintainer, pauses, late, rest, looker, edges, resolver] {
         task.abort();

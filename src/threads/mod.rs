@@ -17,6 +17,8 @@ pub(crate) mod current;
 pub(crate) mod guests;
 pub(crate) mod host_dials;
 pub(crate) mod hosts;
+pub(crate) mod lifetime;
 pub(crate) mod own_thread;
 pub mod shared_thread;
+pub(crate) mod timer;
 pub(crate) mod turns;

@@ -11,12 +11,12 @@ impl Connection {
     /// Hands over a message behind all others: what the kernel takes is sent now, the rest is kept
     /// for [`Connection::flush`]. Answers which bytes of the connection it has.
     pub fn append(&mut self, message: &[u8]) -> (Range<u64>, Result<(), Fault>) {
-        let start = self.queued;
+        let start = self.sending.queued;
         let has_unsent = self.has_unsent();
         let result = match &mut self.session {
             None if has_unsent => {
-                self.outbox.extend_from_slice(message);
-                self.queued += message.len() as u64;
+                self.sending.outbox.extend_from_slice(message);
+                self.sending.queued += message.len() as u64;
                 self.flush()
             }
             None => self.send_plain(message),
@@ -25,12 +25,12 @@ impl Connection {
                 written.map_err(Fault::from).and_then(|()| self.flush())
             }
         };
-        (start..self.queued, result)
+        (start..self.sending.queued, result)
     }
 
     /// The bytes that wait for the kernel to take them.
     pub fn unsent(&self) -> usize {
-        self.outbox.len() - self.outbox_taken
+        self.sending.outbox.len() - self.sending.outbox_taken
     }
 
     /// Whether the last read has taken all that the socket had: it had room for more. An end may
@@ -41,14 +41,14 @@ impl Connection {
 
     /// The bytes that the kernel has taken, ever.
     pub fn taken(&self) -> u64 {
-        self.taken
+        self.sending.taken
     }
 
     /// Of these, the bytes that the peer's TCP has acknowledged. `None` where the system does not
     /// tell.
     pub fn acknowledged(&self) -> Option<u64> {
-        let before = self.taken_before?;
-        Some(evidence::counts(&self.stream)?.acked.saturating_sub(before).min(self.taken))
+        let before = self.sending.taken_before?;
+        Some(evidence::counts(&self.stream)?.acked.saturating_sub(before).min(self.sending.taken))
     }
 
     /// The same for good, when the connection is lost: what is not acknowledged and has not left
@@ -56,7 +56,7 @@ impl Connection {
     pub fn last_acknowledged(&mut self) -> Option<u64> {
         if evidence::counts(&self.stream)?.not_sent > 0 {
             evidence::deafen(&self.stream).ok()?;
-            self.is_deaf = true;
+            self.end.is_deaf = true;
         }
         self.acknowledged()
     }
@@ -64,7 +64,7 @@ impl Connection {
     /// Ends the connection: with RST if `drops`, or if something has not left, so that the kernel
     /// sends no more of what was given up. In good order otherwise.
     pub fn leave(self, drops: bool) {
-        if drops || self.is_deaf || self.has_unsent() {
+        if drops || self.end.is_deaf || self.has_unsent() {
             self.reset();
         } else {
             self.close();

@@ -344,7 +344,7 @@ fn a_connection_that_hears_no_more_is_reset_although_all_is_acknowledged() {
     if may_deafen() {
         evidence::deafen(&connection.stream).unwrap();
     }
-    connection.is_deaf = true;
+    connection.end.is_deaf = true;
     connection.end();
     assert_eq!(read_to_reset(&mut peer), b"order");
 }

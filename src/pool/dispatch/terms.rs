@@ -66,6 +66,28 @@ pub enum Route {
     Refuse(Refusal),
 }
 
+/// What becomes of a caller that wants a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseRoute {
+    /// It has one.
+    Given(Lease),
+    /// It may wait in the queue: [`enqueue_caller`](super::Dispatcher::enqueue_caller).
+    Wait,
+    /// It is refused.
+    Refuse(Refusal),
+}
+
+impl LeaseRoute {
+    /// What follows from what [`lease`](super::Dispatcher::lease) has answered.
+    pub fn of(answer: Result<Lease, Refusal>) -> Self {
+        match answer {
+            Ok(lease) => Self::Given(lease),
+            Err(Refusal::NoSlot) => Self::Wait,
+            Err(refusal) => Self::Refuse(refusal),
+        }
+    }
+}
+
 /// What to do now.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action<R, L> {
@@ -145,6 +167,12 @@ pub enum AfterCancel<R, L> {
 }
 
 impl<R, L> Cancel<R, L> {
+    /// Whether a caller whose patience is over ends without a lease. If not, it is given its lease
+    /// or its end just now, and waits for that.
+    pub fn is_without_lease(&self) -> bool {
+        matches!(self, Self::Left(_))
+    }
+
     /// What follows. `has_copies`: it is an order of several copies, and those that are on slots
     /// were cancelled there.
     pub fn follows(self, has_copies: bool) -> AfterCancel<R, L> {

@@ -1,6 +1,7 @@
 //! Where requests go, and what a turn of a slot means for who waits.
 
 use super::*;
+use crate::error::Status;
 use crate::pool::slot::{Fate, TurnReport};
 
 #[test]
@@ -15,6 +16,33 @@ fn a_request_goes_to_a_slot_or_waits_or_is_refused_as_its_engine_wants() {
     dispatcher.suspend(Scope::Pool, 0, 10, false);
     let refused = Route::Refuse(Refusal::Suspended);
     assert_eq!(dispatcher.route(Want::IdleOrQueue, &DUE, 0), refused);
+}
+
+#[test]
+fn a_caller_has_a_lease_or_may_wait_for_one_or_is_refused() {
+    let mut dispatcher = live(1);
+    let LeaseRoute::Given(lease) = LeaseRoute::of(dispatcher.lease(Source::ANY, 0)) else {
+        panic!("a slot is free");
+    };
+    assert_eq!(lease.slot, 0);
+    assert_eq!(LeaseRoute::of(dispatcher.lease(Source::ANY, 0)), LeaseRoute::Wait);
+    dispatcher.suspend(Scope::Pool, 0, 10, false);
+    let refused = LeaseRoute::Refuse(Refusal::Suspended);
+    assert_eq!(LeaseRoute::of(dispatcher.lease(Source::ANY, 0)), refused);
+}
+
+#[test]
+fn a_caller_without_patience_ends_without_a_lease_unless_that_is_on_its_way() {
+    let mut dispatcher = live(1);
+    let lease = dispatcher.lease(Source::ANY, 0).unwrap();
+    for ticket in [1, 2] {
+        dispatcher.enqueue_caller(ticket, Source::ANY, NEVER, "sleeps", 0).unwrap();
+    }
+    dispatcher.release(lease).unwrap();
+    assert!(matches!(dispatcher.next(0), Some(Action::Lease(_, "sleeps"))));
+    assert!(!dispatcher.cancel(1).is_without_lease(), "it is given one just now");
+    assert!(dispatcher.cancel(2).is_without_lease());
+    assert_eq!(End::TooLate.status(), Status::ERR_TIMEOUT, "so it is told");
 }
 
 #[test]

@@ -492,6 +492,7 @@ impl Desk {
         let cancel = self.dispatcher.cancel(ticket);
         let was_waiting = was_in_queue || was_behind;
         assert_eq!(matches!(cancel, Cancel::Left(_)), was_waiting, "who waits can leave");
+        assert_eq!(cancel.is_without_lease(), was_waiting, "a lease that is on its way comes");
         assert_eq!(cancel == Cancel::Marked, is_on_its_way, "a request on its way is marked");
         cancel
     }

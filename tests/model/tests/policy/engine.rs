@@ -1,7 +1,8 @@
 //! The engines of a simulated pool: what they ask for, by chance, and the moods of their venue.
 
 use venuepool_model::lane::{Lane, LaneSet};
-use venuepool_model::pool::dispatch::{AfterCancel, End, Lease, Queued, Refusal, Route, Want};
+use venuepool_model::pool::admission;
+use venuepool_model::pool::dispatch::{AfterCancel, End, Lease, LeaseRoute, Queued, Route, Want};
 use venuepool_model::pool::exchange_time::Due;
 use venuepool_model::pool::pause::Scope;
 use venuepool_model::source::Source;
@@ -71,8 +72,12 @@ impl Pool {
     fn promise(&mut self) -> (u64, Due) {
         let most_ns = self.setting.request_ns;
         let least_ns = if self.setting.load.is_some() { most_ns } else { most_ns / 2 };
-        let timeout_ns = self.random.within(least_ns, most_ns);
-        let deadline_ns = self.now + timeout_ns;
+        let own_ns = self.random.within(least_ns, most_ns);
+        // Some bring no timeout of their own, and have that of the pool.
+        let has_own = self.setting.load.is_some() || !self.random.percent(10);
+        let (own_ns, timeout_ns) = if has_own { (own_ns, own_ns) } else { (0, most_ns) };
+        let deadline_ns = admission::deadline_ns(self.now, own_ns, most_ns);
+        assert_eq!(deadline_ns, self.now + timeout_ns, "a request has the time that it is given");
         let lane = match self.setting.uses_lanes {
             true => self.random.one_of(&Lane::ALL),
             false => Lane::Orders,
@@ -83,10 +88,14 @@ impl Pool {
     }
 
     fn source(&mut self) -> Source {
-        match self.setting.sources > 0 && self.random.percent(50) {
+        let sources = self.setting.sources;
+        match sources > 0 && self.random.percent(50) {
             true => {
-                let number = self.random.within(0, u64::from(self.setting.sources) - 1);
-                Source::from_number(number as u32).expect("there are few")
+                let number = self.random.within(0, u64::from(sources)) as u32;
+                let source = Source::from_number(number).expect("there are few");
+                let has_it = admission::has_source(source, sources);
+                assert_eq!(has_it, number < sources, "source {number} of {sources}");
+                if has_it { source } else { Source::ANY }
             }
             false => Source::ANY,
         }
@@ -154,10 +163,10 @@ impl Pool {
 
     fn acquire(&mut self, waits: bool) {
         let source = self.source();
-        match self.desk.lease(source, self.now) {
-            Ok(lease) => return self.after(0, Event::Lease(lease)),
-            Err(Refusal::NoSlot) if waits => {}
-            Err(_) => return,
+        match LeaseRoute::of(self.desk.lease(source, self.now)) {
+            LeaseRoute::Given(lease) => return self.after(0, Event::Lease(lease)),
+            LeaseRoute::Wait if waits => {}
+            LeaseRoute::Wait | LeaseRoute::Refuse(_) => return,
         }
         // A number of its own, from the same row as those of requests.
         let ticket = self.ledger.promise(NEVER - S, Lane::Orders);

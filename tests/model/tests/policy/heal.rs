@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use venuepool_model::error::CloseReason;
 use venuepool_model::lane::Lane;
+use venuepool_model::pool::admission::deadline_after_ns;
 use venuepool_model::pool::connection_maintenance::Action;
 use venuepool_model::pool::exchange_time::Due;
 use venuepool_model::pool::healing::{AfterLoss, Next, Place};
-use venuepool_model::pool::maintenance::{Rest, Round};
+use venuepool_model::pool::maintenance::{Rest, Round, Sending, send_heartbeat};
 use venuepool_model::pool::pause::{Scope, SuspendRule, SuspendRules, Telling};
+use venuepool_model::pool::slot::NoStart;
 use venuepool_model::source::{Source, source_of_slot};
 
 use crate::ledger::Ledger;
@@ -152,6 +154,7 @@ impl Pool {
         let replaces = hands.serves;
         self.ledger.asks(slot, replaces, now);
         let next = self.healing.next(index, &pause, now);
+        assert!(!next.is_outdated(&pause, || pause), "nobody came in between");
         match next {
             Next::Dial => {
                 self.ledger.dial(slot, replaces, now);
@@ -345,32 +348,58 @@ impl Pool {
         }
     }
 
-    fn beat(&mut self, index: u32) -> u64 {
-        let pause = self.desk.pause_of_slot(index, self.now);
-        if let Err(again_ns) = self.heartbeats.begin(&pause, self.now) {
-            self.ledger.puts_beat_off(again_ns, self.desk.suspended_until_ns(index), self.now);
-            return again_ns;
-        }
-        if !self.desk.heartbeat(index, self.now) {
-            let again_ns = self.heartbeats.put_off(self.now);
-            Ledger::asks_soon(again_ns, self.now);
-            return again_ns;
-        }
-        let deadline_ns = self.now + self.setting.beat_timeout_ns;
-        let due =
-            Due { submit_ns: self.now, deadline_ns, lane: Lane::Background, source: Source::ANY };
-        match self.start(index, None, due) {
-            Ok(()) => {
-                self.ledger.counts.leased_beats += u64::from(self.desk.is_leased(index));
-                self.ledger.beat_begins();
-            }
-            Err(why) => {
-                self.heartbeats.ended();
-                self.desk.start_failed(index, why);
-                self.dispatch();
-            }
-        }
-        NEVER
+    fn beat(&mut self, slot: u32) -> u64 {
+        send_heartbeat(&mut Beating { pool: self, slot })
+    }
+}
+
+/// A heartbeat on that slot.
+struct Beating<'a> {
+    pool: &'a mut Pool,
+    slot: u32,
+}
+
+impl Sending for Beating<'_> {
+    type NotSent = NoStart;
+
+    fn begin(&mut self) -> Result<(), u64> {
+        let Self { pool, slot } = self;
+        let pause = pool.desk.pause_of_slot(*slot, pool.now);
+        pool.heartbeats.begin(&pause, pool.now).inspect_err(|again_ns| {
+            pool.ledger.puts_beat_off(*again_ns, pool.desk.suspended_until_ns(*slot), pool.now);
+        })
+    }
+
+    fn take_slot(&mut self) -> bool {
+        self.pool.desk.heartbeat(self.slot, self.pool.now)
+    }
+
+    fn put_off(&mut self) -> u64 {
+        let again_ns = self.pool.heartbeats.put_off(self.pool.now);
+        Ledger::asks_soon(again_ns, self.pool.now);
+        again_ns
+    }
+
+    fn start(&mut self) -> Result<(), NoStart> {
+        let submit_ns = self.pool.now;
+        let deadline_ns = deadline_after_ns(submit_ns, self.pool.setting.beat_timeout_ns);
+        let (lane, source) = (Lane::Background, Source::ANY);
+        self.pool.start(self.slot, None, Due { submit_ns, deadline_ns, lane, source })
+    }
+
+    fn listen(&mut self) {
+        let is_leased = self.pool.desk.is_leased(self.slot);
+        self.pool.ledger.counts.leased_beats += u64::from(is_leased);
+        self.pool.ledger.beat_begins();
+    }
+
+    fn ended(&mut self) {
+        self.pool.heartbeats.ended();
+    }
+
+    fn give_back(&mut self, why: NoStart) {
+        self.pool.desk.start_failed(self.slot, why);
+        self.pool.dispatch();
     }
 }
 

@@ -6,7 +6,8 @@
 //! `VENUEPOOL_SIM_SEED=seed` runs that one and tells all that happens.
 //!
 //! - `world.rs`: the venue, chance, the settings
-//! - `pool.rs`, `heal.rs`: hands for src/pool, put together as src/driver and src/tasks do it
+//! - `pool.rs`, `steps.rs`, `heal.rs`: hands for src/pool, put together as src/driver and src/tasks
+//!   do it
 //! - `engine.rs`: what is asked of the pool
 //! - `copies.rs`: orders of several copies
 //! - `desk.rs`: what the dispatcher must answer
@@ -33,6 +34,7 @@ mod overload;
 mod plot;
 mod pool;
 mod rest;
+mod steps;
 mod wire;
 mod world;
 

@@ -17,7 +17,7 @@ use venuepool_model::pool::healing::Healing;
 use venuepool_model::pool::maintenance::Heartbeats;
 use venuepool_model::pool::pause::Told;
 use venuepool_model::pool::slot::{
-    Exchange, Fate, NoStart, NotStarted, Request, Sent, SlotState, StepTimeouts, Terms, TurnEnd,
+    Fate, NoStart, NotStarted, Request, Sent, SlotState, StepTimeouts, Terms, TurnEnd,
 };
 
 use crate::Trace;
@@ -31,7 +31,7 @@ use crate::world::{Answer, Arrival, Random, S, Setting, US, Venue};
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// Only the deadline of a request ends it.
-const STEPS: StepTimeouts = StepTimeouts { write_ns: NEVER, first_byte_ns: NEVER };
+pub(crate) const STEPS: StepTimeouts = StepTimeouts { write_ns: NEVER, first_byte_ns: NEVER };
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
@@ -103,7 +103,7 @@ pub(crate) struct Slot {
     pub(crate) connection: Option<usize>,
     pub(crate) next: Option<usize>,
     /// The deadline of the exchange was told to whoever drives.
-    is_announced: bool,
+    pub(crate) is_announced: bool,
     pub(crate) hands: Hands,
     /// What is under way: wakes of the task, looks of whoever drives, turns, requests.
     pub(crate) wakes: u32,
@@ -136,7 +136,7 @@ pub(crate) struct Pool {
     pub(crate) orders: Orders,
     /// Somebody is about to ask what to do next, so often.
     asking: u32,
-    alarm_ns: u64,
+    pub(crate) alarm_ns: u64,
     pub(crate) maintain_ns: u64,
     /// When a look of the maintenance that came late was due.
     pub(crate) late_maintenance_ns: u64,
@@ -257,7 +257,7 @@ impl Pool {
             }
             Event::Dial(slot, waits) => self.dial(slot, waits),
             Event::Dialled(slot, dial, is_live) => self.dialled(slot, dial, is_live),
-            Event::Alarm => self.expire(),
+            Event::Alarm => self.look_at_deadlines(),
             Event::Maintain => self.maintain(),
             Event::TellOfPause => self.tell_of_pauses(),
             Event::Lease(lease) => self.use_lease(lease),
@@ -398,43 +398,9 @@ impl Pool {
         self.after_turn(index, turn);
     }
 
-    // After a turn, as in src/driver/deliver.rs.
-
-    fn after_turn(&mut self, index: u32, turn: TurnEnd<Ended>) {
-        if turn.epoch < self.slots[index as usize].state.epoch() {
-            self.ledger.counts.late_news += 1;
-        }
-        self.look_at_maintenance(turn.maintenance_ns.saturating_sub(self.now));
-        let report = turn.report();
-        if let Some((for_ns, closes)) = turn.ended.and_then(|ended| ended.answer?.pause) {
-            self.is_asked_for_pause(index, for_ns, closes);
-        }
-        let Some(report) = report else { return };
-        let is_ok = turn.ended.is_some_and(|ended| ended.outcome == Outcome::Ok);
-        if is_ok && !self.setting.is_before() {
-            self.ledger.heard(turn.now_ns);
-        }
-        let has_waiting = self.desk.turn_is_over(index, &report);
-        if report.fate != Fate::Kept {
-            self.wake(index);
-        }
-        match turn.ended {
-            Some(ended @ Ended { id: Some(id), .. }) => self.request_ended(id, &ended),
-            Some(_) => {
-                self.ledger.beat_ends();
-                self.heartbeats.ended();
-                self.look_at_maintenance(0);
-            }
-            None => {}
-        }
-        if has_waiting {
-            self.dispatch_later();
-        }
-    }
-
     /// Between the end of an exchange and the next one its completion is delivered, and others may
     /// come in between.
-    fn dispatch_later(&mut self) {
+    pub(crate) fn dispatch_later(&mut self) {
         if !self.setting.is_loose {
             return self.dispatch();
         }
@@ -563,34 +529,13 @@ impl Pool {
         is_here
     }
 
-    // Deadlines, as in src/driver/timer.rs.
+    // Deadlines, as in src/driver/deadlines.rs.
 
     pub(crate) fn note(&mut self, deadline_ns: u64) {
         let deadline_ns = deadline_ns.max(self.now);
         if deadline_ns < self.alarm_ns {
             self.alarm_ns = deadline_ns;
             self.after(deadline_ns - self.now, Event::Alarm);
-        }
-    }
-
-    fn expire(&mut self) {
-        for index in 0..self.setting.slots {
-            let slot = &mut self.slots[index as usize];
-            let is_over = |exchange: &Exchange| exchange.ends_ns(&STEPS) <= self.now;
-            if !slot.is_announced && slot.state.exchange().is_some_and(is_over) {
-                slot.is_announced = true;
-                self.drive_after(0, index);
-            }
-        }
-        self.dispatch();
-        self.send_due_copies();
-        let open = self.slots.iter().filter(|slot| !slot.is_announced);
-        let open = open.filter_map(|slot| slot.state.exchange());
-        let open_ns = open.map(|exchange| exchange.ends_ns(&STEPS)).min();
-        let next = open_ns.unwrap_or(NEVER).min(self.desk.next_deadline()).min(self.next_copy_ns());
-        self.alarm_ns = NEVER;
-        if next != NEVER {
-            self.note(next);
         }
     }
 }

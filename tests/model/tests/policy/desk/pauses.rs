@@ -24,7 +24,9 @@ impl Desk {
     /// What may be held: the pool, and each source if there are several.
     pub(crate) fn scopes(&self) -> Vec<Scope> {
         let sources = self.holds.len() as u32 - 1;
-        [Scope::Pool].into_iter().chain((0..sources).map(Scope::Source)).collect()
+        let scopes = [Scope::Pool].into_iter().chain((0..sources).map(Scope::Source));
+        assert!(self.dispatcher.pauses().scopes().eq(scopes.clone()), "what may be held");
+        scopes.collect()
     }
 
     /// In a pool without several sources, a pause of one holds the pool.

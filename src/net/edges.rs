@@ -1,4 +1,4 @@
-//! The addresses of the venue at work: who is told of dials and round trips.
+//! The addresses of a pool's venue, and what its dials and round trips have shown of them.
 //!
 //! It decides nothing. Where a slot dials, and which one is moved, is decided in
 //! [`edges`](crate::pool::edges). Its lock is held for arithmetic only.
@@ -6,17 +6,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::PoisonError;
 
-use super::Pool;
+use super::addresses::Placing;
+use super::evidence;
+use super::path::Path;
+use super::resolve::Resolver;
+use super::socket::Socket;
 use crate::clock::now_ns;
 use crate::config::Config;
-use crate::error::Status;
-use crate::net::addresses::Placing;
-use crate::net::evidence;
-use crate::net::path::Path;
-use crate::net::ways::Way;
 use crate::pool::dispatch::SlotIndex;
 use crate::pool::edges::{EdgeHealth, Edges as Policy};
-use crate::slot::Slot;
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// The edges of a pool.
@@ -100,6 +98,39 @@ impl Edges {
         self.known().paths[slot as usize].serves
     }
 
+    /// What is known of the connection of each slot, in the order of their numbers.
+    pub(crate) fn paths(&self) -> Vec<Option<Path>> {
+        self.known().paths.iter().map(|paths| paths.serves).collect()
+    }
+
+    /// All addresses of the venue, with what is known of them.
+    pub(crate) fn all(&self) -> Vec<EdgeHealth<IpAddr>> {
+        self.known().policy.all()
+    }
+
+    /// Uses these addresses from now on; none: those of the name, which is looked up if need be.
+    pub(crate) fn pin(&self, resolver: &Resolver, addresses: Vec<SocketAddr>) {
+        let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+        let mut known = self.known();
+        // Under the lock, so that of two calls the later one holds for both.
+        resolver.pin(addresses);
+        let is_looked_up = known.policy.pinned(&ips);
+        drop(known);
+        if is_looked_up {
+            self.resolve.notify_one();
+        }
+        self.look.notify_one();
+    }
+
+    /// Asks the kernel for the round trip of a connection.
+    pub(crate) fn measure(&self, socket: &Socket) {
+        // The socket says where it goes: the slot's task may not have told yet of a replacement.
+        if let (Ok(peer), Some(trip)) = (socket.peer_addr(), evidence::round_trip(socket)) {
+            let (smoothed_ns, min_ns) = (trip.smoothed_ns, trip.min_ns);
+            self.known().policy.measured(peer.ip(), smoothed_ns, min_ns, now_ns());
+        }
+    }
+
     /// Whether that is an address of the venue.
     pub(crate) fn knows(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
@@ -131,69 +162,5 @@ impl Placing for Edges {
 
     fn failed(&self, ip: IpAddr) {
         self.known().policy.failed(ip, now_ns());
-    }
-}
-
-impl Pool {
-    /// What is known of each slot's connection, in the order of their numbers.
-    pub fn slot_paths(&self) -> Vec<Option<Path>> {
-        self.dialling.edges.known().paths.iter().map(|paths| paths.serves).collect()
-    }
-
-    /// The addresses of the venue; none when the pool goes through a proxy or a Unix socket.
-    pub fn addresses(&self) -> Vec<EdgeHealth<IpAddr>> {
-        if !self.is_straight() {
-            return Vec::new();
-        }
-        self.measure_round_trips();
-        self.dialling.edges.known().policy.all()
-    }
-
-    /// The port of each of them.
-    pub fn port(&self) -> u16 {
-        self.dialling.ways.port
-    }
-
-    /// Uses these addresses from now on; none: those of the name. Connections to others are
-    /// replaced while they serve. Any thread.
-    ///
-    /// # Errors
-    /// `ERR_ADDRESS` when the pool goes through a proxy or a Unix socket.
-    pub fn set_addresses(&self, ips: &[IpAddr]) -> Result<(), Status> {
-        if !self.is_straight() {
-            return Err(Status::ERR_ADDRESS);
-        }
-        let (edges, port) = (&self.dialling.edges, self.port());
-        let mut known = edges.known();
-        // Under the lock, so that of two calls the later one holds for both.
-        let pinned = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-        self.dialling.ways.dialer.resolver.pin(pinned);
-        let is_looked_up = known.policy.pinned(ips);
-        drop(known);
-        if is_looked_up {
-            edges.resolve.notify_one();
-        }
-        edges.look.notify_one();
-        Ok(())
-    }
-
-    fn is_straight(&self) -> bool {
-        matches!(self.dialling.ways.way, Way::Straight)
-    }
-
-    /// Asks the kernel for the round trip of each live connection.
-    pub(crate) fn measure_round_trips(&self) {
-        self.slots.iter().for_each(|slot| self.measure_round_trip(slot));
-    }
-
-    /// Asks the kernel for the round trip of the slot's connection.
-    fn measure_round_trip(&self, slot: &Slot) {
-        let Some(socket) = slot.socket() else { return };
-        // The socket says where it goes: the slot's task may not have told yet of a replacement.
-        if let (Ok(peer), Some(trip)) = (socket.peer_addr(), evidence::round_trip(&socket)) {
-            let (smoothed_ns, min_ns) = (trip.smoothed_ns, trip.min_ns);
-            let mut known = self.dialling.edges.known();
-            known.policy.measured(peer.ip(), smoothed_ns, min_ns, now_ns());
-        }
     }
 }

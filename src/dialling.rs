@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::edges::Edges;
 use crate::net::connect::DialError;
+use crate::net::edges::Edges;
 use crate::net::ways::Ways;
 use crate::pool::backoff::Bounds;
 use crate::pool::dial_limit::DialLimit;

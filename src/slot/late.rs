@@ -3,8 +3,7 @@
 
 use std::sync::PoisonError;
 
-use super::Pool;
-use crate::slot::in_flight::{Ended, Lingering};
+use super::in_flight::{Ended, Lingering};
 use crate::sync::{Mutex, Notify};
 
 /// On its way to the task that waits for late answers and tells of them.
@@ -17,6 +16,12 @@ pub(crate) struct Late {
 }
 
 impl Late {
+    /// The answer of an exchange is still waited for. Any thread.
+    pub(crate) fn linger(&self, lingering: Lingering) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
+        self.wake.notify_one();
+    }
+
     /// An answer has come that is late already.
     pub(crate) fn tell(&self, late: Ended) {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push(late);
@@ -31,14 +36,5 @@ impl Late {
     /// Takes the answers that have come.
     pub(crate) fn take_answers(&self) -> Vec<Ended> {
         std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Pool {
-    /// Hands over an exchange whose answer is still waited for. Any thread.
-    pub(super) fn linger(&self, mut lingering: Lingering) {
-        lingering.replace_recipient(|id| self.recipient_of_order(id));
-        self.delivery.late.queue.lock().unwrap_or_else(PoisonError::into_inner).push(lingering);
-        self.delivery.late.wake.notify_one();
     }
 }

@@ -1,19 +1,16 @@
-//! The heartbeat of a pool, how many are in flight, and when maintenance looks next.
+//! The heartbeat of a pool, how many are in flight on its slots, and when maintenance looks next.
 //!
 //! The task that does the maintenance is in `src/tasks/maintenance.rs`.
 
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 use zeroize::Zeroizing;
 
-use super::Pool;
-use super::timer::Timer;
-use crate::completion::Completion;
 use crate::config::Heartbeat;
 use crate::pool::maintenance::Heartbeats;
-use crate::recycle::Recycled;
 use crate::sync::{Mutex, MutexGuard};
+use crate::threads::timer::Timer;
 
 /// A heartbeat as it goes out.
 pub(crate) struct NextBeat {
@@ -62,25 +59,5 @@ impl Maintenance {
     /// How many heartbeats may be in flight.
     pub(crate) fn limit(&self) -> MutexGuard<'_, Heartbeats> {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Pool {
-    /// How many dials a second the limits of the connections ask for while the engine sends
-    /// nothing, rounded up, and how many the pool may make. Both by the source that needs most.
-    pub fn dials_needed_and_allowed(&self) -> (u32, u32) {
-        (
-            self.watches.maintenance.dials_needed.load(Ordering::Relaxed),
-            self.dialling.dials.per_second(),
-        )
-    }
-
-    /// A heartbeat was answered, or missed.
-    pub(crate) fn heartbeat_ended(&self, completion: Completion) {
-        if let Some(response) = completion.response {
-            Recycled::release(response);
-        }
-        self.watches.maintenance.limit().ended();
-        self.watches.maintenance.timer.rearm.notify_one();
     }
 }
