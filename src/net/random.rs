@@ -12,8 +12,10 @@ pub fn fill(bytes: &mut [u8]) {
     let mut filled = 0;
     while filled < bytes.len() {
         let rest = &mut bytes[filled..];
+        let (place, room) = (rest.as_mut_ptr(), rest.len());
+        // The call itself: glibc has a function for it only since 2.25.
         // SAFETY: there is room for so many bytes.
-        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        let got = unsafe { libc::syscall(libc::SYS_getrandom, place, room, 0) };
         match usize::try_from(got) {
             Ok(got) => filled += got,
             Err(_) if nix::Error::last() == nix::Error::EINTR => {}
