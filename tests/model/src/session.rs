@@ -99,7 +99,7 @@ impl Model {
             let is_found = work.received(0) != had;
             let is_answered = answers > 0 && self.answer();
             answers -= usize::from(is_answered);
-            let is_woken = session.wake.take();
+            let is_woken = session.thread.wake.take();
             is_due = is_woken || work.is_eventful;
             if is_woken || is_found || is_answered {
                 was_done = false;
