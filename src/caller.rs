@@ -1,8 +1,7 @@
 //! The right to drive a pool in caller drive, and the sets of sockets that are watched meanwhile.
 //!
-//! One thread drives at a time. Who may, and who leaves it to whom, says
-//! [`driving`](crate::pool::driving). Who drives, does so in `src/driver/caller.rs`. It knows slots
-//! by their numbers, and no pool.
+//! One thread drives at a time. Who may, and who leaves it to whom, says [`driving`]. Who drives,
+//! does so in `src/driver/caller.rs`. It knows slots by their numbers, and no pool.
 
 use std::io;
 use std::sync::{Arc, PoisonError};

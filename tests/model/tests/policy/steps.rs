@@ -1,5 +1,5 @@
-//! Carries out the steps that follow a turn, and those of a look at the deadlines, as deliver.rs and
-//! deadlines.rs in src/driver do. Their order is decided in src/pool.
+//! Carries out the steps that follow a turn, and those of a look at the deadlines, as deliver.rs
+//! and deadlines.rs in src/driver do. Their order is decided in src/pool.
 
 use venuepool_model::error::Outcome;
 use venuepool_model::pool::after_turn::{self, Steps};
