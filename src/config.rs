@@ -225,7 +225,7 @@ impl Config {
     /// as for the header of a request; `ERR_ARGUMENT` for one header too many: there may be 64,
     /// User-Agent included.
     pub fn add_default_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        field::check_header(name, value)?;
+        field::check_setting(name, value)?;
         if value.is_empty() && name.eq_ignore_ascii_case(b"user-agent") {
             self.default_headers.retain(|h| !h.name.eq_ignore_ascii_case(name));
             return Ok(());

@@ -88,7 +88,7 @@ impl Config {
     /// # Errors
     /// As [`Config::add_default_header`].
     pub fn add_heartbeat_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        field::check_header(name, value)?;
+        field::check_setting(name, value)?;
         if self.maintenance.heartbeat_headers.len() == MAX_DEFAULT_HEADERS {
             return Err(Status::ERR_ARGUMENT);
         }

@@ -52,7 +52,7 @@ impl DefaultHeaders {
     /// As [`field::check_header`]; `ERR_ARGUMENT` for one name too many; `ERR_NOT_FOUND` if there
     /// is no such header to be removed.
     pub(super) fn with(&self, name: &[u8], value: Option<&[u8]>) -> Result<Self, Status> {
-        field::check_header(name, value.unwrap_or_default())?;
+        field::check_setting(name, value.unwrap_or_default())?;
         let is_user_agent = name.eq_ignore_ascii_case(b"user-agent");
         let sent = value.filter(|value| !(is_user_agent && value.is_empty()));
         let of = |header: &DefaultHeader| self.value(header);

@@ -120,6 +120,12 @@ pub(crate) fn check_header(name: &[u8], value: &[u8]) -> Result<(), Status> {
     Ok(())
 }
 
+/// As [`check_header`], for what is set once: as a part of its caller it is large.
+#[inline(never)]
+pub(crate) fn check_setting(name: &[u8], value: &[u8]) -> Result<(), Status> {
+    check_header(name, value)
+}
+
 /// Whether the header ends the connection after this exchange (RFC 9112 section 9.6).
 #[inline]
 pub(crate) fn says_close(name: &[u8], value: &[u8]) -> bool {

@@ -146,7 +146,7 @@ impl Settings {
     /// As for the header of a request; `ERR_ARGUMENT` for one too many, `ERR_HEADER_RESERVED` for
     /// one that the upgrade has itself.
     pub fn add_header(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        field::check_header(name, value)?;
+        field::check_setting(name, value)?;
         let own = |prefix: &[u8]| {
             name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix)
         };

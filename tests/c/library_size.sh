@@ -15,9 +15,9 @@ at_most() {
     echo "$1: $bytes bytes, at most $2"
     [ "$bytes" -le "$2" ] || fail "it has grown"
 }
-# 5.40 MiB: 5.35 MiB are made. `scripts/sizes.py` tells what they belong to, and docs/packaging.md what
+# 5.45 MiB: 5.42 MiB are made. `scripts/sizes.py` tells what they belong to, and docs/packaging.md what
 # less would cost.
-at_most "$shared" 5662000
+at_most "$shared" 5714000
 at_most "$static" 13541000
 
 sections=$(readelf -SW "$shared")
