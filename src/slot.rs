@@ -10,6 +10,7 @@
 
 pub mod address_records;
 pub(crate) mod copied;
+mod counting;
 pub(crate) mod durations;
 pub(crate) mod heartbeat;
 pub mod in_flight;
@@ -30,7 +31,7 @@ use crate::http::keep_alive::{KeepAlive, keep_alive};
 use crate::http::late::Moment;
 use crate::http::response::Response;
 use crate::metrics::Kind;
-use crate::metrics::records::{Record, Records};
+use crate::metrics::records::Records;
 use crate::net::connection::{Connection, Fault};
 use crate::net::probes;
 use crate::net::socket::Socket;
@@ -379,33 +380,6 @@ impl Slot {
             fresh.response.rest();
         }
         true
-    }
-
-    /// Counts the durations of the last orders. For when the last one was delivered.
-    pub fn count(&self) {
-        self.lock().held.durations.count();
-    }
-
-    /// Records how long something took that happens seldom.
-    pub fn record(&self, kind: Kind, ns: u64) {
-        self.lock().held.durations.record(kind, ns);
-    }
-
-    /// Records how long a step of a dial to `address` took.
-    pub fn record_dial(&self, kind: Kind, ns: u64, address: Option<&Arc<AddressRecord>>) {
-        self.lock().held.durations.record_dial(kind, ns, address);
-    }
-
-    /// Adds what was recorded of a connection to `address` to what is kept of it, if it is not
-    /// there yet.
-    pub fn settle(&self, kind: Kind, address: &Arc<AddressRecord>) {
-        self.lock().held.durations.settle(kind, address);
-    }
-
-    /// Copies what was recorded over `copy`. `reset_wall_ns`: begins anew, at that time. Allocates
-    /// nothing, because a request may wait for the lock.
-    pub fn copy_record(&self, kind: Kind, copy: &mut Record, reset_wall_ns: Option<u64>) {
-        self.lock().held.durations.copy(kind, copy, reset_wall_ns);
     }
 
     /// The socket of the live connection.
