@@ -1,4 +1,4 @@
-// venuepool in C++: how requests ended (completions), and news of a pool (events).
+// venuepool in C++: how requests ended (completions), and events of a pool.
 //
 // Knows responses, and nothing of pools or requests. venuepool.hpp includes it.
 //
@@ -306,7 +306,7 @@ class [[nodiscard]] Batch {
 
 // ------------------------------------------------------------------------------------------ events
 
-/// One piece of news of a pool, for logs and alarms, as the function of Config::event gets it.
+/// An event of a pool, for logs and alarms, as the function of Config::event gets it.
 ///
 /// Threads: the pool thread. Lifetime: borrowed until that function returns; also its text.
 class EventView {

@@ -210,7 +210,7 @@ class [[nodiscard]] Config {
                         vp_config_set_exchange_time_ns(raw_, detail::ns(needed)));
     }
 
-    // Pauses, and news.
+    // Pauses, and events.
     /// Stops all submits for `time` when a response has that status, or for as long as its
     /// Retry-After says. Status 300 to 599; at most 32 of them.
     Config& suspend_on(int http_status, std::chrono::nanoseconds time,
@@ -227,14 +227,15 @@ class [[nodiscard]] Config {
     Config& suspend_scope(std::uint32_t scope) noexcept {
         return remember("suspend_scope", vp_config_set_suspend_scope(raw_, scope));
     }
-    /// Calls `function` with news of the pool, for logs; NULL, the default, for none.
+    /// Calls `function` with events of the pool, for logs; NULL, the default, for none.
     /// Threads: it runs on the pool thread. Lifetime: `context` must outlive the pools opened with
     /// this.
     Config& event(vp_on_event function, void* context) noexcept {
         return remember("event", vp_config_set_event(raw_, function, context));
     }
-    /// Calls `callable(EventView)` with news of the pool. It is kept by reference: it must outlive
-    /// the pools opened with this. It must not block, and an exception from it ends the process.
+    /// Calls `callable(EventView)` with events of the pool. It is kept by reference: it must
+    /// outlive the pools opened with this. It must not block, and an exception from it ends the
+    /// process.
     template <typename Callable>
     Config& event(Callable& callable) noexcept {
         static_assert(std::is_invocable<Callable&, EventView>::value,

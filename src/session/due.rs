@@ -109,7 +109,7 @@ impl Session {
             Step::Up(to) => {
                 let number = self.core().slots[to].number;
                 self.connection.store(number, Ordering::Relaxed);
-                self.tell_news(number, &Event::Up, &[]);
+                self.log_and_tell(number, &Event::Up, &[]);
                 self.report(Ok(()));
             }
             Step::Switch { from, to, is_rotation } => {
@@ -119,7 +119,7 @@ impl Session {
                 };
                 self.connection.store(number, Ordering::Relaxed);
                 let loss = if is_rotation { WsLoss::Rotated } else { WsLoss::of(why) };
-                self.tell_news(number, &Event::Switched(Switched { previous, loss }), &[]);
+                self.log_and_tell(number, &Event::Switched(Switched { previous, loss }), &[]);
             }
             Step::Open(_) | Step::Close(_) | Step::Wait(_) => {}
         }
@@ -182,7 +182,7 @@ impl Session {
             body.resize(body.len() + crate::buf::TAIL, 0);
         }
         let connection = self.connection.load(Ordering::Relaxed);
-        self.tell_news(connection, &Event::Failed(Box::new(failed)), &body);
+        self.log_and_tell(connection, &Event::Failed(Box::new(failed)), &body);
         self.report(Err(NotUp { error: DialError { step, os_error, text }, logged }));
     }
 
@@ -282,7 +282,7 @@ impl Session {
         let Loss { connection, fate, calls, until_ns, .. } = lost;
         let until_ns = until_ns.unwrap_or(0);
         let told = Lost { loss, close_code, fate, until_ns, text };
-        self.tell_news(connection, &Event::Lost(Box::new(told)), &[]);
+        self.log_and_tell(connection, &Event::Lost(Box::new(told)), &[]);
         let outcome = if is_rotated { Outcome::ConnectionClosed } else { outcome_of(why) };
         for call in calls {
             self.tell_end(Ended { call, outcome, wire_state: fate.of(call.sequence) });
@@ -295,7 +295,7 @@ impl Session {
         self.serve_waiting();
         self.delivery.hand_on();
         let connection = self.connection.load(Ordering::Relaxed);
-        self.tell_news(connection, &Event::Closed, &[]);
+        self.log_and_tell(connection, &Event::Closed, &[]);
         self.delivery.end();
     }
 }

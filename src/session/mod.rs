@@ -458,8 +458,8 @@ impl Session {
         self.delivery.tell(&Told { time_ns, connection, event, padded })
     }
 
-    /// Tells event of a connection, by who drives, the log first.
-    fn tell_news(&self, connection: u32, event: &Event, padded: &[u8]) {
+    /// Tells an event of a connection, by who drives, the log first.
+    fn log_and_tell(&self, connection: u32, event: &Event, padded: &[u8]) {
         self.log.told(connection, event);
         self.tell_at(now_ns(), connection, event, padded);
     }

@@ -57,7 +57,7 @@ impl Spoiler {
     }
 }
 
-/// The texts of the news of lost connections.
+/// The texts of the events of lost connections.
 fn losses(config: &mut Config) -> Arc<Mutex<Vec<String>>> {
     let texts: Arc<Mutex<Vec<String>>> = Arc::default();
     let told = Arc::clone(&texts);

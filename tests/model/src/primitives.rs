@@ -161,7 +161,8 @@ pub fn unpark_runtime() {
     bed.bell.notify_one();
 }
 
-/// A model of `tokio::sync::Notify` with one waiter, a task: news are kept until it is polled.
+/// A model of `tokio::sync::Notify` with one waiter, a task: a notification is kept until it is
+/// polled.
 #[derive(Debug, Default)]
 pub struct Notify(AtomicBool);
 
@@ -171,7 +172,7 @@ impl Notify {
         Self::default()
     }
 
-    /// Leaves news, and wakes the thread that runs tasks.
+    /// Leaves a notification, and wakes the thread that runs tasks.
     pub fn notify_one(&self) {
         self.0.swap(true, Ordering::AcqRel);
         unpark_runtime();

@@ -113,7 +113,7 @@ pub(crate) struct Counts {
     pub(crate) lost: u64,
     pub(crate) recalled: u64,
     pub(crate) again: u64,
-    pub(crate) late_news: u64,
+    pub(crate) late_events: u64,
     pub(crate) pauses: u64,
     /// Pauses of one source, and requests that were sent by another one meanwhile.
     pub(crate) source_pauses: u64,
@@ -141,7 +141,7 @@ impl Counts {
         self.lost += other.lost;
         self.recalled += other.recalled;
         self.again += other.again;
-        self.late_news += other.late_news;
+        self.late_events += other.late_events;
         self.pauses += other.pauses;
         self.source_pauses += other.source_pauses;
         self.beside_held += other.beside_held;

@@ -159,7 +159,7 @@ fn what_the_policy_promises_holds_in_a_random_world() {
     println!("seeds 0..{seeds}: {counts:?}");
     // A world in which one of these is rare tests little.
     let each = [counts.answered / 100, counts.failed / 10, counts.dials / 10, counts.beats];
-    let rare = [counts.replaced, counts.recalled, counts.again, counts.late_news, counts.pauses];
+    let rare = [counts.replaced, counts.recalled, counts.again, counts.late_events, counts.pauses];
     let beats = [counts.leased_beats, counts.behind];
     let sources = [counts.source_pauses, counts.beside_held];
     let drains = [counts.drains, counts.drained];

@@ -285,21 +285,21 @@ impl Pool {
                 !line.in_use || slot.state.exchange().is_some() || is_under_way,
                 "slot {index} is said to be in use, and is not"
             );
-            let news = is_under_way || slot.wakes > 0;
+            let is_due = is_under_way || slot.wakes > 0;
             let lives = slot.connection.is_some();
-            assert!(news || lives || !line.up, "slot {index} is said to live, and does not");
-            assert!(news || !lives || line.up, "slot {index} lives, and nobody knows");
+            assert!(is_due || lives || !line.up, "slot {index} is said to live, and does not");
+            assert!(is_due || !lives || line.up, "slot {index} lives, and nobody knows");
             let dials = slot.hands.dial.is_some();
-            assert!(lives || news || dials, "slot {index} is down, nobody dials");
+            assert!(lives || is_due || dials, "slot {index} is down, nobody dials");
             let retires = slot.connection.is_none_or(|id| self.venue.connections[id].retired);
             let is_seen = slot.connection.is_none_or(|id| {
                 let here = &self.venue.connections[id];
                 here.ended.is_none() && (self.setting.is_loose || !here.stray)
             });
-            let looks = news || slot.looks > 0 || slot.state.exchange().is_some();
+            let looks = is_due || slot.looks > 0 || slot.state.exchange().is_some();
             assert!(looks || is_seen, "slot {index} holds what nobody will read");
             let is_closed = self.desk.no_dial_ns(index as u32, self.now) > 0;
-            assert!(news || retires || !is_closed, "slot {index} lives on in a pause");
+            assert!(is_due || retires || !is_closed, "slot {index} lives on in a pause");
         }
     }
 

@@ -74,7 +74,7 @@ impl Steps for AfterTurn<'_> {
 impl Pool {
     pub(crate) fn after_turn(&mut self, slot: u32, turn: TurnEnd<Ended>) {
         if turn.epoch < self.slots[slot as usize].state.epoch() {
-            self.ledger.counts.late_news += 1;
+            self.ledger.counts.late_events += 1;
         }
         let (is_told, is_delivered) = (false, false);
         let mut steps = AfterTurn { pool: self, slot, turn: &turn, is_told, is_delivered };
